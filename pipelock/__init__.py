@@ -1,0 +1,7 @@
+"""Pipelock: the firewall for AI agents."""
+
+from __future__ import annotations
+
+__all__ = ["__version__"]
+
+__version__ = "0.1.0"

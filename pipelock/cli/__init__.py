@@ -1,0 +1,1 @@
+"""Commands. Each is imported only when it is run."""

@@ -1,0 +1,1 @@
+"""Pure detection: text, URLs, addresses. Rules are data."""

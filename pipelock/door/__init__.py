@@ -1,0 +1,1 @@
+"""The engine's asynchronous shell: resolve, hold, record, publish."""

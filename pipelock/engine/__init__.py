@@ -1,0 +1,1 @@
+"""The door: one synchronous judgement for every action."""

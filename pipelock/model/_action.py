@@ -1,0 +1,112 @@
+"""What a transport saw and asks about."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from pipelock.model._reason import BlockReason
+
+__all__ = ["Action", "ActionSummary", "Direction", "Fault", "Kind", "Transport"]
+
+
+class Kind(StrEnum):
+    """What the message is."""
+
+    REQUEST = "request"
+    RESPONSE = "response"
+    CONNECT = "connect"
+    CLIENT_HELLO = "client_hello"
+    TUNNEL_DATA = "tunnel_data"
+
+
+class Transport(StrEnum):
+    """The road it came by."""
+
+    FORWARD = "forward"
+    CONNECT = "connect"
+    FETCH = "fetch"
+
+
+class Direction(StrEnum):
+    """Seen from the agent."""
+
+    OUTBOUND = "outbound"
+    INBOUND = "inbound"
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """A condition the transport met that must be refused whatever policy says (spec enforcement §11).
+
+    Attributes:
+        reason: The code the client is told.
+        detail: One sentence that says what was wrong and what to do.
+        status: The HTTP status a client is best answered with (RFC 9110), 0 for the default.
+    """
+
+    reason: BlockReason
+    detail: str
+    status: int = 0
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """One message, as a transport understood it. Everything the engine judges is here.
+
+    Attributes:
+        id: Unique for the life of the daemon; also the `request_id` of the audit line.
+        url: Absolute URL as received; `https://host:port/` for CONNECT and ClientHello.
+        host: Host as received (the engine folds it); for a ClientHello, the CONNECT host.
+        port: 1..65535, 0 where the message has none.
+        headers: Name and value pairs in wire order, names lower-cased.
+        body: Decoded body as it is judged (content-encoding removed), bounded by the transport.
+        status: Upstream status of a response, 0 otherwise.
+        server_name: SNI of a ClientHello; empty where the client sent none.
+        fault: A condition that is refused unconditionally.
+        size: Body bytes on the wire; differs from `len(body)` for encoded bodies.
+    """
+
+    id: str
+    kind: Kind
+    transport: Transport
+    direction: Direction = Direction.OUTBOUND
+    session: str = ""
+    agent: str = ""
+    client: str = ""
+    method: str = ""
+    url: str = ""
+    host: str = ""
+    port: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    content_type: str = ""
+    status: int = 0
+    server_name: str = ""
+    fault: Fault | None = None
+    size: int = 0
+
+
+class ActionSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An action as records, events and screens show it: no body, no secret.
+
+    `url` is reduced to `scheme://host/[redacted]` where a content scanner blocked.
+    `preview` is the start of the body with matched secrets masked (at most 2 048 characters) and is set only for
+    actions that are held for a person.
+    """
+
+    id: str
+    kind: Kind
+    transport: Transport
+    direction: Direction = Direction.OUTBOUND
+    session: str = ""
+    agent: str = ""
+    client: str = ""
+    method: str = ""
+    url: str = ""
+    host: str = ""
+    port: int = 0
+    status: int = 0
+    size: int = 0
+    content_type: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    preview: str = ""

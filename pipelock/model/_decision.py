@@ -1,0 +1,96 @@
+"""The engine's answer, and the record of it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from pipelock.model._action import ActionSummary
+from pipelock.model._finding import Finding
+from pipelock.model._reason import BlockReason
+from pipelock.model._verdict import Verdict
+
+__all__ = ["Answer", "AnswerWord", "Decision", "Outcome", "Record"]
+
+
+class AnswerWord(StrEnum):
+    """What a person may answer to a held action."""
+
+    ONCE = "once"
+    SESSION = "session"
+    DENY = "deny"
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A person's answer. `note` reaches the agent with a denial (at most 500 characters); `by` names who answered."""
+
+    word: AnswerWord
+    note: str = ""
+    by: str = ""
+
+
+class Outcome(StrEnum):
+    """How a held action ended."""
+
+    APPROVED = "approved"
+    APPROVED_SESSION = "approved_session"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    UNATTENDED = "unattended"
+    QUEUE_FULL = "queue_full"
+    ABANDONED = "abandoned"
+    """The client went away while it waited."""
+    WITHDRAWN = "withdrawn"
+    """Policy, kill switch or shutdown decided before a person did."""
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is to be done with one action.
+
+    Attributes:
+        action_id: The action judged.
+        verdict: What the transport enforces. `ASK` never reaches a transport: the door holds it.
+        reason: One sentence a person and an agent can act on.
+        layer: Label of the deciding layer; empty for a plain allow.
+        code: The block-reason code, set exactly when `verdict` is `BLOCK`.
+        status: HTTP status for a block (403, 429, 503…), 0 otherwise.
+        findings: Everything that was noticed, the deciding one first.
+        hint: How the operator changes this outcome; shown to clients only with `explain_blocks`.
+        addresses: The judged addresses, in order; the transport dials these and nothing else.
+        rule: The egress rule that decided, if one did.
+        policy: First 16 hex digits of the policy hash in force.
+        enforced: False where a mode turned a refusal into a warning.
+        outcome: How holding ended, if it was held.
+        note: The operator's words.
+        body: Replacement body for `STRIP` and `REDACT`.
+        held_ms: How long a person was waited for, milliseconds.
+        hard: The refusal cannot be approved away.
+    """
+
+    action_id: str
+    verdict: Verdict
+    reason: str = ""
+    layer: str = ""
+    code: BlockReason | None = None
+    status: int = 0
+    findings: tuple[Finding, ...] = ()
+    hint: str = ""
+    addresses: tuple[str, ...] = ()
+    rule: str = ""
+    policy: str = ""
+    enforced: bool = True
+    outcome: Outcome | None = None
+    note: str = ""
+    body: bytes | None = None
+    held_ms: int = 0
+    hard: bool = False
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One decision as it is written and shown. `at` is seconds since the epoch; `took_us` the judging time."""
+
+    at: float
+    action: ActionSummary
+    decision: Decision
+    took_us: int = 0

@@ -1,0 +1,124 @@
+"""What the daemon tells whoever watches."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipelock.model._decision import Outcome, Record
+from pipelock.model._pending import Pending
+
+__all__ = [
+    "ConfigReloaded",
+    "Decided",
+    "Event",
+    "Held",
+    "KillSwitchChanged",
+    "KillSwitchState",
+    "Notice",
+    "Payload",
+    "Released",
+    "Status",
+    "TunnelClosed",
+]
+
+
+class KillSwitchState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which sources hold the switch; it is on when any does. `sources` maps config, api, signal, sentinel."""
+
+    active: bool
+    sources: dict[str, bool] = {}
+    message: str = ""
+
+
+class Decided(msgspec.Struct, frozen=True, tag="decided"):
+    """A decision was made and recorded."""
+
+    record: Record
+
+
+class Held(msgspec.Struct, frozen=True, tag="held"):
+    """Something waits for a person, or its count of twins changed."""
+
+    pending: Pending
+
+
+class Released(msgspec.Struct, frozen=True, tag="released"):
+    """A held action ended; `by` says who answered, empty where nobody did."""
+
+    id: str
+    outcome: Outcome
+    by: str = ""
+
+
+class KillSwitchChanged(msgspec.Struct, frozen=True, tag="kill_switch"):
+    """The kill switch moved; `by` names the source that moved it."""
+
+    state: KillSwitchState
+    by: str = ""
+
+
+class ConfigReloaded(msgspec.Struct, frozen=True, tag="config_reload"):
+    """A reload was tried. `weaker` lists what the new policy no longer enforces."""
+
+    ok: bool
+    detail: str
+    policy: str = ""
+    weaker: tuple[str, ...] = ()
+
+
+class TunnelClosed(msgspec.Struct, frozen=True, tag="tunnel_close"):
+    """A tunnel ended; bytes are payload bytes in each direction."""
+
+    action_id: str
+    target: str
+    sent: int
+    received: int
+    duration_ms: int
+    reason: str = ""
+
+
+class Notice(msgspec.Struct, frozen=True, tag="notice"):
+    """Something the operator should know; `level` is info, warn or error."""
+
+    level: str
+    text: str
+
+
+Payload = Decided | Held | Released | KillSwitchChanged | ConfigReloaded | TunnelClosed | Notice
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A numbered happening. `seq` starts at 1 with each daemon and has no holes; `at` is seconds since the epoch."""
+
+    seq: int
+    at: float
+    payload: Payload
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The daemon at a glance. `top_blocked` and `top_layers` are (name, count) pairs, at most ten each."""
+
+    version: str
+    pid: int
+    mode: str
+    enforce: bool
+    listen: str
+    config_path: str
+    policy: str
+    started_at: float
+    kill_switch: KillSwitchState
+    requests: int = 0
+    allowed: int = 0
+    blocked: int = 0
+    warned: int = 0
+    pending: int = 0
+    tunnels: int = 0
+    connections: int = 0
+    dashboards: int = 0
+    sessions: int = 0
+    last_seq: int = 0
+    matcher: str = ""
+    egress_default: str = ""
+    audit_path: str = ""
+    top_blocked: tuple[tuple[str, int], ...] = ()
+    top_layers: tuple[tuple[str, int], ...] = ()

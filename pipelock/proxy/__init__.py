@@ -1,0 +1,1 @@
+"""HTTP roads: bytes to Action, Decision to bytes."""
