@@ -45,6 +45,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
         score: 0..1, the reference's scale for URL layers.
         category: What kind of trouble.
         hard: A person may not approve it away and no mode turns it into a warning.
+        warns: The rule itself asks for no more than a warning (`action: warn` on a user's pattern).
     """
 
     scanner: str
@@ -58,3 +59,4 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     score: float = 1.0
     category: Category = Category.THREAT
     hard: bool = False
+    warns: bool = False
