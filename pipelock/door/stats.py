@@ -1,0 +1,123 @@
+"""Counters, for `/stats`, `/metrics` and the status line. Every table has a limit."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from prometheus_client import CollectorRegistry, Gauge, Histogram, Info, generate_latest
+from prometheus_client import Counter as Metric
+
+from pipelock.model import BlockReason, Decision, Kind, Record, TunnelClosed, Verdict
+
+__all__ = ["MAX_NAMES", "Stats"]
+
+MAX_NAMES = 1000
+"""Names a table of top entries keeps; a new name beyond it pushes out the rarest ones."""
+
+_LATENCY = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_TUNNEL_SECONDS = (1, 5, 10, 30, 60, 120, 300)
+
+
+class Stats:
+    """Counts decisions and tunnels. Metric names are the reference's."""
+
+    def __init__(self, version: str) -> None:
+        self.requests = self.allowed = self.blocked = self.warned = 0
+        self.tunnels_opened = self.tunnels = self.connections = 0
+        self._top_hosts: Counter[str] = Counter()
+        self._top_layers: Counter[str] = Counter()
+        self.registry = registry = CollectorRegistry()
+        self._requests = Metric("pipelock_requests", "Requests by result", ["result", "agent"], registry=registry)
+        self._hits = Metric("pipelock_scanner_hits", "Blocking layers", ["scanner", "agent"], registry=registry)
+        self._seconds = Histogram(
+            "pipelock_request_duration_seconds", "Judging time, waiting included", buckets=_LATENCY, registry=registry
+        )
+        self._kill_denials = Metric(
+            "pipelock_kill_switch_denials", "Denied by the kill switch", ["transport", "endpoint"], registry=registry
+        )
+        self._tunnels = Metric("pipelock_tunnels", "CONNECT tunnels by result", ["result", "agent"], registry=registry)
+        self._tunnel_seconds = Histogram(
+            "pipelock_tunnel_duration_seconds", "Life of a tunnel", buckets=_TUNNEL_SECONDS, registry=registry
+        )
+        self._tunnel_bytes = Metric("pipelock_tunnel_bytes", "Bytes through tunnels", registry=registry)
+        self._sni = Metric("pipelock_sni", "ClientHello checks", ["category", "agent"], registry=registry)
+        self._body_hits = Metric("pipelock_body_dlp_hits", "Body findings", ["action", "agent"], registry=registry)
+        self._header_hits = Metric(
+            "pipelock_header_dlp_hits", "Header findings", ["action", "agent"], registry=registry
+        )
+        active = Gauge("pipelock_active_tunnels", "Open tunnels", registry=registry)
+        active.set_function(lambda: self.tunnels)
+        Info("pipelock", "Build", registry=registry).info({"version": version})
+        self._allowed_child = self._requests.labels("allowed", "anonymous")
+
+    def decided(self, record: Record) -> None:
+        """Count one decision."""
+        action, decision = record.action, record.decision
+        blocked = decision.verdict is Verdict.BLOCK
+        agent = "anonymous"  # the profile's name; a header is not one (profiles come with the agents section)
+        if action.kind is Kind.CLIENT_HELLO:
+            self._sni.labels("mismatch" if blocked else "match", agent).inc()
+            return
+        if action.kind is not Kind.RESPONSE:
+            self.requests += 1
+        if blocked:
+            self._count_block(record, agent)
+        elif action.kind is not Kind.RESPONSE:
+            self.allowed += 1
+            self._allowed_child.inc()
+            if action.kind is Kind.CONNECT:
+                self._tunnels.labels("allowed", agent).inc()
+        if decision.findings:
+            self._count_findings(decision, agent)
+        self._seconds.observe(record.took_us / 1e6)
+
+    def _count_block(self, record: Record, agent: str) -> None:
+        action, decision = record.action, record.decision
+        self.blocked += 1
+        self._requests.labels("blocked", agent).inc()
+        self._hits.labels(decision.layer, agent).inc()
+        _bump(self._top_layers, decision.layer)
+        _bump(self._top_hosts, action.host)
+        if action.kind is Kind.CONNECT:
+            self._tunnels.labels("blocked", agent).inc()
+        if decision.code is BlockReason.KILL_SWITCH_ACTIVE:
+            self._kill_denials.labels(action.transport.value, action.kind.value).inc()
+
+    def _count_findings(self, decision: Decision, agent: str) -> None:
+        if decision.verdict is not Verdict.BLOCK:
+            self.warned += 1
+        for finding in decision.findings:
+            if finding.place.startswith("body"):
+                self._body_hits.labels(decision.verdict.value, agent).inc()
+            elif finding.place.startswith("header"):
+                self._header_hits.labels(decision.verdict.value, agent).inc()
+
+    def tunnel_opened(self) -> None:
+        """A tunnel began to carry bytes."""
+        self.tunnels += 1
+        self.tunnels_opened += 1
+
+    def tunnel_closed(self, closed: TunnelClosed) -> None:
+        """A tunnel ended."""
+        self.tunnels -= 1
+        self._tunnel_seconds.observe(closed.duration_ms / 1000)
+        self._tunnel_bytes.inc(closed.sent + closed.received)
+
+    def top_blocked(self, count: int = 10) -> tuple[tuple[str, int], ...]:
+        """The hosts refused most often."""
+        return tuple(self._top_hosts.most_common(count))
+
+    def top_layers(self, count: int = 10) -> tuple[tuple[str, int], ...]:
+        """The layers that refused most often."""
+        return tuple(self._top_layers.most_common(count))
+
+    def exposition(self) -> bytes:
+        """The Prometheus text format (version 0.0.4)."""
+        return generate_latest(self.registry)
+
+
+def _bump(table: Counter[str], name: str) -> None:
+    table[name] += 1
+    if len(table) > MAX_NAMES:
+        for rare, _ in table.most_common()[MAX_NAMES // 2 :]:
+            del table[rare]

@@ -1,0 +1,259 @@
+"""Actions that wait for a person: a pure queue with explicit time.
+
+    hold ──▶ waiting ──▶ approved | approved_session | denied      (a person answered)
+      │         ├──────▶ expired                                   (deadline: denied once, no rule is written)
+      │         ├──────▶ abandoned                                 (the client went away)
+      │         └──────▶ withdrawn                                 (kill switch, policy or shutdown came first)
+      └──▶ unattended | queue_full                                 (never waited)
+
+One approval is bound to exactly one payload: an HMAC, under a key that lives as long as the daemon, over session,
+kind, method, URL, the headers that matter, the body's digest, the policy in force and the deadline. Twins (equal in
+all of that) wait in one group and get one answer; a group keeps its first member's deadline, so that a flood cannot
+hold a prompt open.
+
+Limits: `max_pending` actions in all and `max_pending_per_session` per session key; 1 000 session grants, oldest out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+
+from pipelock.model import Action, ActionSummary, Answer, AnswerWord, Decision, Outcome, Pending
+
+__all__ = ["MAX_GRANTS", "ApprovalLimits", "ApprovalRefused", "Approvals", "Settled", "StaleAnswerError"]
+
+MAX_GRANTS = 1000
+
+# Headers that a client varies from one identical request to the next, and that no upstream acts upon.
+_VOLATILE = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "date",
+        "keep-alive",
+        "proxy-connection",
+        "traceparent",
+        "tracestate",
+        "user-agent",
+        "x-request-id",
+    }
+)
+
+_encoder = msgspec.json.Encoder()
+
+
+class ApprovalLimits(msgspec.Struct, frozen=True):
+    """Section `approvals`. `timeout_seconds` 0 waits as long as the client does."""
+
+    timeout_seconds: float = 60.0
+    hold_unattended: bool = False
+    max_pending: int = 200
+    max_pending_per_session: int = 50
+
+
+class StaleAnswerError(Exception):
+    """The item is gone, or what waits under its id is not what the person saw."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRefused:
+    """`hold` did not hold."""
+
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A held action that ended. `token` is what `hold` was given."""
+
+    token: object
+    outcome: Outcome
+    answer: Answer | None = None
+
+
+@dataclass(slots=True)
+class _Group:
+    id: str
+    fingerprint: bytes
+    session: str
+    policy: str
+    pending: Pending
+    members: dict[int, object] = field(default_factory=dict)
+
+    def view(self) -> Pending:
+        return msgspec.structs.replace(self.pending, twins=len(self.members))
+
+
+class Approvals:
+    """The queue. Times are seconds since the epoch; `key` is at least 16 random bytes."""
+
+    def __init__(self, key: bytes, limits: ApprovalLimits | None = None) -> None:
+        self._key = key
+        self.limits = limits or ApprovalLimits()
+        self._groups: OrderedDict[str, _Group] = OrderedDict()
+        self._by_fingerprint: dict[bytes, _Group] = {}
+        self._grants: OrderedDict[bytes, None] = OrderedDict()
+        self._next_id = 1
+        self._next_member = 1
+
+    def __len__(self) -> int:
+        return sum(len(group.members) for group in self._groups.values())
+
+    def list(self) -> tuple[Pending, ...]:
+        """What waits, oldest first, one entry for all twins."""
+        return tuple(group.view() for group in self._groups.values())
+
+    def is_granted(self, action: Action, policy: str) -> bool:
+        """Whether a person allowed exactly this payload for the rest of this session, under this policy."""
+        return bool(self._grants) and self._fingerprint(action, policy) in self._grants
+
+    def hold(
+        self, action: Action, summary: ActionSummary, decision: Decision, token: object, now: float, *, attended: bool
+    ) -> tuple[Pending, int] | ApprovalRefused:
+        """Park `action`.
+
+        Returns:
+            What a person is shown and the member number for `abandon`, or why it was not parked.
+        """
+        if not attended and not self.limits.hold_unattended:
+            return ApprovalRefused(
+                Outcome.UNATTENDED,
+                "this needs a person's approval and no dashboard is attached, so it was denied at once; "
+                "open `pipelock tui` and try again",
+            )
+        if len(self) >= self.limits.max_pending:
+            return ApprovalRefused(
+                Outcome.QUEUE_FULL, f"{self.limits.max_pending} requests already wait for a person; denied this once"
+            )
+        if self._waiting_in(action.session) >= self.limits.max_pending_per_session:
+            return ApprovalRefused(
+                Outcome.QUEUE_FULL,
+                f"this session already has {self.limits.max_pending_per_session} requests waiting; denied this once",
+            )
+        fingerprint = self._fingerprint(action, decision.policy)
+        group = self._by_fingerprint.get(fingerprint) or self._open(action, summary, decision, fingerprint, now)
+        member = self._next_member
+        self._next_member += 1
+        group.members[member] = token
+        return group.view(), member
+
+    def answer(self, pending_id: str, answer: Answer, binding: str = "") -> tuple[Settled, ...]:
+        """Settle a group as a person said.
+
+        Raises:
+            StaleAnswerError: nothing waits under that id, or `binding` names another payload.
+        """
+        group = self._groups.get(pending_id)
+        if group is None:
+            raise StaleAnswerError(f"nothing waits under {pending_id}: it was answered, expired or went away")
+        if binding and not hmac.compare_digest(binding, group.pending.binding):
+            raise StaleAnswerError(f"what waits under {pending_id} is not what was shown; look again")
+        match answer.word:
+            case AnswerWord.ONCE:
+                outcome = Outcome.APPROVED
+            case AnswerWord.SESSION:
+                outcome = Outcome.APPROVED_SESSION
+                self._grants[group.fingerprint] = None
+                while len(self._grants) > MAX_GRANTS:
+                    self._grants.popitem(last=False)
+            case _:
+                outcome = Outcome.DENIED
+        return self._settle(group, outcome, answer)
+
+    def expire(self, now: float) -> tuple[Settled, ...]:
+        """Settle every group whose deadline has passed."""
+        due = [g for g in self._groups.values() if g.pending.expires_at and g.pending.expires_at <= now]
+        return tuple(settled for group in due for settled in self._settle(group, Outcome.EXPIRED))
+
+    def next_deadline(self) -> float | None:
+        """When `expire` next has something to do; `None` when never."""
+        return min((g.pending.expires_at for g in self._groups.values() if g.pending.expires_at), default=None)
+
+    def abandon(self, pending_id: str, member: int) -> tuple[Settled | None, Pending | None]:
+        """The client of one member went away.
+
+        Returns:
+            What settled, and the group as it now looks if others still wait in it.
+        """
+        group = self._groups.get(pending_id)
+        if group is None or member not in group.members:
+            return None, None
+        token = group.members.pop(member)
+        settled = Settled(token, Outcome.ABANDONED)
+        if group.members:
+            return settled, group.view()
+        self._close(group)
+        return settled, None
+
+    def withdraw(self, wanted: Callable[[Pending], bool] | None = None) -> tuple[Settled, ...]:
+        """Take back every group (or those `wanted`): something stronger than a person decided."""
+        groups = [group for group in self._groups.values() if wanted is None or wanted(group.pending)]
+        return tuple(settled for group in groups for settled in self._settle(group, Outcome.WITHDRAWN))
+
+    def tokens(self, pending_id: str) -> Iterator[object]:
+        """The tokens that wait under an id."""
+        group = self._groups.get(pending_id)
+        return iter(tuple(group.members.values()) if group else ())
+
+    def _waiting_in(self, session: str) -> int:
+        return sum(len(group.members) for group in self._groups.values() if group.session == session)
+
+    def _open(
+        self, action: Action, summary: ActionSummary, decision: Decision, fingerprint: bytes, now: float
+    ) -> _Group:
+        pending_id = str(self._next_id)
+        self._next_id += 1
+        expires_at = now + self.limits.timeout_seconds if self.limits.timeout_seconds else 0.0
+        pending = Pending(
+            id=pending_id,
+            group=fingerprint.hex()[:16],
+            action=summary,
+            reason=decision.reason,
+            rule=decision.rule,
+            findings=decision.findings,
+            held_at=now,
+            expires_at=expires_at,
+            binding=self._mac(fingerprint, [pending_id, repr(expires_at)]).hex(),
+        )
+        group = _Group(pending_id, fingerprint, action.session, decision.policy, pending)
+        self._groups[pending_id] = group
+        self._by_fingerprint[fingerprint] = group
+        return group
+
+    def _settle(self, group: _Group, outcome: Outcome, answer: Answer | None = None) -> tuple[Settled, ...]:
+        self._close(group)
+        return tuple(Settled(token, outcome, answer) for token in group.members.values())
+
+    def _close(self, group: _Group) -> None:
+        del self._groups[group.id]
+        self._by_fingerprint.pop(group.fingerprint, None)
+
+    def _fingerprint(self, action: Action, policy: str) -> bytes:
+        return self._mac(
+            hashlib.sha256(action.body).digest(),
+            [
+                action.session,
+                action.kind,
+                action.transport,
+                action.method,
+                action.url,
+                str(action.status),
+                policy,
+                *_headers_that_matter(action.headers),
+            ],
+        )
+
+    def _mac(self, head: bytes, fields: list[str]) -> bytes:
+        return hmac.new(self._key, head + _encoder.encode(fields), hashlib.sha256).digest()
+
+
+def _headers_that_matter(headers: Iterable[tuple[str, str]]) -> list[str]:
+    return [f"{name}: {value}" for name, value in headers if name not in _VOLATILE]

@@ -1,0 +1,65 @@
+"""Egress rules: the operator's own list, first match wins.
+
+They speak after the hard floor and before the mode's default; they can demand more than the scanners do, never less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from pipelock.detect.hosts import HostSet
+from pipelock.engine._glob import glob_match
+from pipelock.model import Verdict
+
+__all__ = ["EgressRule", "EgressRules", "Ruling"]
+
+
+class EgressRule(msgspec.Struct, frozen=True):
+    """One rule, compiled. An empty condition matches anything; `methods` are upper case."""
+
+    name: str
+    action: Verdict
+    hosts: HostSet | None = None
+    methods: frozenset[str] = frozenset()
+    path: str = ""
+    port: int = 0
+    agent: str = ""
+    reason: str = ""
+
+    def matches(self, *, method: str, host: str, port: int, path: str, agent: str) -> bool:
+        """Whether every condition holds. `host` is folded, `path` starts with `/` and has no query."""
+        return (
+            (not self.methods or method in self.methods)
+            and (not self.port or port == self.port)
+            and (self.hosts is None or host in self.hosts)
+            and (not self.agent or glob_match(self.agent, agent))
+            and (not self.path or glob_match(self.path, path))
+        )
+
+
+class Ruling(msgspec.Struct, frozen=True):
+    """What the list says. `rule` is empty where the default spoke."""
+
+    action: Verdict
+    rule: str = ""
+    reason: str = ""
+
+
+class EgressRules:
+    """The list and what holds where no rule names a request."""
+
+    def __init__(self, rules: Sequence[EgressRule], default: Verdict) -> None:
+        self._rules = tuple(rules)
+        self._default = Ruling(default)
+
+    def __len__(self) -> int:
+        return len(self._rules)
+
+    def rule(self, *, method: str, host: str, port: int, path: str, agent: str) -> Ruling:
+        """The first matching rule's answer, or the default."""
+        for rule in self._rules:
+            if rule.matches(method=method, host=host, port=port, path=path, agent=agent):
+                return Ruling(rule.action, rule.name, rule.reason)
+        return self._default

@@ -1,0 +1,233 @@
+"""The door: one synchronous judgement for every action.
+
+    gates (kill switch, faults) ─▶ URL layers before DNS ─▶ headers and body ─▶ egress rules
+        ─▶ [Lookup: addresses of the host] ─▶ ssrf ─▶ rate, length and data limits ─▶ verdict
+
+No socket, clock or file is touched: time and addresses come in as `Facts` and `Answers`. The first URL layer that
+refuses decides; otherwise the strictest of what was found and what the egress rules say. Whatever the mode, what is
+`hard` blocks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from pipelock.detect.url_layers import Inspection
+from pipelock.engine.content import inspect_content
+from pipelock.engine.egress import Ruling
+from pipelock.engine.facts import Answers, Content, Facts, Lookup
+from pipelock.engine.killswitch import KillSwitch
+from pipelock.engine.limits import SlidingWindow
+from pipelock.engine.policy import Policy
+from pipelock.engine.sessions import Sessions
+from pipelock.engine.settle import refuse, settle
+from pipelock.model import (
+    Action,
+    BlockReason,
+    Category,
+    Decision,
+    Fault,
+    Finding,
+    Kind,
+    Severity,
+    Verdict,
+)
+
+__all__ = ["Engine"]
+
+
+@dataclass(slots=True)
+class _Case:
+    """One action on its way through the stages."""
+
+    action: Action
+    policy: Policy
+    facts: Facts
+    inspection: Inspection | None = None
+    findings: list[Finding] = field(default_factory=list)
+    ruling: Ruling | None = None
+    addresses: tuple[str, ...] = ()
+
+
+class Engine:
+    """Judges. Holds the policy in force and the little state that judgements share; not for several threads."""
+
+    def __init__(self, policy: Policy, kill: KillSwitch) -> None:
+        self.policy = policy
+        self.kill = kill
+        self.sessions = Sessions()
+        self._requests = SlidingWindow()
+        self._bytes = SlidingWindow()
+
+    def replace_policy(self, policy: Policy) -> None:
+        """Judge by `policy` from the next action on; windows and sessions stay."""
+        self.policy = policy
+
+    def inspect(self, action: Action) -> Content:
+        """The content scan alone, which any thread may do ahead of `adjudicate`.
+
+        Raises:
+            MatcherError: the matcher failed; block.
+        """
+        return inspect_content(action, self.policy)
+
+    def adjudicate(self, action: Action, facts: Facts) -> Decision | Lookup:
+        """Judge `action`, or say which addresses are needed first.
+
+        Raises:
+            MatcherError: a scanner failed; the caller blocks.
+        """
+        case = _Case(action, self.policy, facts)
+        stopped = self._gates(case)
+        if stopped is not None:
+            return stopped
+        match action.kind:
+            case Kind.REQUEST | Kind.CONNECT:
+                return self._outbound(case)
+            case Kind.RESPONSE:
+                return self._inbound(case)
+            case Kind.CLIENT_HELLO:
+                return self._hello(case)
+            case Kind.TUNNEL_DATA:
+                # Bytes inside a tunnel are only ever brought here by a gate.
+                return settle(action, self.policy, (), Ruling(Verdict.ALLOW))
+        return refuse(action, self.policy, BlockReason.PARSE_ERROR, "an action of an unknown kind")
+
+    def note(self, action: Action, decision: Decision, facts: Facts) -> None:
+        """Take a final decision into account: sessions, and the bytes that a response brought in."""
+        if action.kind is Kind.RESPONSE:
+            if self.policy.max_data_per_minute and decision.verdict is not Verdict.BLOCK:
+                self._bytes.add(self.policy.layers.registrable_host(action.host), action.size, facts.now)
+        else:
+            self.sessions.note(
+                action.session, action.agent, action.client, facts.wall, blocked=decision.verdict is Verdict.BLOCK
+            )
+
+    def _gates(self, case: _Case) -> Decision | None:
+        action = case.action
+        if self.kill.applies_to(action.client):
+            return refuse(
+                action,
+                case.policy,
+                BlockReason.KILL_SWITCH_ACTIVE,
+                self.kill.message,
+                layer="kill_switch",
+                status=503,
+                hint=f"the kill switch is held by: {self.kill.source}; `pipelock status` lists all sources",
+            )
+        fault = action.fault
+        if fault is not None:
+            return self._fault(action, case.policy, fault)
+        return None
+
+    def _fault(self, action: Action, policy: Policy, fault: Fault) -> Decision:
+        layer = "parser" if fault.reason is BlockReason.BAD_REQUEST else fault.reason.value
+        return refuse(action, policy, fault.reason, fault.detail, layer=layer, status=fault.status or 403)
+
+    def _outbound(self, case: _Case) -> Decision | Lookup:
+        action, policy = case.action, case.policy
+        inspection = case.inspection = policy.layers.before_dns(action.url)
+        case.findings.extend(inspection.findings)
+        if inspection.view is None or self._is_refused(case):
+            return self._settle(case)
+        content = case.facts.content or inspect_content(action, policy)
+        case.findings.extend(content.findings)
+        view = inspection.view
+        case.ruling = policy.egress.rule(
+            method=action.method, host=view.host.name, port=view.port, path=view.path, agent=action.agent
+        )
+        if self._is_refused(case):
+            return self._settle(case)
+        known = policy.known_addresses(view.host)
+        if known:
+            return self._after_dns(case, Answers(addresses=known))
+
+        def resume(answers: Answers, facts: Facts) -> Decision:
+            case.facts = facts
+            stopped = self._gates(case)
+            return stopped if stopped is not None else self._after_dns(case, answers)
+
+        return Lookup(view.host.name, resume)
+
+    def _after_dns(self, case: _Case, answers: Answers) -> Decision:
+        policy = case.policy
+        if case.inspection is None or case.inspection.view is None:
+            return refuse(case.action, policy, BlockReason.PARSE_ERROR, "no URL was judged")
+        view = case.inspection.view
+        case.findings.extend(policy.layers.after_dns(view, answers.addresses or None, answers.error))
+        if not self._is_refused(case):
+            case.addresses = answers.addresses
+            key = policy.layers.registrable(view)
+            case.findings.extend(self._limits(case, key))
+            if not self._is_refused(case) and policy.max_requests_per_minute:
+                # Counted last, so that a request refused for another reason uses up nobody's quota.
+                self._requests.add(key, 1, case.facts.now)
+        return self._settle(case)
+
+    def _limits(self, case: _Case, key: str) -> list[Finding]:
+        policy, now = case.policy, case.facts.now
+        if policy.max_requests_per_minute and self._requests.total(key, now) >= policy.max_requests_per_minute:
+            return [
+                _protective(
+                    "ratelimit",
+                    f"more than {policy.max_requests_per_minute} requests to {key} within a minute",
+                    0.7,
+                )
+            ]
+        length = policy.layers.length(case.action.url)
+        if length:
+            return list(length)
+        if policy.max_data_per_minute and self._bytes.total(key, now) >= policy.max_data_per_minute:
+            return [
+                _protective(
+                    "databudget", f"more than {policy.max_data_per_minute} bytes from {key} within a minute", 0.8
+                )
+            ]
+        return []
+
+    def _inbound(self, case: _Case) -> Decision:
+        content = case.facts.content or inspect_content(case.action, case.policy)
+        case.findings.extend(content.findings)
+        return self._settle(case)
+
+    def _hello(self, case: _Case) -> Decision:
+        action = case.action
+        name = action.server_name.lower().rstrip(".")
+        if not name or not case.policy.sni_verification or name == action.host.lower().rstrip("."):
+            return settle(action, case.policy, (), Ruling(Verdict.ALLOW))
+        return refuse(
+            action,
+            case.policy,
+            BlockReason.AUTHORITY_MISMATCH,
+            f"the TLS handshake names {name}, but the tunnel was opened to {action.host}",
+            layer="sni_mismatch",
+            hint="a client that fronts one name behind another is refused; forward_proxy.sni_verification",
+        )
+
+    def _is_refused(self, case: _Case) -> bool:
+        """Whether the answer is a refusal already, so that nothing later need be looked at (or looked up)."""
+        blocks = case.ruling is not None and case.ruling.action is Verdict.BLOCK
+        blocks = blocks or any(
+            case.policy.verdict_for(case.action, finding) is Verdict.BLOCK for finding in case.findings
+        )
+        return blocks and (case.policy.enforce or any(finding.hard for finding in case.findings))
+
+    def _settle(self, case: _Case) -> Decision:
+        decision = settle(case.action, case.policy, tuple(case.findings), case.ruling or Ruling(Verdict.ALLOW))
+        if decision.verdict is Verdict.BLOCK:
+            return decision
+        return msgspec.structs.replace(decision, addresses=case.addresses)
+
+
+def _protective(label: str, message: str, score: float) -> Finding:
+    return Finding(
+        scanner=label,
+        rule=label,
+        severity=Severity.MEDIUM,
+        message=message,
+        place="url",
+        score=score,
+        category=Category.PROTECTIVE,
+    )

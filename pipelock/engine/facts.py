@@ -1,0 +1,51 @@
+"""What the engine is told by the world, because it does not look for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipelock.model import Decision, Finding
+
+__all__ = ["Answers", "Content", "Facts", "Lookup"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the resolver said: textual addresses in order of preference, or why there are none."""
+
+    addresses: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What the scanners found in headers and body. Computing it touches no state, so any thread may."""
+
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The circumstances of one judgement.
+
+    Attributes:
+        now: Monotonic seconds, for windows.
+        wall: Seconds since the epoch, for what a person is shown.
+        content: The content scan where it was made elsewhere; `None` makes the engine scan here.
+    """
+
+    now: float
+    wall: float
+    content: Content | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """The engine has no objection so far and needs the addresses of `host`.
+
+    `resume` is called once, with the answers and the facts of that later moment, and gives the decision.
+    """
+
+    host: str
+    resume: Callable[[Answers, Facts], Decision]

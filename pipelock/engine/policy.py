@@ -1,0 +1,81 @@
+"""A policy: what a config means, compiled once and never changed. A reload makes a new one and swaps it in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipelock.detect.addresses import Host
+from pipelock.detect.hosts import HostSet
+from pipelock.detect.injection import InjectionScanner
+from pipelock.detect.secrets import SecretScanner
+from pipelock.detect.url_layers import UrlLayers
+from pipelock.engine._suppress import Suppressions
+from pipelock.engine.egress import EgressRules
+from pipelock.model import Action, Finding, Kind, Severity, Verdict
+
+__all__ = ["Policy"]
+
+_TEXT_LABELS = frozenset({"body_dlp", "header_dlp"})
+_CORE_LABELS = frozenset({"core_dlp", "core_ssrf", "core_response"})
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything a judgement depends on, except state.
+
+    Attributes:
+        hash: First 16 hex digits of the policy hash.
+        mode: strict, balanced or audit.
+        enforce: False (or mode audit) turns refusals into warnings, except hard ones.
+        explain: Clients are told the hint.
+    """
+
+    hash: str
+    mode: str
+    enforce: bool
+    explain: bool
+    layers: UrlLayers
+    secrets: SecretScanner
+    injection: InjectionScanner
+    egress: EgressRules
+    suppressions: Suppressions
+    scan_headers: bool
+    header_all: bool
+    header_names: frozenset[str]
+    scan_bodies: bool
+    body_action: Verdict
+    scan_responses: bool
+    response_action: Verdict
+    response_exempt: HostSet
+    sni_verification: bool
+    host_overrides: Mapping[str, tuple[str, ...]]
+    max_requests_per_minute: int
+    max_data_per_minute: int
+
+    def scans_header(self, name: str) -> bool:
+        """Whether the header (lower-case name) is scanned: `header_names` lists the exceptions in mode `all`."""
+        return (name not in self.header_names) if self.header_all else (name in self.header_names)
+
+    def known_addresses(self, host: Host) -> tuple[str, ...]:
+        """Addresses that need no lookup: an IP literal's own, or `dns.host_overrides`."""
+        if host.address is not None:
+            return (str(host.address),)
+        return self.host_overrides.get(host.name, ())
+
+    def is_suppressed(self, finding: Finding, target: str) -> bool:
+        """Whether the operator listed this rule and place under `suppress`; the core floor can't be."""
+        return finding.scanner not in _CORE_LABELS and self.suppressions.covers(finding.rule, target)
+
+    def verdict_for(self, action: Action, finding: Finding) -> Verdict:
+        """What one finding demands, before the mode has its say."""
+        if finding.hard:
+            return Verdict.BLOCK
+        if finding.warns:
+            return Verdict.WARN
+        if action.kind is Kind.RESPONSE:
+            # Switched off, only the core floor is still looked at, and it does not ask.
+            return self.response_action if self.scan_responses else Verdict.BLOCK
+        if finding.scanner in _TEXT_LABELS and finding.severity is not Severity.CRITICAL:
+            return self.body_action
+        return Verdict.BLOCK

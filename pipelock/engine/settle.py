@@ -1,0 +1,134 @@
+"""Findings and a ruling become one decision."""
+
+from __future__ import annotations
+
+from pipelock.detect.injection import strip
+from pipelock.detect.url_layers import block_reason
+from pipelock.engine.egress import Ruling
+from pipelock.engine.policy import Policy
+from pipelock.model import Action, BlockReason, Decision, Finding, Kind, Verdict, strictest
+
+__all__ = ["code_for", "hint_for", "refuse", "settle"]
+
+_CODES = {
+    "body_dlp": BlockReason.DLP_MATCH,
+    "header_dlp": BlockReason.DLP_MATCH,
+    "response_scan": BlockReason.PROMPT_INJECTION,
+    "core_response": BlockReason.PROMPT_INJECTION,
+    "egress_rules": BlockReason.REQUEST_POLICY_DENY,
+}
+_STATUSES = {"ratelimit": 429, "databudget": 429}
+_HINTS = {
+    "body_dlp": "if this is a false positive, add a `suppress` entry for the rule and this URL",
+    "header_dlp": "if the host is the key's own vendor, list it in the pattern's exempt_domains",
+    "response_scan": "if you trust this host's text, add it to response_scanning.exempt_domains",
+    "core_response": "this belongs to the core floor; read the page in a browser instead",
+    "egress_rules": "add or change a rule in egress_rules",
+}
+
+
+def code_for(layer: str) -> BlockReason:
+    """The client-visible code of a layer."""
+    return _CODES.get(layer) or block_reason(layer)
+
+
+def hint_for(policy: Policy, layer: str) -> str:
+    """The operator's way out of a layer's refusal."""
+    return _HINTS.get(layer) or policy.layers.hint(layer)
+
+
+def refuse(
+    action: Action,
+    policy: Policy,
+    code: BlockReason,
+    reason: str,
+    *,
+    layer: str = "",
+    status: int = 403,
+    hint: str = "",
+    hard: bool = True,
+) -> Decision:
+    """A refusal that no scanner made and no mode softens."""
+    return Decision(
+        action_id=action.id,
+        verdict=Verdict.BLOCK,
+        reason=reason,
+        layer=layer or code.value,
+        code=code,
+        status=status,
+        hint=hint,
+        policy=policy.hash,
+        hard=hard,
+    )
+
+
+def settle(action: Action, policy: Policy, findings: tuple[Finding, ...], ruling: Ruling) -> Decision:
+    """The strictest of what was found and what the rules say; a finding speaks before a rule of equal strictness."""
+    verdicts = [policy.verdict_for(action, finding) for finding in findings]
+    found = strictest(verdicts)
+    if ruling.action.rank > found.rank:
+        return _by_rule(action, policy, findings, ruling)
+    if not findings:
+        # Nothing was found and no rule demands more: a plain allow, or a rule that only warns was outranked.
+        return Decision(action_id=action.id, verdict=found, rule=ruling.rule, policy=policy.hash)
+    deciding = findings[verdicts.index(found)]
+    ordered = (deciding, *(finding for finding in findings if finding is not deciding))
+    hard = any(finding.hard for finding in findings)
+    verdict, enforced = _in_mode(policy, found, hard=hard)
+    body = None
+    if verdict is Verdict.STRIP:
+        body = strip(action.body, findings)
+        if body is None:
+            verdict = Verdict.BLOCK
+    layer = deciding.scanner
+    blocks = verdict is Verdict.BLOCK
+    return Decision(
+        action_id=action.id,
+        verdict=verdict,
+        reason=deciding.message,
+        layer=layer,
+        code=code_for(layer) if blocks else None,
+        status=_STATUSES.get(layer, 403) if blocks else 0,
+        findings=ordered,
+        hint=hint_for(policy, layer),
+        rule=ruling.rule,
+        policy=policy.hash,
+        enforced=enforced,
+        body=body,
+        hard=hard,
+    )
+
+
+def _by_rule(action: Action, policy: Policy, findings: tuple[Finding, ...], ruling: Ruling) -> Decision:
+    verdict, enforced = _in_mode(policy, ruling.action, hard=False)
+    blocks = verdict is Verdict.BLOCK
+    return Decision(
+        action_id=action.id,
+        verdict=verdict,
+        reason=_rule_reason(ruling, response=action.kind is Kind.RESPONSE),
+        layer="egress_rules",
+        code=BlockReason.REQUEST_POLICY_DENY if blocks else None,
+        status=403 if blocks else 0,
+        findings=findings,
+        hint=_HINTS["egress_rules"],
+        rule=ruling.rule,
+        policy=policy.hash,
+        enforced=enforced,
+    )
+
+
+def _rule_reason(ruling: Ruling, *, response: bool) -> str:
+    if response:
+        return ruling.reason
+    if not ruling.rule:
+        return f"no egress rule names this request, and egress_default is {ruling.action.value}"
+    verb = {Verdict.ASK: "asks a person about", Verdict.BLOCK: "blocks", Verdict.WARN: "warns about"}
+    said = f'the egress rule "{ruling.rule}" {verb.get(ruling.action, "stops")} this request'
+    return f"{said}: {ruling.reason}" if ruling.reason else said
+
+
+def _in_mode(policy: Policy, verdict: Verdict, *, hard: bool) -> tuple[Verdict, bool]:
+    """The verdict as the mode enforces it, and whether it does."""
+    if policy.enforce or hard or verdict.rank <= Verdict.WARN.rank:
+        return verdict, True
+    return Verdict.WARN, False

@@ -1,0 +1,174 @@
+"""A decision as one line of the audit log.
+
+JSON Lines, compatible with the reference's log where they meet: `time` (RFC 3339, whole seconds, UTC), `level`,
+`component`, `event`, `message`, then the context (`url` or `target`, `client_ip`, `request_id`, `agent`), then the
+event's own fields. Ours on top: `verdict`, `policy`, `rule`, `outcome`, `note`, `held_ms`, `findings`, `took_us`.
+Every string that came from outside is escaped; no line holds a secret, because a `Finding` holds none.
+"""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from pipelock.model import BlockReason, Decision, Finding, Kind, Record, Transport, TunnelClosed, Verdict, escape
+
+__all__ = ["MITRE", "audit_event", "audit_line", "tunnel_line"]
+
+Value = str | int | float | bool | list["Value"] | dict[str, "Value"]
+
+# MITRE ATT&CK technique per layer; absent for limits and infrastructure, which are nobody's attack.
+MITRE = {
+    "dlp": "T1048",
+    "core_dlp": "T1048",
+    "body_dlp": "T1048",
+    "header_dlp": "T1048",
+    "env_leak": "T1048",
+    "entropy": "T1048",
+    "subdomain_entropy": "T1048",
+    "length": "T1048",
+    "databudget": "T1030",
+    "ratelimit": "T1030",
+    "ssrf": "T1046",
+    "core_ssrf": "T1046",
+    "crlf_injection": "T1190",
+    "parser": "T1190",
+    "path_traversal": "T1083",
+    "blocklist": "T1071.001",
+    "allowlist": "T1071.001",
+    "redirect": "T1071.001",
+    "scheme": "T1071",
+    "response_scan": "T1059",
+    "core_response": "T1059",
+    "sni_mismatch": "T1090.004",
+}
+
+_encoder = msgspec.json.Encoder()
+_clock_cache: tuple[int, str] = (0, "")
+
+
+def _stamp(at: float) -> str:
+    # Formatting a time costs more than the rest of a line, and a busy second has thousands of lines.
+    global _clock_cache  # noqa: PLW0603 - a cache of a pure function of one integer
+    second = int(at)
+    cached, text = _clock_cache
+    if cached != second:
+        text = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second))
+        _clock_cache = (second, text)
+    return text
+
+
+def audit_event(record: Record) -> tuple[str, str]:
+    """The event name and level of a decision."""
+    action, decision = record.action, record.decision
+    if decision.code is BlockReason.KILL_SWITCH_ACTIVE:
+        return "kill_switch_deny", "info"
+    if action.kind is Kind.CLIENT_HELLO:
+        return ("sni_mismatch", "warn") if decision.verdict is Verdict.BLOCK else ("sni", "info")
+    if action.kind is Kind.RESPONSE and decision.findings:
+        return "response_scan", "warn"
+    if decision.verdict is Verdict.BLOCK:
+        return "blocked", "warn"
+    if decision.findings:
+        return _FINDING_EVENTS.get(decision.findings[0].scanner, "anomaly"), "warn"
+    if action.kind is Kind.CONNECT:
+        return "tunnel_open", "info"
+    if action.kind is Kind.RESPONSE and action.transport is Transport.FORWARD:
+        return "forward_http", "info"
+    return "allowed", "info"
+
+
+_FINDING_EVENTS = {"body_dlp": "body_dlp", "header_dlp": "header_dlp", "dlp": "dlp_warn", "core_dlp": "dlp_warn"}
+
+
+def audit_line(record: Record) -> bytes:
+    """The line for one decision, line feed included."""
+    action, decision = record.action, record.decision
+    event, level = audit_event(record)
+    entry: dict[str, Value] = {
+        "time": _stamp(record.at),
+        "level": level,
+        "component": "pipelock",
+        "event": event,
+        "message": escape(decision.reason) if decision.reason else event,
+        "request_id": action.id,
+        "verdict": decision.verdict.value,
+        "transport": action.transport.value,
+        "kind": action.kind.value,
+    }
+    if action.kind in (Kind.CONNECT, Kind.CLIENT_HELLO, Kind.TUNNEL_DATA):
+        entry["target"] = escape(f"{action.host}:{action.port}")
+    else:
+        entry["url"] = escape(action.url)
+    if action.method:
+        entry["method"] = escape(action.method)
+    if action.client:
+        entry["client_ip"] = action.client
+    if action.agent:
+        entry["agent"] = escape(action.agent)
+    if action.status:
+        entry["status_code"] = action.status
+    if action.kind is Kind.RESPONSE or action.size:
+        entry["size_bytes"] = action.size
+    entry["duration_ms"] = round(record.took_us / 1000, 3)
+    entry["policy"] = decision.policy
+    if decision.layer or decision.findings or decision.outcome:
+        _explain(entry, decision, event)
+    return _encoder.encode(entry) + b"\n"
+
+
+def _explain(entry: dict[str, Value], decision: Decision, event: str) -> None:
+    if decision.layer:
+        entry["scanner"] = decision.layer
+        if decision.layer in MITRE:
+            entry["mitre_technique"] = MITRE[decision.layer]
+    if decision.reason:
+        entry["reason"] = escape(decision.reason)
+    if decision.code is not None:
+        entry["block_reason"] = decision.code.value
+    if decision.rule:
+        entry["rule"] = escape(decision.rule)
+    if not decision.enforced:
+        entry["enforced"] = False
+    if decision.outcome is not None:
+        entry["outcome"] = decision.outcome.value
+        entry["held_ms"] = decision.held_ms
+    if decision.note:
+        entry["note"] = escape(decision.note)
+    if decision.findings:
+        entry["findings"] = [_finding(finding) for finding in decision.findings]
+        if event in ("response_scan", "body_dlp", "header_dlp"):
+            entry["action"] = decision.verdict.value
+            entry["match_count"] = len(decision.findings)
+            entry["patterns"] = sorted({finding.rule for finding in decision.findings})
+
+
+def _finding(finding: Finding) -> dict[str, Value]:
+    entry: dict[str, Value] = {
+        "scanner": finding.scanner,
+        "rule": finding.rule,
+        "severity": finding.severity.value,
+        "place": escape(finding.place),
+    }
+    if finding.path:
+        entry["path"] = list(finding.path)
+    return entry
+
+
+def tunnel_line(closed: TunnelClosed, at: float) -> bytes:
+    """The line for a tunnel's end, which is no decision."""
+    entry: dict[str, Value] = {
+        "time": _stamp(at),
+        "level": "info",
+        "component": "pipelock",
+        "event": "tunnel_close",
+        "message": escape(closed.reason) or "tunnel_close",
+        "request_id": closed.action_id,
+        "target": escape(closed.target),
+        "total_bytes": closed.sent + closed.received,
+        "sent_bytes": closed.sent,
+        "received_bytes": closed.received,
+        "duration_ms": closed.duration_ms,
+    }
+    return _encoder.encode(entry) + b"\n"

@@ -1,0 +1,60 @@
+"""What is written for each decision, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pipelock.evidence.audit import AuditLog
+from pipelock.evidence.line import audit_line, tunnel_line
+from pipelock.evidence.text import text_line
+from pipelock.model import Record, TunnelClosed, Verdict
+
+__all__ = ["Recorder"]
+
+
+class Recorder:
+    """One line a decision to the log, and to `echo` (standard output) if one is given.
+
+    `include_allowed` and `include_blocked` are `logging`'s switches; they thin out the log, never the event stream.
+    """
+
+    def __init__(
+        self,
+        log: AuditLog,
+        *,
+        include_allowed: bool = True,
+        include_blocked: bool = True,
+        echo: Callable[[bytes], object] | None = None,
+        echo_text: bool = False,
+    ) -> None:
+        self.log = log
+        self.include_allowed = include_allowed
+        self.include_blocked = include_blocked
+        self.echo = echo
+        self.echo_text = echo_text
+
+    def write(self, record: Record) -> None:
+        """Write one decision.
+
+        Raises:
+            OSError: the log could not be written.
+        """
+        blocked = record.decision.verdict is Verdict.BLOCK
+        if not (self.include_blocked if blocked else self.include_allowed or record.decision.findings):
+            return
+        line = audit_line(record)
+        self.log.write(line)
+        if self.echo is not None:
+            self.echo(text_line(record) if self.echo_text else line)
+
+    def write_tunnel(self, closed: TunnelClosed, at: float) -> None:
+        """Write a tunnel's end.
+
+        Raises:
+            OSError: the log could not be written.
+        """
+        if self.include_allowed:
+            line = tunnel_line(closed, at)
+            self.log.write(line)
+            if self.echo is not None and not self.echo_text:
+                self.echo(line)
