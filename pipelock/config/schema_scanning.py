@@ -1,0 +1,357 @@
+"""Sections about what is looked for in URLs, headers, bodies and answers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from pipelock.config.kinds import (
+    BlockOrWarn,
+    ByteCount,
+    FilePath,
+    Glob,
+    HeaderNames,
+    HostPatterns,
+    Hosts,
+    Method,
+    Natural,
+    Regex,
+    RegexSource,
+    Seconds,
+    Severity,
+    Texts,
+    UnsupportedPath,
+    UnsupportedSwitch,
+    UnsupportedText,
+    Word,
+)
+
+__all__ = [
+    "DEFAULT_IGNORE_HEADERS",
+    "DEFAULT_SENSITIVE_HEADERS",
+    "AddressChains",
+    "AddressProtection",
+    "AddressSimilarity",
+    "BrowserShield",
+    "CanaryToken",
+    "CanaryTokens",
+    "Dlp",
+    "DlpPattern",
+    "MediaPolicy",
+    "Redaction",
+    "RedactionDictionary",
+    "RedactionLimits",
+    "RedactionProfile",
+    "RedactionProvider",
+    "RequestBodyScanning",
+    "RequestPolicy",
+    "RequestPolicyBatch",
+    "RequestPolicyDiscriminator",
+    "RequestPolicyGraphql",
+    "RequestPolicyRoute",
+    "RequestPolicyRule",
+    "ResponsePattern",
+    "ResponseScanning",
+    "SeedPhraseDetection",
+    "SseStreaming",
+    "Suppression",
+    "UnparseableRoute",
+]
+
+DEFAULT_SENSITIVE_HEADERS = (
+    "Authorization",
+    "Cookie",
+    "X-Api-Key",
+    "X-Token",
+    "Proxy-Authorization",
+    "X-Goog-Api-Key",
+)
+DEFAULT_IGNORE_HEADERS = (
+    "Connection",
+    "Keep-Alive",
+    "Proxy-Authenticate",
+    "Te",
+    "Trailer",
+    "Transfer-Encoding",
+    "Upgrade",
+    "Host",
+    "Content-Length",
+    "Content-Type",
+    "Accept",
+    "Accept-Encoding",
+    "User-Agent",
+)
+
+
+class DlpPattern(msgspec.Struct, frozen=True, kw_only=True):
+    """A credential pattern of the user's own; one with a built-in's name replaces it.
+
+    Attributes:
+        validator: A checksum the match must pass as well: luhn, mod97, aba or wif.
+        exempt_domains: Hosts that this credential may be sent to.
+        action: `warn` asks for no more than a warning; empty blocks.
+    """
+
+    name: Word
+    regex: Regex
+    severity: Severity = "high"
+    validator: Literal["", "luhn", "mod97", "aba", "wif"] = ""
+    exempt_domains: Hosts = ()
+    action: Literal["", "warn"] = ""
+
+
+class Dlp(msgspec.Struct, frozen=True, kw_only=True):
+    """Credentials. Values of environment variables count from `min_env_secret_length` characters on."""
+
+    scan_env: bool = True
+    secrets_file: UnsupportedPath = ""
+    min_env_secret_length: Annotated[int, Meta(ge=8, le=4096)] = 16
+    include_defaults: bool = True
+    patterns: Annotated[tuple[DlpPattern, ...], Meta(max_length=1000)] = ()
+    action: UnsupportedText = ""
+
+
+class CanaryToken(msgspec.Struct, frozen=True, kw_only=True):
+    """A planted value."""
+
+    name: Word
+    value: Annotated[str, Meta(min_length=8, max_length=4096)]
+    env_var: str = ""
+
+
+class CanaryTokens(msgspec.Struct, frozen=True, kw_only=True):
+    """Planted values that must never leave. Not supported yet."""
+
+    enabled: UnsupportedSwitch = False
+    tokens: tuple[CanaryToken, ...] = ()
+
+
+class SeedPhraseDetection(msgspec.Struct, frozen=True, kw_only=True):
+    """Wallet seed phrases. Not supported yet."""
+
+    enabled: UnsupportedSwitch = False
+    min_words: Literal[12, 15, 18, 21, 24] = 12
+    verify_checksum: bool = True
+
+
+class AddressChains(msgspec.Struct, frozen=True, kw_only=True):
+    """Which ledgers' addresses are known."""
+
+    eth: bool = True
+    btc: bool = True
+    bnb: bool = True
+    sol: bool = False
+
+
+class AddressSimilarity(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of two addresses must agree to be look-alikes."""
+
+    prefix_length: Annotated[int, Meta(ge=1, le=64)] = 4
+    suffix_length: Annotated[int, Meta(ge=1, le=64)] = 4
+
+
+class AddressProtection(msgspec.Struct, frozen=True, kw_only=True):
+    """Poisoned wallet addresses. Not supported yet."""
+
+    enabled: UnsupportedSwitch = False
+    action: BlockOrWarn = "block"
+    unknown_action: Literal["allow", "warn", "block"] = "allow"
+    allowed_addresses: Texts = ()
+    chains: AddressChains = AddressChains()
+    similarity: AddressSimilarity = AddressSimilarity()
+
+
+class ResponsePattern(msgspec.Struct, frozen=True, kw_only=True):
+    """An injection pattern of the user's own; one with a built-in's name replaces it."""
+
+    name: Word
+    regex: Regex
+
+
+class SseStreaming(msgspec.Struct, frozen=True, kw_only=True):
+    """Event streams. Scanning them while they flow is not supported yet."""
+
+    enabled: UnsupportedSwitch = False
+    action: Literal["", "block", "warn"] = "block"
+    max_event_bytes: Natural = 65_536
+
+
+class ResponseScanning(msgspec.Struct, frozen=True, kw_only=True):
+    """Instructions hidden in answers. With `ask` an answer waits `ask_timeout_seconds` for a person."""
+
+    enabled: bool = True
+    action: Literal["strip", "warn", "block", "ask"] = "warn"
+    ask_timeout_seconds: Seconds = 30
+    include_defaults: bool = True
+    patterns: Annotated[tuple[ResponsePattern, ...], Meta(max_length=1000)] = ()
+    exempt_domains: Hosts = ()
+    sse_streaming: SseStreaming = SseStreaming()
+
+
+class RequestBodyScanning(msgspec.Struct, frozen=True, kw_only=True):
+    """Credentials in request bodies and headers. A larger body than `max_body_bytes` is refused.
+
+    Attributes:
+        header_mode: `all` looks into every header but `ignore_headers`, `sensitive` into `sensitive_headers` alone.
+    """
+
+    enabled: bool = True
+    action: BlockOrWarn = "warn"
+    max_body_bytes: ByteCount = 5_242_880
+    scan_headers: bool = True
+    header_mode: Literal["sensitive", "all"] = "all"
+    sensitive_headers: HeaderNames = DEFAULT_SENSITIVE_HEADERS
+    ignore_headers: HeaderNames = DEFAULT_IGNORE_HEADERS
+
+
+class Suppression(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding that is known to be harmless: `rule` at `path` (URL, file or glob)."""
+
+    rule: Word
+    path: Glob
+    reason: str = ""
+
+
+class RedactionProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """What a redaction profile replaces."""
+
+    classes: Texts = ()
+    dictionaries: Texts = ()
+
+
+class RedactionDictionary(msgspec.Struct, frozen=True, kw_only=True):
+    """Words of the user's own."""
+
+    class_: str = msgspec.field(default="", name="class")
+    entries: Texts = ()
+    entries_file: FilePath = ""
+    case_insensitive: bool = False
+    word_boundary: bool = False
+    priority: int = 0
+
+
+class RedactionLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of one redaction."""
+
+    max_body_bytes: Natural = 10_485_760
+    max_redactions_per_request: Natural = 10_000
+    max_depth: Natural = 64
+
+
+class UnparseableRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """A route whose bodies may pass unparsed."""
+
+    host: Word
+    methods: tuple[Method, ...] = ()
+    path_prefixes: Texts = ()
+    path_suffixes: Texts = ()
+    content_types: Texts = ()
+
+
+class RedactionProvider(msgspec.Struct, frozen=True, kw_only=True):
+    """How a provider's bodies are read."""
+
+    host_patterns: Texts = ()
+    path_prefixes: Texts = ()
+    parser: str = ""
+
+
+class Redaction(msgspec.Struct, frozen=True, kw_only=True):
+    """Placeholders instead of secrets. Not supported yet."""
+
+    enabled: UnsupportedSwitch = False
+    default_profile: str = ""
+    profiles: dict[Word, RedactionProfile] = {}
+    dictionaries: dict[Word, RedactionDictionary] = {}
+    limits: RedactionLimits = RedactionLimits()
+    strict_reload: bool = False
+    allowlist_unparseable: HostPatterns = ()
+    allowlist_unparseable_routes: tuple[UnparseableRoute, ...] = ()
+    providers: dict[Word, RedactionProvider] = {}
+
+
+class RequestPolicyRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """Which requests a policy rule looks at."""
+
+    hosts: Hosts = ()
+    methods: tuple[Method, ...] = ()
+    path_prefixes: Texts = ()
+    path_patterns: tuple[RegexSource, ...] = ()
+    content_types: Texts = ()
+
+
+class RequestPolicyGraphql(msgspec.Struct, frozen=True, kw_only=True):
+    """Operations by GraphQL type and root field."""
+
+    operation_types: tuple[Literal["query", "mutation", "subscription"], ...] = ()
+    root_field_patterns: tuple[RegexSource, ...] = ()
+
+
+class RequestPolicyDiscriminator(msgspec.Struct, frozen=True, kw_only=True):
+    """Operations by a JSON field."""
+
+    field: str = ""
+    value_patterns: tuple[RegexSource, ...] = ()
+
+
+class RequestPolicyRule(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation rule."""
+
+    name: Word
+    action: BlockOrWarn = "block"
+    shadow: bool = False
+    route: RequestPolicyRoute = RequestPolicyRoute()
+    graphql: RequestPolicyGraphql | None = None
+    discriminator: RequestPolicyDiscriminator | None = None
+    reason: str = ""
+
+
+class RequestPolicyBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """How a batch endpoint names its inner requests."""
+
+    route: RequestPolicyRoute = RequestPolicyRoute()
+    requests_field: str = "requests"
+    method_field: str = "method"
+    url_field: str = "url"
+    body_field: str = "body"
+    max_sub_requests: Natural = 64
+
+
+class RequestPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Rules on API operations. Not supported yet; `egress_rules` covers host, method, path and port."""
+
+    enabled: UnsupportedSwitch = False
+    on_parse_error: Literal["block", "warn", "allow"] = "block"
+    on_opaque_operation: Literal["block", "warn", "allow"] = "block"
+    rules: tuple[RequestPolicyRule, ...] = ()
+    batch: tuple[RequestPolicyBatch, ...] = ()
+
+
+class MediaPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Images, sound and film in answers. Not supported yet."""
+
+    enabled: UnsupportedSwitch = False
+    strip_images: bool = False
+    strip_audio: bool = True
+    strip_video: bool = True
+    allowed_image_types: Texts = ("image/png", "image/jpeg")
+    strip_image_metadata: bool = True
+    log_media_exposure: bool = True
+    max_image_bytes: Natural = 5_242_880
+
+
+class BrowserShield(msgspec.Struct, frozen=True, kw_only=True):
+    """Rewriting of web pages. Not supported yet."""
+
+    enabled: UnsupportedSwitch = False
+    strictness: Literal["minimal", "standard", "aggressive"] = "standard"
+    max_shield_bytes: Natural = 5_242_880
+    oversize_action: Literal["block", "scan_head", "warn"] = "scan_head"
+    exempt_domains: Hosts = ()
+    strip_extension_probing: bool = True
+    strip_hidden_traps: bool = True
+    strip_tracking_pixels: bool = True
+    inject_fingerprint_shims: bool = False
+    tracking_domains: Hosts = ()

@@ -1,0 +1,176 @@
+"""Sections that judge a session over time. None of them is supported yet; switched off, they load."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from pipelock.config.kinds import BlockOrWarn, FilePath, Glob, Hosts, Natural, Positive, Texts, UnsupportedSwitch
+
+__all__ = [
+    "AdaptiveEnforcement",
+    "AdaptiveLevel",
+    "AdaptiveLevels",
+    "Airlock",
+    "AirlockTimers",
+    "AirlockTriggers",
+    "BehavioralBaseline",
+    "CrossRequestDetection",
+    "EntropyBudget",
+    "FragmentReassembly",
+    "SessionProfiling",
+    "Taint",
+    "ToolFreeze",
+    "TrustOverride",
+]
+
+_Tier = Literal["none", "soft", "hard", "drain"]
+
+
+class SessionProfiling(msgspec.Struct, frozen=True, kw_only=True):
+    """What is unusual within a session."""
+
+    enabled: UnsupportedSwitch = False
+    anomaly_action: BlockOrWarn = "warn"
+    domain_burst: Natural = 5
+    window_minutes: Natural = 5
+    volume_spike_ratio: Positive = 3.0
+    max_sessions: Natural = 1000
+    session_ttl_minutes: Natural = 30
+    cleanup_interval_seconds: Natural = 60
+
+
+class AdaptiveLevel(msgspec.Struct, frozen=True, kw_only=True):
+    """What a level of suspicion makes of softer verdicts; null takes the level's default."""
+
+    upgrade_warn: Literal["", "block"] | None = None
+    upgrade_ask: Literal["", "block"] | None = None
+    block_all: bool | None = None
+
+
+class AdaptiveLevels(msgspec.Struct, frozen=True, kw_only=True):
+    """The three levels."""
+
+    elevated: AdaptiveLevel = AdaptiveLevel()
+    high: AdaptiveLevel = AdaptiveLevel()
+    critical: AdaptiveLevel = AdaptiveLevel()
+
+
+class AdaptiveEnforcement(msgspec.Struct, frozen=True, kw_only=True):
+    """Suspicion that grows with findings."""
+
+    enabled: UnsupportedSwitch = False
+    escalation_threshold: Positive = 5.0
+    decay_per_clean_request: Positive = 0.5
+    cooperative_tool_downweight: bool = True
+    levels: AdaptiveLevels = AdaptiveLevels()
+    exempt_domains: Hosts = ()
+
+
+class AirlockTriggers(msgspec.Struct, frozen=True, kw_only=True):
+    """When a session is closed in, and how tightly."""
+
+    on_elevated: _Tier = "none"
+    on_high: _Tier = "soft"
+    on_critical: _Tier = "hard"
+    on_severity: Literal["", "critical", "high"] = ""
+    anomaly_count: Natural = 0
+    anomaly_window_minutes: Natural = 5
+
+
+class AirlockTimers(msgspec.Struct, frozen=True, kw_only=True):
+    """How long each tier lasts."""
+
+    soft_minutes: Natural = 10
+    hard_minutes: Natural = 5
+    drain_minutes: Natural = 2
+    drain_timeout_seconds: Natural = 30
+
+
+class ToolFreeze(msgspec.Struct, frozen=True, kw_only=True):
+    """Tools within an airlock."""
+
+    snapshot_on_entry: bool = True
+    allow_cached_tools: bool = True
+
+
+class Airlock(msgspec.Struct, frozen=True, kw_only=True):
+    """Closing a session in."""
+
+    enabled: UnsupportedSwitch = False
+    triggers: AirlockTriggers = AirlockTriggers()
+    timers: AirlockTimers = AirlockTimers()
+    tool_freeze: ToolFreeze = ToolFreeze()
+
+
+class TrustOverride(msgspec.Struct, frozen=True, kw_only=True):
+    """An exception to taint, with an end."""
+
+    scope: Literal["action", "source"]
+    expires_at: str
+    source_match: str = ""
+    action_match: str = ""
+    granted_by: str = ""
+    reason: str = ""
+
+
+class Taint(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read from outside must not steer what is done inside."""
+
+    enabled: UnsupportedSwitch = False
+    policy: Literal["strict", "balanced", "permissive"] = "balanced"
+    allowlisted_domains: Hosts = ("docs.anthropic.com", "docs.github.com", "developer.mozilla.org")
+    protected_paths: tuple[Glob, ...] = (
+        "*/auth/*",
+        "*/security/*",
+        "*/.github/workflows/*",
+        "*/.env*",
+        "*/secrets*",
+        "*/policy*",
+        "*/sandbox*",
+    )
+    elevated_paths: tuple[Glob, ...] = ("*/config/*", "*/middleware*")
+    recent_sources: Natural = 10
+    trust_overrides: tuple[TrustOverride, ...] = ()
+
+
+class BehavioralBaseline(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent usually does."""
+
+    enabled: UnsupportedSwitch = False
+    learning_window: Natural = 10
+    deviation_action: Literal["warn", "ask", "block"] = "warn"
+    profile_dir: FilePath = ""
+    auto_ratify: bool = False
+    sensitivity_sigma: Positive = 2.0
+    lock_dimensions: Texts = ()
+    poison_resistance: bool = True
+    seasonality_mode: Literal["none", "labeled", "time"] = "none"
+
+
+class EntropyBudget(msgspec.Struct, frozen=True, kw_only=True):
+    """Bits that may leave within a window. Works only inside `cross_request_detection`."""
+
+    enabled: UnsupportedSwitch = False
+    bits_per_window: Natural = 4096
+    window_minutes: Natural = 5
+    action: BlockOrWarn = "warn"
+    exempt_domains: Hosts = ()
+
+
+class FragmentReassembly(msgspec.Struct, frozen=True, kw_only=True):
+    """Secrets sent in pieces. Works only inside `cross_request_detection`."""
+
+    enabled: UnsupportedSwitch = False
+    max_buffer_bytes: Natural = 65_536
+    window_minutes: Natural = 5
+
+
+class CrossRequestDetection(msgspec.Struct, frozen=True, kw_only=True):
+    """What several requests say together."""
+
+    enabled: UnsupportedSwitch = False
+    action: BlockOrWarn = "block"
+    entropy_budget: EntropyBudget = EntropyBudget()
+    fragment_reassembly: FragmentReassembly = FragmentReassembly()
