@@ -12,6 +12,7 @@ import msgspec
 from pipelock.model import AnswerWord, Event, KillSwitchState, Pending, Session, Status
 
 __all__ = [
+    "MAX_BACKLOG",
     "MAX_FRAME",
     "PROTOCOL",
     "AnswerPending",
@@ -43,6 +44,8 @@ PROTOCOL = 1
 """Version of this protocol. A server refuses another and says both numbers."""
 MAX_FRAME = 1_048_576
 """Longest line either side accepts, in bytes, line feed included."""
+MAX_BACKLOG = 10_000
+"""Largest `backlog` that makes a difference: how many events the daemon holds."""
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
@@ -56,7 +59,8 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
 class Subscribe(msgspec.Struct, frozen=True, tag="subscribe"):
     """Push events after sequence number `after` (of daemon run `epoch`), at most `backlog` of the past.
 
-    With another or no `epoch`, `after` is ignored and the newest `backlog` events come first.
+    With another or no `epoch`, `after` is ignored and the newest `backlog` events come first. Whoever is subscribed
+    already goes on from the new place.
     """
 
     id: int
@@ -78,15 +82,17 @@ class QueryStatus(msgspec.Struct, frozen=True, tag="status"):
 
 
 class ListPending(msgspec.Struct, frozen=True, tag="pending"):
-    """Ask for `PendingReply`."""
+    """Ask for `PendingReply`: the items that came after item `after`, all where it is empty."""
 
     id: int
+    after: str = ""
 
 
 class ListSessions(msgspec.Struct, frozen=True, tag="sessions"):
-    """Ask for `SessionsReply`."""
+    """Ask for `SessionsReply`, leaving out the first `offset` sessions."""
 
     id: int
+    offset: int = 0
 
 
 class AnswerPending(msgspec.Struct, frozen=True, tag="answer"):
@@ -128,7 +134,7 @@ class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
-    """The conversation is over before it began."""
+    """The server ends the conversation, before it began or because the client broke the protocol. Nothing follows."""
 
     why: str
     protocol: int = PROTOCOL
@@ -155,15 +161,17 @@ class StatusReply(msgspec.Struct, frozen=True, tag="status"):
 
 
 class PendingReply(msgspec.Struct, frozen=True, tag="pending"):
-    """Answer to `ListPending`, oldest first."""
+    """Answer to `ListPending`, oldest first. `more` items follow the last of these where a frame can't hold all."""
 
     items: tuple[Pending, ...]
+    more: bool = False
 
 
 class SessionsReply(msgspec.Struct, frozen=True, tag="sessions"):
-    """Answer to `ListSessions`, most recently seen first."""
+    """Answer to `ListSessions`, most recently seen first. `more` of them follow where a frame can't hold all."""
 
     items: tuple[Session, ...]
+    more: bool = False
 
 
 class KillReply(msgspec.Struct, frozen=True, tag="kill"):
@@ -189,7 +197,10 @@ class Push(msgspec.Struct, frozen=True, tag="event"):
 
 
 class Gap(msgspec.Struct, frozen=True, tag="gap"):
-    """Events `first` to `last` are no longer held in memory; the audit log has them."""
+    """Events `first` to `last` are left out: older than the backlog asked for, or no longer held in memory.
+
+    The audit log has them.
+    """
 
     first: int
     last: int

@@ -1,0 +1,243 @@
+"""The blocking client of the control socket: standard library and msgspec only, quick to import.
+
+For the command line, hooks and relays. Not thread-safe: one client, one thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pipelock import __version__
+from pipelock.control import frames
+from pipelock.control._replies import Cursor, expect, expect_welcome
+from pipelock.control.errors import ControlError, NotRunning
+from pipelock.control.peers import credentials
+from pipelock.control.protocol import ClientConnection, ProtocolError
+from pipelock.model import AnswerWord, Event, KillSwitchState, Pending, Session, Status
+
+__all__ = ["MAX_UNREAD", "Client", "ControlError", "NotRunning"]
+
+MAX_UNREAD = 10_000
+"""How many pushed events may wait while a verb waits for its reply."""
+_READ = 65_536
+
+
+class Client:
+    """One connection to the daemon, made by entering the context.
+
+    `role` is `command` or `dashboard` (counts as an approver who is present). `timeout` is seconds for connecting and
+    for each verb; waiting for events has none.
+
+    Every verb raises `ControlError`; entering also raises `NotRunning` where nobody answers. After a code of
+    disconnected, timeout or protocol the connection is closed.
+
+    Attributes:
+        welcome: The daemon's half of the opening.
+    """
+
+    welcome: frames.Welcome
+
+    def __init__(self, path: str | Path, role: str = "command", timeout: float = 5.0) -> None:
+        self._path = Path(path)
+        self._role = role
+        self._timeout = timeout
+        self._socket: socket.socket | None = None
+        self._connection = ClientConnection()
+        self._unread: deque[frames.Push | frames.Gap] = deque()
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Connect and introduce ourselves; what entering the context does."""
+        deadline = time.monotonic() + self._timeout
+        link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        link.settimeout(self._timeout)
+        try:
+            link.connect(os.fspath(self._path))
+            _refuse_stranger(link, self._path)
+        except ControlError:
+            link.close()
+            raise
+        except OSError as error:
+            link.close()
+            raise connect_error(error, self._path) from error
+        self._connection, self._socket = ClientConnection(), link
+        self._unread.clear()
+        try:
+            self._say(frames.Hello(frames.PROTOCOL, __version__, self._role))
+            self.welcome = expect_welcome(self._frame(deadline))
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Hang up; harmless when done already."""
+        self._connection.close()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def status(self) -> Status:
+        """The daemon at a glance."""
+        return expect(self._ask(frames.QueryStatus(self._id())), frames.StatusReply).status
+
+    def pending(self) -> tuple[Pending, ...]:
+        """What waits for a person, oldest first."""
+        found: list[Pending] = []
+        more = True
+        while more:
+            after = found[-1].id if found else ""
+            part = expect(self._ask(frames.ListPending(self._id(), after)), frames.PendingReply)
+            found += part.items
+            more = part.more and bool(part.items)
+        return tuple(found)
+
+    def sessions(self) -> tuple[Session, ...]:
+        """The sessions the daemon knows, most recently seen first."""
+        found: dict[str, Session] = {}
+        more, offset = True, 0
+        while more:
+            part = expect(self._ask(frames.ListSessions(self._id(), offset)), frames.SessionsReply)
+            # One that was active meanwhile moved to the front and pushed another into view a second time.
+            for session in part.items:
+                found.setdefault(session.key, session)
+            offset += len(part.items)
+            more = part.more and bool(part.items)
+        return tuple(found.values())
+
+    def answer(self, pending_id: str, word: AnswerWord, note: str = "", binding: str = "") -> frames.Ok:
+        """Answer a held action and its twins; `count` of the result says how many that were.
+
+        `note` (at most 500 characters) reaches the agent with a denial. `binding`, when given, makes sure that what
+        is answered is what was shown. Codes: not_found, stale, forbidden, bad_request.
+        """
+        return expect(self._ask(frames.AnswerPending(self._id(), pending_id, word, note, binding)), frames.Ok)
+
+    def kill(self, active: bool) -> KillSwitchState:  # noqa: FBT001 - the verb's one argument, on or off
+        """Set or clear the kill switch's own source; the state that results, other sources included."""
+        return expect(self._ask(frames.SwitchKill(self._id(), active)), frames.KillReply).state
+
+    def reload(self) -> frames.Ok:
+        """Have the daemon read its configuration again; `detail` says what came of it."""
+        return expect(self._ask(frames.Reload(self._id())), frames.Ok)
+
+    def events(self, epoch: str = "", after: int = 0, backlog: int = 1000) -> Iterator[Event | frames.Gap]:
+        """Events as they happen, without end, oldest first; a `Gap` names those that can't be had.
+
+        Goes on after number `after` where the daemon's epoch is still `epoch` (`welcome.epoch` of the time), else
+        begins with the newest `backlog`. Other verbs may be used meanwhile. Ends by closing the iterator, or with
+        `ControlError` disconnected.
+        """
+        cursor = Cursor(epoch, after)
+        cursor.begin(self.welcome.epoch)
+        expect(self._ask(cursor.subscribe(self._id(), backlog)), frames.Ok)
+        try:
+            while True:
+                frame = self._unread.popleft() if self._unread else self._frame(None)
+                if not isinstance(frame, frames.Push | frames.Gap):
+                    raise self._failed("protocol", f"the daemon sent {type(frame).__name__} unasked")
+                try:
+                    item = cursor.accept(frame)
+                except ProtocolError as error:
+                    raise self._failed("protocol", str(error)) from error
+                if item is not None:
+                    yield item
+        finally:
+            if self._socket is not None:
+                # Best effort: whoever stops watching may go on asking, or be on the way out.
+                with contextlib.suppress(ControlError):
+                    self._ask(frames.Unsubscribe(self._id()))
+                self._unread.clear()
+
+    def _id(self) -> int:
+        return self._connection.next_id()
+
+    def _ask(self, request: frames.ClientFrame) -> frames.Result:
+        """Say `request` and wait for its reply, keeping the events that come in between."""
+        deadline = time.monotonic() + self._timeout
+        self._say(request)
+        while True:
+            frame = self._frame(deadline)
+            if isinstance(frame, frames.Reply):
+                # Requests are made one at a time and the connection has checked the number.
+                return frame.result
+            if isinstance(frame, frames.Refused):
+                raise self._failed("disconnected", f"the daemon hung up: {frame.why}")
+            if not isinstance(frame, frames.Push | frames.Gap) or len(self._unread) >= MAX_UNREAD:
+                raise self._failed("protocol", f"the daemon sent too much, or {type(frame).__name__}, before its reply")
+            self._unread.append(frame)
+
+    def _say(self, frame: frames.ClientFrame) -> None:
+        if self._socket is None:
+            raise ControlError("disconnected", "not connected to the daemon")
+        try:
+            data = self._connection.send(frame)
+        except ProtocolError as error:
+            raise ControlError("bad_request", str(error)) from error
+        self._socket.settimeout(self._timeout)
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            raise self._lost(error) from error
+
+    def _frame(self, deadline: float | None) -> frames.ServerFrame:
+        """The next frame, waited for until `deadline` (monotonic seconds) or without end."""
+        while True:
+            if self._socket is None:
+                raise ControlError("disconnected", "not connected to the daemon")
+            try:
+                frame = self._connection.next_frame()
+            except ProtocolError as error:
+                raise self._failed("protocol", f"the daemon broke the protocol: {error}") from error
+            if frame is not None:
+                return frame
+            try:
+                self._socket.settimeout(None if deadline is None else max(deadline - time.monotonic(), 0.001))
+                data = self._socket.recv(_READ)
+            except OSError as error:
+                raise self._lost(error) from error
+            if not data:
+                raise self._failed("disconnected", "the daemon closed the connection")
+            self._connection.receive(data)
+
+    def _lost(self, error: OSError) -> ControlError:
+        if isinstance(error, TimeoutError):
+            return self._failed("timeout", f"the daemon did not answer within {self._timeout:g} s")
+        return self._failed("disconnected", f"the connection to the daemon broke: {error}")
+
+    def _failed(self, code: str, message: str) -> ControlError:
+        self.close()
+        return ControlError(code, message)
+
+
+def connect_error(error: OSError, path: Path) -> ControlError:
+    """What a failed connect to `path` means to a person."""
+    if isinstance(error, FileNotFoundError | ConnectionRefusedError | NotADirectoryError):
+        return NotRunning(path)
+    if isinstance(error, PermissionError):
+        return ControlError("forbidden", f"this user may not use the control socket {path}")
+    if isinstance(error, TimeoutError):
+        return ControlError("timeout", f"the daemon at {path} does not accept connections")
+    return ControlError("disconnected", f"cannot connect to {path}: {error}")
+
+
+def _refuse_stranger(link: socket.socket, path: Path) -> None:
+    """Tell nothing to a server that runs as somebody else."""
+    uid = credentials(link).uid
+    if uid != os.getuid():
+        raise ControlError("forbidden", f"the server at {path} runs as uid {uid}, not as this user")
