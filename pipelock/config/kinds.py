@@ -38,6 +38,7 @@ __all__ = [
     "RegexSource",
     "Seconds",
     "Severity",
+    "Switch",
     "Texts",
     "UnsupportedListen",
     "UnsupportedPath",
@@ -67,8 +68,12 @@ IpAddress = Annotated[str, Meta(extra={"rule": "ip"}, description="IPv4 or IPv6 
 Cidr = Annotated[str, Meta(extra={"rule": "cidr"}, description="network such as 10.0.0.0/8")]
 Cidrs = tuple[Cidr, ...]
 Listen = Annotated[str, Meta(extra={"rule": "listen"}, description="host:port; [::1]:8888 for IPv6")]
-FilePath = Annotated[str, Meta(extra={"rule": "path"}, description="file; relative to this file's directory, ~ is home")]
-Regex = Annotated[str, Meta(min_length=1, max_length=4096, extra={"rule": "regex"}, description="RE2, case-insensitive")]
+FilePath = Annotated[
+    str, Meta(extra={"rule": "path"}, description="file; relative to this file's directory, ~ is home")
+]
+Regex = Annotated[
+    str, Meta(min_length=1, max_length=4096, extra={"rule": "regex"}, description="RE2, case-insensitive")
+]
 Glob = Annotated[str, Meta(min_length=1, max_length=1024, description="* is any text, ? one character")]
 HeaderName = Annotated[str, Meta(extra={"rule": "header"}, description="HTTP field name")]
 HeaderNames = tuple[HeaderName, ...]
@@ -80,8 +85,11 @@ Duration = Annotated[
 Severity = Literal["info", "low", "medium", "high", "critical"]
 BlockOrWarn = Literal["warn", "block"]
 
+# Turns a whole section on: while it is false, nothing that is written beside it or below it is in force.
+Switch = Annotated[bool, Meta(extra={"switch": True})]
+
 # Things this version does not do. Off (false, empty) loads.
-UnsupportedSwitch = Annotated[bool, Meta(extra={"unsupported": True})]
+UnsupportedSwitch = Annotated[bool, Meta(extra={"unsupported": True, "switch": True})]
 UnsupportedText = Annotated[str, Meta(extra={"unsupported": True})]
 UnsupportedPath = Annotated[str, Meta(extra={"rule": "path", "unsupported": True})]
 UnsupportedListen = Annotated[str, Meta(extra={"rule": "listen", "unsupported": True})]

@@ -21,6 +21,7 @@ from pipelock.config.kinds import (
     Natural,
     PlainHost,
     Seconds,
+    Switch,
     UnsupportedSwitch,
     Word,
 )
@@ -81,14 +82,16 @@ class FetchProxy(msgspec.Struct, frozen=True, kw_only=True):
     listen: Listen = "127.0.0.1:8888"
     timeout_seconds: Seconds = 30
     max_response_mb: Annotated[int, Meta(ge=1, le=1024)] = 10
-    user_agent: Annotated[str, Meta(min_length=1, max_length=256, extra={"rule": "header_value"})] = "Pipelock Fetch/1.0"
+    user_agent: Annotated[str, Meta(min_length=1, max_length=256, extra={"rule": "header_value"})] = (
+        "Pipelock Fetch/1.0"
+    )
     monitoring: Monitoring = Monitoring()
 
 
 class ForwardProxy(msgspec.Struct, frozen=True, kw_only=True):
     """Absolute-URI requests and CONNECT tunnels."""
 
-    enabled: bool = False
+    enabled: Switch = False
     max_tunnel_seconds: Seconds = 300
     idle_timeout_seconds: Seconds = 120
     sni_verification: bool = True

@@ -21,6 +21,7 @@ from pipelock.config.kinds import (
     RegexSource,
     Seconds,
     Severity,
+    Switch,
     Texts,
     UnsupportedPath,
     UnsupportedSwitch,
@@ -181,7 +182,7 @@ class SseStreaming(msgspec.Struct, frozen=True, kw_only=True):
 class ResponseScanning(msgspec.Struct, frozen=True, kw_only=True):
     """Instructions hidden in answers. With `ask` an answer waits `ask_timeout_seconds` for a person."""
 
-    enabled: bool = True
+    enabled: Switch = True
     action: Literal["strip", "warn", "block", "ask"] = "warn"
     ask_timeout_seconds: Seconds = 30
     include_defaults: bool = True

@@ -1,0 +1,124 @@
+"""A file to a `Config`, all or nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from pipelock.config.decode import Decoder
+from pipelock.config.digest import policy_hash, source_hash
+from pipelock.config.nodes import MAX_BYTES, YamlError, parse
+from pipelock.config.problems import ConfigError, Problem
+from pipelock.config.schema import Config, Mode
+from pipelock.config.schema_operations import EgressRule
+from pipelock.config.validate import contradictions, notices, warnings
+
+__all__ = ["Loaded", "load", "loads"]
+
+_DEFAULTS_HASH = "defaults"
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """A configuration that may be used.
+
+    Attributes:
+        config: The policy, complete.
+        path: The file, `None` where none was read.
+        source_hash: SHA-256 of the file's bytes, or `defaults`.
+        policy_hash: 16 hex digits that name the policy; see `pipelock.config.digest`.
+        notices: What the operator should know once.
+        warnings: What is allowed and probably not meant.
+    """
+
+    config: Config
+    path: Path | None
+    source_hash: str
+    policy_hash: str
+    notices: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def load(path: Path | None, *, mode: Mode | None = None, listen: str | None = None) -> Loaded:
+    """Read a file; `None` gives the defaults. `mode` and `listen` are the command line's and win over the file.
+
+    Raises:
+        ConfigError: the file cannot be read, is larger than 4 MiB, is not UTF-8, or says something that is not valid.
+    """
+    if path is None:
+        return _finish(Config(), Decoder("defaults", Path.cwd()), None, _DEFAULTS_HASH, mode, listen)
+    name = str(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError([Problem(name, 0, 0, "", f"cannot be read: {error.strerror or error}")]) from error
+    base = path.absolute().parent
+    return _decode(data, name, base, path.absolute(), mode, listen)
+
+
+def loads(
+    text: str, name: str, *, base: Path | None = None, mode: Mode | None = None, listen: str | None = None
+) -> Loaded:
+    """Like `load` for text; `name` is what problems call it. Relative paths start at `base`, or where the process is.
+
+    Raises:
+        ConfigError: as `load`.
+    """
+    return _decode(text.encode("utf-8", "surrogatepass"), name, base or Path.cwd(), None, mode, listen)
+
+
+def _decode(data: bytes, name: str, base: Path, path: Path | None, mode: Mode | None, listen: str | None) -> Loaded:
+    decoder = Decoder(name, base)
+    if len(data) > MAX_BYTES:
+        raise ConfigError([Problem(name, 0, 0, "", f"larger than {MAX_BYTES} bytes")])
+    try:
+        root = parse(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError([Problem(name, line, 1, "", "not UTF-8 text")]) from error
+    except YamlError as error:
+        raise ConfigError([Problem(name, error.line, error.column, "", error.message)]) from error
+    config = decoder.decode(root, Config) if root is not None else Config()
+    return _finish(config, decoder, path, source_hash(data), mode, listen)
+
+
+def _finish(
+    config: Config, decoder: Decoder, path: Path | None, source: str, mode: Mode | None, listen: str | None
+) -> Loaded:
+    if mode is not None:
+        config = msgspec.structs.replace(config, mode=mode)
+    if listen is not None:
+        fetch = msgspec.structs.replace(config.fetch_proxy, listen=listen)
+        config = msgspec.structs.replace(config, fetch_proxy=fetch)
+    if config.mode == "strict" and "egress_default" not in decoder.places:
+        config = msgspec.structs.replace(config, egress_default="block")
+    problems = decoder.problems
+    for key, message in contradictions(config):
+        problems.append(Problem(decoder.file, *_place(decoder, key), key, message))
+    if problems:
+        raise ConfigError(problems)
+    said = tuple(warnings(config, decoder.places))
+    config = _name_allowlist(config)
+    return Loaded(config, path, source, policy_hash(config), tuple(notices(decoder.places)), said)
+
+
+def _place(decoder: Decoder, key: str) -> tuple[int, int]:
+    """Where the key is written, or its nearest written parent."""
+    while key and key not in decoder.places:
+        key = key.rpartition(".")[0]
+    return decoder.places.get(key, (0, 0))
+
+
+def _name_allowlist(config: Config) -> Config:
+    """In strict mode with `egress_default: block`, add a last rule for each host of `api_allowlist`.
+
+    Without them the default would refuse the very hosts that strict mode lets through.
+    """
+    if config.mode != "strict" or config.egress_default != "block":
+        return config
+    named = tuple(
+        EgressRule(name=f"api_allowlist: {host}", action="allow", host=host, reason="on api_allowlist")
+        for host in config.api_allowlist
+    )
+    return msgspec.structs.replace(config, egress_rules=config.egress_rules + named)

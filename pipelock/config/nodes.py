@@ -1,0 +1,179 @@
+"""YAML text to a small tree in which every value knows its place.
+
+PyYAML parses (YAML 1.1 syntax, libyaml where it was built); what a plain scalar *means* is left to the schema, so that
+`no` stays text where text is wanted and is false only for a switch. Limits: 4 MiB of text, 100 000 nodes after aliases
+are followed, 32 levels. One document, no merge keys, no tags but YAML's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import yaml
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "MAX_NODES",
+    "MappingNode",
+    "Node",
+    "ScalarNode",
+    "SequenceNode",
+    "YamlError",
+    "parse",
+]
+
+MAX_BYTES = 4 * 1024 * 1024
+MAX_NODES = 100_000
+MAX_DEPTH = 32
+
+_STANDARD = "tag:yaml.org,2002:"
+_SCALAR_TAGS = frozenset(_STANDARD + name for name in ("str", "int", "float", "bool", "null"))
+_Loader: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class YamlError(Exception):
+    """The text is not one document that can be used. Line and column are 1-based, 0 where there is no place."""
+
+    def __init__(self, line: int, column: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarNode:
+    """One value. `plain` is false for quoted and block text; `tag` is empty or YAML's own, without its prefix."""
+
+    line: int
+    column: int
+    text: str
+    plain: bool
+    tag: str = ""
+    weight: int = 1
+
+
+@dataclass(slots=True)
+class SequenceNode:
+    """A list. `weight` counts this node and everything under it, aliases followed."""
+
+    line: int
+    column: int
+    items: list[Node] = field(default_factory=list)
+    weight: int = 1
+
+
+@dataclass(slots=True)
+class MappingNode:
+    """A mapping in file order, duplicates included: telling them is the reader's business."""
+
+    line: int
+    column: int
+    pairs: list[tuple[Node, Node]] = field(default_factory=list)
+    weight: int = 1
+
+
+Node = ScalarNode | SequenceNode | MappingNode
+
+
+class _Builder:
+    """Turns the parser's events into a tree; `feed` one at a time."""
+
+    def __init__(self) -> None:
+        self.root: Node | None = None
+        self._open: list[SequenceNode | MappingNode] = []
+        self._keys: list[Node | None] = []
+        self._anchors: dict[str, Node] = {}
+        self._names: list[str | None] = []
+        self._documents = 0
+        self._made = 0
+
+    def feed(self, event: yaml.Event) -> None:
+        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        match event:
+            case yaml.DocumentStartEvent():
+                self._documents += 1
+                if self._documents > 1:
+                    raise YamlError(line, column, "multiple YAML documents are not supported: one file, one document")
+            case yaml.ScalarEvent():
+                self._add(ScalarNode(line, column, event.value, *_style(event, line, column)), event.anchor)
+            case yaml.SequenceStartEvent():
+                _check_tag(event.tag, _STANDARD + "seq", line, column)
+                self._start(SequenceNode(line, column), event.anchor)
+            case yaml.MappingStartEvent():
+                _check_tag(event.tag, _STANDARD + "map", line, column)
+                self._start(MappingNode(line, column), event.anchor)
+            case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
+                node, name = self._open.pop(), self._names.pop()
+                self._keys.pop()
+                self._add(node, name)
+            case yaml.AliasEvent():
+                node = self._anchors.get(event.anchor)
+                if node is None:
+                    raise YamlError(line, column, f"alias *{event.anchor} names no anchor that is complete before it")
+                self._add(node, None)
+
+    def _start(self, node: SequenceNode | MappingNode, anchor: str | None) -> None:
+        if len(self._open) >= MAX_DEPTH:
+            raise YamlError(node.line, node.column, f"nested deeper than {MAX_DEPTH} levels")
+        self._open.append(node)
+        self._names.append(anchor)
+        self._keys.append(None)
+
+    def _add(self, node: Node, anchor: str | None) -> None:
+        if anchor is not None:
+            self._anchors[anchor] = node
+        if not self._open:
+            self.root = node
+            return
+        parent = self._open[-1]
+        parent.weight += node.weight
+        self._made += 1
+        if max(parent.weight, self._made) > MAX_NODES:
+            raise YamlError(node.line, node.column, f"more than {MAX_NODES} values (aliases count each time)")
+        if isinstance(parent, SequenceNode):
+            parent.items.append(node)
+        elif (key := self._keys[-1]) is None:
+            if isinstance(node, ScalarNode) and node.plain and node.text == "<<":
+                raise YamlError(node.line, node.column, "merge keys (<<) are not supported: write the values out")
+            self._keys[-1] = node
+        else:
+            parent.pairs.append((key, node))
+            self._keys[-1] = None
+
+
+def _style(event: yaml.ScalarEvent, line: int, column: int) -> tuple[bool, str]:
+    """Whether the scalar is plain, and its short tag if it carries one."""
+    if event.tag is None or event.tag == "!":
+        return bool(event.implicit[0]), ""
+    if event.tag not in _SCALAR_TAGS:
+        _check_tag(event.tag, "", line, column)
+    return event.style is None, event.tag.removeprefix(_STANDARD)
+
+
+def _check_tag(tag: str | None, allowed: str, line: int, column: int) -> None:
+    if tag is not None and tag not in ("!", allowed):
+        shown = "!!" + tag.removeprefix(_STANDARD) if tag.startswith(_STANDARD) else tag
+        raise YamlError(line, column, f"tag {shown} is not supported: write the value plainly")
+
+
+def parse(text: str) -> Node | None:
+    """Parse one document; `None` for an empty one.
+
+    Raises:
+        YamlError: not YAML, over a limit, or a feature that is not supported.
+    """
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise YamlError(0, 0, f"the file is larger than {MAX_BYTES} bytes")
+    builder = _Builder()
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            builder.feed(event)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        raise YamlError(*place, f"not valid YAML: {error.problem or error.context}") from error
+    except (yaml.YAMLError, UnicodeError) as error:
+        raise YamlError(0, 0, f"not valid YAML: {error}") from error
+    return builder.root

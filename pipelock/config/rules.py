@@ -1,0 +1,264 @@
+"""Rules for text values: each takes what the file says and gives the normal form, or says what is wrong."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+
+__all__ = ["TEXT_RULES", "ValueRuleError", "is_loopback", "listen_port", "parse_duration", "parse_listen"]
+
+_TOKEN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~")
+_LABEL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
+_MAX_HOST = 253
+_MAX_PORT = 65_535
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class ValueRuleError(Exception):
+    """The value does not fit. `suggestion` is what was probably meant, empty where nobody can know."""
+
+    def __init__(self, message: str, suggestion: str = "") -> None:
+        super().__init__(message)
+        self.suggestion = suggestion
+
+
+def _labels(host: str) -> str:
+    """Check the dot-separated labels of a host name (RFC 1123 §2.1, with `_`); Unicode is taken to its A-label form."""
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode("ascii")
+        except UnicodeError as error:
+            raise ValueRuleError(f"not a host name: {error}") from error
+    if len(host) > _MAX_HOST:
+        raise ValueRuleError(f"host name is longer than {_MAX_HOST} characters")
+    for label in host.split("."):
+        if not label:
+            raise ValueRuleError("host name has an empty label")
+        if len(label) > 63 or not _LABEL.issuperset(label) or label[0] == "-" or label[-1] == "-":
+            raise ValueRuleError(f"{label!r} is not a label of a host name")
+    return host
+
+
+def _bare_host(text: str) -> str:
+    host = text.strip().lower().removesuffix(".")
+    if not host:
+        raise ValueRuleError("host name is empty")
+    if "://" in host:
+        raise ValueRuleError("write the host name alone, not a URL", host.partition("://")[2].partition("/")[0])
+    if "/" in host:
+        raise ValueRuleError("write the host name alone, without a path", host.partition("/")[0])
+    if ":" in host:
+        raise ValueRuleError("write the host name alone, without a port", host.partition(":")[0])
+    return host
+
+
+def _host(text: str) -> str:
+    host = _bare_host(text)
+    if host == "*":
+        raise ValueRuleError("`*` alone would be every host; name hosts, or *.example.com")
+    if not host.startswith("*."):
+        if "*" in host or "?" in host or "[" in host:
+            raise ValueRuleError("a wildcard stands for whole labels and comes first, as in *.example.com")
+        return _labels(host)
+    rest = host[2:]
+    if "*" in rest or "?" in rest or "[" in rest:
+        raise ValueRuleError("only one wildcard, and it comes first, as in *.example.com")
+    if "." not in rest:
+        raise ValueRuleError(f"{host} would be a whole top-level domain; name at least two labels, as in *.example.com")
+    return "*." + _labels(rest)
+
+
+def _host_or_any(text: str) -> str:
+    return "*" if text.strip() == "*" else _host(text)
+
+
+def _plain_host(text: str) -> str:
+    host = _bare_host(text)
+    if "*" in host or "?" in host:
+        raise ValueRuleError("wildcards are not allowed here; name each host")
+    host = _labels(host)
+    if _is_address(host):
+        raise ValueRuleError("this is an address; name the host")
+    return host
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _ip(text: str) -> str:
+    try:
+        address = ipaddress.ip_address(text.strip())
+    except ValueError as error:
+        raise ValueRuleError("not an IPv4 or IPv6 address") from error
+    if isinstance(address, ipaddress.IPv6Address) and address.scope_id:
+        raise ValueRuleError("an address with a zone cannot be dialled from a rule")
+    return str(address)
+
+
+def _cidr(text: str) -> str:
+    """A network in prefix form (RFC 4632 §3.1, RFC 4291 §2.3). A prefix length of 0 would be everything: refused."""
+    value = text.strip()
+    if "/" not in value:
+        suffix = "/128" if ":" in value else "/32"
+        raise ValueRuleError("a network needs a prefix length", value + suffix if _is_address(value) else "")
+    try:
+        interface = ipaddress.ip_interface(value)
+    except ValueError as error:
+        raise ValueRuleError("not a network such as 10.0.0.0/8 or fd00::/8") from error
+    if not value.rpartition("/")[2].isdecimal():
+        raise ValueRuleError("write the prefix length as a number", str(interface.network))
+    if interface.network.prefixlen == 0:
+        raise ValueRuleError("a prefix length of 0 is every address")
+    if interface.ip != interface.network.network_address:
+        raise ValueRuleError("bits are set beyond the prefix length", str(interface.network))
+    return str(interface.network)
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """Split `host:port`, `:port` or `[v6]:port`; an empty host is all interfaces.
+
+    Raises:
+        ValueRuleError: not of that form, or a port outside 1..65535.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        raise ValueRuleError("write host:port", f"127.0.0.1:{text}" if text.isdecimal() else f"{text}:8888")
+    if host.startswith("["):
+        if not host.endswith("]") or not _is_address(host[1:-1]):
+            raise ValueRuleError("not an IPv6 address in brackets")
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueRuleError("put an IPv6 address in brackets", f"[{host}]:{port}")
+    elif host:
+        _labels(host.lower())
+    if not (port.isascii() and port.isdecimal()) or len(port) > 5 or not 1 <= int(port) <= _MAX_PORT:
+        raise ValueRuleError(f"port must be 1 to {_MAX_PORT}")
+    return host, int(port)
+
+
+def listen_port(text: str) -> int:
+    """The port of a checked `host:port`, 0 for empty."""
+    return parse_listen(text)[1] if text else 0
+
+
+def is_loopback(text: str) -> bool:
+    """Whether a checked `host:port` is reachable from this machine alone."""
+    host = parse_listen(text)[0]
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def _listen(text: str) -> str:
+    value = text.strip()
+    if value:
+        parse_listen(value)
+    return value
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of a Go-style duration: decimal numbers each with a unit, as `24h`, `1m30s`, `1.5s`, `500ms`.
+
+    Source: the format that Go's time.ParseDuration documents; negative values are refused. `0` needs no unit.
+
+    Raises:
+        ValueRuleError: anything else.
+    """
+    rest = text.strip()
+    if rest == "0":
+        return 0.0
+    if not rest or len(rest) > 64:
+        raise ValueRuleError("write a duration such as 30s, 1m30s or 24h")
+    total = 0.0
+    while rest:
+        number = rest[: len(rest) - len(rest.lstrip("0123456789."))]
+        rest = rest[len(number) :]
+        unit = rest[: len(rest) - len(rest.lstrip("hmsnuµμ"))]
+        # `1h30m` has digits between its units; `1hm` has not, and is no unit.
+        rest = rest[len(unit) :]
+        if unit not in _UNITS or not number.replace(".", "", 1).isdecimal() or not number.isascii():
+            hint = f"{text.strip()}s" if text.strip().isdecimal() else ""
+            raise ValueRuleError("write a duration such as 30s, 1m30s or 24h", hint)
+        total += float(number) * _UNITS[unit]
+    return total
+
+
+def _header(text: str) -> str:
+    name = text.strip()
+    if not name or len(name) > 256 or not _TOKEN.issuperset(name):
+        raise ValueRuleError("not an HTTP field name (RFC 9110 §5.1)")
+    return name
+
+
+def _header_value(text: str) -> str:
+    if not text.isascii() or not text.isprintable() or text != text.strip():
+        raise ValueRuleError("must be printable ASCII without spaces around it (RFC 9110 §5.5)")
+    return text
+
+
+def _method(text: str) -> str:
+    name = text.strip().upper()
+    if not name or len(name) > 32 or not _TOKEN.issuperset(name):
+        raise ValueRuleError("not an HTTP method (RFC 9110 §9.1)")
+    return name
+
+
+def _line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueRuleError("must be one line of printable characters")
+    return text
+
+
+def _identity(text: str) -> str:
+    if text != text.strip():
+        raise ValueRuleError("has spaces around it", text.strip())
+    return _line(text)
+
+
+def _path_glob(text: str) -> str:
+    if text and not text.startswith(("/", "*")):
+        raise ValueRuleError("a path starts with / (or with *)", "/" + text)
+    return text
+
+
+def _regex(text: str) -> str:
+    # Imported here: most files bring no pattern of their own, and `check` should start fast.
+    import re2  # noqa: PLC0415
+
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    options.max_mem = 8 << 20
+    try:
+        pattern = re2.compile(text, options)
+    except re2.error as error:
+        detail = error.args[0] if error.args else "it does not compile"
+        if isinstance(detail, bytes):
+            detail = detail.decode("utf-8", "replace")
+        raise ValueRuleError(f"RE2 cannot compile this pattern: {detail}") from error
+    if pattern.fullmatch("") is not None:
+        raise ValueRuleError("this pattern matches empty text, so it would match everything")
+    return text
+
+
+TEXT_RULES: dict[str, Callable[[str], str]] = {
+    "cidr": _cidr,
+    "header": _header,
+    "header_value": _header_value,
+    "host": _host,
+    "host_or_any": _host_or_any,
+    "host_pattern": _host,
+    "identity": _identity,
+    "ip": _ip,
+    "line": _line,
+    "listen": _listen,
+    "method": _method,
+    "path_glob": _path_glob,
+    "plain_host": _plain_host,
+    "regex": _regex,
+}
+"""By name, as `pipelock.config.kinds` refers to them. `path` and `duration` are the decoder's own: they need the
+file's directory, or change the type."""

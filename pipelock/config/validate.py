@@ -1,0 +1,78 @@
+"""Rules between keys: what each value alone cannot show. Also the warnings that do not stop a start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from pipelock.config.rules import is_loopback, listen_port
+from pipelock.config.schema import Config
+
+__all__ = ["contradictions", "notices", "warnings"]
+
+_UPSTREAM_ON = (
+    "taint",
+    "seed_phrase_detection",
+    "media_policy",
+    "health_watchdog",
+    "response_scanning.sse_streaming",
+)
+"""Sections that the original switches on by itself and that this version does not have."""
+
+_LICENCE_KEYS = ("license_key", "license_file", "license_public_key", "license_crl_file")
+
+
+def contradictions(config: Config) -> Iterator[tuple[str, str]]:
+    """Pairs of key and message for values that do not go together. Each makes the file unusable."""
+    if config.mode == "strict" and not config.api_allowlist:
+        yield "api_allowlist", "strict mode needs at least one host here; nothing else would be reachable"
+    if config.bind_default_agent_identity and not config.default_agent_identity:
+        yield "bind_default_agent_identity", "needs default_agent_identity"
+    if config.metrics_listen and listen_port(config.metrics_listen) == listen_port(config.fetch_proxy.listen):
+        yield "metrics_listen", "uses the port of fetch_proxy.listen; give it one of its own or leave it empty"
+    if not config.fetch_proxy.listen:
+        yield "fetch_proxy.listen", "must not be empty"
+    if config.logging.output != "stdout" and not config.logging.file:
+        yield "logging.file", f"required with logging.output: {config.logging.output}"
+    if config.approvals.max_pending_per_session > config.approvals.max_pending:
+        yield "approvals.max_pending_per_session", "must not exceed approvals.max_pending"
+    yield from _repeated("egress_rules", [rule.name for rule in config.egress_rules])
+    yield from _repeated("dlp.patterns", [pattern.name for pattern in config.dlp.patterns])
+    yield from _repeated("response_scanning.patterns", [p.name for p in config.response_scanning.patterns])
+
+
+def _repeated(key: str, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    first: dict[str, int] = {}
+    for index, name in enumerate(names):
+        earlier = first.setdefault(name.casefold(), index)
+        if earlier != index:
+            yield f"{key}[{index}].name", f"{name!r} is already the name of {key}[{earlier}]"
+
+
+def warnings(config: Config, written: Mapping[str, object]) -> Iterator[str]:
+    """What is allowed and probably not meant; one sentence each, starting with the key."""
+    for key in ("fetch_proxy.listen", "metrics_listen"):
+        listen = config.fetch_proxy.listen if key == "fetch_proxy.listen" else config.metrics_listen
+        if listen and not is_loopback(listen):
+            yield f"{key}: {listen} can be reached from other machines; there is no login on this port"
+    if not config.internal:
+        yield "internal: empty, so private networks may be dialled; only the built-in floor remains"
+    if not config.enforce:
+        yield "enforce: off, so findings are logged and hardly anything is blocked"
+    if not config.dlp.include_defaults and not config.dlp.patterns:
+        yield "dlp.include_defaults: off and no patterns of your own, so no credential is recognised by its form"
+    if config.response_scanning.exempt_domains and not config.response_scanning.enabled:
+        yield "response_scanning.exempt_domains: has no effect while response_scanning is off"
+    if config.mode == "strict" and config.egress_default == "allow":
+        yield "egress_default: allow in strict mode; only api_allowlist limits where requests go"
+    for section in _UPSTREAM_ON:
+        if section in written and f"{section}.enabled" not in written:
+            yield f"{section}: not supported yet by this version and stays off"
+
+
+def notices(written: Mapping[str, object]) -> Iterator[str]:
+    """What the operator should know once; one sentence each."""
+    licence = [key for key in _LICENCE_KEYS if key in written]
+    if licence:
+        yield f"{', '.join(licence)}: not needed and not read; every feature is there for everybody"
+    if "sentry" in written:
+        yield "sentry: not read; there is no telemetry and no crash reporting"
