@@ -1,0 +1,154 @@
+"""Where a body ends: three framings (RFC 9112 §6 and §7.1).
+
+Each takes bytes and returns the pieces of body in them and, once the body is complete, whatever followed it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pipelock.proxy._http1_errors import RemoteProtocolError
+from pipelock.proxy._http1_events import Limits
+from pipelock.proxy._http1_syntax import FIELD_BYTES, TOKEN_BYTES
+
+__all__ = ["Body", "ChunkedBody", "CloseDelimitedBody", "LengthBody"]
+
+_HEX = b"0123456789abcdefABCDEF"
+# Eight digits are 4 GiB in one chunk. More digits are how an overflow in somebody else's parser is reached.
+_MAX_SIZE_DIGITS = 8
+# A trailer that would change framing or routing is an attack on whoever merges trailers into the head (RFC 9110 §6.5.1).
+_FORBIDDEN_TRAILERS = frozenset({b"content-length", b"transfer-encoding", b"host", b"trailer", b"content-encoding"})
+
+
+class Body(Protocol):
+    """A framing that is being read."""
+
+    def feed(self, data: bytes) -> tuple[list[bytes], bytes | None]:
+        """Take `data`; return body pieces and, when the body is complete, the bytes behind it, else `None`."""
+
+
+class LengthBody:
+    """A body of a known number of bytes."""
+
+    def __init__(self, length: int) -> None:
+        self._left = length
+
+    def feed(self, data: bytes) -> tuple[list[bytes], bytes | None]:
+        """See `Body.feed`."""
+        if len(data) < self._left:
+            self._left -= len(data)
+            return ([data] if data else []), None
+        piece, rest = data[: self._left], data[self._left :]
+        self._left = 0
+        return ([piece] if piece else []), rest
+
+
+class CloseDelimitedBody:
+    """A body that lasts until the connection does."""
+
+    def feed(self, data: bytes) -> tuple[list[bytes], bytes | None]:
+        """See `Body.feed`."""
+        return ([data] if data else []), None
+
+
+class ChunkedBody:
+    """The chunked transfer coding (RFC 9112 §7.1). Trailers are read, bounded and dropped.
+
+    Args:
+        limits: `chunk_line` and `trailers` apply.
+        status: The status of the errors raised: 400 for a request, 502 for a response.
+        extensions: Whether chunk extensions are tolerated (and dropped).
+    """
+
+    def __init__(self, limits: Limits, *, status: int, extensions: bool) -> None:
+        self._limits = limits
+        self._status = status
+        self._extensions = extensions
+        self._held = b""
+        self._step = self._read_size
+        self._left = 0
+        self._trailers = 0
+
+    def feed(self, data: bytes) -> tuple[list[bytes], bytes | None]:
+        """See `Body.feed`."""
+        if self._held:
+            # What is held is an unfinished line, so never longer than one.
+            data = self._held + data
+            self._held = b""
+        pieces: list[bytes] = []
+        at = 0
+        while True:
+            after = self._step(data, at, pieces)
+            if after < 0:
+                return pieces, None
+            at = after
+            if self._step == self._finished:
+                return pieces, data[at:]
+
+    def _read_size(self, data: bytes, at: int, _pieces: list[bytes]) -> int:
+        line, after = self._line(data, at, self._limits.chunk_line)
+        if line is None:
+            return -1
+        size, semicolon, extension = line.partition(b";")
+        if not size or len(size) > _MAX_SIZE_DIGITS or size.translate(None, _HEX):
+            raise self._error("A chunk size is not one to eight hexadecimal digits.")
+        if semicolon and (not self._extensions or extension.translate(None, FIELD_BYTES)):
+            raise self._error("Chunk extensions are not accepted.")
+        self._left = int(size, 16)
+        self._step = self._read_data if self._left else self._read_trailer
+        return after
+
+    def _read_data(self, data: bytes, at: int, pieces: list[bytes]) -> int:
+        piece = data[at : at + self._left]
+        if piece:
+            pieces.append(piece)
+        self._left -= len(piece)
+        if self._left:
+            return -1
+        self._step = self._read_data_end
+        return at + len(piece)
+
+    def _read_data_end(self, data: bytes, at: int, _pieces: list[bytes]) -> int:
+        end = data[at : at + 2]
+        if not b"\r\n".startswith(end):
+            raise self._error("A chunk is longer than its size says.")
+        if len(end) < 2:
+            self._held = end
+            return -1
+        self._step = self._read_size
+        return at + 2
+
+    def _read_trailer(self, data: bytes, at: int, _pieces: list[bytes]) -> int:
+        line, after = self._line(data, at, self._limits.trailers)
+        if line is None:
+            return -1
+        if not line:
+            self._step = self._finished
+            return after
+        self._trailers += len(line) + 2
+        if self._trailers > self._limits.trailers:
+            raise self._error("The trailers are too long.")
+        name, colon, value = line.partition(b":")
+        if not colon or not name or name.translate(None, TOKEN_BYTES) or value.translate(None, FIELD_BYTES):
+            raise self._error("A trailer is not a header field.")
+        if name.lower() in _FORBIDDEN_TRAILERS:
+            raise self._error("A trailer tries to change framing or routing.")
+        return after
+
+    def _finished(self, _data: bytes, _at: int, _pieces: list[bytes]) -> int:
+        return -1
+
+    def _line(self, data: bytes, at: int, limit: int) -> tuple[bytes | None, int]:
+        end = data.find(b"\r\n", at, at + limit + 2)
+        line = data[at:end] if end >= 0 else data[at : at + limit + 2]
+        if b"\n" in line or b"\r" in (line if end >= 0 else line[:-1]):
+            raise self._error("A line of the chunked coding ends in something other than CR LF.")
+        if end >= 0:
+            return line, end + 2
+        if len(line) > limit + 1:
+            raise self._error("A line of the chunked coding is too long.")
+        self._held = line
+        return None, -1
+
+    def _error(self, message: str) -> RemoteProtocolError:
+        return RemoteProtocolError(self._status, message)

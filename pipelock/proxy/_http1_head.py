@@ -1,0 +1,208 @@
+"""From the bytes of a head to its fields: collecting, strict checks, tokenising.
+
+httptools (llhttp) splits a complete head into fields. Around it stand the checks that llhttp leaves out, done on the raw
+bytes first, so that neither parser has to be trusted alone. A parser lives for one head and never sees a body: where a
+message ends is decided in `_http1_body`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import httptools
+import msgspec
+
+from pipelock.proxy._http1_errors import RemoteProtocolError
+from pipelock.proxy._http1_events import Headers, Limits
+from pipelock.proxy._http1_syntax import HEAD_BYTES, TOKEN_BYTES
+
+__all__ = ["Framing", "HeadBuffer", "read_fields", "read_framing"]
+
+_FRAMING_NAMES = frozenset({"host", "content-length", "transfer-encoding", "connection", "expect"})
+# CGI-style servers read `Content_Length` as `Content-Length`.
+_LOOKALIKES = frozenset({"content_length", "transfer_encoding"})
+# 15 digits are just under a petabyte and far from what overflows a 64-bit counter.
+_MAX_LENGTH_DIGITS = 15
+
+
+class LineCheck(Protocol):
+    """Checks a start line without its CR LF; raises `RemoteProtocolError`."""
+
+    def __call__(self, line: bytes, /) -> object:
+        """Look at `line`."""
+
+
+class HeadBuffer:
+    """Collects a head and refuses as soon as what came can't become one. Work is linear in the bytes fed.
+
+    Args:
+        limits: `head` and `target` apply.
+        status: The status of errors: 400 for requests, 502 for responses.
+        check_line: Looks at the start line as soon as it is there.
+    """
+
+    def __init__(self, limits: Limits, status: int, check_line: LineCheck) -> None:
+        self._limits = limits
+        self._status = status
+        self._check_line = check_line
+        self._bytes = bytearray()
+        self._seen = 0
+        self._line_seen = False
+        self._may_skip_line = status != 502
+
+    def __len__(self) -> int:
+        return len(self._bytes)
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
+        """Take `data`; return the head (with its empty line) and what followed it once it is complete."""
+        held = self._bytes
+        held += data
+        if held[:1] == b"\r" and not self._skip_empty_line():
+            return None
+        found = held.find(b"\r\n\r\n", max(0, self._seen - 3))
+        end = found + 4 if found >= 0 else len(held)
+        if end > self._limits.head:
+            raise self._overflow()
+        if found < 0:
+            self._check_early()
+            return None
+        head, rest = bytes(held[:end]), bytes(held[end:])
+        if head.translate(None, HEAD_BYTES):
+            raise RemoteProtocolError(self._status, "The head holds control characters.")
+        lines = head.count(b"\r\n")
+        if head.count(b"\n") != lines or head.count(b"\r") != lines:
+            raise RemoteProtocolError(self._status, "A line of the head ends in something other than CR LF.")
+        if b"\r\n " in head or b"\r\n\t" in head:
+            raise RemoteProtocolError(self._status, "A header field is folded over several lines.")
+        held.clear()
+        self._seen = 0
+        self._line_seen = False
+        self._may_skip_line = self._status != 502
+        return head, rest
+
+    def is_idle(self) -> bool:
+        """Whether nothing of a head has come."""
+        return not self._bytes
+
+    def _skip_empty_line(self) -> bool:
+        # RFC 9112 §2.2: one empty line before a request is the trace of old clients. Two are somebody's padding.
+        if not self._may_skip_line:
+            raise RemoteProtocolError(self._status, "The message begins with empty lines.")
+        if len(self._bytes) == 1:
+            return False
+        if self._bytes[1:2] != b"\n":
+            raise RemoteProtocolError(self._status, "The message begins with a lone CR.")
+        del self._bytes[:2]
+        self._may_skip_line = False
+        if self._bytes[:1] == b"\r":
+            raise RemoteProtocolError(self._status, "The message begins with empty lines.")
+        return bool(self._bytes)
+
+    def _check_early(self) -> None:
+        held = self._bytes
+        start = self._seen - 1 if self._seen and held[self._seen - 1] == 0x0D else self._seen
+        fresh = bytes(held[start:])
+        if fresh.translate(None, HEAD_BYTES):
+            raise RemoteProtocolError(self._status, "The head holds control characters.")
+        pairs = fresh.count(b"\r\n")
+        if fresh.count(b"\n") != pairs or fresh.count(b"\r") - fresh.endswith(b"\r") != pairs:
+            raise RemoteProtocolError(self._status, "A line of the head ends in something other than CR LF.")
+        if not self._line_seen:
+            line_end = held.find(b"\r\n", start)
+            if line_end >= 0:
+                self._check_line(bytes(held[:line_end]))
+                self._line_seen = True
+        self._seen = len(held)
+
+    def _overflow(self) -> RemoteProtocolError:
+        if self._status == 502:
+            return RemoteProtocolError(502, "The head of the response is too large.")
+        if self._bytes.find(b"\r\n", 0, self._limits.target + 64) < 0:
+            return RemoteProtocolError(414, "The request target is too long.")
+        return RemoteProtocolError(431, "The header fields are too large.")
+
+
+class _Fields:
+    """What httptools calls back."""
+
+    __slots__ = ("found", "on_header")
+
+    def __init__(self) -> None:
+        self.found: list[tuple[bytes, bytes]] = []
+        self.on_header = self._add
+
+    def _add(self, name: bytes, value: bytes) -> None:
+        self.found.append((name, value))
+
+
+def read_fields(head: bytes, limits: Limits, *, is_request: bool) -> Headers:
+    """Split a checked `head` into fields. Raises `RemoteProtocolError` for whatever llhttp or we refuse."""
+    status = 400 if is_request else 502
+    fields = _Fields()
+    parser = (httptools.HttpRequestParser if is_request else httptools.HttpResponseParser)(fields)
+    try:
+        parser.feed_data(head)
+    except httptools.HttpParserUpgrade:
+        # Raised for CONNECT and Upgrade once all fields were delivered; there is nothing behind the head here.
+        pass
+    except httptools.HttpParserError as e:
+        raise RemoteProtocolError(status, "The header fields are malformed or contradict each other.") from e
+    found = fields.found
+    # Every field is one line, start line and empty line apart: nothing was merged or skipped.
+    if len(found) != head.count(b"\r\n") - 2:
+        raise RemoteProtocolError(status, "The header fields are malformed.")
+    if len(found) > limits.fields:
+        raise RemoteProtocolError(431 if is_request else 502, "There are too many header fields.")
+    if b"".join([name for name, _ in found]).translate(None, TOKEN_BYTES):
+        raise RemoteProtocolError(status, "The name of a header field is not a token.")
+    return tuple([(name.lower().decode("ascii"), value.strip(b" \t").decode("latin-1")) for name, value in found])
+
+
+class Framing(msgspec.Struct, gc=False):
+    """What the fields say about where the message ends and what the sender wants."""
+
+    host: str | None = None
+    content_length: int | None = None
+    chunked: bool = False
+    connection: frozenset[str] = frozenset()
+    expect: str = ""
+
+
+def read_framing(headers: Headers, *, version: str, status: int) -> Framing:
+    """Read the fields that decide framing (RFC 9112 §6.1, §6.3), none of which may come twice or contradict another."""
+    framing = Framing()
+    connection = ""
+    for name, value in headers:
+        if name not in _FRAMING_NAMES:
+            if "_" in name and name in _LOOKALIKES:
+                raise RemoteProtocolError(status, "A header field poses as one that frames the message.")
+            continue
+        match name:
+            case "host":
+                if framing.host is not None:
+                    raise RemoteProtocolError(status, "There is more than one Host.")
+                framing.host = value
+            case "content-length":
+                if framing.content_length is not None:
+                    raise RemoteProtocolError(status, "There is more than one Content-Length.")
+                framing.content_length = _length(value, status)
+            case "transfer-encoding":
+                if framing.chunked or version != "1.1" or value.lower() != "chunked":
+                    raise RemoteProtocolError(status, "Transfer-Encoding is something other than one `chunked`.")
+                framing.chunked = True
+            case "connection":
+                connection = f"{connection},{value}" if connection else value
+            case _:
+                framing.expect = f"{framing.expect},{value}" if framing.expect else value
+    if framing.chunked and framing.content_length is not None:
+        raise RemoteProtocolError(status, "Content-Length and Transfer-Encoding contradict each other.")
+    if connection:
+        framing.connection = frozenset(option.strip(" \t") for option in connection.lower().split(","))
+    return framing
+
+
+def _length(value: str, status: int) -> int:
+    plain = value.isascii() and value.isdigit() and len(value) <= _MAX_LENGTH_DIGITS
+    if not plain or (value[0] == "0" and value != "0"):
+        raise RemoteProtocolError(status, "Content-Length is not a plain decimal number.")
+    return int(value)

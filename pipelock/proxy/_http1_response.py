@@ -1,0 +1,164 @@
+"""Reads the response to one request."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from pipelock.proxy._http1_body import Body, ChunkedBody, CloseDelimitedBody, LengthBody
+from pipelock.proxy._http1_errors import RemoteProtocolError
+from pipelock.proxy._http1_events import BodyData, Limits, MessageComplete, ResponseEvent, ResponseHead
+from pipelock.proxy._http1_head import HeadBuffer, read_fields, read_framing
+
+__all__ = ["ResponseReader"]
+
+_COMPLETE = MessageComplete()
+_DEFAULT = Limits()
+
+
+class _State(Enum):
+    HEAD = "head"
+    BODY = "body"
+    DONE = "done"
+
+
+class ResponseReader:
+    """The response to one request of method `method`, strictly read (RFC 9112 §6.3). One reader per request.
+
+    Interim responses (100, 102, 103) are read and dropped. 101 is refused: nobody asked for an upgrade.
+    """
+
+    def __init__(self, method: str, limits: Limits = _DEFAULT) -> None:
+        self._method = method
+        self._limits = limits
+        self._state = _State.HEAD
+        self._head = HeadBuffer(limits, 502, _check_line)
+        self._body: Body | None = None
+        self._final: ResponseHead | None = None
+        self._interim = 0
+        self._surplus = 0
+        self._error: RemoteProtocolError | None = None
+
+    @property
+    def buffered(self) -> int:
+        """How many bytes the server sent behind the response. Nobody asked for them: they are counted and dropped."""
+        return self._surplus
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the response ended where its framing says."""
+        return self._state is _State.DONE
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether the connection may carry another request: complete, kept alive, and not one byte too many."""
+        return self.is_complete and self._final is not None and self._final.keep_alive and not self._surplus
+
+    def feed(self, data: bytes) -> list[ResponseEvent]:
+        """Take bytes of the server and return what they mean, in order.
+
+        Raises:
+            RemoteProtocolError: The bytes are not one unambiguous response (status 502), or they come after its end.
+        """
+        if self._error is not None:
+            raise self._error
+        try:
+            return self._advance(data)
+        except RemoteProtocolError as e:
+            self._error = e
+            self._body = None
+            raise
+
+    def feed_eof(self) -> list[ResponseEvent]:
+        """The server sends nothing more. Completes a body that lasts until then; raises for one cut short."""
+        if self._error is not None:
+            raise self._error
+        if self._state is _State.DONE:
+            return []
+        if self._final is not None and self._final.close_delimited:
+            self._state = _State.DONE
+            self._body = None
+            return [_COMPLETE]
+        self._error = RemoteProtocolError(502, "The server ended the connection in the middle of its response.")
+        raise self._error
+
+    def _advance(self, data: bytes) -> list[ResponseEvent]:
+        events: list[ResponseEvent] = []
+        rest: bytes | None = data
+        if self._state is _State.DONE:
+            if data:
+                self._surplus += len(data)
+                raise RemoteProtocolError(502, "The server sent more than its response.")
+            return events
+        while self._state is _State.HEAD:
+            split = self._head.feed(rest or b"")
+            if split is None:
+                return events
+            rest = split[1]
+            head = self._read_head(split[0])
+            if head is not None:
+                self._final = head
+                events.append(head)
+                self._begin_body(head)
+        if self._body is not None:
+            pieces, rest = self._body.feed(rest or b"")
+            if pieces:
+                events.append(BodyData(pieces[0] if len(pieces) == 1 else b"".join(pieces)))
+            if rest is None:
+                return events
+            self._body = None
+        self._state = _State.DONE
+        self._surplus += len(rest or b"")
+        events.append(_COMPLETE)
+        return events
+
+    def _begin_body(self, head: ResponseHead) -> None:
+        self._state = _State.BODY
+        if self._is_bodiless(head.status):
+            return
+        if head.chunked:
+            self._body = ChunkedBody(self._limits, status=502, extensions=True)
+        elif head.close_delimited:
+            self._body = CloseDelimitedBody()
+        elif head.content_length:
+            self._body = LengthBody(head.content_length)
+
+    def _is_bodiless(self, status: int) -> bool:
+        return self._method == "HEAD" or status in {204, 304} or (self._method == "CONNECT" and 200 <= status < 300)
+
+    def _read_head(self, data: bytes) -> ResponseHead | None:
+        version, status, reason = _check_line(data[: data.index(b"\r\n")])
+        headers = read_fields(data, self._limits, is_request=False)
+        framing = read_framing(headers, version=version, status=502)
+        if status < 200:
+            self._interim += 1
+            if status == 101:
+                raise RemoteProtocolError(502, "The server switches protocols and was not asked to.")
+            if self._interim > self._limits.interim:
+                raise RemoteProtocolError(502, "The server sends interim responses without end.")
+            if framing.chunked or framing.content_length:
+                raise RemoteProtocolError(502, "An interim response announces a body.")
+            return None
+        connection = framing.connection
+        framed = framing.chunked or framing.content_length is not None
+        close_delimited = not framed and not self._is_bodiless(status)
+        wants_more = "close" not in connection and (version == "1.1" or "keep-alive" in connection)
+        return ResponseHead(
+            status=status,
+            reason=reason,
+            version=version,
+            headers=headers,
+            content_length=framing.content_length,
+            chunked=framing.chunked,
+            close_delimited=close_delimited,
+            keep_alive=wants_more and not close_delimited,
+        )
+
+
+def _check_line(line: bytes) -> tuple[str, int, str]:
+    """Read `HTTP/1.x SP 3DIGIT [SP reason]`; the last space is often missing where there is no reason (RFC 9112 §4)."""
+    version, status, reason = line[:9], line[9:12], line[12:]
+    if version not in {b"HTTP/1.1 ", b"HTTP/1.0 "}:
+        raise RemoteProtocolError(502, "The response does not begin with an HTTP/1 status line.")
+    if len(status) != 3 or not status.isdigit() or not 100 <= int(status) <= 599 or (reason and reason[:1] != b" "):
+        raise RemoteProtocolError(502, "The status code is not a number from 100 to 599.")
+    return version[5:8].decode("ascii"), int(status), reason[1:].decode("latin-1")

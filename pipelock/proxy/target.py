@@ -1,0 +1,173 @@
+"""The request target and the authority in it: one reading, or a refusal (RFC 9112 §3.2, RFC 3986 §3.2)."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+from typing import Literal
+
+import msgspec
+
+from pipelock.model import BlockReason
+from pipelock.proxy._http1_errors import RemoteProtocolError
+from pipelock.proxy._http1_events import RequestHead
+
+__all__ = ["DEFAULT_PORTS", "Authority", "Target", "parse_authority", "parse_target"]
+
+DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
+_MAX_HOST = 253
+_MAX_LABEL = 63
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._")
+_SCHEME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789+-.")
+_IPV6 = frozenset("0123456789abcdefABCDEF:.")
+
+
+class Authority(msgspec.Struct, frozen=True, gc=False):
+    """A host as written (IPv6 without its brackets) and a port, 0 where none was given."""
+
+    host: str
+    port: int
+
+
+class Target(msgspec.Struct, frozen=True, gc=False):
+    """Where a request wants to go.
+
+    Attributes:
+        form: How the target was written; `OPTIONS *` counts as origin.
+        scheme: Lower case; `https` for CONNECT.
+        host: As received, IPv6 without brackets; empty for an HTTP/1.0 origin-form request without Host.
+        port: The scheme's default filled in; 0 for a scheme without one.
+        url: Absolute URL with the target's own spelling; `https://host:port/` for CONNECT.
+        path_query: What is sent to the origin; `/` at least. Empty for CONNECT.
+    """
+
+    form: Literal["absolute", "authority", "origin"]
+    scheme: str
+    host: str
+    port: int
+    url: str
+    path_query: str
+
+    @property
+    def authority(self) -> str:
+        """The Host field for the origin: the port is left out where it is the scheme's default."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == DEFAULT_PORTS.get(self.scheme, 0) else f"{host}:{self.port}"
+
+
+def parse_target(head: RequestHead, scheme: str = "http") -> Target:
+    """Read the target of `head`.
+
+    Args:
+        head: What the reader reported.
+        scheme: What origin-form requests travel on (`https` inside an intercepted tunnel).
+
+    Raises:
+        RemoteProtocolError: 400, for a form that does not fit the method, an authority that is not a plain
+            `host[:port]`, or one that differs from Host.
+    """
+    target = head.target
+    if head.method == "CONNECT":
+        return _authority_form(target, head.host)
+    if target.startswith("/"):
+        return _origin_form(target, head.host, scheme)
+    if target == "*" and head.method == "OPTIONS":
+        return _origin_form(target, head.host, scheme)
+    return _absolute_form(target, head.host)
+
+
+@lru_cache(maxsize=1024)
+def parse_authority(text: str) -> Authority:
+    """Read `host[:port]`, strictly: no user information, no empty or zero port, no zone, no percent-encoding.
+
+    Raises:
+        RemoteProtocolError: 400.
+    """
+    host, port = _split_port(text)
+    if host.startswith("["):
+        address = host[1:-1]
+        if not host.endswith("]") or not address or not _IPV6.issuperset(address) or not _is_ipv6(address):
+            raise _bad_host()
+        return Authority(address, port)
+    name = host.lower().removesuffix(".")
+    if not name or len(name) > _MAX_HOST or not _NAME.issuperset(name):
+        raise _bad_host()
+    if not all(0 < len(label) <= _MAX_LABEL for label in name.split(".")):
+        raise _bad_host()
+    return Authority(host, port)
+
+
+def _split_port(text: str) -> tuple[str, int]:
+    if text.startswith("["):
+        close = text.find("]")
+        host, colon, port = text[: close + 1], text[close + 1 : close + 2], text[close + 2 :]
+        if close < 0 or colon not in {"", ":"}:
+            raise _bad_host()
+    else:
+        host, colon, port = text.partition(":")
+    if not colon:
+        return host, 0
+    plain = 0 < len(port) <= 5 and port.isascii() and port.isdigit() and port[0] != "0"
+    if not plain or int(port) > 65_535:
+        raise RemoteProtocolError(400, "The port is not a number from 1 to 65535.")
+    return host, int(port)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _bad_host() -> RemoteProtocolError:
+    return RemoteProtocolError(400, "The host is not a plain name or address.")
+
+
+def _authority_form(target: str, host_field: str) -> Target:
+    authority = parse_authority(target)
+    if not authority.port:
+        raise RemoteProtocolError(400, "CONNECT names no port.")
+    if host_field:
+        named = parse_authority(host_field)
+        # Old clients leave the port out of Host in a CONNECT.
+        if named.host.lower() != authority.host.lower() or named.port not in {0, authority.port}:
+            raise _mismatch()
+    host = f"[{authority.host}]" if ":" in authority.host else authority.host
+    url = f"https://{host}:{authority.port}/"
+    return Target("authority", "https", authority.host, authority.port, url, "")
+
+
+def _origin_form(target: str, host_field: str, scheme: str) -> Target:
+    path = "/" if target == "*" else target
+    if not host_field:
+        return Target("origin", scheme, "", DEFAULT_PORTS.get(scheme, 0), "", target)
+    authority = parse_authority(host_field)
+    port = authority.port or DEFAULT_PORTS.get(scheme, 0)
+    return Target("origin", scheme, authority.host, port, f"{scheme}://{host_field}{path}", target)
+
+
+def _absolute_form(target: str, host_field: str) -> Target:
+    scheme, separator, rest = target.partition("://")
+    name = scheme.lower()
+    if not separator or not name or not name[0].isalpha() or not _SCHEME.issuperset(name):
+        raise RemoteProtocolError(400, "The request target is neither a path nor an absolute URL.")
+    cut = min(at for at in (rest.find("/"), rest.find("?"), len(rest)) if at >= 0)
+    written, path = rest[:cut], rest[cut:]
+    authority = parse_authority(written)
+    default = DEFAULT_PORTS.get(name, 0)
+    port = authority.port or default
+    if host_field:
+        named = parse_authority(host_field)
+        if named.host.lower() != authority.host.lower() or (named.port or default) != port:
+            raise _mismatch()
+    if not path.startswith("/"):
+        path = f"/{path}"
+    return Target("absolute", name, authority.host, port, f"{scheme}://{written}{path}", path)
+
+
+def _mismatch() -> RemoteProtocolError:
+    return RemoteProtocolError(
+        400, "Host names somebody else than the request target does.", BlockReason.AUTHORITY_MISMATCH
+    )
