@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,6 +11,7 @@ from pipelock.config.decode import Decoder
 from pipelock.config.digest import policy_hash, source_hash
 from pipelock.config.nodes import MAX_BYTES, YamlError, parse
 from pipelock.config.problems import ConfigError, Problem
+from pipelock.config.rules import ValueRuleError, parse_listen
 from pipelock.config.schema import Config, Mode
 from pipelock.config.schema_operations import EgressRule
 from pipelock.config.validate import contradictions, notices, warnings
@@ -17,6 +19,13 @@ from pipelock.config.validate import contradictions, notices, warnings
 __all__ = ["Loaded", "load", "loads"]
 
 _DEFAULTS_HASH = "defaults"
+
+
+class _Overrides(NamedTuple):
+    """What the command line says instead of the file."""
+
+    mode: Mode | None
+    listen: str | None
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -45,16 +54,16 @@ def load(path: Path | None, *, mode: Mode | None = None, listen: str | None = No
     Raises:
         ConfigError: the file cannot be read, is larger than 4 MiB, is not UTF-8, or says something that is not valid.
     """
+    overrides = _Overrides(mode, listen)
     if path is None:
-        return _finish(Config(), Decoder("defaults", Path.cwd()), None, _DEFAULTS_HASH, mode, listen)
+        return _finish(Config(), Decoder("defaults", Path.cwd()), None, _DEFAULTS_HASH, overrides)
     name = str(path)
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError([Problem(name, 0, 0, "", f"cannot be read: {error.strerror or error}")]) from error
-    base = path.absolute().parent
-    return _decode(data, name, base, path.absolute(), mode, listen)
+    return _decode(data, Decoder(name, path.absolute().parent), path.absolute(), overrides)
 
 
 def loads(
@@ -65,11 +74,12 @@ def loads(
     Raises:
         ConfigError: as `load`.
     """
-    return _decode(text.encode("utf-8", "surrogatepass"), name, base or Path.cwd(), None, mode, listen)
+    data = text.encode("utf-8", "surrogatepass")
+    return _decode(data, Decoder(name, base or Path.cwd()), None, _Overrides(mode, listen))
 
 
-def _decode(data: bytes, name: str, base: Path, path: Path | None, mode: Mode | None, listen: str | None) -> Loaded:
-    decoder = Decoder(name, base)
+def _decode(data: bytes, decoder: Decoder, path: Path | None, overrides: _Overrides) -> Loaded:
+    name = decoder.file
     if len(data) > MAX_BYTES:
         raise ConfigError([Problem(name, 0, 0, "", f"larger than {MAX_BYTES} bytes")])
     try:
@@ -80,17 +90,25 @@ def _decode(data: bytes, name: str, base: Path, path: Path | None, mode: Mode | 
     except YamlError as error:
         raise ConfigError([Problem(name, error.line, error.column, "", error.message)]) from error
     config = decoder.decode(root, Config) if root is not None else Config()
-    return _finish(config, decoder, path, source_hash(data), mode, listen)
+    return _finish(config, decoder, path, source_hash(data), overrides)
 
 
-def _finish(
-    config: Config, decoder: Decoder, path: Path | None, source: str, mode: Mode | None, listen: str | None
-) -> Loaded:
-    if mode is not None:
-        config = msgspec.structs.replace(config, mode=mode)
-    if listen is not None:
-        fetch = msgspec.structs.replace(config.fetch_proxy, listen=listen)
-        config = msgspec.structs.replace(config, fetch_proxy=fetch)
+def _overridden(config: Config, overrides: _Overrides, problems: list[Problem]) -> Config:
+    if overrides.mode is not None:
+        config = msgspec.structs.replace(config, mode=overrides.mode)
+    if overrides.listen is not None:
+        try:
+            parse_listen(overrides.listen)
+        except ValueRuleError as error:
+            problems.append(Problem("command line", 0, 0, "listen", str(error), error.suggestion))
+        else:
+            fetch = msgspec.structs.replace(config.fetch_proxy, listen=overrides.listen)
+            config = msgspec.structs.replace(config, fetch_proxy=fetch)
+    return config
+
+
+def _finish(config: Config, decoder: Decoder, path: Path | None, source: str, overrides: _Overrides) -> Loaded:
+    config = _overridden(config, overrides, decoder.problems)
     if config.mode == "strict" and "egress_default" not in decoder.places:
         config = msgspec.structs.replace(config, egress_default="block")
     problems = decoder.problems

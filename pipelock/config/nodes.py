@@ -8,6 +8,7 @@ are followed, 32 levels. One document, no merge keys, no tags but YAML's own.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import yaml
 
@@ -30,6 +31,15 @@ MAX_DEPTH = 32
 _STANDARD = "tag:yaml.org,2002:"
 _SCALAR_TAGS = frozenset(_STANDARD + name for name in ("str", "int", "float", "bool", "null"))
 _Loader: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Mark(Protocol):
+    """What the two parsers' marks have in common: 0-based, in characters."""
+
+    @property
+    def line(self) -> int: ...
+    @property
+    def column(self) -> int: ...
 
 
 class YamlError(Exception):
@@ -90,7 +100,7 @@ class _Builder:
         self._made = 0
 
     def feed(self, event: yaml.Event) -> None:
-        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        line, column = _place(event.start_mark)
         match event:
             case yaml.DocumentStartEvent():
                 self._documents += 1
@@ -109,10 +119,14 @@ class _Builder:
                 self._keys.pop()
                 self._add(node, name)
             case yaml.AliasEvent():
-                node = self._anchors.get(event.anchor)
-                if node is None:
-                    raise YamlError(line, column, f"alias *{event.anchor} names no anchor that is complete before it")
-                self._add(node, None)
+                self._alias(event.anchor or "", line, column)
+
+    def _alias(self, name: str, line: int, column: int) -> None:
+        target = self._anchors.get(name)
+        if target is None:
+            # Also what an anchor that contains itself comes to: it is complete only at its own end.
+            raise YamlError(line, column, f"alias *{name} names no anchor that is complete before it")
+        self._add(target, None)
 
     def _start(self, node: SequenceNode | MappingNode, anchor: str | None) -> None:
         if len(self._open) >= MAX_DEPTH:
@@ -143,6 +157,10 @@ class _Builder:
             self._keys[-1] = None
 
 
+def _place(mark: _Mark | None) -> tuple[int, int]:
+    return (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
+
+
 def _style(event: yaml.ScalarEvent, line: int, column: int) -> tuple[bool, str]:
     """Whether the scalar is plain, and its short tag if it carries one."""
     if event.tag is None or event.tag == "!":
@@ -171,9 +189,9 @@ def parse(text: str) -> Node | None:
         for event in yaml.parse(text, Loader=_Loader):
             builder.feed(event)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        raise YamlError(*place, f"not valid YAML: {error.problem or error.context}") from error
+        raise YamlError(
+            *_place(error.problem_mark or error.context_mark), f"not valid YAML: {error.problem or error.context}"
+        ) from error
     except (yaml.YAMLError, UnicodeError) as error:
         raise YamlError(0, 0, f"not valid YAML: {error}") from error
     return builder.root

@@ -191,7 +191,7 @@ class FileSentry(msgspec.Struct, frozen=True, kw_only=True):
 
     enabled: UnsupportedSwitch = False
     best_effort: bool = False
-    watch_paths: Annotated[tuple[WatchPath, ...], Meta(extra={"text_as": "path"})] = ()
+    watch_paths: tuple[Annotated[WatchPath, Meta(extra={"short_for": "path"})], ...] = ()
     scan_content: bool = True
     ignore_patterns: tuple[Glob, ...] = ()
     action: BlockOrWarn = "warn"

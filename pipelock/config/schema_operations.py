@@ -20,7 +20,6 @@ from pipelock.config.kinds import (
     UnsupportedListen,
     UnsupportedSwitch,
     UnsupportedText,
-    Word,
 )
 
 __all__ = [
