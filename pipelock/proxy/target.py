@@ -10,9 +10,10 @@ import msgspec
 
 from pipelock.model import BlockReason
 from pipelock.proxy._http1_errors import RemoteProtocolError
-from pipelock.proxy._http1_events import RequestHead
+from pipelock.proxy._http1_events import Limits, RequestHead
+from pipelock.proxy._http1_syntax import TARGET_BYTES
 
-__all__ = ["DEFAULT_PORTS", "Authority", "Target", "parse_authority", "parse_target"]
+__all__ = ["DEFAULT_PORTS", "Authority", "Target", "parse_authority", "parse_target", "parse_url"]
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
 _MAX_HOST = 253
@@ -74,6 +75,19 @@ def parse_target(head: RequestHead, scheme: str = "http") -> Target:
     if target == "*" and head.method == "OPTIONS":
         return _origin_form(target, head.host, scheme)
     return _absolute_form(target, head.host)
+
+
+def parse_url(url: str) -> Target:
+    """Read an absolute URL that did not come as a request target (`/fetch?url=`, Location), as strictly as one that did.
+
+    Raises:
+        RemoteProtocolError: 400, also for characters that no URL may hold and for a fragment; 414 beyond 16 KiB.
+    """
+    if len(url) > Limits().target:
+        raise RemoteProtocolError(414, "The URL is too long.")
+    if not url.isascii() or url.encode("ascii").translate(None, TARGET_BYTES):
+        raise RemoteProtocolError(400, "The URL holds characters that no URL may hold.")
+    return _absolute_form(url, "")
 
 
 @lru_cache(maxsize=1024)
