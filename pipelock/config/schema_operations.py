@@ -11,7 +11,6 @@ from pipelock.config.kinds import (
     Cidrs,
     Duration,
     FilePath,
-    Glob,
     HostOrAny,
     Method,
     Natural,
@@ -92,7 +91,7 @@ class EgressRule(msgspec.Struct, frozen=True, kw_only=True):
     method: Annotated[tuple[Method, ...], Meta(max_length=32, extra={"comma_list": True})] = ()
     path: Annotated[str, Meta(max_length=1024, extra={"rule": "path_glob"})] = ""
     port: Annotated[int, Meta(ge=0, le=65_535)] = 0
-    agent: Annotated[Glob, Meta(max_length=128)] = "*"
+    agent: Annotated[str, Meta(min_length=1, max_length=128)] = "*"
     reason: Annotated[str, Meta(max_length=500, extra={"rule": "line"})] = ""
 
 

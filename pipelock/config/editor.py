@@ -1,0 +1,39 @@
+"""A JSON Schema of the file, for editors that complete and check YAML (draft 2020-12)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from pipelock.config.schema import Config
+
+__all__ = ["json_schema"]
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema as plain values, ready for JSON.
+
+    It knows keys, types, words and ranges, and nothing of patterns, networks or rules between keys: `pipelock check`
+    has the last word.
+    """
+    (root,), definitions = msgspec.json.schema_components([Config], ref_template="#/$defs/{name}")
+    for definition in definitions.values():
+        if definition.get("type") == "object":
+            definition["additionalProperties"] = False
+    _accept_short_forms(definitions)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Pipelock configuration",
+        **root,
+        "$defs": definitions,
+    }
+
+
+def _accept_short_forms(definitions: dict[str, Any]) -> None:
+    """Values the loader takes in a second form: one method or a comma list, a watched path alone, an octal mode."""
+    methods = definitions["EgressRule"]["properties"]["method"]
+    definitions["EgressRule"]["properties"]["method"] = {"anyOf": [methods, {"type": "string"}], "default": []}
+    watched = definitions["FileSentry"]["properties"]["watch_paths"]
+    watched["items"] = {"anyOf": [watched["items"], {"type": "string"}]}
+    definitions["FlightRecorder"]["properties"]["file_mode"]["type"] = ["integer", "string"]
