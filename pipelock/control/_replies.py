@@ -20,9 +20,9 @@ def expect_welcome(frame: frames.ServerFrame) -> frames.Welcome:
     Raises:
         ControlError: It refused: code `version` where the two speak different protocols, else `refused`.
     """
-    if isinstance(frame, frames.Welcome) and frame.protocol == frames.PROTOCOL:
-        return frame
-    if frame.protocol != frames.PROTOCOL if isinstance(frame, frames.Welcome | frames.Refused) else False:
+    if not isinstance(frame, frames.Welcome | frames.Refused):
+        raise ControlError("protocol", f"the daemon opened with {type(frame).__name__}")
+    if frame.protocol != frames.PROTOCOL:
         raise ControlError(
             "version",
             f"the daemon speaks version {frame.protocol} of the control protocol and this program version "
@@ -30,7 +30,7 @@ def expect_welcome(frame: frames.ServerFrame) -> frames.Welcome:
         )
     if isinstance(frame, frames.Refused):
         raise ControlError("refused", escape(frame.why, 500))
-    raise ControlError("protocol", f"the daemon opened with {type(frame).__name__}")
+    return frame
 
 
 def expect(result: frames.Result, kind: type[R]) -> R:

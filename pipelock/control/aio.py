@@ -72,7 +72,9 @@ class AsyncClient:
         self._unread: deque[frames.Push | frames.Gap] = deque()
         self._arrived = asyncio.Event()
         # Set while pushes are thrown away: a subscription that is to be moved, or was ended.
-        self._deaf = False
+        self._deaf = True
+        # Number of the newest `Subscribe`: its reply ends the deafness, before anything that follows it is read.
+        self._subscribing = 0
         self._why: ControlError | None = None
 
     async def __aenter__(self) -> Self:
@@ -181,7 +183,7 @@ class AsyncClient:
                     self._arrived.clear()
                     await self._arrived.wait()
         finally:
-            self._deaf = True
+            self._deaf, self._subscribing = True, 0
             self._unread.clear()
             if self._why is None:
                 # Nobody is there to await the reply: the reader sees it come and finds no future for it.
@@ -191,7 +193,8 @@ class AsyncClient:
     async def _subscribe(self, cursor: Cursor, backlog: int) -> None:
         self._deaf = True
         self._unread.clear()
-        expect(await self._ask(cursor.subscribe(self._id(), backlog)), frames.Ok)
+        self._subscribing = self._id()
+        expect(await self._ask(cursor.subscribe(self._subscribing, backlog)), frames.Ok)
 
     def _accept(self, cursor: Cursor, frame: frames.Push | frames.Gap) -> Event | frames.Gap | None:
         try:
@@ -268,6 +271,8 @@ class AsyncClient:
 
     def _dispatch(self, frame: frames.ServerFrame) -> None:
         if isinstance(frame, frames.Reply):
+            if frame.id == self._subscribing:
+                self._deaf = False
             reply = self._replies.pop(frame.id, None)
             if reply is not None and not reply.done():
                 reply.set_result(frame.result)

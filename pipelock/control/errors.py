@@ -22,7 +22,7 @@ class ControlError(Exception):
         self.message = message
 
 
-class NotRunning(ControlError):
+class NotRunning(ControlError):  # noqa: N818 - it says what is the case; the base says that it is an error
     """Nobody answers at `path`. The code is `not_running`."""
 
     def __init__(self, path: str | Path) -> None:

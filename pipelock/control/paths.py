@@ -11,12 +11,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["SOCKET_NAME", "SocketPathTooLong", "home_dir", "max_socket_path", "runtime_dir", "socket_path"]
+__all__ = ["SOCKET_NAME", "SocketPathError", "home_dir", "max_socket_path", "runtime_dir", "socket_path"]
 
 SOCKET_NAME = "control.sock"
 
 
-class SocketPathTooLong(ValueError):
+class SocketPathError(ValueError):
     """The operating system cannot bind a socket at a path of this length."""
 
     def __init__(self, path: Path, limit: int) -> None:
@@ -51,12 +51,12 @@ def socket_path(environ: Mapping[str, str], home: str | Path | None = None) -> P
     """The control socket.
 
     Raises:
-        SocketPathTooLong: No socket can be bound at that path.
+        SocketPathError: No socket can be bound at that path.
     """
     path = runtime_dir(environ, home) / SOCKET_NAME
     limit = max_socket_path()
     if len(os.fsencode(path)) > limit:
-        raise SocketPathTooLong(path, limit)
+        raise SocketPathError(path, limit)
     return path
 
 

@@ -1,38 +1,162 @@
-"""Who is at the other end of a Unix socket, and what that one may do."""
+"""Who is at the other end of the control socket, and what that one may do.
+
+The agent runs as the same user as the operator, so the uid alone proves nothing. Three more things are looked at: the
+namespaces a peer lives in, whether it descends from a process that is watched as an agent, and whether it descends
+from the daemon (which launches agents, and as child subreaper adopts their orphans). Whatever can't be found out
+counts against the peer. docs/control-protocol.md says what this does not stop.
+"""
 
 from __future__ import annotations
 
+import os
 import socket
-import struct
-import sys
-from typing import NamedTuple
+from collections.abc import Collection
+from pathlib import Path
 
-__all__ = ["Credentials", "credentials"]
+import msgspec
+
+from pipelock.control._credentials import Credentials, PeerHandle, credentials
+from pipelock.control._process import (
+    PROC,
+    ProcessId,
+    UnreadableProcessError,
+    lineage,
+    namespaces,
+    process_id,
+)
+
+__all__ = [
+    "Credentials",
+    "DaemonFacts",
+    "Peer",
+    "PeerFacts",
+    "ProcessId",
+    "Rights",
+    "UnreadableProcessError",
+    "credentials",
+    "judge_peer",
+    "process_id",
+    "read_daemon_facts",
+    "read_peer_facts",
+]
+
+_ATTEMPTS = 3
 
 
-class Credentials(NamedTuple):
-    """What the kernel says about a peer as it connected. `pid` is 0 where this process can't see that one."""
+class PeerFacts(msgspec.Struct, frozen=True):
+    """What is known about a peer.
+
+    Attributes:
+        pid: Its number here, 0 where it can't be seen from here.
+        uid: The user it runs as.
+        net_ns: Its network namespace; empty where the system has none.
+        user_ns: Its user namespace, likewise.
+        ancestors: The peer itself, its parent and so on up to the first process; empty where that can't be read.
+        problem: Why the facts are incomplete; empty where they are not.
+    """
 
     pid: int
     uid: int
+    net_ns: str = ""
+    user_ns: str = ""
+    ancestors: tuple[ProcessId, ...] = ()
+    problem: str = ""
 
 
-# struct ucred of unix(7): pid, uid, gid.
-_UCRED = struct.Struct("3i")
-# <sys/un.h> and <sys/ucred.h> of macOS: struct xucred starts with version and uid.
-_SOL_LOCAL, _LOCAL_PEERCRED, _LOCAL_PEERPID = 0, 0x001, 0x002
-_XUCRED_SIZE = 76
+class DaemonFacts(msgspec.Struct, frozen=True):
+    """The daemon that peers are measured against."""
+
+    process: ProcessId
+    uid: int
+    net_ns: str = ""
+    user_ns: str = ""
 
 
-def credentials(link: socket.socket) -> Credentials:
-    """Who connected `link`: SO_PEERCRED (unix(7)) on Linux, LOCAL_PEERCRED and LOCAL_PEERPID on macOS.
+class Rights(msgspec.Struct, frozen=True):
+    """What a peer may do; `why` says what stands against it."""
+
+    may_watch: bool
+    may_decide: bool
+    why: str = ""
+
+
+def judge_peer(facts: PeerFacts, daemon: DaemonFacts, watched: Collection[tuple[int, int]] = ()) -> Rights:
+    """What a peer with these facts may do at this daemon.
+
+    `watched` holds the processes known to be agents, each as (pid, start time). Another user may do nothing; everybody
+    else may watch, and decides unless a fact stands against it or is missing.
+    """
+    if facts.uid != daemon.uid:
+        return Rights(may_watch=False, may_decide=False, why=f"this daemon serves uid {daemon.uid}, not {facts.uid}")
+    why = _objection(facts, daemon, watched)
+    return Rights(may_watch=True, may_decide=not why, why=why)
+
+
+def _objection(facts: PeerFacts, daemon: DaemonFacts, watched: Collection[tuple[int, int]]) -> str:
+    agent = next((process for process in facts.ancestors if process in watched), None)
+    if facts.problem:
+        why = f"it can't be told who asks: {facts.problem}"
+    elif not facts.ancestors or facts.ancestors[0].pid != facts.pid:
+        why = "it can't be told who asks: the ancestors are unknown"
+    elif facts.net_ns != daemon.net_ns:
+        why = "lives in another network namespace than the daemon, as contained agents do"
+    elif facts.user_ns != daemon.user_ns:
+        why = "lives in another user namespace than the daemon, as contained agents do"
+    elif agent is not None:
+        why = f"descends from agent process {agent.pid}"
+    elif daemon.process in facts.ancestors[1:]:
+        why = "was launched by the daemon, as agents are"
+    else:
+        why = ""
+    return why
+
+
+def read_daemon_facts(proc: Path = PROC) -> DaemonFacts:
+    """The facts of this very process.
 
     Raises:
-        OSError: It can't be found out.
+        UnreadableProcessError: They can't be read; without them nobody could be allowed to decide.
     """
-    if sys.platform == "darwin":
-        _version, uid = struct.unpack_from("Ii", link.getsockopt(_SOL_LOCAL, _LOCAL_PEERCRED, _XUCRED_SIZE))
-        (pid,) = struct.unpack("i", link.getsockopt(_SOL_LOCAL, _LOCAL_PEERPID, 4))
-        return Credentials(pid, uid)
-    pid, uid, _gid = _UCRED.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-    return Credentials(pid, uid)
+    pid = os.getpid()
+    net_ns, user_ns = namespaces(pid, proc)
+    return DaemonFacts(process_id(pid, proc), os.getuid(), net_ns, user_ns)
+
+
+def read_peer_facts(peer: Credentials, proc: Path = PROC) -> PeerFacts:
+    """What can be found out about `peer` now. Never raises: what is missing is told in `problem`."""
+    if peer.pid <= 0:
+        return PeerFacts(peer.pid, peer.uid, problem="it lives in a PID namespace that the daemon can't see into")
+    problem = ""
+    for _ in range(_ATTEMPTS):
+        try:
+            net_ns, user_ns = namespaces(peer.pid, proc)
+            return PeerFacts(peer.pid, peer.uid, net_ns, user_ns, lineage(peer.pid, proc))
+        except UnreadableProcessError as error:
+            # An ancestor that ends in the middle of the reading is no fault of the peer's: look again.
+            problem = str(error)
+    return PeerFacts(peer.pid, peer.uid, problem=problem)
+
+
+class Peer:
+    """The other end of one connected socket, for as long as the connection lasts. Close it.
+
+    Raises:
+        OSError: The kernel does not say who it is.
+    """
+
+    def __init__(self, link: socket.socket, proc: Path = PROC) -> None:
+        self._proc = proc
+        self._credentials = credentials(link)
+        self._handle = PeerHandle(link)
+
+    def facts(self) -> PeerFacts:
+        """What is known about it at this moment."""
+        facts = read_peer_facts(self._credentials, self._proc)
+        # Asked after reading: while the process exists nobody else has its number, so what was read was its own.
+        if self._handle.is_gone():
+            return PeerFacts(facts.pid, facts.uid, problem="the process that connected has ended")
+        return facts
+
+    def close(self) -> None:
+        """Let go of the process; harmless when done already."""
+        self._handle.close()

@@ -109,8 +109,8 @@ _SAID: dict[type[msgspec.Struct], Said] = {
     frames.Gap: Said.PUSH,
 }
 
-Incoming = TypeVar("Incoming", ClientFrame, ServerFrame)
-Outgoing = TypeVar("Outgoing", ClientFrame, ServerFrame)
+Incoming = TypeVar("Incoming", bound=msgspec.Struct)
+Outgoing = TypeVar("Outgoing", bound=msgspec.Struct)
 
 
 class _Lines:
@@ -195,7 +195,8 @@ class _Connection(Generic[Incoming, Outgoing]):
             return None
         line = self._lines.next()
         if line is None:
-            return self._at_end_of_lines()
+            self._at_end_of_lines()
+            return None
         try:
             frame = self._decoder.decode(line)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -235,7 +236,7 @@ class _Connection(Generic[Incoming, Outgoing]):
         self.close()
         return RemoteProtocolError(message)
 
-    def _move(self, frame: ClientFrame | ServerFrame, fault: type[ProtocolError]) -> None:
+    def _move(self, frame: msgspec.Struct, fault: type[ProtocolError]) -> None:
         """Check `frame` against the table and the open requests, then make the step."""
         said = _SAID[type(frame)]
         after = TRANSITIONS.get((self._state, said))
@@ -244,16 +245,16 @@ class _Connection(Generic[Incoming, Outgoing]):
             if fault is RemoteProtocolError:
                 raise self._remote_fault(complaint)
             raise fault(complaint)
-        number = getattr(frame, "id", 0)
+        number: int = getattr(frame, "id", 0)
         if said is Said.REQUEST:
             self._waiting.add(number)
         elif said is Said.REPLY:
             self._waiting.discard(number)
         self._state = after
 
-    def _check(self, frame: ClientFrame | ServerFrame) -> str:
+    def _check(self, frame: msgspec.Struct) -> str:
         """What is wrong with a frame that may be said now; empty where nothing is."""
-        number = getattr(frame, "id", 1)
+        number: int = getattr(frame, "id", 1)
         if not 1 <= number <= MAX_NUMBER:
             return f"an id is a number from 1 to {MAX_NUMBER}"
         if isinstance(frame, frames.Reply):

@@ -106,6 +106,17 @@ class EventBus:
         found = (self._ring[seq % self._capacity] for seq in range(first, self._last + 1))
         return missed, tuple(event for event in found if event is not None)
 
+    def following(self, after: int, limit: int) -> tuple[Missed | None, tuple[Event, ...]]:
+        """The next `limit` events after number `after`, oldest first: for a reader that goes through them in pieces.
+
+        The first item names those that the ring no longer has.
+        """
+        after = max(after, 0)
+        first = max(after, self._last - self._capacity) + 1
+        missed = Missed(after + 1, first - 1) if after + 1 < first else None
+        found = (self._ring[seq % self._capacity] for seq in range(first, min(self._last, first + limit - 1) + 1))
+        return missed, tuple(event for event in found if event is not None)
+
     def latest(self, backlog: int) -> tuple[Event, ...]:
         """The newest `backlog` events, oldest first."""
         return self.since(self._last - min(max(backlog, 0), self._capacity), self._capacity)[1]
