@@ -5,6 +5,7 @@ Each takes bytes and returns the pieces of body in them and, once the body is co
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from pipelock.proxy._http1_errors import RemoteProtocolError
@@ -16,7 +17,7 @@ __all__ = ["Body", "ChunkedBody", "CloseDelimitedBody", "LengthBody"]
 _HEX = b"0123456789abcdefABCDEF"
 # Eight digits are 4 GiB in one chunk. More digits are how an overflow in somebody else's parser is reached.
 _MAX_SIZE_DIGITS = 8
-# A trailer that would change framing or routing is an attack on whoever merges trailers into the head (RFC 9110 §6.5.1).
+# A trailer that changes framing or routing attacks whoever merges trailers into the head (RFC 9110 §6.5.1).
 _FORBIDDEN_TRAILERS = frozenset({b"content-length", b"transfer-encoding", b"host", b"trailer", b"content-encoding"})
 
 
@@ -65,7 +66,8 @@ class ChunkedBody:
         self._status = status
         self._extensions = extensions
         self._held = b""
-        self._step = self._read_size
+        self._step: Callable[[bytes, int, list[bytes]], int] = self._read_size
+        self._done = False
         self._left = 0
         self._trailers = 0
 
@@ -82,7 +84,7 @@ class ChunkedBody:
             if after < 0:
                 return pieces, None
             at = after
-            if self._step == self._finished:
+            if self._done:
                 return pieces, data[at:]
 
     def _read_size(self, data: bytes, at: int, _pieces: list[bytes]) -> int:
@@ -123,7 +125,7 @@ class ChunkedBody:
         if line is None:
             return -1
         if not line:
-            self._step = self._finished
+            self._done = True
             return after
         self._trailers += len(line) + 2
         if self._trailers > self._limits.trailers:
@@ -134,9 +136,6 @@ class ChunkedBody:
         if name.lower() in _FORBIDDEN_TRAILERS:
             raise self._error("A trailer tries to change framing or routing.")
         return after
-
-    def _finished(self, _data: bytes, _at: int, _pieces: list[bytes]) -> int:
-        return -1
 
     def _line(self, data: bytes, at: int, limit: int) -> tuple[bytes | None, int]:
         end = data.find(b"\r\n", at, at + limit + 2)

@@ -118,14 +118,14 @@ class RequestReader:
 
     def _advance(self, data: bytes) -> list[RequestEvent]:
         events: list[RequestEvent] = []
-        rest: bytes | None = data
+        rest = data
         if self._state is _State.HEAD:
             split = self._head.feed(data)
             if split is None:
                 return events
-            head = self._read_head(split[0])
+            head_bytes, rest = split
+            head = self._read_head(head_bytes)
             events.append(head)
-            rest = split[1]
             self._keep_alive = head.keep_alive
             if head.has_body:
                 self._state = _State.BODY
@@ -138,13 +138,15 @@ class RequestReader:
                 self._state = _State.DONE
                 events.append(_COMPLETE)
         if self._body is not None:
-            pieces, rest = self._body.feed(rest)
+            pieces, surplus = self._body.feed(rest)
             if pieces:
                 events.append(BodyData(pieces[0] if len(pieces) == 1 else b"".join(pieces)))
-            if rest is not None:
-                self._body = None
-                self._state = _State.DONE
-                events.append(_COMPLETE)
+            if surplus is None:
+                return events
+            rest = surplus
+            self._body = None
+            self._state = _State.DONE
+            events.append(_COMPLETE)
         if rest:
             self._waiting += rest
             if len(self._waiting) > self._limits.pipelined:

@@ -41,12 +41,12 @@ def last_chunk() -> bytes:
 
 def _head(start: str, headers: Iterable[tuple[str, str]]) -> bytes:
     pairs = list(headers)
-    if not all([name for name, _ in pairs]):
+    names = [name for name, _ in pairs]
+    if "" in names:
         raise LocalProtocolError("a header field has no name")
-    names = "".join([name for name, _ in pairs])
     values = "".join([value for _, value in pairs])
     if names:
-        _require(names, TOKEN_BYTES, "name of a header field")
+        _require("".join(names), TOKEN_BYTES, "name of a header field")
     if values:
         _require(values, FIELD_BYTES, "value of a header field")
     lines = [f"{name}: {value}\r\n" for name, value in pairs]

@@ -1,4 +1,4 @@
-"""The alphabets of RFC 9110 §5 and RFC 9112 §3, as sets for `bytes.translate(None, alphabet)`: what is left is wrong."""
+"""The alphabets of RFC 9110 §5 and RFC 9112 §3, for `bytes.translate(None, alphabet)`: what is left over is wrong."""
 
 from __future__ import annotations
 

@@ -44,8 +44,8 @@ class Hello(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         server_name: The name as sent, `None` where there is none.
         alpn: The protocols offered, non-ASCII bytes (GREASE) escaped.
-        ech: Whether an `encrypted_client_hello` extension is there (RFC 9849). `server_name` is then the outer name, and
-            the real one may be another; browsers also send the extension with random content (GREASE).
+        ech: Whether an `encrypted_client_hello` extension is there (RFC 9849). `server_name` is then the outer
+            name, and the real one may be another; browsers also send the extension with random content (GREASE).
     """
 
     server_name: str | None
@@ -92,19 +92,10 @@ class ClientHelloReader:
         return self._result
 
     def _look(self) -> Seen:
-        held = self._held
-        if not held:
+        if not self._held:
             return _NEED_MORE
-        first = held[0]
-        if first != _HANDSHAKE:
-            if first in _OTHER_RECORDS and held[1:2] in {b"", b"\x03"}:
-                if len(held) < 2:
-                    return _NEED_MORE
-                raise _BadHelloError("the first TLS record is not a handshake")
-            if first & 0x80 and held[2:3] == b"\x01":
-                raise _BadHelloError("it is an SSLv2 hello")
-            # A first byte with the high bit set may still become an SSLv2 hello with its third.
-            return _NEED_MORE if first & 0x80 and len(held) < 3 else _NOT_TLS
+        if self._held[0] != _HANDSHAKE:
+            return self._look_elsewhere()
         while self._take_record():
             if len(self._message) < 4:
                 continue
@@ -118,6 +109,20 @@ class ClientHelloReader:
             if len(self._message) == 4 + length:
                 return _read_hello(bytes(self._message[4:]))
         return _NEED_MORE
+
+    def _look_elsewhere(self) -> Seen:
+        """Tell what begins like some other TLS or SSL record from what is something else altogether."""
+        held = self._held
+        if held[0] in _OTHER_RECORDS:
+            if held[1:2] == b"\x03":
+                raise _BadHelloError("the first TLS record is not a handshake")
+            return _NOT_TLS if len(held) > 1 else _NEED_MORE
+        if held[0] & 0x80:
+            # SSLv2 begins with a length whose high bit is set; its third byte names the message.
+            if held[2:3] == b"\x01":
+                raise _BadHelloError("it is an SSLv2 hello")
+            return _NOT_TLS if len(held) > 2 else _NEED_MORE
+        return _NOT_TLS
 
     def _take_record(self) -> bool:
         """Move the next complete record's content to the message (RFC 8446 §5.1). False where it is not complete."""

@@ -31,7 +31,7 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
     codings: tuple[str, ...] = ()
 
 
-class _Refusal(Exception):
+class _RefusedError(Exception):
     """Why a body was not decoded."""
 
     def __init__(self, detail: str, *, status: int, too_large: bool = False) -> None:
@@ -58,7 +58,7 @@ def decode_body(
     """
     try:
         return _decode(content_encoding, data, limit)
-    except _Refusal as refusal:
+    except _RefusedError as refusal:
         if direction is Direction.OUTBOUND:
             return Fault(BlockReason.BAD_REQUEST, refusal.detail, refusal.status)
         reason = BlockReason.RESPONSE_SIZE if refusal.too_large else BlockReason.COMPRESSED_RESPONSE
@@ -69,9 +69,9 @@ def _decode(content_encoding: str, data: bytes, limit: int) -> Decoded:
     named = [name.strip(" \t") for name in content_encoding[:_MAX_NAMED].lower().split(",")]
     codings = [name for name in reversed(named) if name not in {"", "identity"}]
     if len(content_encoding) > _MAX_NAMED or len(codings) > MAX_CODINGS:
-        raise _Refusal(f"the body is encoded more than {MAX_CODINGS} times", status=415)
+        raise _RefusedError(f"the body is encoded more than {MAX_CODINGS} times", status=415)
     if not _KNOWN.issuperset(codings):
-        raise _Refusal("the body is compressed in a way that cannot be scanned; gzip and deflate can", status=415)
+        raise _RefusedError("the body is compressed in a way that cannot be scanned; gzip and deflate can", status=415)
     if not data:
         return Decoded(data)
     most = min(limit, max(_RATIO_FLOOR, MAX_RATIO * len(data)))
@@ -92,15 +92,15 @@ def _gunzip(data: bytes, most: int) -> bytes:
         pieces.append(piece)
         if not data:
             return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-    raise _Refusal(f"the compressed body has more than {_MAX_MEMBERS} parts", status=400)
+    raise _RefusedError(f"the compressed body has more than {_MAX_MEMBERS} parts", status=400)
 
 
 def _inflate(data: bytes, most: int) -> bytes:
-    """`deflate` means the zlib format (RFC 1950); some servers send the bare one (RFC 1951). The header tells them apart."""
+    """`deflate` means the zlib format (RFC 1950); some servers send the bare one (RFC 1951). The header tells which."""
     is_zlib = len(data) >= 2 and data[0] & 0x0F == 8 and data[0] >> 4 <= 7 and (data[0] << 8 | data[1]) % 31 == 0
     body, rest = _member(data, most, 15 if is_zlib else -15)
     if rest:
-        raise _Refusal("bytes follow the end of the compressed body", status=400)
+        raise _RefusedError("bytes follow the end of the compressed body", status=400)
     return body
 
 
@@ -111,13 +111,13 @@ def _member(data: bytes, most: int, window: int) -> tuple[bytes, bytes]:
         # A max_length of 0 would mean "without limit"; one byte more than allowed tells "exactly full" from "too much".
         piece = decompressor.decompress(data, max(most, 0) + 1)
     except zlib.error as e:
-        raise _Refusal("the compressed body is corrupt", status=400) from e
+        raise _RefusedError("the compressed body is corrupt", status=400) from e
     if len(piece) > most:
         raise _too_large(most)
     if not decompressor.eof:
-        raise _Refusal("the compressed body ends too early", status=400)
+        raise _RefusedError("the compressed body ends too early", status=400)
     return piece, decompressor.unused_data
 
 
-def _too_large(most: int) -> _Refusal:
-    return _Refusal(f"the body is larger than {most} bytes when decompressed", status=413, too_large=True)
+def _too_large(most: int) -> _RefusedError:
+    return _RefusedError(f"the body is larger than {most} bytes when decompressed", status=413, too_large=True)

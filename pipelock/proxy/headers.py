@@ -53,8 +53,8 @@ def forwardable_request(headers: Headers) -> Headers:
 def forwardable_response(headers: Headers, *, reencoded: bool = False) -> Headers:
     """The fields of an origin's response that the client gets, in their order.
 
-    Left out: hop-by-hop fields and those that Connection nominates, Proxy-*, framing, Alt-Svc, and fields of ours, which
-    an origin could only forge.
+    Left out: hop-by-hop fields and those that Connection nominates, Proxy-*, framing, Alt-Svc, and fields of ours,
+    which an origin could only forge.
 
     Args:
         headers: As the reader reported them.

@@ -78,11 +78,14 @@ def parse_target(head: RequestHead, scheme: str = "http") -> Target:
 
 
 def parse_url(url: str) -> Target:
-    """Read an absolute URL that did not come as a request target (`/fetch?url=`, Location), as strictly as one that did.
+    """Read an absolute URL that came by another way (`/fetch?url=`, Location) as strictly as a request target.
+
+    A fragment is left out: it never travels.
 
     Raises:
-        RemoteProtocolError: 400, also for characters that no URL may hold and for a fragment; 414 beyond 16 KiB.
+        RemoteProtocolError: 400, also for characters that no URL may hold; 414 beyond 16 KiB.
     """
+    url = url.partition("#")[0]
     if len(url) > Limits().target:
         raise RemoteProtocolError(414, "The URL is too long.")
     if not url.isascii() or url.encode("ascii").translate(None, TARGET_BYTES):

@@ -1,0 +1,220 @@
+"""HTML to text in one linear walk over its UTF-8 bytes (after WHATWG HTML §13.2.5, as far as text depends on it)."""
+
+from __future__ import annotations
+
+from pipelock.proxy._entities import resolve_entities
+
+__all__ = ["HtmlText"]
+
+_MAX_DEPTH = 256
+_SPACE = b" \t\n\r\f"
+# In preformatted text a space is carried as this private-use character past the folding of white space.
+_KEPT_SPACE = "\ue000"
+
+_RAW = frozenset({b"script", b"style", b"iframe", b"noembed", b"noframes", b"xmp", b"svg", b"math"})
+_DROPPED = frozenset({b"script", b"style", b"iframe", b"noembed", b"noframes", b"svg", b"math"})
+_HIDDEN = frozenset({b"template", b"object", b"audio", b"video", b"canvas", b"datalist"})
+_VOID = frozenset(
+    b"area base br col embed hr img input link meta param source track wbr".split(),
+)
+_BLOCK = frozenset(
+    b"address article aside blockquote body br caption dd details dialog div dl dt fieldset figcaption figure footer form "
+    b"h1 h2 h3 h4 h5 h6 head header hr html legend li main nav ol option p pre section select summary table tbody tfoot "
+    b"thead title tr ul".split(),
+)
+_STYLES_THAT_HIDE = (
+    b"display:none",
+    b"visibility:hidden",
+    b"visibility:collapse",
+    b'aria-hidden="true"',
+    b"aria-hidden='true'",
+    b"aria-hidden=true",
+    b"font-size:0;",
+    b'font-size:0"',
+    b"font-size:0px",
+    b"opacity:0;",
+    b'opacity:0"',
+)
+
+
+class _Finder:
+    """`bytes.find` that searches for an absent needle once: walks forward stay linear whatever the input."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._found: dict[bytes, int] = {}
+
+    def find(self, needle: bytes, start: int) -> int:
+        """The first place of `needle` at or after `start`, or the end of the data. `start` never goes back."""
+        at = self._found.get(needle, -1)
+        if at < start:
+            at = self._data.find(needle, start)
+            if at < 0:
+                at = len(self._data)
+            self._found[needle] = at
+        return at
+
+
+class HtmlText:
+    """The text of an HTML document. `title`, `text` and `hidden` are set by construction.
+
+    Args:
+        document: The document's characters.
+        limit: The most characters of `text`, and of `hidden`.
+    """
+
+    def __init__(self, document: str, limit: int) -> None:
+        self._data = document.encode("utf-8", "replace")
+        # Only ASCII letters change, so offsets are the same.
+        self._lower = self._data.lower()
+        self._ends = _Finder(self._lower)
+        self._shown: list[str] = []
+        self._unseen: list[str] = []
+        self._titles: list[str] = []
+        self._open: list[tuple[bytes, bool]] = []
+        self._counts: dict[bytes, int] = {}
+        self._hiding = 0
+        self._walk()
+        text, hidden = _folded(self._shown), _folded(self._unseen)
+        self.truncated = len(text) > limit or len(hidden) > limit
+        self.title = " ".join("".join(self._titles).split())[:1000]
+        self.text = text[:limit]
+        self.hidden = hidden[:limit]
+
+    def _walk(self) -> None:
+        data, at, size = self._data, 0, len(self._data)
+        while at < size:
+            opening = self._ends.find(b"<", at)
+            if opening > at:
+                self._add(data[at:opening])
+            at = self._markup(opening) if opening < size else size
+
+    def _markup(self, at: int) -> int:
+        """Handle what begins with `<` at `at`; return where to go on."""
+        lower = self._lower
+        following = lower[at + 1 : at + 2]
+        if following.isalpha():
+            return self._start_tag(at)
+        if following == b"/" and lower[at + 2 : at + 3].isalpha():
+            end = self._tag_end(at + 2)
+            self._close(_name(lower, at + 2))
+            return end
+        if following == b"!" and lower.startswith(b"--", at + 2):
+            return self._comment(at)
+        if following in {b"!", b"?", b"/"}:
+            return self._ends.find(b">", at) + 1
+        self._add(b"<")
+        return at + 1
+
+    def _comment(self, at: int) -> int:
+        for abrupt in (b"<!-->", b"<!--->"):
+            if self._lower.startswith(abrupt, at):
+                return at + len(abrupt)
+        end, other = self._ends.find(b"-->", at + 4), self._ends.find(b"--!>", at + 4)
+        self._unseen.append(self._data[at + 4 : min(end, other)].decode("utf-8", "replace") + "\n")
+        return end + 3 if end <= other else other + 4
+
+    def _start_tag(self, at: int) -> int:
+        lower = self._lower
+        name = _name(lower, at + 1)
+        end = self._tag_end(at + 1 + len(name))
+        tag = lower[at:end]
+        if name in _BLOCK:
+            self._break()
+        if name in _VOID:
+            return end
+        if name in _RAW or name in {b"title", b"textarea"}:
+            return self._raw_text(name, end)
+        if name in {b"pre", b"p", b"li"} or name in _HIDDEN or b"hid" in tag or b"style" in tag:
+            hides = name in _HIDDEN or _hides(tag)
+            self._push(name, hides=hides)
+        elif self._hiding:
+            self._push(name, hides=False)
+        return end
+
+    def _raw_text(self, name: bytes, at: int) -> int:
+        end = self._ends.find(b"</" + name, at)
+        content = self._data[at:end]
+        if name == b"title":
+            if not self._titles:
+                self._titles.append(resolve_entities(content[:8192].decode("utf-8", "replace")))
+        elif name not in _DROPPED:
+            self._add(content)
+        return self._tag_end(end + 2) if end < len(self._data) else end
+
+    def _tag_end(self, at: int) -> int:
+        """Behind the `>` that ends the tag whose name or attributes begin at `at`; quoted values may hold others."""
+        data, size = self._data, len(self._data)
+        while True:
+            close, equals = self._ends.find(b">", at), self._ends.find(b"=", at)
+            if close <= equals:
+                return min(close + 1, size)
+            at = equals + 1
+            while data[at : at + 1] in {b" ", b"\t", b"\n", b"\r", b"\f"}:
+                at += 1
+            quote = data[at : at + 1]
+            if quote in {b'"', b"'"}:
+                at = self._ends.find(quote, at + 1) + 1
+            else:
+                while at < size and data[at] not in b" \t\n\r\f>":
+                    at += 1
+            if at >= size:
+                return size
+
+    def _push(self, name: bytes, *, hides: bool) -> None:
+        if len(self._open) >= _MAX_DEPTH:
+            return
+        self._open.append((name, hides))
+        self._counts[name] = self._counts.get(name, 0) + 1
+        self._hiding += hides
+
+    def _close(self, name: bytes) -> None:
+        if name in _BLOCK:
+            self._break()
+        # The count makes closing what was never opened free, so every element is popped once at most.
+        if not self._counts.get(name):
+            return
+        while self._open:
+            opened, hides = self._open.pop()
+            self._counts[opened] -= 1
+            self._hiding -= hides
+            if opened == name:
+                return
+
+    def _break(self) -> None:
+        (self._unseen if self._hiding else self._shown).append("\n")
+
+    def _add(self, content: bytes) -> None:
+        text = resolve_entities(content.decode("utf-8", "replace"))
+        if self._counts.get(b"pre"):
+            text = text.replace("\t", "    ").replace(" ", _KEPT_SPACE)
+        else:
+            text = text.replace("\n", " ").replace("\r", " ")
+        (self._unseen if self._hiding else self._shown).append(text)
+
+
+def _name(lower: bytes, at: int) -> bytes:
+    """The tag name at `at`; 32 bytes are more than any element's."""
+    piece = lower[at : at + 32]
+    for index, byte in enumerate(piece):
+        if byte in b" \t\n\r\f/>":
+            return piece[:index]
+    return piece
+
+
+def _hides(tag: bytes) -> bool:
+    words = tag[:4096].split()
+    compact = b"".join(words)
+    if any(style in compact for style in _STYLES_THAT_HIDE):
+        return True
+    return any(word.rstrip(b">/") == b"hidden" or word.startswith(b"hidden=") for word in words[1:])
+
+
+def _folded(pieces: list[str]) -> str:
+    """White space folded within lines, empty lines folded to one."""
+    lines: list[str] = []
+    for line in "".join(pieces).split("\n"):
+        folded = " ".join(line.split()).replace(_KEPT_SPACE, " ").rstrip()
+        if folded or (lines and lines[-1]):
+            lines.append(folded)
+    return "\n".join(lines).strip("\n")
