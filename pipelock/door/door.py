@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable
 
 import msgspec
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pipelock.door.bus import EventBus
+from pipelock.door.edges import Call, Clock
 from pipelock.door.resolver import Resolver
 from pipelock.door.stats import Stats
 from pipelock.engine import (
@@ -91,7 +91,8 @@ class DoorParts(msgspec.Struct, frozen=True):
     stats: Stats
     write: Callable[[Record], None]
     write_tunnel: Callable[[TunnelClosed, float], None]
-    clock: IReactorTime
+    write_error: Callable[[Action, str, float], None]
+    clock: Clock
     wall: Callable[[], float]
     inspect: Inspect
 
@@ -110,10 +111,11 @@ class Door:
         self._resolver = parts.resolver
         self._write = parts.write
         self._write_tunnel = parts.write_tunnel
+        self._write_error = parts.write_error
         self._clock = parts.clock
         self._wall = parts.wall
         self._inspect = parts.inspect
-        self._deadline: IDelayedCall | None = None
+        self._deadline: Call | None = None
         self._complained_at = -_COMPLAINT_SECONDS
 
     # -- judging ---------------------------------------------------------------------------------------------------
@@ -138,7 +140,7 @@ class Door:
         try:
             outcome = self.engine.adjudicate(ticket.action, facts)
         except Exception:  # noqa: BLE001 - whatever a scanner raises, the answer is a block that says so
-            self._crashed(ticket, Failure())
+            self._crashed(ticket, Failure())  # type: ignore[no-untyped-call]
             return
         if isinstance(outcome, Lookup):
             lookup = outcome
@@ -150,13 +152,13 @@ class Door:
         try:
             decision = lookup.resume(answers, Facts(self._clock.seconds(), self._wall()))
         except Exception:  # noqa: BLE001 - as in _adjudicate
-            self._crashed(ticket, Failure())
+            self._crashed(ticket, Failure())  # type: ignore[no-untyped-call]
             return
         self._decided(ticket, decision)
 
     def _crashed(self, ticket: Ticket, failure: Failure) -> None:
         self._log.failure("a scanner failed on action {id}", failure=failure, id=ticket.action.id)
-        self.bus.publish(Notice("error", f"a scanner failed ({failure.type.__name__}); the request was blocked"))
+        self.bus.publish(Notice("error", f"a scanner failed ({type(failure.value).__name__}); the request was blocked"))
         self._finish(
             ticket,
             refuse(
@@ -274,7 +276,7 @@ class Door:
     def rejudge_held(self) -> None:
         """Judge again everything that waits: the policy or the kill switch changed under it."""
         waiting: list[tuple[str, Settled]] = []
-        for pending in self.approvals.list():
+        for pending in self.approvals.waiting():
             waiting.extend((pending.id, settled) for settled in self.approvals.withdraw(_same(pending)))
         for pending_id in dict.fromkeys(pending_id for pending_id, _ in waiting):
             self.bus.publish(Released(pending_id, Outcome.WITHDRAWN))
@@ -286,7 +288,7 @@ class Door:
 
     def close(self) -> None:
         """Deny everything that waits: the daemon stops."""
-        for pending in self.approvals.list():
+        for pending in self.approvals.waiting():
             self._release(pending.id, self.approvals.withdraw(_same(pending)))
 
     # -- what everyone is told -------------------------------------------------------------------------------------
@@ -303,6 +305,14 @@ class Door:
         self.bus.publish(closed)
         try:
             self._write_tunnel(closed, self._wall())
+        except OSError as error:
+            self._complain(error)
+
+    def failed(self, action: Action, why: str) -> None:
+        """An allowed action could not be carried out: nobody's refusal, so no decision, but a line."""
+        self.bus.publish(Notice("warn", f"{action.method} {action.host}:{action.port}: {why}"))
+        try:
+            self._write_error(action, why, self._wall())
         except OSError as error:
             self._complain(error)
 
@@ -347,8 +357,8 @@ class Door:
 
 
 def _held(settled: Settled) -> tuple[Ticket, Decision]:
-    ticket, decision = settled.token  # type: ignore[misc]  # the queue keeps what `_hold` gave it
-    return ticket, decision
+    token: tuple[Ticket, Decision] = settled.token  # type: ignore[assignment]  # it is what `_hold` gave
+    return token
 
 
 def _same(pending: Pending) -> Callable[[Pending], bool]:
@@ -361,9 +371,12 @@ def _allowed(decision: Decision, outcome: Outcome, *, note: str = "", held_ms: i
 
 
 def _denied(decision: Decision, outcome: Outcome, reason: str, *, note: str = "", held_ms: int = 0) -> Decision:
-    code = BlockReason.PROMPT_INJECTION if decision.findings else BlockReason.REQUEST_POLICY_DENY
-    if outcome in (Outcome.EXPIRED, Outcome.QUEUE_FULL):
-        code = BlockReason.TIMEOUT if outcome is Outcome.EXPIRED else BlockReason.RATE_LIMIT
+    inbound = decision.layer in ("response_scan", "core_response")
+    code = BlockReason.PROMPT_INJECTION if inbound else BlockReason.REQUEST_POLICY_DENY
+    if outcome is Outcome.EXPIRED:
+        code = BlockReason.TIMEOUT
+    elif outcome is Outcome.QUEUE_FULL:
+        code = BlockReason.RATE_LIMIT
     return msgspec.structs.replace(
         decision,
         verdict=Verdict.BLOCK,

@@ -14,9 +14,9 @@ import socket
 from collections import OrderedDict
 from collections.abc import Callable
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
+from pipelock.door.edges import Call, Clock
 from pipelock.engine import Answers
 
 __all__ = ["CACHE_SECONDS", "LOOKUP_SECONDS", "MAX_LOOKUPS", "Resolver"]
@@ -49,13 +49,11 @@ class Resolver:
         lookup: The blocking lookup.
     """
 
-    def __init__(
-        self, clock: IReactorTime, work: Work, lookup: Callable[[str], tuple[str, ...]] = system_lookup
-    ) -> None:
+    def __init__(self, clock: Clock, work: Work, lookup: Callable[[str], tuple[str, ...]] = system_lookup) -> None:
         self._clock = clock
         self._work = work
         self._lookup = lookup
-        self._flying: dict[str, tuple[list[Listener], IDelayedCall]] = {}
+        self._flying: dict[str, tuple[list[Listener], Call]] = {}
         self._cache: OrderedDict[str, tuple[float, Answers]] = OrderedDict()
         self._queued = 0
 
@@ -80,7 +78,7 @@ class Resolver:
         self._queued += 1
         self._work(lambda: self._lookup(host), lambda result: self._landed(host, timer, result))
 
-    def _landed(self, host: str, timer: IDelayedCall, result: tuple[str, ...] | Failure) -> None:
+    def _landed(self, host: str, timer: Call, result: tuple[str, ...] | Failure) -> None:
         self._queued -= 1
         flying = self._flying.get(host)
         if flying is None or flying[1] is not timer:

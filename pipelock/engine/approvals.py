@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from pipelock.model import Action, ActionSummary, Answer, AnswerWord, Decision, Outcome, Pending
+from pipelock.model import Action, ActionSummary, Answer, AnswerWord, Decision, Kind, Outcome, Pending
 
 __all__ = ["MAX_GRANTS", "ApprovalLimits", "ApprovalRefused", "Approvals", "Settled", "StaleAnswerError"]
 
@@ -50,9 +50,10 @@ _encoder = msgspec.json.Encoder()
 
 
 class ApprovalLimits(msgspec.Struct, frozen=True):
-    """Section `approvals`. `timeout_seconds` 0 waits as long as the client does."""
+    """Section `approvals`, and how long a response waits. A timeout of 0 waits as long as the client does."""
 
     timeout_seconds: float = 60.0
+    response_timeout_seconds: float = 30.0
     hold_unattended: bool = False
     max_pending: int = 200
     max_pending_per_session: int = 50
@@ -107,7 +108,7 @@ class Approvals:
     def __len__(self) -> int:
         return sum(len(group.members) for group in self._groups.values())
 
-    def list(self) -> tuple[Pending, ...]:
+    def waiting(self) -> tuple[Pending, ...]:
         """What waits, oldest first, one entry for all twins."""
         return tuple(group.view() for group in self._groups.values())
 
@@ -211,7 +212,9 @@ class Approvals:
     ) -> _Group:
         pending_id = str(self._next_id)
         self._next_id += 1
-        expires_at = now + self.limits.timeout_seconds if self.limits.timeout_seconds else 0.0
+        is_response = action.kind is Kind.RESPONSE
+        timeout = self.limits.response_timeout_seconds if is_response else self.limits.timeout_seconds
+        expires_at = now + timeout if timeout else 0.0
         pending = Pending(
             id=pending_id,
             group=fingerprint.hex()[:16],

@@ -11,6 +11,8 @@ refuses decides; otherwise the strictest of what was found and what the egress r
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import assert_never
 
 import msgspec
 
@@ -58,6 +60,7 @@ class Engine:
         self.policy = policy
         self.kill = kill
         self.sessions = Sessions()
+        self.own_ports: frozenset[int] = frozenset()
         self._requests = SlidingWindow()
         self._bytes = SlidingWindow()
 
@@ -93,7 +96,7 @@ class Engine:
             case Kind.TUNNEL_DATA:
                 # Bytes inside a tunnel are only ever brought here by a gate.
                 return settle(action, self.policy, (), Ruling(Verdict.ALLOW))
-        return refuse(action, self.policy, BlockReason.PARSE_ERROR, "an action of an unknown kind")
+        assert_never(action.kind)
 
     def note(self, action: Action, decision: Decision, facts: Facts) -> None:
         """Take a final decision into account: sessions, and the bytes that a response brought in."""
@@ -157,6 +160,8 @@ class Engine:
             return refuse(case.action, policy, BlockReason.PARSE_ERROR, "no URL was judged")
         view = case.inspection.view
         case.findings.extend(policy.layers.after_dns(view, answers.addresses or None, answers.error))
+        if view.port in self.own_ports and any(map(_is_this_machine, answers.addresses)):
+            case.findings.append(_OWN_LISTENER)
         if not self._is_refused(case):
             case.addresses = answers.addresses
             key = policy.layers.registrable(view)
@@ -219,6 +224,26 @@ class Engine:
         if decision.verdict is Verdict.BLOCK:
             return decision
         return msgspec.structs.replace(decision, addresses=case.addresses)
+
+
+def _is_this_machine(text: str) -> bool:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    address = mapped or address
+    return address.is_loopback or address.is_unspecified
+
+
+_OWN_LISTENER = Finding(
+    scanner="core_ssrf",
+    rule="own listener",
+    severity=Severity.CRITICAL,
+    message="the request leads back to this proxy's own listener",
+    place="url:host",
+    hard=True,
+)
 
 
 def _protective(label: str, message: str, score: float) -> Finding:

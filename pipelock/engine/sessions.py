@@ -45,7 +45,7 @@ class Sessions:
         row.requests += 1
         row.blocked += blocked
 
-    def list(self) -> tuple[Session, ...]:
+    def known(self) -> tuple[Session, ...]:
         """Every session, most recently seen first."""
         return tuple(
             Session(

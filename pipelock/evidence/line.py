@@ -12,11 +12,22 @@ import time
 
 import msgspec
 
-from pipelock.model import BlockReason, Decision, Finding, Kind, Record, Transport, TunnelClosed, Verdict, escape
+from pipelock.model import (
+    Action,
+    BlockReason,
+    Decision,
+    Finding,
+    Kind,
+    Record,
+    Transport,
+    TunnelClosed,
+    Verdict,
+    escape,
+)
 
-__all__ = ["MITRE", "audit_event", "audit_line", "tunnel_line"]
+__all__ = ["MITRE", "audit_event", "audit_line", "error_line", "tunnel_line"]
 
-Value = str | int | float | bool | list["Value"] | dict[str, "Value"]
+Value = str | int | float | bool | list[str] | list[dict[str, "Value"]]
 
 # MITRE ATT&CK technique per layer; absent for limits and infrastructure, which are nobody's attack.
 MITRE = {
@@ -141,7 +152,7 @@ def _explain(entry: dict[str, Value], decision: Decision, event: str) -> None:
         if event in ("response_scan", "body_dlp", "header_dlp"):
             entry["action"] = decision.verdict.value
             entry["match_count"] = len(decision.findings)
-            entry["patterns"] = sorted({finding.rule for finding in decision.findings})
+            entry["patterns"] = list(dict.fromkeys(finding.rule for finding in decision.findings))
 
 
 def _finding(finding: Finding) -> dict[str, Value]:
@@ -154,6 +165,24 @@ def _finding(finding: Finding) -> dict[str, Value]:
     if finding.path:
         entry["path"] = list(finding.path)
     return entry
+
+
+def error_line(action: Action, why: str, at: float) -> bytes:
+    """The line for an allowed action that could not be carried out."""
+    entry: dict[str, Value] = {
+        "time": _stamp(at),
+        "level": "error",
+        "component": "pipelock",
+        "event": "error",
+        "message": escape(why),
+        "request_id": action.id,
+        "transport": action.transport.value,
+        "method": escape(action.method),
+        "target": escape(f"{action.host}:{action.port}"),
+        "client_ip": action.client,
+        "error": escape(why),
+    }
+    return _encoder.encode(entry) + b"\n"
 
 
 def tunnel_line(closed: TunnelClosed, at: float) -> bytes:

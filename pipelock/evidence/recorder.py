@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipelock.evidence.audit import AuditLog
-from pipelock.evidence.line import audit_line, tunnel_line
+from pipelock.evidence.line import audit_line, error_line, tunnel_line
 from pipelock.evidence.text import text_line
-from pipelock.model import Record, TunnelClosed, Verdict
+from pipelock.model import Action, Record, TunnelClosed, Verdict
 
 __all__ = ["Recorder"]
 
@@ -58,3 +58,14 @@ class Recorder:
             self.log.write(line)
             if self.echo is not None and not self.echo_text:
                 self.echo(line)
+
+    def write_error(self, action: Action, why: str, at: float) -> None:
+        """Write that an allowed action could not be carried out.
+
+        Raises:
+            OSError: the log could not be written.
+        """
+        line = error_line(action, why, at)
+        self.log.write(line)
+        if self.echo is not None and not self.echo_text:
+            self.echo(line)

@@ -1,0 +1,458 @@
+"""The daemon: all parts put together, and what the control socket asks of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from twisted.internet.task import LoopingCall
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
+
+from pipelock import __version__
+from pipelock.config import ConfigError, Loaded
+from pipelock.config.compare import carry_over, restart_only, weakenings
+from pipelock.control.backend import BackendError
+from pipelock.daemon.dial import Dial
+from pipelock.daemon.listeners import bind, local_names, split_address
+from pipelock.daemon.sentinel import sentinel_probe
+from pipelock.door.bus import EventBus
+from pipelock.door.door import Door, DoorParts
+from pipelock.door.edges import Port, Reactor
+from pipelock.door.resolver import Resolver
+from pipelock.door.stats import Stats
+from pipelock.engine import Approvals, Engine, KillSwitch, Policy, StaleAnswerError
+from pipelock.engine.compile import approval_limits, compile_policy
+from pipelock.evidence.audit import AuditLog
+from pipelock.evidence.recorder import Recorder
+from pipelock.model import Answer, ConfigReloaded, KillSwitchState, Notice, Pending, Session, Status
+from pipelock.proxy.context import LocalAnswer, ProxyContext, ProxySettings
+from pipelock.proxy.http1 import Limits
+from pipelock.proxy.server import ProxyFactory
+from pipelock.proxy.upstream import Pool
+
+__all__ = ["Daemon", "DaemonPlace"]
+
+_T = TypeVar("_T")
+
+KILL_LOOK_SECONDS = 0.02
+"""How often the sentinel is looked at for the sake of tunnels on which nothing moves."""
+SWEEP_SECONDS = 1.0
+DRAIN_SECONDS = 5.0
+SCAN_THREADS = 2
+LOOKUP_THREADS = 16
+RING = 4096
+"""Events kept in memory for dashboards that come late."""
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonPlace:
+    """Where a daemon keeps what it keeps. `read` gives the configuration anew."""
+
+    home: Path
+    read: Callable[[], Loaded]
+    environ: Mapping[str, str]
+
+
+class Daemon:
+    """One per process. Everything runs on the reactor's thread; `start` binds, `stop` drains."""
+
+    _log = Logger()
+
+    def __init__(self, reactor: Reactor, place: DaemonPlace, loaded: Loaded, policy: Policy) -> None:
+        self.epoch = secrets.token_hex(8)
+        self.version = __version__
+        self.loaded = loaded
+        self.started_at = time.time()
+        self._reactor = reactor
+        self._place = place
+        self._scan_pool = ThreadPool(1, SCAN_THREADS, "scan")
+        self._lookup_pool = ThreadPool(0, LOOKUP_THREADS, "lookup")
+        self.kill = KillSwitch()
+        self._configure_kill(loaded)
+        self.engine = Engine(policy, self.kill)
+        self.bus = EventBus(time.time, RING)
+        self.stats = Stats(__version__)
+        self.recorder = self._make_recorder(loaded)
+        self.approvals = Approvals(secrets.token_bytes(32), approval_limits(loaded.config))
+        self.door = Door(
+            DoorParts(
+                engine=self.engine,
+                approvals=self.approvals,
+                bus=self.bus,
+                resolver=Resolver(reactor, lambda call, then: self._in(self._lookup_pool, call, then)),
+                stats=self.stats,
+                write=self.recorder.write,
+                write_tunnel=self.recorder.write_tunnel,
+                write_error=self.recorder.write_error,
+                clock=reactor,
+                wall=time.time,
+                inspect=lambda call, then: self._in(self._scan_pool, call, then),
+            )
+        )
+        dial = Dial(reactor)
+        self.context = ProxyContext(
+            door=self.door,
+            pool=Pool(dial, reactor, Limits()),
+            clock=reactor,
+            dial_tunnel=dial.tunnel,
+            settings=_proxy_settings(loaded),
+            routes=self._routes(),
+        )
+        self._ports: list[Port] = []
+        self._loops: list[LoopingCall] = []
+        self._was_killed = self.kill.active
+        self._reloading = False
+        self._reload_again = False
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Bind the listeners and start the clocks.
+
+        Raises:
+            BindError: a listener's address is taken.
+        """
+        config = self.loaded.config
+        self._scan_pool.start()
+        self._lookup_pool.start()
+        port = bind(self._reactor, "fetch_proxy.listen", config.fetch_proxy.listen, ProxyFactory(self.context))
+        self._ports.append(port)
+        self.context.local_names = local_names(config.fetch_proxy.listen, port.getHost().port)
+        own = {port.getHost().port}
+        if config.metrics_listen:
+            own.add(self._bind_metrics(config.metrics_listen))
+        self.engine.own_ports = frozenset(own)
+        for seconds, call in ((SWEEP_SECONDS, self.context.sweep), (KILL_LOOK_SECONDS, self._look_at_sentinel)):
+            loop = LoopingCall(call)
+            loop.clock = self._reactor  # type: ignore[assignment]  # a zope interface there
+            loop.start(seconds, now=False)
+            self._loops.append(loop)
+        if not self.loaded.config.enforce or self.loaded.config.mode == "audit":
+            self.bus.publish(Notice("warn", "findings are logged and nothing is blocked (audit mode)"))
+        for text in (*self.loaded.notices, *self.loaded.warnings):
+            self.bus.publish(Notice("warn", text))
+
+    def _bind_metrics(self, address: str) -> int:
+        routes = {path: self.context.routes.pop(path) for path in ("/metrics", "/stats")}
+        context = ProxyContext(
+            door=self.door,
+            pool=self.context.pool,
+            clock=self.context.clock,
+            dial_tunnel=self.context.dial_tunnel,
+            settings=replace(self.context.settings, forward_enabled=False),
+            budget=self.context.budget,
+            routes=routes,
+        )
+        port = bind(self._reactor, "metrics_listen", address, ProxyFactory(context))
+        self._ports.append(port)
+        number = int(port.getHost().port)
+        context.local_names = local_names(address, number)
+        loop = LoopingCall(context.sweep)
+        loop.clock = self._reactor  # type: ignore[assignment]  # a zope interface there
+        loop.start(SWEEP_SECONDS, now=False)
+        self._loops.append(loop)
+        return number
+
+    @property
+    def address(self) -> str:
+        """Where the main listener really is, once started: the port is the kernel's choice for `:0`."""
+        if not self._ports:
+            return self.loaded.config.fetch_proxy.listen
+        host, _ = split_address(self.loaded.config.fetch_proxy.listen)
+        name = f"[{host}]" if ":" in host else host or "0.0.0.0"
+        return f"{name}:{self._ports[0].getHost().port}"
+
+    def stop_accepting(self) -> None:
+        """Take no new clients, deny what waits for a person, drop idle connections."""
+        for port in self._ports:
+            port.stopListening()
+        self.door.close()
+        self.context.pool.close_idle()
+        for client in [client for client in self.context.connections if client.is_idle]:
+            client.abort()
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether nobody is being served."""
+        return not any(not client.is_idle for client in self.context.connections)
+
+    def stop(self) -> None:
+        """Let go of everything."""
+        for loop in self._loops:
+            if loop.running:
+                loop.stop()
+        for client in list(self.context.connections):
+            client.abort()
+        self._scan_pool.stop()
+        self._lookup_pool.stop()
+        self.recorder.log.close()
+
+    # -- configuration ---------------------------------------------------------------------------------------------
+
+    def request_reload(self) -> str:
+        """Read the file, and swap its policy in as soon as it is compiled; the old one stays if anything is wrong.
+
+        Raises:
+            BackendError: the file is not valid.
+        """
+        try:
+            loaded = self._place.read()
+        except ConfigError as error:
+            self._reload_failed(str(error))
+            raise BackendError("failed", str(error)) from error
+        if self._reloading:
+            self._reload_again = True
+            return "a reload is under way; the newest file is read after it"
+        self._reloading = True
+        old = self.loaded
+        kept = restart_only(old.config, loaded.config)
+        merged = msgspec.structs.replace(loaded, config=carry_over(old.config, loaded.config))
+        weaker = weakenings(old.config, merged.config)
+        self._in(
+            self._scan_pool,
+            lambda: compile_policy(merged, self._place.environ, self._place.home / "cache"),
+            lambda policy: self._reloaded(policy, merged, weaker, kept),
+        )
+        return f"the file is valid (policy {merged.policy_hash}); it takes effect as soon as it is compiled"
+
+    def _reloaded(
+        self, policy: Policy | Failure, loaded: Loaded, weaker: tuple[str, ...], kept: tuple[str, ...]
+    ) -> None:
+        self._reloading = False
+        if isinstance(policy, Failure):
+            self._reload_failed(policy.getErrorMessage())
+        else:
+            self.loaded = loaded
+            self.engine.replace_policy(policy)
+            self.approvals.limits = approval_limits(loaded.config)
+            self._configure_kill(loaded)
+            self._configure_recorder(loaded)
+            self.context.settings = _proxy_settings(loaded)
+            detail = (
+                "policy unchanged"
+                if not weaker and not kept
+                else "; ".join(
+                    [*(f"weaker: {text}" for text in weaker), *(f"needs a restart: {text}" for text in kept)]
+                )
+            )
+            self.bus.publish(ConfigReloaded(ok=True, detail=detail, policy=loaded.policy_hash, weaker=weaker))
+            _say(f"config reloaded: policy {loaded.policy_hash}" + (f"; {detail}" if weaker or kept else ""))
+            self.door.rejudge_held()
+            self._kill_may_have_moved("config")
+        if self._reload_again:
+            self._reload_again = False
+            self.try_reload()
+
+    def _reload_failed(self, detail: str) -> None:
+        self.bus.publish(ConfigReloaded(ok=False, detail=detail, policy=self.loaded.policy_hash))
+        _say(f"config reload failed: {detail}")
+
+    def _configure_kill(self, loaded: Loaded) -> None:
+        section = loaded.config.kill_switch
+        path = Path(section.sentinel_file) if section.sentinel_file else self._place.home / "KILL"
+        self.kill.configure(
+            config=section.enabled,
+            message=section.message,
+            exempt=tuple(map(ip_network, section.allowlist_ips)),
+            probe=sentinel_probe(path),
+        )
+
+    def _make_recorder(self, loaded: Loaded) -> Recorder:
+        section = loaded.config.logging
+        path = Path(section.file) if section.file else self._place.home / "audit" / "audit.jsonl"
+        log = AuditLog(path, max_bytes=section.max_file_mb * 1024 * 1024, keep=section.keep_files)
+        recorder = Recorder(log)
+        self.recorder = recorder
+        self._configure_recorder(loaded)
+        return recorder
+
+    def _configure_recorder(self, loaded: Loaded) -> None:
+        section = loaded.config.logging
+        self.recorder.include_allowed = section.include_allowed
+        self.recorder.include_blocked = section.include_blocked
+        self.recorder.echo = _echo if section.output in ("stdout", "both") else None
+        self.recorder.echo_text = section.format == "text"
+
+    def try_reload(self) -> None:
+        """`request_reload` for those who have nobody to answer: the outcome is published and printed either way."""
+        with contextlib.suppress(BackendError):
+            self.request_reload()
+
+    # -- kill switch -----------------------------------------------------------------------------------------------
+
+    def toggle_by_signal(self) -> None:
+        """SIGUSR1."""
+        word = "ACTIVATED" if self.kill.toggle_signal() else "DEACTIVATED"
+        _say(f"kill switch {word} via SIGUSR1")
+        self._kill_may_have_moved("signal", always=True)
+
+    def _look_at_sentinel(self) -> None:
+        self._kill_may_have_moved("sentinel")
+
+    def _kill_may_have_moved(self, by: str, *, always: bool = False) -> None:
+        active = self.kill.active
+        if active == self._was_killed and not always:
+            return
+        self._was_killed = active
+        self.door.kill_switch_moved(by)
+        if active:
+            for tunnel in list(self.context.tunnels):
+                tunnel.check_kill_switch()
+
+    # -- what the control socket asks ------------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """The daemon at a glance."""
+        config = self.loaded.config
+        stats = self.stats
+        return Status(
+            version=__version__,
+            pid=os.getpid(),
+            mode=config.mode,
+            enforce=self.engine.policy.enforce,
+            listen=self.address,
+            config_path=str(self.loaded.path or ""),
+            policy=self.engine.policy.hash,
+            started_at=self.started_at,
+            kill_switch=self.kill.state,
+            requests=stats.requests,
+            allowed=stats.allowed,
+            blocked=stats.blocked,
+            warned=stats.warned,
+            pending=len(self.approvals),
+            tunnels=stats.tunnels,
+            connections=stats.connections,
+            dashboards=self.door.dashboards,
+            sessions=len(self.engine.sessions),
+            last_seq=self.bus.last_seq,
+            matcher=self.engine.policy.secrets.engine,
+            egress_default=config.egress_default,
+            audit_path=str(self.recorder.log.path),
+            top_blocked=stats.top_blocked(),
+            top_layers=stats.top_layers(),
+        )
+
+    def pending(self) -> tuple[Pending, ...]:
+        """What waits for a person."""
+        return self.approvals.waiting()
+
+    def sessions(self) -> tuple[Session, ...]:
+        """Who has been talking."""
+        return self.engine.sessions.known()
+
+    def answer(self, pending_id: str, answer: Answer, binding: str) -> int:
+        """A person's answer.
+
+        Raises:
+            BackendError: stale.
+        """
+        try:
+            return self.door.answer(pending_id, answer, binding)
+        except StaleAnswerError as error:
+            raise BackendError("stale", str(error)) from error
+
+    def switch_kill(self, active: bool, by: str) -> KillSwitchState:  # noqa: FBT001 - on or off is all there is
+        """The control socket's source of the kill switch."""
+        self.kill.set_api(active)
+        self._kill_may_have_moved(f"api ({by})" if by else "api", always=True)
+        return self.kill.state
+
+    def reload(self) -> str:
+        """See `request_reload`."""
+        return self.request_reload()
+
+    def attended(self, delta: int) -> None:
+        """A dashboard came or went."""
+        self.door.dashboards += delta
+
+    # -- local pages -----------------------------------------------------------------------------------------------
+
+    def _routes(self) -> dict[str, Callable[[], LocalAnswer]]:
+        return {"/health": self._health, "/stats": self._stats_page, "/metrics": self._metrics}
+
+    def _health(self) -> LocalAnswer:
+        config = self.loaded.config
+        body = {
+            "status": "healthy",
+            "version": __version__,
+            "mode": config.mode,
+            "uptime_seconds": round(time.time() - self.started_at, 1),
+            "dlp_patterns": self.engine.policy.secrets.rule_count,
+            "response_scan_enabled": config.response_scanning.enabled,
+            "git_protection_enabled": False,
+            "rate_limit_enabled": config.fetch_proxy.monitoring.max_requests_per_minute > 0,
+            "forward_proxy_enabled": config.forward_proxy.enabled,
+            "websocket_proxy_enabled": False,
+            "request_body_scan_enabled": config.request_body_scanning.enabled,
+            "tls_interception_enabled": False,
+            "kill_switch_active": self.kill.active,
+        }
+        return LocalAnswer(200, "application/json", msgspec.json.encode(body))
+
+    def _stats_page(self) -> LocalAnswer:
+        stats = self.stats
+        judged = stats.allowed + stats.blocked
+        body = {
+            "uptime_seconds": round(time.time() - self.started_at, 1),
+            "requests": {
+                "total": stats.requests,
+                "allowed": stats.allowed,
+                "blocked": stats.blocked,
+                "block_rate": round(stats.blocked / judged, 4) if judged else 0.0,
+            },
+            "tunnels": stats.tunnels_opened,
+            "websockets": 0,
+            "top_blocked_domains": [{"name": name, "count": count} for name, count in stats.top_blocked()],
+            "top_scanners": [{"name": name, "count": count} for name, count in stats.top_layers()],
+            "sessions": {"active": len(self.engine.sessions), "anomalies": 0, "escalations": 0, "top_anomalies": []},
+        }
+        return LocalAnswer(200, "application/json", msgspec.json.encode(body))
+
+    def _metrics(self) -> LocalAnswer:
+        return LocalAnswer(200, "text/plain; version=0.0.4; charset=utf-8", self.stats.exposition())
+
+    # -- helpers ---------------------------------------------------------------------------------------------------
+
+    def _in(self, pool: ThreadPool, call: Callable[[], _T], then: Callable[[_T | Failure], None]) -> None:
+        deferToThreadPool(self._reactor, pool, call).addBoth(then)  # type: ignore[arg-type]  # a zope interface there
+
+
+def _proxy_settings(loaded: Loaded) -> ProxySettings:
+    config = loaded.config
+    return ProxySettings(
+        forward_enabled=config.forward_proxy.enabled,
+        max_request_body=config.request_body_scanning.max_body_bytes,
+        max_response_body=config.fetch_proxy.max_response_mb * 1024 * 1024,
+        upstream_seconds=float(config.fetch_proxy.timeout_seconds),
+        max_tunnel_seconds=float(config.forward_proxy.max_tunnel_seconds),
+        tunnel_idle_seconds=float(config.forward_proxy.idle_timeout_seconds),
+        sni_verification=config.forward_proxy.sni_verification,
+        user_agent=config.fetch_proxy.user_agent,
+        explain=config.explain_blocks,
+        default_agent=config.default_agent_identity,
+        bind_default_agent=config.bind_default_agent_identity,
+        health_exempt=config.kill_switch.health_exempt,
+        metrics_exempt=config.kill_switch.metrics_exempt,
+    )
+
+
+def _echo(line: bytes) -> None:
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"pipelock: {text}\n")
+    sys.stderr.flush()

@@ -1,0 +1,176 @@
+"""`pipelock run`: from options to a running daemon and back to an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from twisted.logger import (
+    FilteringLogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
+
+from pipelock.config import ConfigError, Loaded, load, loads
+from pipelock.config.presets import preset_text
+from pipelock.config.schema import Mode
+from pipelock.control.listen import AlreadyRunningError, ControlPort, UnsafePathError, listen
+from pipelock.control.paths import SocketPathError, home_dir, socket_path
+from pipelock.control.peers import UnreadableProcessError, read_daemon_facts
+from pipelock.control.server import ControlServer
+from pipelock.daemon.agent import AgentProcess, agent_environment, become_subreaper
+from pipelock.daemon.app import DRAIN_SECONDS, Daemon, DaemonPlace
+from pipelock.daemon.listeners import BindError, raise_file_limit
+from pipelock.daemon.watch import FileWatch
+from pipelock.door.edges import Reactor
+from pipelock.engine.compile import compile_policy
+
+__all__ = ["RunOptions", "run_daemon"]
+
+EXIT_FAILED = 1
+EXIT_CONFIG = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line said. `lines` prints each decision as a line for people; `agent` is a command to run."""
+
+    config: Path | None = None
+    preset: str | None = None
+    mode: Mode | None = None
+    listen: str | None = None
+    home: Path | None = None
+    lines: bool = False
+    agent: tuple[str, ...] = ()
+
+
+def run_daemon(options: RunOptions) -> int:
+    """Run until told to stop; returns the exit code."""
+    home = home_dir(os.environ, options.home)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        loaded = _read(options)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_CONFIG
+    for text in (*loaded.notices, *loaded.warnings):
+        sys.stderr.write(f"pipelock: {text}\n")
+    policy = compile_policy(loaded, os.environ, home / "cache")
+    raise_file_limit()
+    predicate = LogLevelFilterPredicate(LogLevel.warn)
+    observer = FilteringLogObserver(textFileLogObserver(sys.stderr), [predicate])  # type: ignore[list-item,arg-type]
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)  # type: ignore[list-item]
+    # Imported last: importing the reactor installs it.
+    from twisted.internet import reactor  # noqa: PLC0415, TID251 - this is the one place
+
+    place = DaemonPlace(home=home, read=lambda: _read(options), environ=os.environ)
+    daemon = Daemon(reactor, place, loaded, policy)
+    return _Run(reactor, daemon, options).go()
+
+
+def _read(options: RunOptions) -> Loaded:
+    mode = options.mode
+    if options.config is None and options.preset is not None:
+        loaded = loads(preset_text(options.preset), f"preset {options.preset}", mode=mode, listen=options.listen)
+    else:
+        loaded = load(options.config, mode=mode, listen=options.listen)
+    return loaded
+
+
+class _Run:
+    """One run of the reactor."""
+
+    def __init__(self, reactor: Reactor, daemon: Daemon, options: RunOptions) -> None:
+        self._reactor = reactor
+        self._daemon = daemon
+        self._options = options
+        self._code = 0
+        self._agent: AgentProcess | None = None
+        self._watch: FileWatch | None = None
+        self._socket = socket_path(os.environ, options.home)
+        self._control: ControlServer | None = None
+        self._control_port: ControlPort | None = None
+
+    def go(self) -> int:
+        """Start, run, stop."""
+        try:
+            self._start()
+        except (
+            BindError,
+            AlreadyRunningError,
+            UnsafePathError,
+            SocketPathError,
+            UnreadableProcessError,
+            OSError,
+        ) as error:
+            sys.stderr.write(f"pipelock: {error}\n")
+            self._daemon.stop()
+            return EXIT_FAILED
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._drain)
+        self._reactor.run()
+        return self._code
+
+    def _start(self) -> None:
+        daemon = self._daemon
+        become_subreaper()
+        self._control = ControlServer(daemon, self._reactor, read_daemon_facts(), self._watched)
+        self._control_port = listen(self._reactor, self._socket, self._control)
+        daemon.start()
+        if daemon.loaded.path is not None:
+            self._watch = FileWatch(daemon.loaded.path, self._reactor, self._reload)
+            self._watch.start()
+        signal.signal(signal.SIGHUP, self._on_signal)
+        signal.signal(signal.SIGUSR1, self._on_signal)
+        config = daemon.loaded.config
+        sys.stderr.write(
+            f"pipelock: listening on {daemon.address} (mode {config.mode}, policy {daemon.loaded.policy_hash}, "
+            f"{daemon.engine.policy.secrets.rule_count} credential rules, matcher "
+            f"{daemon.engine.policy.secrets.engine})\n"
+            f"pipelock: control socket {self._socket}\npipelock: audit log {daemon.recorder.log.path}\n"
+        )
+        sys.stderr.flush()
+        if self._options.agent:
+            self._agent = AgentProcess(self._agent_ended)
+            environ = agent_environment(os.environ, f"http://{daemon.address}")
+            self._agent.start(self._reactor, self._options.agent, environ)
+
+    def _watched(self) -> tuple[tuple[int, int], ...]:
+        return (self._agent.watched,) if self._agent is not None and self._agent.watched is not None else ()
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        call = self._daemon.toggle_by_signal if number == signal.SIGUSR1 else self._reload
+        self._reactor.callFromThread(call)
+
+    def _reload(self) -> None:
+        if self._daemon.loaded.path is not None:
+            self._daemon.try_reload()
+
+    def _agent_ended(self, code: int) -> None:
+        self._code = code
+        if self._reactor.running:
+            self._reactor.stop()
+
+    def _drain(self) -> object:
+        """Finish what is under way, for a while; the reactor waits for the returned Deferred."""
+        from twisted.internet.task import deferLater  # noqa: PLC0415 - only at the end
+
+        if self._watch is not None:
+            self._watch.stop()
+        self._daemon.stop_accepting()
+        deadline = self._reactor.seconds() + DRAIN_SECONDS
+
+        def look() -> object:
+            if self._daemon.is_drained or self._reactor.seconds() >= deadline:
+                self._daemon.stop()
+                if self._control is not None:
+                    self._control.close()
+                return self._control_port.stop() if self._control_port is not None else None
+            return deferLater(self._reactor, 0.05, look)
+
+        return deferLater(self._reactor, 0, look)

@@ -1,0 +1,92 @@
+"""A config becomes a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipelock.config import Config, Loaded
+from pipelock.detect.hosts import HostSet
+from pipelock.detect.url_layers import UrlLayers
+from pipelock.engine._suppress import Suppressions
+from pipelock.engine.approvals import ApprovalLimits
+from pipelock.engine.egress import EgressRule, EgressRules
+from pipelock.engine.policy import Policy
+from pipelock.model import Verdict
+
+__all__ = ["approval_limits", "compile_policy"]
+
+
+def compile_policy(loaded: Loaded, environ: Mapping[str, str], cache: Path | None) -> Policy:
+    """Compile what `loaded` says.
+
+    Args:
+        loaded: A valid configuration.
+        environ: The environment whose secrets are looked for, if `dlp.scan_env` says so.
+        cache: Directory (0700) of compiled rule databases; `None` compiles anew.
+
+    Raises:
+        MatcherError: a pattern can't be compiled.
+    """
+    config = loaded.config
+    secrets = _secrets(config, environ, cache)
+    bodies = config.request_body_scanning
+    responses = config.response_scanning
+    monitoring = config.fetch_proxy.monitoring
+    everything = bodies.header_mode == "all"
+    return Policy(
+        hash=loaded.policy_hash,
+        mode=config.mode,
+        enforce=config.enforce and config.mode != "audit",
+        explain=config.explain_blocks,
+        layers=UrlLayers(_url_settings(config), secrets),
+        secrets=secrets,
+        injection=_injection(config, cache),
+        egress=_egress(config),
+        suppressions=Suppressions([(entry.rule, entry.path) for entry in config.suppress]),
+        scan_headers=bodies.enabled and bodies.scan_headers,
+        header_all=everything,
+        header_names=frozenset(
+            name.lower() for name in (bodies.ignore_headers if everything else bodies.sensitive_headers)
+        ),
+        scan_bodies=bodies.enabled,
+        body_action=Verdict.parse(bodies.action),
+        scan_responses=responses.enabled,
+        response_action=Verdict.parse(responses.action),
+        response_exempt=HostSet(responses.exempt_domains),
+        sni_verification=config.forward_proxy.sni_verification,
+        host_overrides={
+            host.lower(): tuple(map(str, addresses)) for host, addresses in config.dns.host_overrides.items()
+        },
+        max_requests_per_minute=monitoring.max_requests_per_minute,
+        max_data_per_minute=monitoring.max_data_per_minute,
+    )
+
+
+def approval_limits(config: Config) -> ApprovalLimits:
+    """Section `approvals`."""
+    section = config.approvals
+    return ApprovalLimits(
+        timeout_seconds=float(section.timeout_seconds),
+        response_timeout_seconds=float(config.response_scanning.ask_timeout_seconds),
+        hold_unattended=section.unattended == "hold",
+        max_pending=section.max_pending,
+        max_pending_per_session=section.max_pending_per_session,
+    )
+
+
+def _egress(config: Config) -> EgressRules:
+    rules = [
+        EgressRule(
+            name=rule.name,
+            action=Verdict.parse(rule.action),
+            hosts=None if rule.host in ("", "*") else HostSet([rule.host]),
+            methods=frozenset(rule.method),
+            path=rule.path,
+            port=rule.port,
+            agent="" if rule.agent == "*" else rule.agent,
+            reason=rule.reason,
+        )
+        for rule in config.egress_rules
+    ]
+    return EgressRules(rules, Verdict.parse(config.egress_default))

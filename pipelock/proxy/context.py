@@ -1,0 +1,143 @@
+"""What every client connection shares."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol as Shape
+
+from twisted.internet.protocol import Factory
+
+from pipelock.door.door import Door
+from pipelock.door.edges import Clock, Connector
+from pipelock.model import ANONYMOUS
+from pipelock.proxy.headers import sanitise_agent
+from pipelock.proxy.http1 import Limits
+from pipelock.proxy.limits import MAX_TUNNELS, Budget
+from pipelock.proxy.upstream import Pool
+
+__all__ = ["LocalAnswer", "ProxyContext", "ProxySettings", "Watched"]
+
+_OLDEST_LOOKED_AT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAnswer:
+    """What a local route answers."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySettings:
+    """What the roads take from config; replaced as a whole by a reload. Sizes in bytes, times in seconds."""
+
+    forward_enabled: bool = True
+    max_request_body: int = 5 * 1024 * 1024
+    max_response_body: int = 10 * 1024 * 1024
+    upstream_seconds: float = 30.0
+    max_tunnel_seconds: float = 300.0
+    tunnel_idle_seconds: float = 120.0
+    sni_verification: bool = True
+    user_agent: str = "Pipelock Fetch/1.0"
+    explain: bool = False
+    default_agent: str = ""
+    bind_default_agent: bool = False
+    health_exempt: bool = True
+    metrics_exempt: bool = True
+    serve_metrics: bool = True
+
+
+class Watched(Shape):
+    """Something with a deadline, looked at once a second."""
+
+    @property
+    def deadline(self) -> float:
+        """When it is late, in seconds of the context's clock."""
+
+    def expired(self) -> None:
+        """The deadline has passed."""
+
+
+class OpenTunnel(Shape):
+    """A tunnel, as the table of them sees it."""
+
+    def check_kill_switch(self) -> None:
+        """End if the kill switch is on."""
+
+
+class Client(Watched, Shape):
+    """A client connection, as the table of them sees it."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+
+@dataclass(slots=True, eq=False)
+class ProxyContext:
+    """The parts, the settings in force and the tables with a limit."""
+
+    door: Door
+    pool: Pool
+    clock: Clock
+    dial_tunnel: Callable[[str, int, Factory, float], Connector]
+    settings: ProxySettings = field(default_factory=ProxySettings)
+    limits: Limits = field(default_factory=Limits)
+    budget: Budget = field(default_factory=Budget)
+    routes: dict[str, Callable[[], LocalAnswer]] = field(default_factory=dict)
+    local_names: frozenset[str] = frozenset()
+    watched: dict[Watched, None] = field(default_factory=dict)
+    connections: dict[Client, None] = field(default_factory=dict)
+    tunnels: dict[OpenTunnel, None] = field(default_factory=dict)
+    max_tunnels: int = MAX_TUNNELS
+    _boot: str = field(default_factory=lambda: secrets.token_hex(3))
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def connected(self, client: Client) -> None:
+        """A client came."""
+        self.connections[client] = None
+        self.watched[client] = None
+        self.door.stats.connections += 1
+
+    def disconnected(self, client: Client) -> None:
+        """A client left."""
+        if client in self.connections:
+            del self.connections[client]
+            del self.watched[client]
+            self.door.stats.connections -= 1
+
+    def make_room(self) -> bool:
+        """Close the longest connected client that is idle; false where none of the oldest is."""
+        for client in itertools.islice(self.connections, _OLDEST_LOOKED_AT):
+            if client.is_idle:
+                client.abort()
+                return True
+        return False
+
+    def new_id(self) -> str:
+        """A request id, unique over restarts in all likelihood."""
+        return f"{self._boot}-{next(self._numbers)}"
+
+    def agent_of(self, claimed: str, query: str = "") -> str:
+        """Whose request it is: a bound default wins, then the header, the default, the query, nobody."""
+        settings = self.settings
+        if settings.bind_default_agent and settings.default_agent:
+            return settings.default_agent
+        if claimed:
+            return sanitise_agent(claimed)
+        return settings.default_agent or (sanitise_agent(query) if query else ANONYMOUS)
+
+    def sweep(self) -> None:
+        """Expire what is late; called once a second."""
+        now = self.clock.seconds()
+        for watched in [watched for watched in self.watched if watched.deadline <= now]:
+            watched.expired()
+        self.pool.sweep()

@@ -1,0 +1,34 @@
+"""A judged request as it goes out, a judged response as it comes back: both written anew, never copied."""
+
+from __future__ import annotations
+
+from pipelock.proxy.headers import forwardable_request, forwardable_response
+from pipelock.proxy.http1 import RequestHead, request_head
+from pipelock.proxy.roundtrip import Answered
+from pipelock.proxy.target import Target
+from pipelock.proxy.upstream import Origin, UpstreamRequest
+
+__all__ = ["answer_headers", "upstream_request"]
+
+# A part of a document can't be judged like the whole; a server may ignore Range (RFC 9110 §14.2), so it never hears it.
+_PARTIAL = frozenset({"range", "if-range"})
+
+
+def upstream_request(head: RequestHead, target: Target, body: bytes) -> tuple[Origin, UpstreamRequest]:
+    """The request in origin form, with our own framing."""
+    lines = [("host", target.authority)]
+    lines.extend((name, value) for name, value in forwardable_request(head.headers) if name not in _PARTIAL)
+    if body or head.content_length is not None or head.chunked:
+        lines.append(("content-length", str(len(body))))
+    origin = Origin(target.scheme, target.host, target.port)
+    return origin, UpstreamRequest(head.method, request_head(head.method, target.path_query, lines), body)
+
+
+def answer_headers(method: str, answered: Answered) -> tuple[tuple[str, str], ...]:
+    """The response's headers for the client, with the length of what is really sent."""
+    head = answered.head
+    lines = list(forwardable_response(head.headers, reencoded=answered.rewritten))
+    if (method == "HEAD" or head.status == 304) and head.content_length is not None:
+        # The length a GET would have had, as the origin states it.
+        lines.append(("content-length", str(head.content_length)))
+    return tuple(lines)

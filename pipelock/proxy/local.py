@@ -1,0 +1,23 @@
+"""What the main listener answers by itself: /health, /stats, /metrics."""
+
+from __future__ import annotations
+
+from pipelock.proxy.context import LocalAnswer, ProxyContext
+
+__all__ = ["local_answer"]
+
+_TEXT = "text/plain; charset=utf-8"
+
+
+def local_answer(context: ProxyContext, method: str, path: str, client: str) -> LocalAnswer | None:
+    """The answer, or `None` where the kill switch forbids one and the door has to say so."""
+    route = context.routes.get(path)
+    if route is None:
+        return LocalAnswer(404, _TEXT, b"pipelock: no such page; a proxy wants an absolute URL\n")
+    settings = context.settings
+    exempt = (path == "/health" and settings.health_exempt) or (path == "/metrics" and settings.metrics_exempt)
+    if not exempt and context.door.engine.kill.applies_to(client):
+        return None
+    if method not in ("GET", "HEAD"):
+        return LocalAnswer(405, _TEXT, b"only GET allowed\n")
+    return route()

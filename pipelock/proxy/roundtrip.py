@@ -1,0 +1,259 @@
+"""One judged request and its judged response, for every road that buffers: forward and fetch.
+
+    judge(request) ─▶ send to a judged address ─▶ collect ─▶ decode ─▶ judge(response) ─▶ done(result)
+
+A response is held in memory whole before a byte of it is let through, up to `max_response_body` of wire bytes and as
+many of decoded ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipelock.door.door import Ticket
+from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, Verdict
+from pipelock.proxy.context import ProxyContext
+from pipelock.proxy.encoding import decode_body
+from pipelock.proxy.http1 import ResponseHead
+from pipelock.proxy.upstream import Origin, UpstreamRequest
+
+__all__ = ["Answered", "Failed", "Refused", "Result", "RoundTrip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The request or its response was refused; `action` is the one that was."""
+
+    action: Action
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The upstream could not be reached; nothing was refused."""
+
+    status: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A judged response. `body` is what to send: the wire bytes, or the rewritten ones (then `rewritten`)."""
+
+    head: ResponseHead
+    body: bytes
+    decoded: bytes
+    rewritten: bool
+    decision: Decision
+
+
+Result = Refused | Failed | Answered
+
+
+class RoundTrip:
+    """Carries `request` through. `done` is called once, unless `cancel` comes first.
+
+    Args:
+        context: The shared parts.
+        request: The request, as an action.
+        build: Makes the bytes to send from the decision.
+        done: Takes the result. It must call `finish` when it no longer holds the body.
+    """
+
+    def __init__(
+        self,
+        context: ProxyContext,
+        request: Action,
+        build: Callable[[Decision], tuple[Origin, UpstreamRequest]],
+        done: Callable[[Result], None],
+    ) -> None:
+        self.deadline = 0.0
+        self._context = context
+        self._request = request
+        self._build = build
+        self._done: Callable[[Result], None] | None = done
+        self._ticket: Ticket | None = None
+        self._cancel_send: Callable[[], None] | None = None
+        self._head: ResponseHead | None = None
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._reserved = 0
+
+    def start(self) -> None:
+        """Have the request judged, and go on from there."""
+        ticket = self._context.door.judge(self._request, self._request_judged)
+        if ticket.then is not None:
+            self._ticket = ticket
+
+    def cancel(self) -> None:
+        """The client is gone."""
+        self._done = None
+        if self._ticket is not None:
+            self._ticket.abandon()
+        self._stop_sending()
+        self.finish()
+
+    def finish(self) -> None:
+        """Give back the memory that the response took."""
+        self._context.budget.give(self._reserved)
+        self._reserved = 0
+        self._pieces = []
+
+    # -- the request -----------------------------------------------------------------------------------------------
+
+    def _request_judged(self, decision: Decision) -> None:
+        self._ticket = None
+        if self._done is None:
+            return
+        if decision.verdict is Verdict.BLOCK:
+            self._end(Refused(self._request, decision))
+            return
+        origin, request = self._build(decision)
+        self._context.watched[self] = None
+        self._touch()
+        cancel = self._context.pool.send(origin, decision.addresses, request, self)
+        if self._done is not None and self in self._context.watched:
+            self._cancel_send = cancel
+
+    # -- the response ----------------------------------------------------------------------------------------------
+
+    def response_head(self, head: ResponseHead) -> None:
+        """The upstream answered."""
+        self._touch()
+        self._head = head
+        if head.content_length is not None and head.content_length > self._context.settings.max_response_body:
+            self._fault(_too_large(self._context.settings.max_response_body))
+
+    def response_data(self, data: bytes) -> None:
+        """A piece of the body."""
+        if self._done is None or self not in self._context.watched:
+            return
+        self._touch()
+        self._size += len(data)
+        limit = self._context.settings.max_response_body
+        if self._size > limit:
+            self._fault(_too_large(limit))
+        elif not self._context.budget.take(len(data)):
+            self._fault(_TOO_BUSY)
+        else:
+            self._reserved += len(data)
+            self._pieces.append(data)
+
+    def response_end(self) -> None:
+        """The body is complete."""
+        head = self._head
+        if self._done is None or head is None or self not in self._context.watched:
+            return
+        self._unwatch()
+        wire = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces = []
+        encodings = [value for name, value in head.headers if name == "content-encoding"]
+        if not encodings or not wire:
+            self._judge_response(head, wire, wire, None)
+            return
+        decoded = decode_body(", ".join(encodings), wire, self._context.settings.max_response_body)
+        if isinstance(decoded, Fault):
+            self._judge_response(head, wire, b"", decoded)
+        else:
+            self._judge_response(head, wire, decoded.data, None)
+
+    def response_failed(self, why: str) -> None:
+        """There is no response, or no more of it."""
+        if self._done is None or self not in self._context.watched:
+            return
+        self._unwatch()
+        if self._head is None:
+            self._context.door.failed(self._request, why)
+            self._end(Failed(502, why))
+        else:
+            self._judge_response(self._head, b"", b"", Fault(BlockReason.PARSE_ERROR, why, 502))
+
+    def expired(self) -> None:
+        """The upstream was silent for too long."""
+        seconds = self._context.settings.upstream_seconds
+        if self._head is None:
+            self._unwatch()
+            self._stop_sending()
+            why = f"the upstream did not answer within {seconds:.0f} s"
+            self._context.door.failed(self._request, why)
+            self._end(Failed(504, why))
+        else:
+            self._fault(Fault(BlockReason.TIMEOUT, f"the upstream's answer stalled for {seconds:.0f} s", 504))
+
+    def _fault(self, fault: Fault) -> None:
+        self._unwatch()
+        self._stop_sending()
+        self._pieces = []
+        if self._head is not None:
+            self._judge_response(self._head, b"", b"", fault)
+
+    def _judge_response(self, head: ResponseHead, wire: bytes, decoded: bytes, fault: Fault | None) -> None:
+        request = self._request
+        action = Action(
+            id=request.id,
+            kind=Kind.RESPONSE,
+            transport=request.transport,
+            direction=Direction.INBOUND,
+            session=request.session,
+            agent=request.agent,
+            client=request.client,
+            method=request.method,
+            url=request.url,
+            host=request.host,
+            port=request.port,
+            headers=head.headers,
+            body=decoded,
+            content_type=next((value for name, value in head.headers if name == "content-type"), ""),
+            status=head.status,
+            fault=fault,
+            size=max(self._size, len(wire)),
+        )
+
+        def judged(decision: Decision) -> None:
+            self._ticket = None
+            if decision.verdict is Verdict.BLOCK:
+                self._end(Refused(action, decision))
+            elif decision.body is not None:
+                self._end(Answered(head, decision.body, decision.body, rewritten=True, decision=decision))
+            else:
+                self._end(Answered(head, wire, decoded, rewritten=False, decision=decision))
+
+        ticket = self._context.door.judge(action, judged)
+        if ticket.then is not None:
+            self._ticket = ticket
+
+    # -- ends ------------------------------------------------------------------------------------------------------
+
+    def _touch(self) -> None:
+        self.deadline = self._context.clock.seconds() + self._context.settings.upstream_seconds
+
+    def _unwatch(self) -> None:
+        self._context.watched.pop(self, None)
+
+    def _stop_sending(self) -> None:
+        self._unwatch()
+        cancel, self._cancel_send = self._cancel_send, None
+        if cancel is not None:
+            cancel()
+
+    def _end(self, result: Result) -> None:
+        done, self._done = self._done, None
+        if done is not None:
+            done(result)
+
+
+def _too_large(limit: int) -> Fault:
+    return Fault(
+        BlockReason.RESPONSE_SIZE,
+        f"the response is larger than {limit // (1024 * 1024)} MiB, more than is scanned; raise "
+        "fetch_proxy.max_response_mb",
+        403,
+    )
+
+
+_TOO_BUSY = Fault(
+    BlockReason.PATTERN_UNAVAILABLE,
+    "too many bodies are in memory at this moment; try again",
+    503,
+)

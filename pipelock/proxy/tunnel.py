@@ -1,0 +1,317 @@
+"""A CONNECT tunnel: bytes both ways between the client and a judged address.
+
+The client's first bytes are looked at before any of them goes out: a TLS ClientHello must name the host the tunnel
+was opened to (RFC 6066 §3). What the server says meanwhile passes at once, for protocols in which it speaks first.
+Each side is read only as fast as the other takes it, the kill switch is asked at every read, and a tunnel ends when
+it was silent for `idle_timeout_seconds` or lived for `max_tunnel_seconds`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import msgspec
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
+from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pipelock.door.edges import Connector, Wire
+from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, TunnelClosed, Verdict
+from pipelock.proxy.client_hello import ClientHelloReader, Hello, Malformed, NeedMore
+from pipelock.proxy.context import ProxyContext
+from pipelock.proxy.limits import CONNECT_SECONDS, HELLO_SECONDS, WRITE_SECONDS
+
+if TYPE_CHECKING:
+    from pipelock.proxy.server import ClientConnection
+
+__all__ = ["Tunnel"]
+
+_READ_SIZE = 256 * 1024
+
+
+@implementer(IHalfCloseableProtocol, IPushProducer)
+class _UpstreamLeg(Protocol):
+    """The tunnel's far side."""
+
+    transport: Wire | None  # type: ignore[assignment]  # a zope interface there
+
+    def __init__(self, tunnel: Tunnel) -> None:
+        self._tunnel = tunnel
+
+    def connectionMade(self) -> None:
+        if self.transport is not None:
+            self.transport.bufferSize = _READ_SIZE
+            self.transport.registerProducer(self, streaming=True)
+        self._tunnel.connected(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._tunnel.from_upstream(data)
+
+    def readConnectionLost(self) -> None:
+        self._tunnel.upstream_finished()
+
+    def writeConnectionLost(self) -> None:
+        pass
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._tunnel.upstream_lost()
+
+    def pauseProducing(self) -> None:
+        self._tunnel.upstream_blocked()
+
+    def resumeProducing(self) -> None:
+        self._tunnel.upstream_ready()
+
+    def stopProducing(self) -> None:
+        pass
+
+
+class _Factory(ClientFactory):
+    noisy = False
+
+    def __init__(self, tunnel: Tunnel) -> None:
+        self._tunnel = tunnel
+
+    def buildProtocol(self, addr: object) -> _UpstreamLeg:
+        return _UpstreamLeg(self._tunnel)
+
+    def clientConnectionFailed(self, connector: Connector, reason: Failure) -> None:
+        self._tunnel.dial_failed(reason)
+
+
+class Tunnel:
+    """One tunnel. Every way it can end goes through `end`."""
+
+    def __init__(
+        self, context: ProxyContext, client: ClientConnection, action: Action, addresses: tuple[str, ...]
+    ) -> None:
+        self._context = context
+        self._client = client
+        self._action = action
+        self._left = deque(addresses)
+        self._connector: Connector | None = None
+        self._upstream: _UpstreamLeg | None = None
+        self._hello: ClientHelloReader | None = ClientHelloReader() if context.settings.sni_verification else None
+        self._early: list[bytes] = []
+        self._hello_by = float("inf")
+        self._began = self._last = context.clock.seconds()
+        self._blocked_since: float | None = None
+        self._sent = self._received = 0
+        self._client_done = self._upstream_done = False
+        self._over = False
+
+    # -- opening ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Dial the judged addresses, one after the other."""
+        self._context.tunnels[self] = None
+        self._dial("no address to dial")
+
+    def _dial(self, why: str) -> None:
+        if self._over:
+            return
+        if not self._left:
+            self._over = True
+            self._context.tunnels.pop(self, None)
+            self._context.door.failed(self._action, f"tunnel dial failed: {why}")
+            self._client.tunnel_failed(why)
+            return
+        address = self._left.popleft()
+        self._connector = self._context.dial_tunnel(address, self._action.port, _Factory(self), CONNECT_SECONDS)
+
+    def dial_failed(self, reason: Failure) -> None:
+        """An address did not answer."""
+        self._dial(reason.getErrorMessage())
+
+    def connected(self, upstream: _UpstreamLeg) -> None:
+        """An address answered: the tunnel is open."""
+        if self._over:
+            if upstream.transport is not None:
+                upstream.transport.abortConnection()
+            return
+        self._upstream = upstream
+        self._began = self._last = self._context.clock.seconds()
+        self._context.watched[self] = None
+        self._context.door.stats.tunnel_opened()
+        if self._client.transport is not None:
+            self._client.transport.bufferSize = _READ_SIZE
+        early = self._client.tunnel_open()
+        if self._client.transport is not None:
+            self._client.transport.resumeProducing()
+        if early:
+            self.from_client(early)
+
+    # -- carrying --------------------------------------------------------------------------------------------------
+
+    def from_client(self, data: bytes) -> None:
+        """Bytes from the client."""
+        if self._over or self._is_killed():
+            return
+        self._last = self._context.clock.seconds()
+        if self._hello is not None:
+            self._read_hello(data)
+        elif self._upstream is not None and self._upstream.transport is not None:
+            self._sent += len(data)
+            self._upstream.transport.write(data)
+
+    def from_upstream(self, data: bytes) -> None:
+        """Bytes from the upstream."""
+        if self._over or self._is_killed():
+            return
+        self._last = self._context.clock.seconds()
+        self._received += len(data)
+        if self._client.transport is not None:
+            self._client.transport.write(data)
+
+    def _read_hello(self, data: bytes) -> None:
+        if self._hello is None:
+            return
+        self._early.append(data)
+        self._hello_by = min(self._hello_by, self._last + HELLO_SECONDS)
+        seen = self._hello.feed(data)
+        if isinstance(seen, NeedMore):
+            return
+        self._hello = None
+        self._hello_by = float("inf")
+        if isinstance(seen, Hello):
+            self._judge_hello(seen.server_name or "", None)
+        elif isinstance(seen, Malformed):
+            self._judge_hello("", Fault(BlockReason.BAD_REQUEST, f"the TLS handshake is malformed: {seen.why}"))
+        else:
+            self._send_early()
+
+    def _judge_hello(self, server_name: str, fault: Fault | None) -> None:
+        action = msgspec.structs.replace(
+            self._action, kind=Kind.CLIENT_HELLO, server_name=server_name, fault=fault, headers=()
+        )
+        self._context.door.judge(action, self._hello_judged)
+
+    def _hello_judged(self, decision: Decision) -> None:
+        if decision.verdict is Verdict.BLOCK:
+            self.end(decision.reason, abort=True)
+        else:
+            self._send_early()
+
+    def _send_early(self) -> None:
+        early, self._early = b"".join(self._early), []
+        self._sent += len(early)
+        if not self._over and self._upstream is not None and self._upstream.transport is not None:
+            self._upstream.transport.write(early)
+            if self._client_done:
+                self._upstream.transport.loseWriteConnection()
+
+    # -- back-pressure ---------------------------------------------------------------------------------------------
+
+    def client_blocked(self) -> None:
+        """The client takes no more: do not read the upstream."""
+        self._blocked_since = self._context.clock.seconds()
+        if self._upstream is not None and self._upstream.transport is not None:
+            self._upstream.transport.pauseProducing()
+
+    def client_ready(self) -> None:
+        """The client takes more."""
+        self._blocked_since = None
+        if self._upstream is not None and self._upstream.transport is not None and not self._upstream_done:
+            self._upstream.transport.resumeProducing()
+
+    def upstream_blocked(self) -> None:
+        """The upstream takes no more: do not read the client."""
+        self._blocked_since = self._context.clock.seconds()
+        if self._client.transport is not None:
+            self._client.transport.pauseProducing()
+
+    def upstream_ready(self) -> None:
+        """The upstream takes more."""
+        self._blocked_since = None
+        if self._client.transport is not None and not self._client_done:
+            self._client.transport.resumeProducing()
+
+    # -- ending ----------------------------------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> float:
+        """The earliest moment at which something is late."""
+        settings = self._context.settings
+        late = min(self._began + settings.max_tunnel_seconds, self._last + settings.tunnel_idle_seconds, self._hello_by)
+        return late if self._blocked_since is None else min(late, self._blocked_since + WRITE_SECONDS)
+
+    def expired(self) -> None:
+        """Something is late."""
+        now, settings = self._context.clock.seconds(), self._context.settings
+        if self._hello_by <= now:
+            self.end("the TLS handshake did not arrive in time")
+        elif self._began + settings.max_tunnel_seconds <= now:
+            self.end(f"open for {settings.max_tunnel_seconds:.0f} s: forward_proxy.max_tunnel_seconds")
+        else:
+            self.end(f"silent for {settings.tunnel_idle_seconds:.0f} s: forward_proxy.idle_timeout_seconds")
+
+    def client_finished(self) -> None:
+        """The client sends no more; it may still read."""
+        self._client_done = True
+        if self._hello is not None or self._upstream_done:
+            self.end("")
+        elif not self._early and self._upstream is not None and self._upstream.transport is not None:
+            self._upstream.transport.loseWriteConnection()
+
+    def upstream_finished(self) -> None:
+        """The upstream sends no more; it may still read."""
+        self._upstream_done = True
+        if self._client_done:
+            self.end("")
+        elif self._client.transport is not None:
+            self._client.transport.loseWriteConnection()
+
+    def client_lost(self) -> None:
+        """The client's connection is gone."""
+        self.end("")
+
+    def upstream_lost(self) -> None:
+        """The upstream's connection is gone."""
+        self.end("")
+
+    def check_kill_switch(self) -> None:
+        """Called when the switch moved: a silent tunnel has no reads to be stopped at."""
+        self._is_killed()
+
+    def _is_killed(self) -> bool:
+        if not self._context.door.engine.kill.applies_to(self._action.client):
+            return False
+        action = msgspec.structs.replace(
+            self._action, kind=Kind.TUNNEL_DATA, direction=Direction.OUTBOUND, headers=(), fault=None
+        )
+        self._context.door.judge(action, lambda decision: self.end(decision.reason, abort=True))
+        return True
+
+    def end(self, reason: str, *, abort: bool = False) -> None:
+        """Close both sides, once; `abort` drops what is still to be written."""
+        if self._over:
+            return
+        self._over = True
+        self._context.tunnels.pop(self, None)
+        self._early = []
+        upstream = self._upstream
+        if upstream is None:
+            if self._connector is not None:
+                self._connector.disconnect()
+            self._client.abort()
+            return
+        self._context.watched.pop(self, None)
+        for transport in (upstream.transport, self._client.transport):
+            if transport is not None:
+                transport.unregisterProducer()
+                if abort:
+                    transport.abortConnection()
+                else:
+                    transport.loseConnection()
+        self._context.door.tunnel_closed(
+            TunnelClosed(
+                action_id=self._action.id,
+                target=f"{self._action.host}:{self._action.port}",
+                sent=self._sent,
+                received=self._received,
+                duration_ms=int((self._context.clock.seconds() - self._began) * 1000),
+                reason=reason,
+            )
+        )
