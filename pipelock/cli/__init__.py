@@ -1,1 +1,1 @@
-"""Commands. Each is imported only when it is run."""
+"""The command line. Each command is a module that is imported only when it is used."""

@@ -1,0 +1,178 @@
+"""All commands, as data."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pipelock.cli.table import Command, Operand, Option
+
+__all__ = ["COMMANDS", "DEFAULT_ADDRESS", "GLOBAL_OPTIONS", "MODES", "SHELLS"]
+
+DEFAULT_ADDRESS = "127.0.0.1:8888"
+MODES = ("strict", "balanced", "audit")
+SHELLS = ("bash", "zsh", "fish")
+MAX_NUMBER = 2**53
+"""Largest number an option takes: sequence numbers travel as JSON."""
+
+
+def _natural(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 16 and int(text) <= MAX_NUMBER):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of zero or more")
+    return int(text)
+
+
+_JSON = Option(("--json",), "print JSON", "json")
+_CONFIG = Option(("-c", "--config"), "configuration file", "config", "FILE", convert=Path, path=True)
+
+GLOBAL_OPTIONS = (
+    Option(
+        ("--home",),
+        "where pipelock keeps its state (default: PIPELOCK_HOME, else ~/.pipelock)",
+        "home",
+        "DIR",
+        convert=Path,
+        path=True,
+    ),
+)
+
+COMMANDS = (
+    Command(
+        "run",
+        "pipelock.cli.run",
+        "start the daemon",
+        (
+            _CONFIG,
+            Option(("--preset",), "use a built-in configuration instead of a file", "preset", choices=MODES),
+            Option(("-m", "--mode"), "overrides the configuration's mode", "mode", choices=MODES),
+            Option(("-l", "--listen"), "overrides fetch_proxy.listen", "listen", "ADDR"),
+            Option(("--lines",), "print each decision as a line", "lines"),
+        ),
+        details=(
+            "SIGHUP reads the configuration again, SIGUSR1 toggles the kill switch, SIGINT and SIGTERM stop it.\n"
+            "With `-- AGENT…` the daemon starts that command with its proxy variables set and ends with it."
+        ),
+        takes_agent=True,
+    ),
+    Command(
+        "check",
+        "pipelock.cli.check",
+        "validate a configuration, or say what would become of a URL",
+        (_CONFIG, Option(("--url",), "judge this URL as a GET request", "url", "URL"), _JSON),
+        details="Exit code 0: valid (allowed); 1: the URL would be refused or held; 2: the configuration is not valid.",
+    ),
+    Command(
+        "generate",
+        "pipelock.cli.generate",
+        "write a configuration to start from",
+        (
+            Option(("--preset",), "which one (default: balanced)", "preset", choices=MODES, default="balanced"),
+            Option(("-o", "--output"), "write to this file", "output", "FILE", convert=Path, path=True),
+            Option(("--force",), "replace an existing file", "force"),
+        ),
+        (Operand("what", "config: a commented configuration file", ("config",)),),
+    ),
+    Command(
+        "tui",
+        "pipelock.cli.tui",
+        "open the dashboard",
+        (Option(("--plain",), "lines instead of a screen, commands on standard input", "plain"),),
+    ),
+    Command("status", "pipelock.cli.status", "the daemon at a glance", (_JSON,)),
+    Command(
+        "events",
+        "pipelock.cli.events",
+        "what happened, oldest first",
+        (
+            Option(("-f", "--follow"), "go on as things happen", "follow"),
+            Option(("--after",), "only events after this number", "after", "N", convert=_natural),
+            Option(
+                ("--backlog",), "at most this many past ones (default: 100)", "backlog", "N", (), _natural, default=100
+            ),
+            _JSON,
+        ),
+        details="With --json each event is one line of JSON.",
+    ),
+    Command("pending", "pipelock.cli.pending", "requests that wait for a person", (_JSON,)),
+    Command(
+        "approve",
+        "pipelock.cli.answer",
+        "let a held request pass",
+        (
+            Option(("--session",), "also let its repetitions in the same session pass", "session"),
+            Option(("--note",), "kept with the decision (at most 500 characters)", "note", "TEXT", default=""),
+            _JSON,
+        ),
+        (Operand("id", "as shown by `pipelock pending`", metavar="ID"),),
+        details="The approval covers exactly the request that `pipelock pending` shows, and its waiting twins.",
+    ),
+    Command(
+        "deny",
+        "pipelock.cli.answer",
+        "refuse a held request, once",
+        (
+            Option(("--note",), "told to the agent (at most 500 characters)", "note", "TEXT", default=""),
+            _JSON,
+        ),
+        (Operand("id", "as shown by `pipelock pending`", metavar="ID"),),
+    ),
+    Command(
+        "kill",
+        "pipelock.cli.kill",
+        "stop all traffic, or let it flow again",
+        (_JSON,),
+        (Operand("state", "on, off or status", ("on", "off", "status")),),
+        details="The switch is on while any source holds it: configuration, signal, sentinel file or this command.",
+    ),
+    Command("reload", "pipelock.cli.reload", "read the configuration again", (_JSON,)),
+    Command("sessions", "pipelock.cli.sessions", "who is talking through the daemon", (_JSON,)),
+    Command(
+        "logs",
+        "pipelock.cli.logs",
+        "read the audit log",
+        (
+            Option(("--file",), "the log (default: the running daemon's)", "file", "FILE", convert=Path, path=True),
+            Option(("-n", "--last"), "the last N matching lines (default: all)", "last", "N", (), _natural, default=0),
+            Option(("--filter",), "only lines with this `event`, for example blocked", "filter", "EVENT", default=""),
+            Option(("-f", "--follow"), "go on as lines are written", "follow"),
+        ),
+    ),
+    Command(
+        "healthcheck",
+        "pipelock.cli.healthcheck",
+        "ask a daemon whether it is well",
+        (
+            Option(
+                ("--addr",),
+                f"the daemon's listener (default: {DEFAULT_ADDRESS})",
+                "address",
+                "ADDR",
+                default=DEFAULT_ADDRESS,
+            ),
+        ),
+    ),
+    Command(
+        "env",
+        "pipelock.cli.env",
+        "print the variables that send an agent's traffic through the daemon",
+        (
+            Option(
+                ("--shell",),
+                "for which shell (default: sh)",
+                "shell",
+                choices=("sh", "fish", "powershell", "dotenv"),
+                default="sh",
+            ),
+            Option(("--addr",), "the daemon's listener (default: the running daemon's)", "address", "ADDR"),
+        ),
+        details='Use it as: eval "$(pipelock env)"',
+    ),
+    Command(
+        "completion",
+        "pipelock.cli.completion",
+        "print a completion script for a shell",
+        (),
+        (Operand("shell", "which shell", SHELLS),),
+    ),
+    Command("version", "pipelock.cli.version", "print version and build"),
+)

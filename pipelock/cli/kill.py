@@ -1,0 +1,47 @@
+"""`pipelock kill on|off|status`."""
+
+from __future__ import annotations
+
+from pipelock.cli.errors import EXIT_FAILED, CommandError
+from pipelock.cli.lines import kill_text
+from pipelock.cli.link import open_client
+from pipelock.cli.output import complain, mark, print_json
+from pipelock.cli.table import Arguments
+from pipelock.control.client import NotRunning
+from pipelock.model import KillSwitchState
+
+__all__ = ["execute"]
+
+
+def execute(arguments: Arguments) -> int:
+    """Move or show the kill switch. `off` fails with code 1 while another source still holds it."""
+    try:
+        with open_client(arguments) as client:
+            state = client.status().kill_switch if arguments.state == "status" else client.kill(arguments.state == "on")
+    except NotRunning as error:
+        raise CommandError(
+            f"no pipelock daemon answers at {error.path}, so nothing passes and there is no switch to move; "
+            "to have the next daemon start with all traffic stopped, create the file that "
+            "kill_switch.sentinel_file names, or set kill_switch.enabled"
+        ) from error
+    if arguments.json:
+        print_json(state)
+    else:
+        print(mark(f"kill switch {kill_text(state)}", "red" if state.active else "green"))
+    if arguments.state == "off" and state.active:
+        complain(_how_to_release(state))
+        return EXIT_FAILED
+    return 0
+
+
+_RELEASES = {
+    "config": "set kill_switch.enabled to false and reload",
+    "signal": "send the daemon SIGUSR1",
+    "sentinel": "remove the file that kill_switch.sentinel_file names",
+}
+
+
+def _how_to_release(state: KillSwitchState) -> str:
+    held = sorted(name for name, holds in state.sources.items() if holds)
+    ways = "; ".join(f"{name}: {_RELEASES.get(name, 'release it where it was set')}" for name in held)
+    return f"traffic stays stopped, because other sources hold the switch ({ways})"

@@ -1,0 +1,17 @@
+"""`pipelock tui`: the dashboard."""
+
+from __future__ import annotations
+
+import os
+
+from pipelock_tui.app import run
+
+from pipelock.cli.table import Arguments
+from pipelock.control.paths import socket_path
+
+__all__ = ["execute"]
+
+
+def execute(arguments: Arguments) -> int:
+    """Show the dashboard until it is closed; it waits for a daemon that does not run yet."""
+    return run(socket_path(os.environ, arguments.home), plain=arguments.plain)
