@@ -1,0 +1,125 @@
+"""Secrets that were cut up: pieces of a URL put together again in the ways that senders use.
+
+Joining everything in wire order finds a plain split. Junk between the pieces is what defeats that, so pieces that
+look like parts of a token (not words, not small numbers) are also joined without the rest, in the order of their
+keys, by equal length, leaving one out, and as ordered choices of two to four. How much is made is bounded, and none
+of it for a URL whose values are words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+__all__ = ["MIN_SECRET", "is_fragment", "rejoined", "without_noise"]
+
+MIN_SECRET = 16
+"""No secret we know is shorter, in characters; shorter joins are not made."""
+
+_NOISE = str.maketrans("", "", "./ \t\r\n+,;|")
+_LONGEST_PIECE = 256
+_MOST_PIECES = 64
+_MOST_CHOSEN = 20
+_BUDGET = 131_072
+_VOWELS = frozenset("aeiou")
+
+
+def without_noise(text: str) -> str:
+    """`text` without the marks that are put between the characters of a secret: `. / + , ; |` and white space."""
+    return text.translate(_NOISE)
+
+
+def is_fragment(piece: str) -> bool:
+    """Whether `piece` could be cut from a token: mixed, upper-case or unpronounceable, or with an edge like `sk-`."""
+    size = len(piece)
+    if size < 2 or size > _LONGEST_PIECE or not piece.isascii():
+        return False
+    if piece.isalpha():
+        if piece.islower() or piece.istitle():
+            return size <= 5 and _VOWELS.isdisjoint(piece.lower())
+        return True
+    if piece.isdigit():
+        return size >= 4
+    if piece[-1] in "-_" or piece[0] in "-_":
+        return True
+    bare = piece.replace("-", "").replace("_", "")
+    return not (bare.isalpha() and bare.islower()) and any(char.isalnum() for char in piece)
+
+
+def rejoined(pieces: Sequence[str], keys: Sequence[str] = ()) -> Iterator[str]:
+    """Ways to put `pieces` (in wire order, with their `keys` if they have any) together, 128 Ki characters in all.
+
+    The first is the plain join; joins shorter than `MIN_SECRET` are left out.
+    """
+    cleaned = [without_noise(piece) for piece in pieces]
+    spent = 0
+    seen: set[str] = set()
+    for joined in _joins(cleaned, keys):
+        if len(joined) < MIN_SECRET or joined in seen:
+            continue
+        spent += len(joined)
+        if spent > _BUDGET:
+            return
+        seen.add(joined)
+        yield joined
+
+
+def _joins(pieces: Sequence[str], keys: Sequence[str]) -> Iterator[str]:
+    if len(pieces) < 2:
+        return
+    yield "".join(pieces)
+    chosen = _suspects(pieces)
+    if len(chosen) < 2:
+        return
+    parts = [pieces[index] for index in chosen]
+    yield "".join(parts)
+    yield from _runs(pieces, chosen)
+    if keys:
+        yield "".join(pieces[index] for index in sorted(chosen, key=lambda index: _natural(keys[index])))
+    yield "".join(reversed(parts))
+    sizes = {len(part) for part in parts}
+    if len(sizes) > 1:
+        for size in sorted(sizes, reverse=True)[:8]:
+            same = [part for part in parts if len(part) == size]
+            if len(same) > 1:
+                yield "".join(same)
+                last = next((part for part in reversed(parts) if len(part) < size), "")
+                yield "".join((*same, last))
+    for left_out in range(len(parts) if len(parts) <= _MOST_CHOSEN else 0):
+        yield "".join(part for index, part in enumerate(parts) if index != left_out)
+    for count in (2, 3, 4):
+        for some in combinations(parts[:_MOST_CHOSEN], count):
+            yield "".join(some)
+
+
+def _suspects(pieces: Sequence[str]) -> list[int]:
+    """Indexes of the pieces that could be cut from a token, with the piece before each: a prefix may be a word."""
+    marked: set[int] = set()
+    for index, piece in enumerate(pieces):
+        if is_fragment(piece):
+            if index and len(pieces[index - 1]) <= 8:
+                marked.add(index - 1)
+            marked.add(index)
+            if len(marked) >= _MOST_PIECES:
+                break
+    return sorted(marked)
+
+
+def _runs(pieces: Sequence[str], chosen: Sequence[int]) -> Iterator[str]:
+    """Joins of neighbours among the chosen, and each of those without its first piece."""
+    start = 0
+    for end in range(1, len(chosen) + 1):
+        if end == len(chosen) or chosen[end] != chosen[end - 1] + 1:
+            run = [pieces[index] for index in chosen[start:end]]
+            if len(run) > 1:
+                yield "".join(run)
+                yield "".join(run[1:])
+                yield "".join(run[:-1])
+            start = end
+
+
+def _natural(key: str) -> tuple[str, int, str]:
+    """Sorts p2 before p10."""
+    bare = key.rstrip("0123456789")
+    digits = key[len(bare) :][:18]
+    return bare, int(digits) if digits.isascii() and digits else 0, key
