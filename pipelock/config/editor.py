@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from pipelock.config.kinds import DURATION_EXAMPLES
 from pipelock.config.schema import Config
 
 __all__ = ["json_schema"]
@@ -21,7 +22,9 @@ def json_schema() -> dict[str, Any]:
     for definition in definitions.values():
         if definition.get("type") == "object":
             definition["additionalProperties"] = False
+        definition["description"] = " ".join(definition["description"].split())
     _accept_short_forms(definitions)
+    _durations_are_text(definitions)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Pipelock configuration",
@@ -36,4 +39,12 @@ def _accept_short_forms(definitions: dict[str, Any]) -> None:
     definitions["EgressRule"]["properties"]["method"] = {"anyOf": [methods, {"type": "string"}], "default": []}
     watched = definitions["FileSentry"]["properties"]["watch_paths"]
     watched["items"] = {"anyOf": [watched["items"], {"type": "string"}]}
-    definitions["FlightRecorder"]["properties"]["file_mode"]["type"] = ["integer", "string"]
+    definitions["FlightRecorder"]["properties"]["file_mode"] = {"enum": ["0600", "0640", "0660"]}
+
+
+def _durations_are_text(definitions: dict[str, Any]) -> None:
+    """A duration is seconds in the program and `1m30s` in the file."""
+    for definition in definitions.values():
+        for name, value in definition.get("properties", {}).items():
+            if value.get("examples") == DURATION_EXAMPLES:
+                definition["properties"][name] = {"type": "string", "examples": DURATION_EXAMPLES}

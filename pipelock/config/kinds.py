@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 __all__ = [
+    "DURATION_EXAMPLES",
     "BlockOrWarn",
     "ByteCount",
     "Cidr",
@@ -78,9 +79,8 @@ Glob = Annotated[str, Meta(min_length=1, max_length=1024, description="* is any 
 HeaderName = Annotated[str, Meta(extra={"rule": "header"}, description="HTTP field name")]
 HeaderNames = tuple[HeaderName, ...]
 Method = Annotated[str, Meta(extra={"rule": "method"}, description="HTTP method")]
-Duration = Annotated[
-    float, Meta(gt=0, extra={"rule": "duration"}, extra_json_schema={"type": "string", "examples": ["24h", "1m30s"]})
-]
+DURATION_EXAMPLES = ["24h", "1m30s"]
+Duration = Annotated[float, Meta(gt=0, extra={"rule": "duration"}, examples=DURATION_EXAMPLES)]
 
 Severity = Literal["info", "low", "medium", "high", "critical"]
 BlockOrWarn = Literal["warn", "block"]

@@ -163,11 +163,14 @@ def _place(mark: _Mark | None) -> tuple[int, int]:
 
 def _style(event: yaml.ScalarEvent, line: int, column: int) -> tuple[bool, str]:
     """Whether the scalar is plain, and its short tag if it carries one."""
-    if event.tag is None or event.tag == "!":
-        return bool(event.implicit[0]), ""
+    plain = event.style in (None, "")  # the two parsers name it differently
+    if event.tag is None:
+        return plain, ""
+    if event.tag == "!":
+        return False, ""  # "not resolved by its looks": text (YAML 1.2.2 §6.9.1)
     if event.tag not in _SCALAR_TAGS:
         _check_tag(event.tag, "", line, column)
-    return event.style is None, event.tag.removeprefix(_STANDARD)
+    return plain, event.tag.removeprefix(_STANDARD)
 
 
 def _check_tag(tag: str | None, allowed: str, line: int, column: int) -> None:

@@ -45,8 +45,10 @@ class ConfigError(Exception):
     """A configuration that is not used at all. `problems` holds all that was found, in file order, at most 100."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))[:MAX_PROBLEMS]
-        super().__init__("\n".join(map(str, self.problems)))
+        found = sorted(problems, key=lambda problem: (problem.line, problem.column))
+        self.problems = tuple(found[:MAX_PROBLEMS])
+        more = [f"… and {len(found) - MAX_PROBLEMS} more"] if len(found) > MAX_PROBLEMS else []
+        super().__init__("\n".join([*map(str, self.problems), *more]))
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str:
