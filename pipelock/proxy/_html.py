@@ -18,9 +18,9 @@ _VOID = frozenset(
     b"area base br col embed hr img input link meta param source track wbr".split(),
 )
 _BLOCK = frozenset(
-    b"address article aside blockquote body br caption dd details dialog div dl dt fieldset figcaption figure footer form "
-    b"h1 h2 h3 h4 h5 h6 head header hr html legend li main nav ol option p pre section select summary table tbody tfoot "
-    b"thead title tr ul".split(),
+    b"address article aside blockquote body br caption dd details dialog div dl dt fieldset figcaption figure footer "
+    b"form h1 h2 h3 h4 h5 h6 head header hr html legend li main nav ol option p pre section select summary table tbody "
+    b"tfoot thead title tr ul".split(),
 )
 _STYLES_THAT_HIDE = (
     b"display:none",
@@ -125,11 +125,10 @@ class HtmlText:
             return end
         if name in _RAW or name in {b"title", b"textarea"}:
             return self._raw_text(name, end)
-        if name in {b"pre", b"p", b"li"} or name in _HIDDEN or b"hid" in tag or b"style" in tag:
-            hides = name in _HIDDEN or _hides(tag)
+        hides = name in _HIDDEN or ((b"hid" in tag or b"style" in tag) and _hides(tag))
+        # Elements without a consequence are not tracked, so that pages which never close them can't fill the stack.
+        if hides or self._hiding or name == b"pre":
             self._push(name, hides=hides)
-        elif self._hiding:
-            self._push(name, hides=False)
         return end
 
     def _raw_text(self, name: bytes, at: int) -> int:

@@ -1,8 +1,8 @@
 """From the bytes of a head to its fields: collecting, strict checks, tokenising.
 
-httptools (llhttp) splits a complete head into fields. Around it stand the checks that llhttp leaves out, done on the raw
-bytes first, so that neither parser has to be trusted alone. A parser lives for one head and never sees a body: where a
-message ends is decided in `_http1_body`.
+httptools (llhttp) splits a complete head into fields. Around it stand the checks that llhttp leaves out, done on the
+raw bytes first, so that neither parser has to be trusted alone. A parser lives for one head and never sees a body:
+where a message ends is decided in `_http1_body`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import msgspec
 
 from pipelock.proxy._http1_errors import RemoteProtocolError
 from pipelock.proxy._http1_events import Headers, Limits
-from pipelock.proxy._http1_syntax import HEAD_BYTES, TOKEN_BYTES
+from pipelock.proxy._http1_syntax import FIELD_BYTES, TOKEN_BYTES
 
 __all__ = ["Framing", "HeadBuffer", "read_fields", "read_framing"]
 
-_FRAMING_NAMES = frozenset({"host", "content-length", "transfer-encoding", "connection", "expect"})
 # CGI-style servers read `Content_Length` as `Content-Length`.
 _LOOKALIKES = frozenset({"content_length", "transfer_encoding"})
+_FRAMING_NAMES = _LOOKALIKES | {"host", "content-length", "transfer-encoding", "connection", "expect"}
 # 15 digits are just under a petabyte and far from what overflows a 64-bit counter.
 _MAX_LENGTH_DIGITS = 15
 
@@ -55,6 +55,11 @@ class HeadBuffer:
 
     def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
         """Take `data`; return the head (with its empty line) and what followed it once it is complete."""
+        if not self._bytes and data[:1] != b"\r":
+            # Most heads come whole: nothing is copied then.
+            found = data.find(b"\r\n\r\n")
+            if 0 <= found <= self._limits.head - 4:
+                return self._checked(data[: found + 4]), data[found + 4 :]
         held = self._bytes
         held += data
         if held[:1] == b"\r" and not self._skip_empty_line():
@@ -67,18 +72,19 @@ class HeadBuffer:
             self._check_early()
             return None
         head, rest = bytes(held[:end]), bytes(held[end:])
-        if head.translate(None, HEAD_BYTES):
-            raise RemoteProtocolError(self._status, "The head holds control characters.")
-        lines = head.count(b"\r\n")
-        if head.count(b"\n") != lines or head.count(b"\r") != lines:
-            raise RemoteProtocolError(self._status, "A line of the head ends in something other than CR LF.")
-        if b"\r\n " in head or b"\r\n\t" in head:
-            raise RemoteProtocolError(self._status, "A header field is folded over several lines.")
         held.clear()
         self._seen = 0
         self._line_seen = False
+        return self._checked(head), rest
+
+    def _checked(self, head: bytes) -> bytes:
+        # Line ends taken out, every other control character left is one too many, a lone CR or LF included.
+        if head.replace(b"\r\n", b"").translate(None, FIELD_BYTES):
+            raise self._bad_bytes(head)
+        if b"\r\n " in head or b"\r\n\t" in head:
+            raise RemoteProtocolError(self._status, "A header field is folded over several lines.")
         self._may_skip_line = self._status != 502
-        return head, rest
+        return head
 
     def is_idle(self) -> bool:
         """Whether nothing of a head has come."""
@@ -102,17 +108,20 @@ class HeadBuffer:
         held = self._bytes
         start = self._seen - 1 if self._seen and held[self._seen - 1] == 0x0D else self._seen
         fresh = bytes(held[start:])
-        if fresh.translate(None, HEAD_BYTES):
-            raise RemoteProtocolError(self._status, "The head holds control characters.")
-        pairs = fresh.count(b"\r\n")
-        if fresh.count(b"\n") != pairs or fresh.count(b"\r") - fresh.endswith(b"\r") != pairs:
-            raise RemoteProtocolError(self._status, "A line of the head ends in something other than CR LF.")
+        whole = fresh[:-1] if fresh.endswith(b"\r") else fresh
+        if whole.replace(b"\r\n", b"").translate(None, FIELD_BYTES):
+            raise self._bad_bytes(whole)
         if not self._line_seen:
             line_end = held.find(b"\r\n", start)
             if line_end >= 0:
                 self._check_line(bytes(held[:line_end]))
                 self._line_seen = True
         self._seen = len(held)
+
+    def _bad_bytes(self, data: bytes) -> RemoteProtocolError:
+        if data.translate(None, FIELD_BYTES + b"\r\n"):
+            return RemoteProtocolError(self._status, "The head holds control characters.")
+        return RemoteProtocolError(self._status, "A line of the head ends in something other than CR LF.")
 
     def _overflow(self) -> RemoteProtocolError:
         if self._status == 502:
@@ -125,14 +134,16 @@ class HeadBuffer:
 class _Fields:
     """What httptools calls back."""
 
-    __slots__ = ("found", "on_header")
+    __slots__ = ("names", "values")
 
     def __init__(self) -> None:
-        self.found: list[tuple[bytes, bytes]] = []
-        self.on_header = self._add
+        self.names: list[bytes] = []
+        self.values: list[bytes] = []
 
-    def _add(self, name: bytes, value: bytes) -> None:
-        self.found.append((name, value))
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One field; llhttp has taken the white space before the value away and left that behind it."""
+        self.names.append(name)
+        self.values.append(value)
 
 
 def read_fields(head: bytes, limits: Limits, *, is_request: bool) -> Headers:
@@ -147,15 +158,20 @@ def read_fields(head: bytes, limits: Limits, *, is_request: bool) -> Headers:
         pass
     except httptools.HttpParserError as e:
         raise RemoteProtocolError(status, "The header fields are malformed or contradict each other.") from e
-    found = fields.found
+    count = len(fields.names)
     # Every field is one line, start line and empty line apart: nothing was merged or skipped.
-    if len(found) != head.count(b"\r\n") - 2:
+    if count != head.count(b"\r\n") - 2:
         raise RemoteProtocolError(status, "The header fields are malformed.")
-    if len(found) > limits.fields:
+    if count > limits.fields:
         raise RemoteProtocolError(431 if is_request else 502, "There are too many header fields.")
-    if b"".join([name for name, _ in found]).translate(None, TOKEN_BYTES):
+    if not count:
+        return ()
+    names = b"\n".join(fields.names).lower()
+    if names.translate(None, TOKEN_BYTES) != b"\n" * (count - 1):
         raise RemoteProtocolError(status, "The name of a header field is not a token.")
-    return tuple([(name.lower().decode("ascii"), value.strip(b" \t").decode("latin-1")) for name, value in found])
+    # Decoded in one go: the raw head was checked to hold a line feed at line ends only.
+    values = b"\n".join(fields.values).decode("latin-1").split("\n")
+    return tuple(zip(names.decode("ascii").split("\n"), [value.strip(" \t") for value in values], strict=True))
 
 
 class Framing(msgspec.Struct, gc=False):
@@ -169,36 +185,40 @@ class Framing(msgspec.Struct, gc=False):
 
 
 def read_framing(headers: Headers, *, version: str, status: int) -> Framing:
-    """Read the fields that decide framing (RFC 9112 §6.1, §6.3), none of which may come twice or contradict another."""
+    """Read the fields that decide framing (RFC 9112 §6.1, §6.3); none may come twice or contradict another."""
     framing = Framing()
     connection = ""
     for name, value in headers:
         if name not in _FRAMING_NAMES:
-            if "_" in name and name in _LOOKALIKES:
-                raise RemoteProtocolError(status, "A header field poses as one that frames the message.")
             continue
-        match name:
-            case "host":
-                if framing.host is not None:
-                    raise RemoteProtocolError(status, "There is more than one Host.")
-                framing.host = value
-            case "content-length":
-                if framing.content_length is not None:
-                    raise RemoteProtocolError(status, "There is more than one Content-Length.")
-                framing.content_length = _length(value, status)
-            case "transfer-encoding":
-                if framing.chunked or version != "1.1" or value.lower() != "chunked":
-                    raise RemoteProtocolError(status, "Transfer-Encoding is something other than one `chunked`.")
-                framing.chunked = True
-            case "connection":
-                connection = f"{connection},{value}" if connection else value
-            case _:
-                framing.expect = f"{framing.expect},{value}" if framing.expect else value
+        if name == "host":
+            if framing.host is not None:
+                raise RemoteProtocolError(status, "There is more than one Host.")
+            framing.host = value
+        elif name == "connection":
+            connection = f"{connection},{value}" if connection else value
+        elif name == "expect":
+            framing.expect = f"{framing.expect},{value}" if framing.expect else value
+        else:
+            _read_length(framing, name, value, version, status)
     if framing.chunked and framing.content_length is not None:
         raise RemoteProtocolError(status, "Content-Length and Transfer-Encoding contradict each other.")
     if connection:
-        framing.connection = frozenset(option.strip(" \t") for option in connection.lower().split(","))
+        framing.connection = frozenset([option.strip(" \t") for option in connection.lower().split(",")])
     return framing
+
+
+def _read_length(framing: Framing, name: str, value: str, version: str, status: int) -> None:
+    if name in _LOOKALIKES:
+        raise RemoteProtocolError(status, "A header field poses as one that frames the message.")
+    if name == "content-length":
+        if framing.content_length is not None:
+            raise RemoteProtocolError(status, "There is more than one Content-Length.")
+        framing.content_length = _length(value, status)
+    else:
+        if framing.chunked or version != "1.1" or value.lower() != "chunked":
+            raise RemoteProtocolError(status, "Transfer-Encoding is something other than one `chunked`.")
+        framing.chunked = True
 
 
 def _length(value: str, status: int) -> int:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["FIELD_BYTES", "HEAD_BYTES", "METHODS", "TARGET_BYTES", "TOKEN_BYTES"]
+__all__ = ["FIELD_BYTES", "METHODS", "TARGET_BYTES", "TOKEN_BYTES"]
 
 _ALPHANUMERIC = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 TOKEN_BYTES = _ALPHANUMERIC + b"!#$%&'*+-.^_`|~"
 # Visible ASCII, space, tab and the bytes above ASCII that RFC 9110 calls obs-text.
 FIELD_BYTES = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
-HEAD_BYTES = FIELD_BYTES + b"\r\n"
 # What a URI may hold, and `^ ` { | }`, which browsers and curl leave unencoded. Not `#` (a fragment never travels), not
 # `\` (some parsers read it as `/`), not `" < >`.
 TARGET_BYTES = _ALPHANUMERIC + b"-._~:/?[]@!$&'()*+,;=%^`{|}"

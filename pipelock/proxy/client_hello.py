@@ -169,8 +169,7 @@ class _Cursor:
         """A field behind a length of `prefix` bytes."""
         return self.take(self.number(prefix))
 
-    @property
-    def more(self) -> bool:
+    def has_more(self) -> bool:
         """Whether anything is left."""
         return self._at < len(self._data)
 
@@ -187,10 +186,10 @@ def _read_hello(body: bytes) -> Hello:
         raise _BadHelloError("the list of cipher suites is broken")
     if not cursor.vector(1):
         raise _BadHelloError("the list of compression methods is empty")
-    if not cursor.more:
+    if not cursor.has_more():
         return Hello(None)
     extensions = _Cursor(cursor.vector(2))
-    if cursor.more:
+    if cursor.has_more():
         raise _BadHelloError("bytes follow the extensions")
     return _read_extensions(extensions)
 
@@ -199,7 +198,7 @@ def _read_extensions(extensions: _Cursor) -> Hello:
     seen: set[int] = set()
     server_name: str | None = None
     alpn: tuple[str, ...] = ()
-    while extensions.more:
+    while extensions.has_more():
         kind, content = extensions.number(2), extensions.vector(2)
         # RFC 8446 §4.2. A second server_name is the classic way to show one name to a firewall and another to a server.
         if kind in seen:
@@ -215,10 +214,10 @@ def _read_extensions(extensions: _Cursor) -> Hello:
 def _read_server_name(content: bytes) -> str:
     cursor = _Cursor(content)
     names = _Cursor(cursor.vector(2))
-    if cursor.more:
+    if cursor.has_more():
         raise _BadHelloError("bytes follow the server name")
     kind, name = names.number(1), names.vector(2)
-    if kind != _HOST_NAME or names.more:
+    if kind != _HOST_NAME or names.has_more():
         raise _BadHelloError("the server name list holds something other than one host name")
     if not 0 < len(name) <= 255 or name.translate(None, _NAME_BYTES) or name.startswith(b".") or name.endswith(b"."):
         raise _BadHelloError("the server name is not a host name")
@@ -228,10 +227,10 @@ def _read_server_name(content: bytes) -> str:
 def _read_alpn(content: bytes) -> tuple[str, ...]:
     cursor = _Cursor(content)
     protocols = _Cursor(cursor.vector(2))
-    if cursor.more or not protocols.more:
+    if cursor.has_more() or not protocols.has_more():
         raise _BadHelloError("the protocol list is broken")
     offered: list[str] = []
-    while protocols.more:
+    while protocols.has_more():
         protocol = protocols.vector(1)
         if not protocol:
             raise _BadHelloError("the protocol list holds an empty name")

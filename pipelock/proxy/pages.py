@@ -136,7 +136,7 @@ def fetch_body(
     block_reason: str = "",
     hint: str = "",
 ) -> bytes:
-    """The JSON that `/fetch` answers. `url` is echoed as given: whoever refuses for a secret in it passes a reduced one."""
+    """The JSON that `/fetch` answers. `url` is echoed: whoever refuses for a secret in it passes a reduced one."""
     answer = _FetchAnswer(
         url=escape(url),
         agent=escape(agent, 64),
@@ -176,8 +176,10 @@ def _as_text(view: _Refusal, transport: Transport) -> bytes:
 _PAGE = string.Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="robots" content="noindex">
 <title>Blocked by Pipelock</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:3rem auto;padding:0 1rem;color:#222;background:#fff}
-h1{font-size:1.4rem}dt{font-weight:600;margin-top:.6rem}dd{margin:0;overflow-wrap:anywhere}
+<style>
+body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:3rem auto;padding:0 1rem;color:#222;background:#fff}
+h1{font-size:1.4rem}
+dt{font-weight:600;margin-top:.6rem}dd{margin:0;overflow-wrap:anywhere}
 @media(prefers-color-scheme:dark){body{color:#ddd;background:#161616}}</style></head>
 <body><h1>Blocked by Pipelock</h1><p>$reason</p><dl>
 $rows

@@ -1,7 +1,7 @@
 """A page as text, for `/fetch`: what a reader would see, and apart from it what the page hides.
 
-The input is whatever a server sent, so the walk over it is linear whatever it holds: every search for an end that is not
-there is done once (`_Finder`), no regular expression sees the page, and depth and sizes have limits.
+The input is whatever a server sent, so the walk over it is linear whatever it holds: a search for an end that is not
+there is done once, no regular expression sees the page, and depth and sizes have limits.
 """
 
 from __future__ import annotations

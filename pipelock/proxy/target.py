@@ -168,20 +168,26 @@ def _origin_form(target: str, host_field: str, scheme: str) -> Target:
 def _absolute_form(target: str, host_field: str) -> Target:
     scheme, separator, rest = target.partition("://")
     name = scheme.lower()
-    if not separator or not name or not name[0].isalpha() or not _SCHEME.issuperset(name):
+    if not separator or (name not in DEFAULT_PORTS and not _is_scheme(name)):
         raise RemoteProtocolError(400, "The request target is neither a path nor an absolute URL.")
-    cut = min(at for at in (rest.find("/"), rest.find("?"), len(rest)) if at >= 0)
-    written, path = rest[:cut], rest[cut:]
+    written = rest.partition("/")[0].partition("?")[0]
+    path = rest[len(written) :]
     authority = parse_authority(written)
     default = DEFAULT_PORTS.get(name, 0)
     port = authority.port or default
-    if host_field:
+    if host_field and host_field != written:
         named = parse_authority(host_field)
         if named.host.lower() != authority.host.lower() or (named.port or default) != port:
             raise _mismatch()
     if not path.startswith("/"):
         path = f"/{path}"
-    return Target("absolute", name, authority.host, port, f"{scheme}://{written}{path}", path)
+        target = f"{scheme}://{written}{path}"
+    return Target("absolute", name, authority.host, port, target, path)
+
+
+def _is_scheme(name: str) -> bool:
+    """RFC 3986 §3.1, `name` in lower case."""
+    return bool(name) and "a" <= name[0] <= "z" and _SCHEME.issuperset(name)
 
 
 def _mismatch() -> RemoteProtocolError:
