@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 from pipelock.cli.errors import EXIT_FAILED, CommandError
 from pipelock.cli.lines import kill_text
 from pipelock.cli.link import open_client
 from pipelock.cli.output import complain, mark, print_json
 from pipelock.cli.table import Arguments
 from pipelock.control.client import NotRunning
+from pipelock.control.paths import home_dir
 from pipelock.model import KillSwitchState
 
 __all__ = ["execute"]
@@ -19,10 +22,11 @@ def execute(arguments: Arguments) -> int:
         with open_client(arguments) as client:
             state = client.status().kill_switch if arguments.state == "status" else client.kill(arguments.state == "on")
     except NotRunning as error:
+        sentinel = home_dir(os.environ, arguments.home) / "KILL"
         raise CommandError(
-            f"no pipelock daemon answers at {error.path}, so nothing passes and there is no switch to move; "
-            "to have the next daemon start with all traffic stopped, create the file that "
-            "kill_switch.sentinel_file names, or set kill_switch.enabled"
+            f"no pipelock daemon answers at {error.path}, so nothing passes and there is no switch to move; to have "
+            f"the next one start with all traffic stopped, create the sentinel file {sentinel} (or the one that "
+            "kill_switch.sentinel_file names)"
         ) from error
     if arguments.json:
         print_json(state)
@@ -37,7 +41,7 @@ def execute(arguments: Arguments) -> int:
 _RELEASES = {
     "config": "set kill_switch.enabled to false and reload",
     "signal": "send the daemon SIGUSR1",
-    "sentinel": "remove the file that kill_switch.sentinel_file names",
+    "sentinel": "remove the sentinel file (kill_switch.sentinel_file, else KILL in pipelock's home)",
 }
 
 

@@ -13,6 +13,8 @@ from typing import BinaryIO
 from pipelock.cli.errors import CommandError, UsageError
 from pipelock.cli.link import open_client
 from pipelock.cli.table import Arguments
+from pipelock.control.client import NotRunning
+from pipelock.control.paths import home_dir
 from pipelock.model import escape
 
 __all__ = ["MAX_LAST", "MAX_LINE", "POLL", "Tail", "execute", "matches"]
@@ -127,13 +129,9 @@ def _print(tail: Tail, arguments: Arguments, sleep: Callable[[float], None]) -> 
 
 
 def _running_log(arguments: Arguments) -> Path:
-    """Where the running daemon writes its log.
-
-    Raises:
-        UsageError: it writes none to a file.
-    """
-    with open_client(arguments) as client:
-        path = client.status().audit_path
-    if not path:
-        raise UsageError("the daemon writes its audit log to standard output; name a file with --file")
-    return Path(path)
+    """Where the running daemon writes its log; without a daemon, where one writes it unless configured otherwise."""
+    try:
+        with open_client(arguments) as client:
+            return Path(client.status().audit_path)
+    except NotRunning:
+        return home_dir(os.environ, arguments.home) / "audit" / "audit.jsonl"

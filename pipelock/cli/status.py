@@ -45,7 +45,7 @@ def report(status: Status, now: float) -> str:
             f"{status.connections} open, {status.tunnels} tunnels, {status.sessions} sessions, {seen}",
         ),
         ("matcher", status.matcher),
-        ("audit log", status.audit_path or "standard output"),
+        ("audit log", status.audit_path),
     ]
     rows += [(label, ", ".join(f"{name} {count}" for name, count in pairs)) for label, pairs in _tops(status)]
     lines = [f"{label:<16}{escape(text, 1000)}" for label, text in rows if text]

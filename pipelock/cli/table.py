@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 __all__ = ["Arguments", "Command", "Operand", "Option"]
 
@@ -18,7 +19,7 @@ class Arguments(argparse.Namespace):
     json: bool
     config: Path | None
     preset: str | None
-    mode: str | None
+    mode: Literal["strict", "balanced", "audit"] | None
     listen: str | None
     lines: bool
     agent: tuple[str, ...]

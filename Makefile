@@ -1,0 +1,61 @@
+# The two that matter: `make run` and `make test`. Both install what they need into .venv first.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Programs the end-to-end tests drive.
+TEST_TOOLS := tmux nginx git curl node
+PYTEST_ARGS ?=
+export VENV
+
+.PHONY: run test demo bench soak lint types format coverage clean distclean help
+
+run: ## start the daemon (balanced preset) and open the dashboard
+	@scripts/setup.sh run
+	@scripts/run.sh
+
+test: $(VENV)/.installed-dev ## run all tests but the long ones
+	@scripts/tools.sh $(TEST_TOOLS)
+	@$(BIN)/python -m pytest -m "not soak" -n auto --dist loadfile $(PYTEST_ARGS)
+
+demo: ## a scripted agent: allowed, stopped, held
+	@scripts/setup.sh run
+	@$(BIN)/python scripts/demo.py
+
+bench: ## measure beside mitmdump and nginx on loopback
+	@scripts/setup.sh run
+	@scripts/tools.sh nginx
+	@$(BIN)/python bench/proxy.py $(BENCH_ARGS)
+
+soak: $(VENV)/.installed-dev ## the long tests
+	@scripts/tools.sh $(TEST_TOOLS)
+	@$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-dev ## style, layout, layering
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: $(VENV)/.installed-dev ## static types
+	@$(BIN)/mypy
+
+format: $(VENV)/.installed-dev ## put the layout right
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+coverage: $(VENV)/.installed-dev ## tests with coverage, report in htmlcov/
+	@scripts/tools.sh $(TEST_TOOLS)
+	@$(BIN)/python -m pytest -m "not soak" -n auto --dist loadfile --cov --cov-report=term --cov-report=html $(PYTEST_ARGS)
+
+clean: ## remove what tools leave behind
+	@rm -rf build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench/results
+	@find pipelock tui linux macos tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## and the virtual environment
+	@rm -rf $(VENV)
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+$(VENV)/.installed-dev: pyproject.toml scripts/setup.sh
+	@scripts/setup.sh dev
+	@touch $@

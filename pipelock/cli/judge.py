@@ -1,0 +1,64 @@
+"""What would become of a URL: the daemon's own engine, asked once."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pipelock.config import Loaded
+from pipelock.engine import Answers, Engine, Facts, KillSwitch, Lookup
+from pipelock.engine.compile import compile_policy
+from pipelock.model import Action, Decision, Kind, Transport
+
+__all__ = ["DNS_TIMEOUT", "judge", "lookup"]
+
+DNS_TIMEOUT = 5.0
+"""Seconds the system's resolver is waited for."""
+
+
+def judge(loaded: Loaded, url: str, cache: Path | None, resolve: Callable[[str], Answers]) -> Decision:
+    """Judge `url` as a forwarded GET request without headers, as a daemon with this configuration would.
+
+    Names are resolved (by `resolve`) only where nothing before that refuses. Rate and data limits count from nothing,
+    and no kill switch is looked at.
+
+    Raises:
+        MatcherError: a scanner failed.
+    """
+    engine = Engine(compile_policy(loaded, os.environ, cache), KillSwitch())
+    action = Action(id="check", kind=Kind.REQUEST, transport=Transport.FORWARD, method="GET", url=url)
+    result = engine.adjudicate(action, _facts())
+    if isinstance(result, Lookup):
+        return result.resume(resolve(result.host), _facts())
+    return result
+
+
+def lookup(host: str) -> Answers:
+    """Ask the system's resolver, and give up after `DNS_TIMEOUT`."""
+    answers: list[Answers] = []
+
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            answers.append(Answers(error=str(error)))
+        else:
+            answers.append(Answers(addresses=_unique([str(item[4][0]) for item in found])))
+
+    # getaddrinfo takes no deadline; a daemon thread is left behind when the process ends.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(DNS_TIMEOUT)
+    return answers[0] if answers else Answers(error=f"no answer within {DNS_TIMEOUT:g} s")
+
+
+def _unique(addresses: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(addresses))
+
+
+def _facts() -> Facts:
+    return Facts(now=time.monotonic(), wall=time.time())
