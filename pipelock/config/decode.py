@@ -41,7 +41,7 @@ _MAX_ENTRIES = 10_000
 class Decoder:
     """Decodes one file.
 
-    `places` maps each written key to its line and column; `base` is the directory that relative paths start at.
+    `places` maps each key that says something (null says nothing) to its line and column; `base` is the directory that relative paths start at.
     """
 
     def __init__(self, file: str, base: Path) -> None:
@@ -69,17 +69,20 @@ class Decoder:
         plans = field_plans(struct)
         idle_from = len(self._switched_on)
         values: dict[str, object] = {}
-        seen: dict[str, Node] = {}
+        seen: dict[str, tuple[Node, Node]] = {}
         for name_node, value_node in node.pairs:
             plan = self._key(name_node, key, seen, plans)
             if plan is not None:
-                seen[plan.name] = value_node
+                seen[plan.name] = name_node, value_node
+                if isinstance(value_node, ScalarNode) and is_null(value_node):
+                    continue  # as if it were not written
+                self.places[_join(key, plan.name)] = (name_node.line, name_node.column)
                 value = self._field(value_node, plan, _join(key, plan.name))
                 if value is not _BAD:
                     values[plan.attribute] = value
         missing = [plan.name for plan in plans.values() if plan.required and plan.attribute not in values]
         for name in missing:
-            self._require(seen.get(name), node, _join(key, name))
+            self._require(seen.get(name, (None, None))[1], node, _join(key, name))
         if missing:
             return _BAD
         section = struct(**values)
@@ -98,28 +101,27 @@ class Decoder:
         if plan is not None and plan.kind.note("switch") and not getattr(section, plan.attribute):
             del self._switched_on[first:]
 
-    def _key(self, node: Node, parent: str, seen: dict[str, Node], plans: dict[str, FieldPlan]) -> FieldPlan | None:
+    def _key(
+        self, node: Node, parent: str, seen: dict[str, tuple[Node, Node]], plans: dict[str, FieldPlan]
+    ) -> FieldPlan | None:
         if not isinstance(node, ScalarNode):
             self._refuse(node, parent, f"a key is a word, found {_found(node)}")
             return None
         key = _join(parent, node.text)
         plan = plans.get(node.text)
         if node.text in seen:
-            line, _ = self.places[key]
-            self._refuse(node, key, f"written twice; the first is on line {line}")
+            self._refuse(node, key, f"written twice; the first is on line {seen[node.text][0].line}")
             return None
         if plan is not None:
-            self.places[key] = (node.line, node.column)
-        elif release := NEWER_KEYS.get(node.text):
+            return plan
+        if release := NEWER_KEYS.get(node.text):
             message = f"known to the original Pipelock since {release}, newer than what this version supports"
             self._refuse(node, key, message)
         else:
             self._refuse(node, key, "unknown key", nearest(node.text, plans))
-        return plan
+        return None
 
     def _field(self, node: Node, plan: FieldPlan, key: str) -> object:
-        if isinstance(node, ScalarNode) and is_null(node):
-            return _BAD  # not a problem: as if it were not written
         if plan.kind.note("opaque") and isinstance(node, MappingNode):
             value: object = {"": ""} if node.pairs else {}
         else:

@@ -112,8 +112,11 @@ def _finish(config: Config, decoder: Decoder, path: Path | None, source: str, ov
     if config.mode == "strict" and "egress_default" not in decoder.places:
         config = msgspec.structs.replace(config, egress_default="block")
     problems = decoder.problems
+    wrong = [problem.key for problem in problems]
     for key, message in contradictions(config):
-        problems.append(Problem(decoder.file, *_place(decoder, key), key, message))
+        # A value that was refused kept its default; what that contradicts is nobody's mistake.
+        if not any(other.startswith(key) for other in wrong):
+            problems.append(Problem(decoder.file, *_place(decoder, key), key, message))
     if problems:
         raise ConfigError(problems)
     said = tuple(warnings(config, decoder.places))

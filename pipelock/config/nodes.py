@@ -180,7 +180,7 @@ def _check_tag(tag: str | None, allowed: str, line: int, column: int) -> None:
 
 
 def parse(text: str) -> Node | None:
-    """Parse one document; `None` for an empty one.
+    """Parse one document; `None` for one that is empty or null.
 
     Raises:
         YamlError: not YAML, over a limit, or a feature that is not supported.
@@ -197,4 +197,7 @@ def parse(text: str) -> Node | None:
         ) from error
     except (yaml.YAMLError, UnicodeError) as error:
         raise YamlError(0, 0, f"not valid YAML: {error}") from error
-    return builder.root
+    root = builder.root
+    if isinstance(root, ScalarNode) and root.plain and root.text in ("", "~", "null"):
+        return None
+    return root

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import pytest
+
+from pipelock.config import Config, carry_over, loads, restart_only, weakenings
+
+
+def config(text: str) -> Config:
+    return loads(text, "x", base=None).config
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("mode: strict\negress_default: allow", "mode: balanced", "mode: strict became balanced"),
+        ("mode: balanced", "mode: audit", "mode: balanced became audit"),
+        ("enforce: true", "enforce: false", "enforce: switched off"),
+        ("egress_default: block", "egress_default: ask", "egress_default: block became ask"),
+        ("egress_default: ask", "egress_default: allow", "egress_default: ask became allow"),
+        ("approvals: {unattended: deny}", "approvals: {unattended: hold}", "approvals.unattended: deny became hold"),
+        ("approvals: {timeout_seconds: 60}", "approvals: {timeout_seconds: 61}", "approvals.timeout_seconds: 60 became 61"),
+        ("", "approvals: {max_pending: 300}", "approvals.max_pending: 200 became 300"),
+        ("", "dlp: {scan_env: off}", "dlp.scan_env: switched off"),
+        ("", "dlp: {min_env_secret_length: 20}", "dlp.min_env_secret_length: 16 became 20"),
+        ("", "response_scanning: {enabled: off}", "response_scanning.enabled: switched off"),
+        ("response_scanning: {action: block}", "response_scanning: {action: ask}", "response_scanning.action: block became ask"),
+        ("response_scanning: {action: ask}", "response_scanning: {action: strip}", "response_scanning.action: ask became strip"),
+        ("response_scanning: {action: strip}", "response_scanning: {action: warn}", "response_scanning.action: strip became warn"),
+        ("", "response_scanning: {exempt_domains: [a.example]}", "response_scanning.exempt_domains: a.example added"),
+        ("", "request_body_scanning: {enabled: off}", "request_body_scanning.enabled: switched off"),
+        ("", "request_body_scanning: {scan_headers: off}", "request_body_scanning.scan_headers: switched off"),
+        ("", "request_body_scanning: {header_mode: sensitive}", "request_body_scanning.header_mode: all became sensitive"),
+        ("", "request_body_scanning: {max_body_bytes: 6000000}", "request_body_scanning.max_body_bytes: 5242880 became 6000000"),
+        ("request_body_scanning: {action: block}", "", "request_body_scanning.action: block became warn"),
+        ("request_body_scanning: {sensitive_headers: [Cookie, X-A]}", "request_body_scanning: {sensitive_headers: [cookie]}", "request_body_scanning.sensitive_headers: X-A removed"),
+        ("request_body_scanning: {ignore_headers: [Host]}", "request_body_scanning: {ignore_headers: [host, X-A]}", "request_body_scanning.ignore_headers: X-A added"),
+        ("", "forward_proxy: {sni_verification: off}", "forward_proxy.sni_verification: switched off"),
+        ("", "forward_proxy: {max_tunnel_seconds: 301}", "forward_proxy.max_tunnel_seconds: 300 became 301"),
+        ("", "fetch_proxy: {monitoring: {entropy_threshold: 5}}", "fetch_proxy.monitoring.entropy_threshold: 4.5 became 5.0"),
+        ("", "fetch_proxy: {monitoring: {max_requests_per_minute: 0}}", "fetch_proxy.monitoring.max_requests_per_minute: 60 became no limit"),
+        ("", "fetch_proxy: {monitoring: {max_requests_per_minute: 61}}", "fetch_proxy.monitoring.max_requests_per_minute: 60 became 61"),
+        ("fetch_proxy: {monitoring: {max_data_per_minute: 5}}", "", "fetch_proxy.monitoring.max_data_per_minute: 5 became no limit"),
+        ("", "fetch_proxy: {monitoring: {blocklist: []}}", "fetch_proxy.monitoring.blocklist: *.pastebin.com, *.hastebin.com, *.paste.ee, *.transfer.sh, *.file.io and 1 more removed"),
+        ("", "fetch_proxy: {monitoring: {query_entropy_exclusions: [a.example]}}", "fetch_proxy.monitoring.query_entropy_exclusions: a.example added"),
+        ("", "trusted_domains: [a.example]", "trusted_domains: a.example added"),
+        ("", "ssrf: {ip_allowlist: [10.1.0.0/16]}", "ssrf.ip_allowlist: 10.1.0.0/16 added"),
+        ("", "kill_switch: {allowlist_ips: [10.1.0.0/16]}", "kill_switch.allowlist_ips: 10.1.0.0/16 added"),
+        ("kill_switch: {enabled: on}", "", "kill_switch.enabled: switched off"),
+        ("kill_switch: {health_exempt: off}", "", "kill_switch.health_exempt: switched on"),
+        ("kill_switch: {sentinel_file: /a}", "kill_switch: {sentinel_file: /b}", "kill_switch.sentinel_file: /a is no longer looked at"),
+        ("internal: [10.0.0.0/8, fc00::/7]", "internal: [fc00::/7]", "internal: 10.0.0.0/8 removed"),
+        ("", "suppress: [{rule: a, path: /b}]", "suppress: a at /b added"),
+        ("mode: strict\napi_allowlist: [a.example]", "mode: strict\napi_allowlist: [a.example, b.example]", "api_allowlist: b.example added"),
+        ("default_agent_identity: a\nbind_default_agent_identity: true", "default_agent_identity: a", "bind_default_agent_identity: switched off"),
+        ("logging: {include_blocked: on}", "logging: {include_blocked: off}", "logging.include_blocked: switched off"),
+    ],
+)  # fmt: skip
+def test_a_weakening_is_told_and_its_reverse_is_not(old: str, new: str, told: str) -> None:
+    assert weakenings(config(old), config(new)) == (told,)
+    assert told not in weakenings(config(new), config(old))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("", ""),
+        ("", "mode: strict"),
+        ("api_allowlist: [a.example]", "api_allowlist: [b.example]"),
+        ("mode: strict\napi_allowlist: [a.example, b.example]", "mode: strict\napi_allowlist: [b.example]"),
+        ("trusted_domains: [A.example]", "trusted_domains: [a.example]"),
+        ("logging: {format: json}", "logging: {format: text}"),
+        ("", "explain_blocks: true"),
+        ("", "forward_proxy: {enabled: true}"),
+        ("suppress: [{rule: a, path: b, reason: c}]", "suppress: [{rule: a, path: b, reason: d}]"),
+        (
+            "fetch_proxy: {monitoring: {max_requests_per_minute: 0}}",
+            "fetch_proxy: {monitoring: {max_requests_per_minute: 5}}",
+        ),
+    ],
+)
+def test_nothing_is_weaker(old: str, new: str) -> None:
+    assert weakenings(config(old), config(new)) == ()
+
+
+def test_everything_is_told_at_once() -> None:
+    told = weakenings(config("mode: strict"), config("mode: audit\nenforce: off\ninternal: []"))
+    assert [line.partition(":")[0] for line in told] == ["mode", "egress_default", "enforce", "internal"]
+
+
+def test_a_pattern_that_takes_a_built_ins_place_is_told_by_who_knows_the_names() -> None:
+    new = config("dlp: {patterns: [{name: JWT, regex: xyz}]}")
+    assert weakenings(Config(), new) == ()
+    assert weakenings(Config(), new, builtin={"JWT"}) == ("dlp.patterns: 'JWT' replaces the built-in of that name",)
+    assert weakenings(new, new, builtin={"JWT"}) == ()
+
+
+OLD = config("fetch_proxy: {listen: 127.0.0.1:1, timeout_seconds: 5}\nmetrics_listen: 127.0.0.1:2")
+NEW = config("fetch_proxy: {listen: 127.0.0.1:3, timeout_seconds: 6}\nforward_proxy: {enabled: true}")
+
+
+def test_what_only_a_restart_changes() -> None:
+    assert restart_only(OLD, NEW) == ("fetch_proxy.listen", "forward_proxy.enabled", "metrics_listen")
+    assert restart_only(OLD, OLD) == ()
+
+
+def test_the_rest_is_taken_over() -> None:
+    carried = carry_over(OLD, NEW)
+    assert restart_only(OLD, carried) == ()
+    assert carried.fetch_proxy.timeout_seconds == 6
+    assert (carried.fetch_proxy.listen, carried.metrics_listen, carried.forward_proxy.enabled) == (
+        "127.0.0.1:1",
+        "127.0.0.1:2",
+        False,
+    )
