@@ -1,0 +1,242 @@
+"""The real daemon in a process of its own, a real origin on loopback, and what tests ask of them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelock.control.client import Client
+
+PIPELOCK = str(Path(sys.executable).with_name("pipelock"))
+
+BASE_CONFIG = """\
+mode: balanced
+fetch_proxy:
+  listen: "127.0.0.1:0"
+  monitoring: {max_requests_per_minute: 0}
+forward_proxy: {enabled: true}
+ssrf: {ip_allowlist: ["127.0.0.0/8", "::1/128"]}
+request_body_scanning: {action: block}
+response_scanning: {enabled: true, action: block}
+logging: {output: file}
+"""
+
+
+def wait_for(check: Callable[[], Any], seconds: float = 10.0, what: str = "condition") -> Any:
+    """Poll until `check` gives something true; fail with `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        result = check()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not come about within {seconds} s")
+        time.sleep(0.02)
+
+
+class DaemonProcess:
+    """One `pipelock run`, its home and what it wrote."""
+
+    def __init__(self, home: Path, config: str, environ: dict[str, str] | None = None) -> None:
+        self.home = home
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.config_path = home / "pipelock.yaml"
+        self.config_path.write_text(config)
+        self.environ = {**os.environ, "PIPELOCK_HOME": str(home), "NO_COLOR": "1", **(environ or {})}
+        self.socket = home / "run" / "control.sock"
+        self.log = home / "stderr.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+
+    def start(self, *extra: str, listen: str = "") -> DaemonProcess:
+        with self.log.open("ab") as log:
+            offset = log.tell()
+            command = [PIPELOCK, "run", "-c", str(self.config_path), *(("-l", listen) if listen else ()), *extra]
+            self.process = subprocess.Popen(
+                command, env=self.environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log
+            )
+
+        def ready() -> str | None:
+            if self.process is not None and self.process.poll() is not None:
+                raise AssertionError(f"the daemon ended: {self.log.read_text()[offset:]}")
+            for line in self.log.read_text()[offset:].splitlines():
+                if "listening on " in line and self.socket.exists():
+                    return line.partition("listening on ")[2].split()[0]
+            return None
+
+        self.port = int(wait_for(ready, 20, "the daemon's start").rpartition(":")[2])
+        return self
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def client(self, role: str = "command") -> Client:
+        return Client(self.socket, role=role)
+
+    def cli(self, *words: str, check: bool = False, timeout: float = 20) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [PIPELOCK, *words], env=self.environ, capture_output=True, text=True, check=check, timeout=timeout
+        )
+
+    def lines(self) -> list[dict[str, Any]]:
+        path = self.home / "audit" / "audit.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def rss_mib(self) -> float:
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) / 1024
+        raise AssertionError("no VmRSS")
+
+    def kill_hard(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(5)
+        return self.process.returncode
+
+
+class Origin:
+    """A threaded HTTP server that remembers what reached it. `routes` maps a path to (status, headers, body)."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.routes: dict[str, tuple[int, dict[str, str], bytes]] = {}
+        origin = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def serve(self) -> None:
+                length = int(self.headers.get("content-length") or 0)
+                body = self.rfile.read(length) if length else b""
+                origin.seen.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body))
+                status, headers, answer = origin.routes.get(
+                    self.path.partition("?")[0], (200, {"Content-Type": "text/plain"}, b"hello from the origin\n")
+                )
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                if "Content-Length" not in headers:
+                    self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                if self.command != "HEAD":
+                    with contextlib.suppress(OSError):
+                        self.wfile.write(answer)
+
+            do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_OPTIONS = serve
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 512
+
+            def handle_error(self, *_: Any) -> None:
+                pass
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
+        self.thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join(5)
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    server = Origin()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def make_daemon(tmp_path: Path) -> Iterator[Callable[..., DaemonProcess]]:
+    """Start daemons; they end with the test."""
+    started: list[DaemonProcess] = []
+
+    def make(config: str = BASE_CONFIG, name: str = "home", environ: dict[str, str] | None = None) -> DaemonProcess:
+        daemon = DaemonProcess(tmp_path / name, config, environ)
+        started.append(daemon)
+        return daemon.start()
+
+    yield make
+    for daemon in started:
+        daemon.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    """One daemon with the base config for all tests of a module that do not change it."""
+    daemon = DaemonProcess(tmp_path_factory.mktemp("shared") / "home", BASE_CONFIG)
+    daemon.start()
+    yield daemon
+    daemon.stop()
+
+
+def curl(daemon: DaemonProcess, url: str, *words: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+    """curl through the daemon: status on the last line of stdout."""
+    return subprocess.run(
+        ["curl", "-sS", "--noproxy", "", "-x", daemon.url, "-w", "\n%{http_code}", *words, url],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def status_of(done: subprocess.CompletedProcess[str]) -> int:
+    return int(done.stdout.rsplit("\n", 1)[-1])
+
+
+def exchange(port: int, data: bytes, *, finish: bool = False, seconds: float = 10) -> bytes:
+    """Send raw bytes and read until the peer closes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as sock:
+        sock.sendall(data)
+        if finish:
+            sock.shutdown(socket.SHUT_WR)
+        pieces = []
+        with contextlib.suppress(OSError):
+            while piece := sock.recv(65536):
+                pieces.append(piece)
+        return b"".join(pieces)

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import pytest
+
+from pipelock.engine import ApprovalLimits, ApprovalRefused, Approvals, StaleAnswerError, summarise
+from pipelock.engine.approvals import MAX_GRANTS
+from pipelock.model import Action, Answer, AnswerWord, Outcome, Pending
+from tests.factories import a_decision, a_response, an_action
+
+KEY = b"k" * 32
+
+
+def hold(queue: Approvals, action: Action, now: float = 100.0, *, attended: bool = True, token: object = "t", **kw):
+    decision = a_decision(**kw)
+    return queue.hold(action, summarise(action, decision), decision, token, now, attended=attended)
+
+
+def held(queue: Approvals, action: Action, now: float = 100.0, **kw) -> tuple[Pending, int]:
+    result = hold(queue, action, now, **kw)
+    assert not isinstance(result, ApprovalRefused)
+    return result
+
+
+def test_an_approval_settles_exactly_what_was_held() -> None:
+    queue = Approvals(KEY)
+    pending, _ = held(queue, an_action(), token="one")
+    settled = queue.answer(pending.id, Answer(AnswerWord.ONCE, by="ann"), pending.binding)
+    assert [(s.token, s.outcome) for s in settled] == [("one", Outcome.APPROVED)]
+    assert len(queue) == 0
+    with pytest.raises(StaleAnswerError):
+        queue.answer(pending.id, Answer(AnswerWord.ONCE))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"body": b"other"},
+        {"method": "POST"},
+        {"url": "http://example.com/other"},
+        {"session": "bob|10.1.1.1"},
+        {"headers": (("authorization", "x"),)},
+        {"headers": (("content-type", "text/html"),)},
+    ],
+)
+def test_what_differs_in_anything_that_matters_is_no_twin(change: dict) -> None:
+    queue = Approvals(KEY)
+    first, _ = held(queue, an_action())
+    second, _ = held(queue, an_action(**change))
+    assert first.id != second.id
+    assert first.binding != second.binding
+
+
+@pytest.mark.parametrize("name", ["user-agent", "date", "traceparent", "accept-encoding", "content-length"])
+def test_what_varies_by_itself_does_not_part_twins(name: str) -> None:
+    queue = Approvals(KEY)
+    held(queue, an_action(headers=((name, "1"),)), token="a")
+    pending, _ = held(queue, an_action(headers=((name, "2"),)), token="b")
+    assert pending.twins == 2
+    assert {s.token for s in queue.answer(pending.id, Answer(AnswerWord.DENY))} == {"a", "b"}
+
+
+def test_another_policy_is_another_payload() -> None:
+    queue = Approvals(KEY)
+    first, _ = held(queue, an_action())
+    second, _ = held(queue, an_action(), policy="p2")
+    assert first.id != second.id
+
+
+def test_a_binding_that_is_not_the_shown_one_answers_nothing() -> None:
+    queue = Approvals(KEY)
+    pending, _ = held(queue, an_action())
+    with pytest.raises(StaleAnswerError, match="look again"):
+        queue.answer(pending.id, Answer(AnswerWord.ONCE), "00" * 32)
+    assert len(queue) == 1
+
+
+def test_once_is_once_and_session_is_for_the_session_and_this_payload() -> None:
+    queue = Approvals(KEY)
+    pending, _ = held(queue, an_action())
+    queue.answer(pending.id, Answer(AnswerWord.ONCE))
+    assert not queue.is_granted(an_action(), "p1")
+    pending, _ = held(queue, an_action())
+    queue.answer(pending.id, Answer(AnswerWord.SESSION))
+    assert queue.is_granted(an_action(), "p1")
+    assert not queue.is_granted(an_action(body=b"more"), "p1")
+    assert not queue.is_granted(an_action(session="other"), "p1")
+    assert not queue.is_granted(an_action(), "p2")
+
+
+def test_grants_are_bounded() -> None:
+    queue = Approvals(KEY)
+    for number in range(MAX_GRANTS + 1):
+        pending, _ = held(queue, an_action(url=f"http://h/{number}"))
+        queue.answer(pending.id, Answer(AnswerWord.SESSION))
+    assert not queue.is_granted(an_action(url="http://h/0"), "p1")
+    assert queue.is_granted(an_action(url=f"http://h/{MAX_GRANTS}"), "p1")
+
+
+def test_the_deadline_denies_once_and_twins_keep_the_first_ones_deadline() -> None:
+    queue = Approvals(KEY, ApprovalLimits(timeout_seconds=60))
+    held(queue, an_action(), now=100.0, token="a")
+    pending, _ = held(queue, an_action(), now=150.0, token="b")
+    assert pending.expires_at == 160.0
+    assert queue.next_deadline() == 160.0
+    assert queue.expire(159.9) == ()
+    assert [(s.token, s.outcome) for s in queue.expire(160.0)] == [("a", Outcome.EXPIRED), ("b", Outcome.EXPIRED)]
+    assert queue.next_deadline() is None
+    assert not queue.is_granted(an_action(), "p1")
+
+
+def test_a_timeout_of_zero_waits_and_responses_have_their_own() -> None:
+    queue = Approvals(KEY, ApprovalLimits(timeout_seconds=0, response_timeout_seconds=30))
+    pending, _ = held(queue, an_action())
+    assert pending.expires_at == 0
+    assert queue.expire(1e12) == ()
+    response, _ = held(queue, a_response())
+    assert response.expires_at == 130.0
+
+
+def test_unattended_denies_at_once_unless_told_to_hold() -> None:
+    refused = hold(Approvals(KEY), an_action(), attended=False)
+    assert isinstance(refused, ApprovalRefused)
+    assert refused.outcome is Outcome.UNATTENDED
+    assert "no dashboard" in refused.reason
+    held(Approvals(KEY, ApprovalLimits(hold_unattended=True)), an_action(), attended=False)
+
+
+def test_limits_in_all_and_per_session_count_twins_too() -> None:
+    queue = Approvals(KEY, ApprovalLimits(max_pending=3, max_pending_per_session=2))
+    held(queue, an_action())
+    held(queue, an_action())
+    refused = hold(queue, an_action())
+    assert isinstance(refused, ApprovalRefused)
+    assert refused.outcome is Outcome.QUEUE_FULL
+    held(queue, an_action(session="b"))
+    assert isinstance(hold(queue, an_action(session="c")), ApprovalRefused)
+    assert len(queue) == 3
+
+
+def test_a_client_that_leaves_takes_only_itself_along() -> None:
+    queue = Approvals(KEY)
+    first, one = held(queue, an_action(), token="a")
+    _, two = held(queue, an_action(), token="b")
+    settled, rest = queue.abandon(first.id, one)
+    assert settled is not None
+    assert (settled.token, settled.outcome) == ("a", Outcome.ABANDONED)
+    assert rest is not None
+    assert rest.twins == 1
+    assert queue.abandon(first.id, one) == (None, None)
+    settled, rest = queue.abandon(first.id, two)
+    assert settled is not None
+    assert rest is None
+    with pytest.raises(StaleAnswerError):
+        queue.answer(first.id, Answer(AnswerWord.ONCE))
+
+
+def test_withdrawing_empties_the_queue() -> None:
+    queue = Approvals(KEY)
+    held(queue, an_action(), token="a")
+    held(queue, an_action(url="http://h/2"), token="b")
+    assert {(s.token, s.outcome) for s in queue.withdraw()} == {("a", Outcome.WITHDRAWN), ("b", Outcome.WITHDRAWN)}
+    assert queue.waiting() == ()

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import fnmatch
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelock.engine._glob import glob_match
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "matches"),
+    [
+        ("", "", True),
+        ("*", "", True),
+        ("*", "/any/thing", True),
+        ("/api/*", "/api/x/y", True),
+        ("/api/*", "/apix", False),
+        ("/a?c", "/abc", True),
+        ("/a?c", "/ac", False),
+        ("*.md", "x.md", True),
+        ("*.md", "x.mdx", False),
+        ("a*b*c", "a-b-b-c", True),
+        ("a*b*c", "a-c-b", False),
+        ("[a]", "a", False),
+    ],
+)
+def test_table(pattern: str, text: str, matches: bool) -> None:
+    assert glob_match(pattern, text) is matches
+
+
+@given(st.text(alphabet="ab*?/", max_size=8), st.text(alphabet="ab/", max_size=12))
+def test_agrees_with_fnmatch_where_that_has_no_classes(pattern: str, text: str) -> None:
+    assert glob_match(pattern, text) == fnmatch.fnmatchcase(text, pattern)
+
+
+def test_many_stars_on_hostile_text_do_not_explode() -> None:
+    # Exponential matchers never come back from this one.
+    assert not glob_match("*a" * 30 + "b", "a" * 5000)
