@@ -1,8 +1,9 @@
 """Hosts and addresses in one spelling, before anything is compared with them.
 
-The same machine can be written as `127.0.0.1`, `127.1`, `0x7f.1`, `2130706433`, `0177.0.0.1`, `１２７。０。０。１`,
-`①②⑦.0.0.1`, `127.0.0.1.` or `[::ffff:7f00:1]`. Everything downstream sees `127.0.0.1`. What has no single meaning
-(`256.1.1.1`, `1.2.3.4.5`, `09.0.0.1`) is refused rather than guessed: resolvers disagree about it.
+The same machine can be written as `127.0.0.1`, `127.1`, `0x7f.1`, `2130706433`, `0177.0.0.1`, with full-width or
+circled digits and ideographic full stops, as `127.0.0.1.` or `[::ffff:7f00:1]`. Everything downstream sees
+`127.0.0.1`. What has no single meaning (`256.1.1.1`, `1.2.3.4.5`, `09.0.0.1`) is refused rather than guessed:
+resolvers disagree about it.
 
 Sources: inet_aton(3) for one to four parts in any base; RFC 4291 §2.2 and §2.5.5 for IPv6 text and mapped addresses;
 RFC 6874 for zones in URLs; UTS #46 §4 for what a browser does to a name before it looks it up.
@@ -78,10 +79,7 @@ def fold_host(host: str) -> Host:
         raise HostError("the host is empty" if not host else f"the host is longer than {MAX_HOST} characters")
     text = _plain(host)
     address = _literal(text)
-    if address is not None:
-        name = str(address)
-    else:
-        name = _name(text)
+    name = _name(text) if address is None else str(address)
     return Host(name, address, () if name == host else (host,))
 
 

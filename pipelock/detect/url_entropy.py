@@ -21,9 +21,35 @@ _LONGEST_JUDGED = 8_192
 _MOST_TOKENS = 512
 # Handed out by a server to be handed back; bounded to what such tokens need.
 _RETURNED = frozenset(
-    "csrf csrf_token csrftoken xsrf xsrf_token authenticity_token __requestverificationtoken state nonce "
-    "code_challenge code_verifier cursor after before page_token pagetoken next_token nexttoken next_page_token "
-    "nextpagetoken next_cursor continuation continuation_token continuationtoken marker start_cursor end_cursor".split()
+    {
+        "csrf",
+        "csrf_token",
+        "csrftoken",
+        "xsrf",
+        "xsrf_token",
+        "authenticity_token",
+        "__requestverificationtoken",
+        "state",
+        "nonce",
+        "code_challenge",
+        "code_verifier",
+        "cursor",
+        "after",
+        "before",
+        "page_token",
+        "pagetoken",
+        "next_token",
+        "nexttoken",
+        "next_page_token",
+        "nextpagetoken",
+        "next_cursor",
+        "continuation",
+        "continuation_token",
+        "continuationtoken",
+        "marker",
+        "start_cursor",
+        "end_cursor",
+    }
 )
 _LONGEST_RETURNED = 256
 # Presigned links: the store checks these, and only its own host is believed.
@@ -65,9 +91,9 @@ def opaque_part(view: UrlView, threshold: float, *, path: bool, query: bool) -> 
                 return "url:path", entropy
     if query and len(view.query) >= MIN_TOKEN:
         for parameter in view.parameters[:_MOST_TOKENS]:
-            entropy = _opaque(parameter.key, threshold)
-            if not entropy and len(parameter.value) >= MIN_TOKEN:
-                entropy = 0.0 if _is_expected(view, parameter) else _opaque(parameter.value, threshold)
+            entropy = 0.0 if len(parameter.key) < MIN_TOKEN else _opaque(parameter.key, threshold)
+            if not entropy and len(parameter.value) >= MIN_TOKEN and not _is_expected(view, parameter):
+                entropy = _opaque(parameter.value, threshold)
             if entropy:
                 return "url:query", entropy
     return "", 0.0

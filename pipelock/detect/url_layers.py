@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import msgspec
 
+from pipelock.detect import url_findings as findings
 from pipelock.detect.address_ranges import (
     DEFAULT_INTERNAL,
     METADATA_NAMES,
@@ -21,14 +22,14 @@ from pipelock.detect.address_ranges import (
     AddressPolicy,
     classify,
 )
-from pipelock.detect.addresses import Host, HostError, fold_host, parse_address
+from pipelock.detect.addresses import Host, HostError, IPAddress, fold_host, parse_address
 from pipelock.detect.hosts import HostSet, registrable_domain
 from pipelock.detect.url_entropy import opaque_part, opaque_subdomain
-from pipelock.detect.url_reasons import DNS_RULE, METADATA_RULE, PRIVATE_RULE, block_reason, hint
+from pipelock.detect.url_reasons import block_reason, hint
 from pipelock.detect.url_secrets import Secrets, find_secrets
 from pipelock.detect.url_syntax import has_line_break, is_overencoded, leaves_its_folder
 from pipelock.detect.url_view import UrlError, UrlView, parse_url, split_url
-from pipelock.model import Category, Finding, Severity
+from pipelock.model import Finding, Severity
 
 __all__ = ["Inspection", "UrlLayers", "UrlSettings", "block_reason"]
 
@@ -104,22 +105,17 @@ class UrlLayers:
         try:
             parts = split_url(url)
         except UrlError as error:
-            return Inspection(None, (_unreadable(error),))
+            return Inspection(None, (findings.unreadable(error),))
         if parts.scheme not in _SCHEMES:
-            return Inspection(None, (_finding("scheme", "the URL is not http or https; use one of them", hard=True),))
+            return Inspection(None, (findings.scheme(),))
         broken = has_line_break(parts)
         try:
             view = parse_url(parts)
         except UrlError as error:
-            return Inspection(None, (_line_break(hard=True) if broken else _unreadable(error),))
+            return Inspection(None, (findings.line_break(hard=True) if broken else findings.unreadable(error),))
         if broken:
-            return Inspection(view, (_line_break(hard=False),))
-        if leaves_its_folder(view.path):
-            return Inspection(view, (_traversal(),))
-        refused = self._judge_host(view.host)
-        if refused:
-            return Inspection(view, refused)
-        return Inspection(view, self._content(view))
+            return Inspection(view, (findings.line_break(hard=False),))
+        return Inspection(view, self._judge(view))
 
     def after_dns(self, view: UrlView, answers: Sequence[str] | None, error: str = "") -> tuple[Finding, ...]:
         """Judge every address that `view`'s host resolved to, or that it could not be resolved.
@@ -127,33 +123,23 @@ class UrlLayers:
         One private answer among many refuses, metadata whatever is allowed or trusted.
         """
         if error or not answers:
-            return (_unresolved(view.host, error or "it has no addresses"),)
+            return (findings.unresolved(view.host, error or "it has no addresses"),)
         private = ""
         for answer in answers:
             try:
                 address = parse_address(answer)
             except HostError as problem:
-                return (_unresolved(view.host, str(problem)),)
+                return (findings.unresolved(view.host, str(problem)),)
             match classify(address, self._addresses, literal=view.host.is_address):
                 case AddressClass.METADATA:
-                    return (_metadata(f"{view.host.name} resolves to {address}, a cloud metadata service"),)
+                    return (findings.metadata(f"{view.host.name} resolves to {address}, a cloud metadata service"),)
                 case AddressClass.PRIVATE:
                     private = private or str(address)
                 case AddressClass.PUBLIC:
                     continue
         if not private or self._is_trusted(view.host):
             return ()
-        known = view.host.name in self._allowed
-        return (
-            _finding(
-                "ssrf",
-                f"{view.host.name} resolves to the private address {private}; if that is your own service, "
-                "list its network in ssrf.ip_allowlist or its name in trusted_domains",
-                rule=PRIVATE_RULE,
-                severity=Severity.HIGH,
-                category=Category.CONFIG_MISMATCH if known else Category.THREAT,
-            ),
-        )
+        return (findings.private_answer(view.host, private, known=view.host.name in self._allowed),)
 
     def length(self, url: str) -> tuple[Finding, ...]:
         """The `length` layer: a finding where `url` has more characters than `max_url_length`."""
@@ -161,7 +147,7 @@ class UrlLayers:
         if limit <= 0 or len(url) <= limit:
             return ()
         message = f"the URL has {len(url)} characters, fetch_proxy.monitoring.max_url_length is {limit}"
-        return (_finding("length", message, severity=Severity.MEDIUM, score=0.8),)
+        return (findings.finding("length", message, severity=Severity.MEDIUM, score=0.8),)
 
     def registrable(self, view: UrlView) -> str:
         """The domain that rate and data limits count by."""
@@ -178,34 +164,40 @@ class UrlLayers:
         """What the operator can change about a refusal by layer `label` (and `rule`); empty for an unknown label."""
         return hint(label, rule)
 
+    def _judge(self, view: UrlView) -> tuple[Finding, ...]:
+        if leaves_its_folder(view.path):
+            return (findings.traversal(),)
+        return self._judge_host(view.host) or self._content(view)
+
     def _host_findings(self, host: Host) -> tuple[Finding, ...]:
         """The layers that look at the host alone: lists and the address floor."""
         name = host.name
         if self._settings.mode_strict and name not in self._allowed:
             message = f"{name} is not in api_allowlist, and mode is strict; add it there if agents need it"
-            return (_finding("allowlist", message, severity=Severity.MEDIUM),)
+            return (findings.finding("allowlist", message, severity=Severity.MEDIUM),)
         if name in self._blocked:
-            message = f"{name} is on fetch_proxy.monitoring.blocklist"
-            return (_finding("blocklist", message, severity=Severity.HIGH),)
+            message = f"{name} is on the operator's list of refused hosts, fetch_proxy.monitoring.blocklist"
+            return (findings.finding("blocklist", message),)
         if name in METADATA_NAMES:
-            return (_metadata(f"{name} is a cloud metadata service"),)
-        if host.address is None:
-            return ()
-        match classify(host.address, self._addresses, literal=True):
+            return (findings.metadata(f"{name} is a cloud metadata service"),)
+        return () if host.address is None else self._literal_findings(host, host.address)
+
+    def _literal_findings(self, host: Host, address: IPAddress) -> tuple[Finding, ...]:
+        match classify(address, self._addresses, literal=True):
             case AddressClass.METADATA:
-                return (_metadata(f"{name} is a cloud metadata service"),)
+                return (findings.metadata(f"{host.name} is a cloud metadata service"),)
             case AddressClass.PRIVATE:
-                return (_private_literal(host),)
+                return (findings.private_literal(host),)
             case AddressClass.PUBLIC:
                 return ()
 
     def _content(self, view: UrlView) -> tuple[Finding, ...]:
         """The layers that look for data on its way out."""
-        findings = find_secrets(view, self._secrets)
+        found = find_secrets(view, self._secrets)
         if is_overencoded(view):
-            findings = (*findings, _overencoded())
-        if any(not finding.warns for finding in findings):
-            return findings
+            found = (*found, findings.overencoded())
+        if any(not item.warns for item in found):
+            return found
         settings = self._settings
         name = view.host.name
         host_exempt = name in self._subdomain_exempt
@@ -214,116 +206,12 @@ class UrlLayers:
                 view, settings.entropy_threshold, path=not host_exempt, query=name not in self._query_exempt
             )
             if place:
-                return (*findings, _opaque(place, entropy))
+                return (*found, findings.opaque(place, entropy))
         if settings.subdomain_entropy_threshold > 0 and not host_exempt:
             entropy = opaque_subdomain(view, settings.subdomain_entropy_threshold)
             if entropy:
-                return (*findings, _opaque_subdomain(view.host, entropy))
-        return findings
+                return (*found, findings.opaque_subdomain(view.host, entropy))
+        return found
 
     def _is_trusted(self, host: Host) -> bool:
         return host.address is None and host.name in self._trusted
-
-
-def _finding(
-    label: str,
-    message: str,
-    *,
-    rule: str = "",
-    severity: Severity = Severity.HIGH,
-    place: str = "url",
-    score: float = 1.0,
-    category: Category = Category.THREAT,
-    hard: bool = False,
-) -> Finding:
-    return Finding(
-        scanner=label,
-        rule=rule or label,
-        severity=severity,
-        message=message,
-        place=place,
-        score=score,
-        category=category,
-        hard=hard,
-    )
-
-
-def _unreadable(error: UrlError) -> Finding:
-    return _finding("parser", str(error), severity=Severity.MEDIUM, hard=True)
-
-
-def _line_break(*, hard: bool) -> Finding:
-    message = "the URL holds a line break (CR or LF, encoded or not), which can split a request in two; remove it"
-    return _finding("crlf_injection", message, score=0.9, hard=hard)
-
-
-def _traversal() -> Finding:
-    message = "the path climbs out of its folder with a dot-dot segment; send the path it stands for"
-    return _finding("path_traversal", message, severity=Severity.MEDIUM, place="url:path", score=0.7)
-
-
-def _metadata(message: str) -> Finding:
-    return _finding(
-        "ssrf_metadata",
-        f"{message}; no setting opens it to agents",
-        rule=METADATA_RULE,
-        severity=Severity.CRITICAL,
-        place="url:host",
-        hard=True,
-    )
-
-
-def _private_literal(host: Host) -> Finding:
-    written = f" (written as {host.written[:64]})" if host.spellings else ""
-    return _finding(
-        "core_ssrf",
-        f"{host.name}{written} is a private or special address; if it is your own service, list its network in "
-        "ssrf.ip_allowlist",
-        rule=PRIVATE_RULE,
-        severity=Severity.CRITICAL,
-        place="url:host",
-        hard=True,
-    )
-
-
-def _unresolved(host: Host, error: str) -> Finding:
-    return _finding(
-        "ssrf",
-        f"{host.name} could not be resolved ({error}), so nobody knows where the request would go; check the name "
-        "and your DNS",
-        rule=DNS_RULE,
-        severity=Severity.MEDIUM,
-        place="url:host",
-        category=Category.INFRASTRUCTURE,
-        hard=True,
-    )
-
-
-def _overencoded() -> Finding:
-    message = "the URL escapes plain letters or digits several times over, which only hides them; send them as they are"
-    return _finding("dlp", message, rule="Layered Percent Encoding")
-
-
-def _opaque(place: str, entropy: float) -> Finding:
-    where = "path" if place == "url:path" else "query"
-    message = (
-        f"a part of the {where} looks like encoded or random data ({entropy:.1f} bits per character); if the host "
-        f"needs that, add it to {_EXEMPTIONS[place]}"
-    )
-    return _finding("entropy", message, severity=Severity.MEDIUM, place=place, score=min(entropy / 8, 1.0))
-
-
-def _opaque_subdomain(host: Host, entropy: float) -> Finding:
-    message = (
-        f"the labels below {registrable_domain(host)} look like encoded data, which a DNS lookup would carry out; if "
-        "the host is yours, add it to fetch_proxy.monitoring.subdomain_entropy_exclusions"
-    )
-    return _finding(
-        "subdomain_entropy", message, severity=Severity.MEDIUM, place="url:host", score=min(entropy / 8, 1.0)
-    )
-
-
-_EXEMPTIONS = {
-    "url:path": "fetch_proxy.monitoring.subdomain_entropy_exclusions",
-    "url:query": "fetch_proxy.monitoring.query_entropy_exclusions",
-}

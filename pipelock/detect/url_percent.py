@@ -69,7 +69,7 @@ def _escaped_alphanumerics(data: bytes) -> int:
 
 
 def _collapse(data: bytes) -> bytes:
-    """Apply every escape, also those that only appear once an inner one is undone: each byte is pushed and popped once."""
+    """Apply every escape, also those that appear once an inner one is undone; no byte is touched twice."""
     out = bytearray()
     for byte in data:
         out.append(byte)

@@ -9,26 +9,37 @@ of it for a URL whose values are words.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import combinations
+
+from pipelock.detect.entropy import is_identifier, words_share
 
 __all__ = ["MIN_SECRET", "is_fragment", "rejoined", "without_noise"]
 
 MIN_SECRET = 16
 """No secret we know is shorter, in characters; shorter joins are not made."""
 
-_NOISE = str.maketrans("", "", "./ \t\r\n+,;|")
+_NOISE = "./ +,;|\t\r\n"
 _LONGEST_PIECE = 256
 _MOST_PIECES = 64
 _MOST_CHOSEN = 20
 _BUDGET = 131_072
+_LONGEST_PREFIX = 8
+_LONGEST_CAPITALS = 8
+_LONGEST_WORD = 24
+_MOSTLY = 0.6
 _VOWELS = frozenset("aeiou")
 
 
 def without_noise(text: str) -> str:
     """`text` without the marks that are put between the characters of a secret: `. / + , ; |` and white space."""
-    return text.translate(_NOISE)
+    for mark in _NOISE:
+        if mark in text:
+            text = text.replace(mark, "")
+    return text
 
 
+@lru_cache(maxsize=8192)
 def is_fragment(piece: str) -> bool:
     """Whether `piece` could be cut from a token: mixed, upper-case or unpronounceable, or with an edge like `sk-`."""
     size = len(piece)
@@ -37,24 +48,29 @@ def is_fragment(piece: str) -> bool:
     if piece.isalpha():
         if piece.islower() or piece.istitle():
             return size <= 5 and _VOWELS.isdisjoint(piece.lower())
-        return True
+        return size <= _LONGEST_CAPITALS or words_share(piece) < _MOSTLY
     if piece.isdigit():
         return size >= 4
     if piece[-1] in "-_" or piece[0] in "-_":
         return True
-    bare = piece.replace("-", "").replace("_", "")
-    return not (bare.isalpha() and bare.islower()) and any(char.isalnum() for char in piece)
+    return words_share(piece) < _MOSTLY and not is_identifier(piece)
 
 
 def rejoined(pieces: Sequence[str], keys: Sequence[str] = ()) -> Iterator[str]:
     """Ways to put `pieces` (in wire order, with their `keys` if they have any) together, 128 Ki characters in all.
 
-    The first is the plain join; joins shorter than `MIN_SECRET` are left out.
+    The first is the plain join; joins shorter than `MIN_SECRET` are left out. Noise is removed from all.
     """
-    cleaned = [without_noise(piece) for piece in pieces]
-    spent = 0
-    seen: set[str] = set()
-    for joined in _joins(cleaned, keys):
+    plain = without_noise("".join(pieces))
+    if len(pieces) < 2 or len(plain) < MIN_SECRET:
+        return
+    yield plain
+    chosen = _suspects(pieces)
+    if not chosen:
+        return
+    spent = len(plain)
+    seen = {plain}
+    for joined in _joins([without_noise(piece) for piece in pieces], keys, chosen):
         if len(joined) < MIN_SECRET or joined in seen:
             continue
         spent += len(joined)
@@ -64,13 +80,7 @@ def rejoined(pieces: Sequence[str], keys: Sequence[str] = ()) -> Iterator[str]:
         yield joined
 
 
-def _joins(pieces: Sequence[str], keys: Sequence[str]) -> Iterator[str]:
-    if len(pieces) < 2:
-        return
-    yield "".join(pieces)
-    chosen = _suspects(pieces)
-    if len(chosen) < 2:
-        return
+def _joins(pieces: Sequence[str], keys: Sequence[str], chosen: Sequence[int]) -> Iterator[str]:
     parts = [pieces[index] for index in chosen]
     yield "".join(parts)
     yield from _runs(pieces, chosen)
@@ -93,16 +103,23 @@ def _joins(pieces: Sequence[str], keys: Sequence[str]) -> Iterator[str]:
 
 
 def _suspects(pieces: Sequence[str]) -> list[int]:
-    """Indexes of the pieces that could be cut from a token, with the piece before each: a prefix may be a word."""
-    marked: set[int] = set()
-    for index, piece in enumerate(pieces):
-        if is_fragment(piece):
-            if index and len(pieces[index - 1]) <= 8:
-                marked.add(index - 1)
-            marked.add(index)
-            if len(marked) >= _MOST_PIECES:
-                break
-    return sorted(marked)
+    """Indexes of the pieces that could be cut from a token, with the piece before each: a prefix may be a word.
+
+    Empty unless there are two, and enough of them to make a secret.
+    """
+    own = [index for index, piece in enumerate(pieces) if is_fragment(_judged(piece))][:_MOST_PIECES]
+    if not own:
+        return own
+    before = {index - 1 for index in own if index and len(pieces[index - 1]) <= _LONGEST_PREFIX}
+    chosen = sorted(before.union(own))
+    if len(chosen) < 2 or sum(len(pieces[index]) for index in chosen) < MIN_SECRET:
+        return []
+    return chosen
+
+
+def _judged(piece: str) -> str:
+    """Noise inside a short piece hides what it is; inside a long one (a file name) it shows the words."""
+    return without_noise(piece) if len(piece) <= _LONGEST_WORD else piece
 
 
 def _runs(pieces: Sequence[str], chosen: Sequence[int]) -> Iterator[str]:

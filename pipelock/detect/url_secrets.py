@@ -7,13 +7,13 @@ in them, which few have. All views go to the scanner in one call.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
 
 from pipelock.detect.entropy import words_share
-from pipelock.detect.url_decode import MIN_ENCODED, hidden_texts
+from pipelock.detect.url_decode import MIN_ENCODED, hidden_texts, may_hide
 from pipelock.detect.url_percent import decode_percent
 from pipelock.detect.url_pieces import MIN_SECRET, is_fragment, rejoined, without_noise
 from pipelock.detect.url_view import UrlView
@@ -36,29 +36,19 @@ class Secrets(Protocol):
         ...
 
 
-class _View(msgspec.Struct, frozen=True):
-    """One text to search: where it is in the URL, and how it was made from what is there."""
-
-    place: str
-    text: str
-    path: tuple[str, ...] = ()
+_Path = tuple[str, ...]
+_View = tuple[str, str, _Path]
+"""Where in the URL, the text to search, and how it was made from what is there."""
 
 
 def find_secrets(view: UrlView, secrets: Secrets) -> tuple[Finding, ...]:
     """Search every view of the URL; each rule is reported once for each place, what was sent as such first."""
-    views = tuple(secret_views(view))
-    # The number keeps views apart that show the same place; the scanner only repeats the text to us.
-    values = [(f"{item.place}#{number}", item.text) for number, item in enumerate(views)]
+    views = secret_views(view)
+    # The number tells the views of one place apart; the scanner hands it back with the place.
+    values = [(f"{item[0]}#{number}", item[1]) for number, item in enumerate(views)]
     found: dict[tuple[str, str, str], Finding] = {}
     for finding in secrets.scan_values(values, host=view.host.name):
-        place, _, number = finding.place.rpartition("#")
-        item = views[int(number)] if number.isdigit() and int(number) < len(views) else None
-        if item is None or not place:
-            settled = finding
-        elif item.path or item.place != "url":
-            settled = msgspec.structs.replace(finding, place=place, span=None, path=(*item.path, *finding.path))
-        else:
-            settled = _located(view, msgspec.structs.replace(finding, place=place))
+        settled = _settled(view, views, finding)
         key = (settled.scanner, settled.rule, settled.place)
         # Other views of the same text repeat what the URL as sent has shown already.
         if key not in found and not (settled.span is None and _is_known(settled, found)):
@@ -66,124 +56,132 @@ def find_secrets(view: UrlView, secrets: Secrets) -> tuple[Finding, ...]:
     return tuple(found.values())
 
 
+def _settled(view: UrlView, views: Sequence[_View], finding: Finding) -> Finding:
+    place, _, number = finding.place.rpartition("#")
+    if not (place and number.isdecimal() and int(number) < len(views)):
+        return finding
+    path = views[int(number)][2]
+    if path or place != "url":
+        return msgspec.structs.replace(finding, place=place, span=None, path=(*path, *finding.path))
+    return _located(view, msgspec.structs.replace(finding, place=place))
+
+
 def _is_known(finding: Finding, found: dict[tuple[str, str, str], Finding]) -> bool:
     return any(known.rule == finding.rule and known.scanner == finding.scanner for known in found.values())
 
 
-def secret_views(view: UrlView) -> Iterator[_View]:
-    """The texts to search, none twice: at most 8 192 and 512 Ki characters, the plain ones first."""
-    seen: set[str] = set()
-    spent = 0
-    for item in _views(view):
-        if item.text in seen:
-            continue
-        spent += len(item.text)
-        if len(seen) >= _MOST_VIEWS or spent > _MOST_CHARACTERS:
+class _Collector:
+    """Gathers views, none twice, within the limits; and the tokens that are to be decoded at the end."""
+
+    __slots__ = ("seen", "spent", "tokens", "views")
+
+    def __init__(self) -> None:
+        self.views: list[_View] = []
+        self.tokens: list[tuple[str, str]] = []
+        self.seen: set[str] = set()
+        self.spent = 0
+
+    def add(self, place: str, text: str, *path: str) -> None:
+        """Search `text`, unless it is a repetition or the limits are reached."""
+        spent = self.spent + len(text)
+        if text in self.seen or spent > _MOST_CHARACTERS or len(self.views) >= _MOST_VIEWS:
             return
-        seen.add(item.text)
-        yield item
+        self.spent = spent
+        self.seen.add(text)
+        self.views.append((place, text, path))
+
+    def offer(self, place: str, text: str) -> None:
+        """Decode `text` later, if it could hide another text."""
+        if may_hide(text) and len(self.tokens) < _MOST_TOKENS:
+            self.tokens.append((place, text))
+
+    def add_joined(self, place: str, text: str) -> None:
+        """Search what was put together, and decode it later."""
+        self.add(place, text, "joined")
+        self.offer(place, text)
 
 
-def _views(view: UrlView) -> Iterator[_View]:
-    yield _View("url", view.url)
+def secret_views(view: UrlView) -> list[_View]:
+    """The texts to search: at most 8 192 and 512 Ki characters, the plain ones first."""
+    views = _Collector()
+    views.add("url", view.url)
     if "%" in view.url:
-        yield _View("url", view.parts.decoded.text, ("percent",))
-    if view.fragment and "%" in view.fragment:
-        yield _View("url:fragment", decode_percent(view.fragment).text, ("percent",))
-    tokens: list[tuple[str, str]] = []
-    yield from _host_views(view, tokens)
-    yield from _path_views(view, tokens)
+        views.add("url", view.parts.decoded.text, "percent")
+    if len(view.labels) > 2:
+        _add_host(view, views)
+    if len(view.path) > MIN_ENCODED:
+        _add_path(view, views)
     if view.query:
-        yield from _query_views(view, tokens)
+        _add_query(view, views)
     if view.fragment or view.userinfo:
-        yield from _edge_views(view, tokens)
-    for place, token in tokens[:_MOST_TOKENS]:
+        _add_edges(view, views)
+    for place, token in views.tokens:
         for path, text in hidden_texts(token):
-            yield _View(place, text, path)
-            bare = without_noise(text)
-            if bare != text:
-                yield _View(place, bare, (*path, "joined"))
+            views.add(place, text, *path)
+            views.add(place, without_noise(text), *path, "joined")
+    return views.views
 
 
-def _host_views(view: UrlView, tokens: list[tuple[str, str]]) -> Iterator[_View]:
+def _add_host(view: UrlView, views: _Collector) -> None:
     labels = view.labels
-    if len(labels) < 3:
-        return
-    yield from _labels_joined(labels, tokens)
-    _offer(tokens, "url:host", *labels[:-1])
-
-
-def _labels_joined(labels: Sequence[str], tokens: list[tuple[str, str]]) -> Iterator[_View]:
-    # Which labels belong to the sender is not asked here: two, three or none are left off.
-    for kept in (labels[:-2], labels[:-3], labels):
+    for label in labels[:-1]:
+        views.offer("url:host", label)
+    # How many labels the registered name takes is not asked here: with two and with three left off.
+    for kept in (labels[:-2], labels[:-3]):
         joined = "".join(kept)
         if len(kept) > 1 and len(joined) >= MIN_SECRET:
-            yield _View("url:host", joined, ("joined",))
-            if kept is not labels:
-                _offer(tokens, "url:host", joined)
+            views.add_joined("url:host", joined)
 
 
-def _path_views(view: UrlView, tokens: list[tuple[str, str]]) -> Iterator[_View]:
-    path = view.decoded_path
-    if len(path) <= MIN_ENCODED:
-        return
+def _add_path(view: UrlView, views: _Collector) -> None:
     segments = view.segments
-    if len(path) >= MIN_SECRET:
-        joined = without_noise(path)
-        yield _View("url:path", joined, ("joined",))
-        if len(segments) > 1:
-            for text in rejoined(segments):
-                yield _View("url:path", text, ("joined",))
-                _offer(tokens, "url:path", text)
-    _offer(tokens, "url:path", *segments)
+    for segment in segments:
+        views.offer("url:path", segment)
+    if len(view.decoded_path) < MIN_SECRET:
+        return
+    if len(segments) > 1:
+        for text in rejoined(segments):
+            views.add_joined("url:path", text)
+    else:
+        views.add("url:path", without_noise(view.decoded_path), "joined")
 
 
-def _query_views(view: UrlView, tokens: list[tuple[str, str]]) -> Iterator[_View]:
+def _add_query(view: UrlView, views: _Collector) -> None:
     parameters = view.parameters
     for parameter in parameters:
-        place = _place(parameter.key)
-        for raw, text in ((parameter.raw_key, parameter.key), (parameter.raw_value, parameter.value)):
-            if len(text) < MIN_ENCODED:
-                continue
-            if text != raw:
-                yield _View(place, text, ("percent",))
-            if len(text) >= MIN_SECRET:
-                bare = without_noise(text)
-                if bare != text:
-                    yield _View(place, bare, ("joined",))
-                    _offer(tokens, place, bare)
-            _offer(tokens, place, text)
+        if len(parameter.value) >= MIN_ENCODED:
+            _add_part(views, _place(parameter.key), parameter.raw_value, parameter.value)
+        if len(parameter.key) >= MIN_ENCODED:
+            _add_part(views, "url:query", parameter.raw_key, parameter.key)
     if len(parameters) < 2:
         return
     keys = [parameter.key for parameter in parameters]
     for text in rejoined([parameter.value for parameter in parameters], keys):
-        yield _View("url:query", text, ("joined",))
-        _offer(tokens, "url:query", text)
-    if any(is_fragment(key) for key in keys):
+        views.add_joined("url:query", text)
+    if any(map(is_fragment, keys)):
         for text in rejoined(keys):
-            yield _View("url:query", text, ("joined",))
-        both = without_noise("".join(parameter.key + parameter.value for parameter in parameters))
-        yield _View("url:query", both, ("joined",))
+            views.add_joined("url:query", text)
+        both = "".join([parameter.key + parameter.value for parameter in parameters])
+        views.add("url:query", without_noise(both), "joined")
 
 
-def _edge_views(view: UrlView, tokens: list[tuple[str, str]]) -> Iterator[_View]:
+def _add_part(views: _Collector, place: str, raw: str, text: str) -> None:
+    views.offer(place, text)
+    if text != raw:
+        views.add(place, text, "percent")
+    bare = without_noise(text)
+    if len(bare) >= MIN_SECRET and bare != text:
+        views.add_joined(place, bare)
+
+
+def _add_edges(view: UrlView, views: _Collector) -> None:
     for place, raw in (("url:userinfo", view.userinfo), ("url:fragment", view.fragment)):
         if len(raw) < MIN_ENCODED:
             continue
         text = decode_percent(raw).text
-        _offer(tokens, place, text, *text.replace("&", "=").replace(":", "=").replace("/", "=").split("="))
-        bare = without_noise(text)
-        if bare != text:
-            yield _View(place, bare, ("joined",))
-
-
-def _offer(tokens: list[tuple[str, str]], place: str, *texts: str) -> None:
-    """Note those of `texts` that could hide another text: long enough, and not a word."""
-    tokens.extend(
-        (place, text)
-        for text in texts
-        if len(text) >= MIN_ENCODED and not (text.isalpha() and (text.islower() or text.istitle()))
-    )
+        _add_part(views, place, raw, text)
+        for piece in text.replace("&", "=").replace(":", "=").replace("/", "=").split("="):
+            views.offer(place, piece)
 
 
 def _place(key: str) -> str:
