@@ -5,7 +5,7 @@ Importing this reads no file and compiles nothing; RE2 is loaded only for a file
 
 from __future__ import annotations
 
-from pipelock.config.compare import RESTART_ONLY, carry_over, restart_only, weakenings
+from pipelock.config.compare import RESTART_ONLY, carry_over, reconcile, restart_only, weakenings
 from pipelock.config.digest import policy_hash, source_hash
 from pipelock.config.editor import json_schema
 from pipelock.config.loader import Loaded, load, loads
@@ -28,6 +28,7 @@ __all__ = [
     "policy_hash",
     "preset_names",
     "preset_text",
+    "reconcile",
     "restart_only",
     "source_hash",
     "weakenings",

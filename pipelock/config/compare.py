@@ -12,9 +12,11 @@ from typing import Any, Final
 import msgspec
 
 from pipelock.config.compare_lists import added, egress_rules, patterns, removed, uncovered, widened
+from pipelock.config.digest import policy_hash
+from pipelock.config.loader import Loaded
 from pipelock.config.schema import Config
 
-__all__ = ["RESTART_ONLY", "carry_over", "restart_only", "weakenings"]
+__all__ = ["RESTART_ONLY", "carry_over", "reconcile", "restart_only", "weakenings"]
 
 RESTART_ONLY: Final = ("fetch_proxy.listen", "forward_proxy.enabled", "metrics_listen")
 """Keys that a running daemon keeps until it is started again."""
@@ -148,3 +150,9 @@ def carry_over(old: Config, new: Config) -> Config:
         fetch_proxy=replace(new.fetch_proxy, listen=old.fetch_proxy.listen),
         forward_proxy=replace(new.forward_proxy, enabled=old.forward_proxy.enabled),
     )
+
+
+def reconcile(running: Loaded, read: Loaded) -> Loaded:
+    """What a running daemon can take over of a file it has read again: `carry_over`, under the hash of the result."""
+    config = carry_over(running.config, read.config)
+    return msgspec.structs.replace(read, config=config, policy_hash=policy_hash(config))

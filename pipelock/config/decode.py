@@ -41,7 +41,8 @@ _MAX_ENTRIES = 10_000
 class Decoder:
     """Decodes one file.
 
-    `places` maps each key that says something (null says nothing) to its line and column; `base` is the directory that relative paths start at.
+    `places` maps each key that says something (null says nothing) to its line and column; `base` is the directory
+    that relative paths start at.
     """
 
     def __init__(self, file: str, base: Path) -> None:

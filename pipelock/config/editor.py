@@ -20,8 +20,7 @@ def json_schema() -> dict[str, Any]:
     """
     (root,), definitions = msgspec.json.schema_components([Config], ref_template="#/$defs/{name}")
     for definition in definitions.values():
-        if definition.get("type") == "object":
-            definition["additionalProperties"] = False
+        definition["additionalProperties"] = False
         definition["description"] = " ".join(definition["description"].split())
     _accept_short_forms(definitions)
     _durations_are_text(definitions)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,9 +63,14 @@ def load(path: Path | None, *, mode: Mode | None = None, listen: str | None = No
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
+            anyone_writes = bool(os.fstat(file.fileno()).st_mode & stat.S_IWOTH)
     except OSError as error:
         raise ConfigError([Problem(name, 0, 0, "", f"cannot be read: {error.strerror or error}")]) from error
-    return _decode(data, Decoder(name, path.absolute().parent), path.absolute(), overrides)
+    loaded = _decode(data, Decoder(name, path.absolute().parent), path.absolute(), overrides)
+    if anyone_writes:
+        warning = f"{name}: every user of this machine may write this file, and with it the policy (chmod o-w)"
+        loaded = msgspec.structs.replace(loaded, warnings=(warning, *loaded.warnings))
+    return loaded
 
 
 def loads(

@@ -243,9 +243,8 @@ def _regex(text: str) -> str:
     try:
         pattern = re2.compile(text, options)
     except re2.error as error:
-        detail = error.args[0] if error.args else "it does not compile"
-        if isinstance(detail, bytes):
-            detail = detail.decode("utf-8", "replace")
+        said = error.args[0] if error.args else "unknown error"
+        detail = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
         raise ValueRuleError(f"RE2 cannot compile this pattern: {detail}") from error
     if pattern.fullmatch("") is not None:
         raise ValueRuleError("this pattern matches empty text, so it would match everything")

@@ -114,7 +114,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         egress_default: What holds where no rule matches; block in strict mode unless written.
     """
 
-    version: Annotated[int, Meta(ge=0, le=1)] = 1
+    version: Literal[1] = 1
     mode: Mode = "balanced"
     enforce: bool = True
     explain_blocks: bool = False

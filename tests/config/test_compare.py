@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelock.config import Config, carry_over, loads, restart_only, weakenings
+from pipelock.config import Config, carry_over, loads, policy_hash, reconcile, restart_only, weakenings
 
 
 def config(text: str) -> Config:
@@ -112,3 +112,16 @@ def test_the_rest_is_taken_over() -> None:
         "127.0.0.1:2",
         False,
     )
+
+
+def test_a_reread_file_is_named_by_what_is_in_force() -> None:
+    running = loads("forward_proxy: {enabled: true}", "x")
+    taken = reconcile(running, loads("forward_proxy: {enabled: false}\nmode: audit", "x"))
+    assert taken.config.forward_proxy.enabled
+    assert taken.config.mode == "audit"
+    assert taken.policy_hash == policy_hash(taken.config) != running.policy_hash
+
+
+def test_a_file_that_changes_nothing_in_force_keeps_its_name() -> None:
+    running = loads("forward_proxy: {enabled: true}", "x")
+    assert reconcile(running, loads("forward_proxy: {enabled: false}", "x")).policy_hash == running.policy_hash

@@ -48,6 +48,14 @@ def test_relative_names_start_at_the_files_directory(tmp_path: Path, monkeypatch
     assert loaded.config.kill_switch.sentinel_file == str(tmp_path / "etc/STOP")
 
 
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, 0), (0o664, 0), (0o646, 1)])
+def test_a_file_that_anyone_may_write(tmp_path: Path, mode: int, warned: int) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text("mode: audit\n")
+    path.chmod(mode)
+    assert len([text for text in load(path).warnings if "chmod o-w" in text]) == warned
+
+
 def test_text_has_a_base_of_its_own(tmp_path: Path) -> None:
     loaded = loads("kill_switch: {sentinel_file: STOP}", "-", base=tmp_path)
     assert loaded.config.kill_switch.sentinel_file == str(tmp_path / "STOP")
