@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
@@ -19,10 +18,9 @@ from typing import Self
 
 from pipelock import __version__
 from pipelock.control import frames
+from pipelock.control._connect import RETRY_SECONDS, connect_error, lost_error, try_connect
 from pipelock.control._replies import Cursor, expect, expect_welcome
-from pipelock.control.client import connect_error
 from pipelock.control.errors import ControlError, NotRunning
-from pipelock.control.peers import credentials
 from pipelock.control.protocol import ClientConnection, ProtocolError, State
 from pipelock.model import AnswerWord, Event, KillSwitchState, Pending, Session, Status
 
@@ -90,8 +88,9 @@ class AsyncClient:
         """Connect and introduce ourselves; what entering the context does."""
         try:
             async with asyncio.timeout(self._timeout):
-                self._reader, self._writer = await asyncio.open_unix_connection(os.fspath(self._path))
-                self._refuse_stranger()
+                while (link := try_connect(self._path)) is None:
+                    await asyncio.sleep(RETRY_SECONDS)
+                self._reader, self._writer = await asyncio.open_unix_connection(sock=link)
                 self._say(frames.Hello(frames.PROTOCOL, __version__, self._role))
                 self.welcome = expect_welcome(await self._opening())
         except TimeoutError as error:
@@ -230,12 +229,6 @@ class AsyncClient:
         except ProtocolError as error:
             raise ControlError("bad_request", str(error)) from error
 
-    def _refuse_stranger(self) -> None:
-        """Tell nothing to a server that runs as somebody else."""
-        link = self._writer.get_extra_info("socket") if self._writer is not None else None
-        if link is None or credentials(link).uid != os.getuid():
-            raise ControlError("forbidden", f"the server at {self._path} does not run as this user")
-
     async def _opening(self) -> frames.ServerFrame:
         """The first frame; waited for by `open`, which has a deadline."""
         while True:
@@ -256,7 +249,7 @@ class AsyncClient:
         except ProtocolError as error:
             raise ControlError("protocol", f"the daemon broke the protocol: {error}") from error
         except OSError as error:
-            raise ControlError("disconnected", f"the connection to the daemon broke: {error}") from error
+            raise lost_error(error) from error
         return None
 
     async def _read(self) -> None:

@@ -6,7 +6,6 @@ For the command line, hooks and relays. Not thread-safe: one client, one thread.
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import time
 from collections import deque
@@ -17,9 +16,9 @@ from typing import Self
 
 from pipelock import __version__
 from pipelock.control import frames
+from pipelock.control._connect import RETRY_SECONDS, connect_error, lost_error, try_connect
 from pipelock.control._replies import Cursor, expect, expect_welcome
 from pipelock.control.errors import ControlError, NotRunning
-from pipelock.control.peers import credentials
 from pipelock.control.protocol import ClientConnection, ProtocolError
 from pipelock.model import AnswerWord, Event, KillSwitchState, Pending, Session, Status
 
@@ -65,16 +64,12 @@ class Client:
     def open(self) -> None:
         """Connect and introduce ourselves; what entering the context does."""
         deadline = time.monotonic() + self._timeout
-        link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        link.settimeout(self._timeout)
         try:
-            link.connect(os.fspath(self._path))
-            _refuse_stranger(link, self._path)
-        except ControlError:
-            link.close()
-            raise
+            while (link := try_connect(self._path)) is None:
+                if time.monotonic() >= deadline:
+                    raise TimeoutError
+                time.sleep(RETRY_SECONDS)
         except OSError as error:
-            link.close()
             raise connect_error(error, self._path) from error
         self._connection, self._socket = ClientConnection(), link
         self._unread.clear()
@@ -218,26 +213,9 @@ class Client:
     def _lost(self, error: OSError) -> ControlError:
         if isinstance(error, TimeoutError):
             return self._failed("timeout", f"the daemon did not answer within {self._timeout:g} s")
-        return self._failed("disconnected", f"the connection to the daemon broke: {error}")
+        self.close()
+        return lost_error(error)
 
     def _failed(self, code: str, message: str) -> ControlError:
         self.close()
         return ControlError(code, message)
-
-
-def connect_error(error: OSError, path: Path) -> ControlError:
-    """What a failed connect to `path` means to a person."""
-    if isinstance(error, FileNotFoundError | ConnectionRefusedError | NotADirectoryError):
-        return NotRunning(path)
-    if isinstance(error, PermissionError):
-        return ControlError("forbidden", f"this user may not use the control socket {path}")
-    if isinstance(error, TimeoutError):
-        return ControlError("timeout", f"the daemon at {path} does not accept connections")
-    return ControlError("disconnected", f"cannot connect to {path}: {error}")
-
-
-def _refuse_stranger(link: socket.socket, path: Path) -> None:
-    """Tell nothing to a server that runs as somebody else."""
-    uid = credentials(link).uid
-    if uid != os.getuid():
-        raise ControlError("forbidden", f"the server at {path} runs as uid {uid}, not as this user")

@@ -161,7 +161,7 @@ def _remove_stale(path: Path) -> None:
             return
         except FileNotFoundError:
             return
-        except TimeoutError as error:
+        except (TimeoutError, BlockingIOError) as error:
             # Its queue is full: it listens, it only does not get round to us.
             raise AlreadyRunningError(path, 0) from error
         raise AlreadyRunningError(path, credentials(probe).pid)

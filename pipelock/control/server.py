@@ -309,7 +309,9 @@ class ControlPeer(Protocol):
         return False
 
     def _go_on(self) -> None:
+        # The next slice begins because the call came, not because the clock is compared: sums of floats fall short.
         self._later = None
+        self._slice_began, self._slice_used = self._server.clock.seconds(), 0
         self._work()
 
     def _hear(self, frame: frames.ClientFrame) -> None:

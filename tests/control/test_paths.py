@@ -47,16 +47,18 @@ USER = {"HOME": "/home/ada"}
             {**USER, "PIPELOCK_HOME": "/srv/p"}, "/opt/q", "/opt/q", "/opt/q/run/control.sock", id="--home before all"
         ),
         pytest.param(
-            {**USER, "PIPELOCK_HOME": ""}, None, "/home/ada/.pipelock", "/home/ada/.pipelock/run/control.sock", id="empty"
+            {**USER, "PIPELOCK_HOME": ""},
+            None,
+            "/home/ada/.pipelock",
+            "/home/ada/.pipelock/run/control.sock",
+            id="empty",
         ),
         pytest.param(USER, "~/p", "/home/ada/p", "/home/ada/p/run/control.sock", id="a tilde"),
         pytest.param(USER, "~", "/home/ada", "/home/ada/run/control.sock", id="a tilde alone"),
         pytest.param(USER, Path("/opt/q"), "/opt/q", "/opt/q/run/control.sock", id="a path"),
     ],
 )
-def test_precedence(
-    environ: dict[str, str], home: str | Path | None, home_expected: str, socket_expected: str
-) -> None:
+def test_precedence(environ: dict[str, str], home: str | Path | None, home_expected: str, socket_expected: str) -> None:
     assert home_dir(environ, home) == Path(home_expected)
     assert socket_path(environ, home) == Path(socket_expected)
     assert runtime_dir(environ, home) == Path(socket_expected).parent

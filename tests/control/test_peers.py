@@ -50,10 +50,18 @@ def facts(**changes: object) -> PeerFacts:
         pytest.param(OPERATOR, {AGENT}, True, "", id="an agent elsewhere"),
         pytest.param(OPERATOR, {(50, 499)}, True, "", id="an agent whose number the shell has now"),
         pytest.param(
-            facts(ancestors=(SELF, DAEMON.process, INIT)), set(), True, "launched by the daemon", id="child of the daemon"
+            facts(ancestors=(SELF, DAEMON.process, INIT)),
+            set(),
+            True,
+            "launched by the daemon",
+            id="child of the daemon",
         ),
         pytest.param(
-            facts(ancestors=(SELF, SHELL, DAEMON.process, INIT)), set(), True, "launched by", id="grandchild of the daemon"
+            facts(ancestors=(SELF, SHELL, DAEMON.process, INIT)),
+            set(),
+            True,
+            "launched by",
+            id="grandchild of the daemon",
         ),
         pytest.param(
             facts(ancestors=(SELF, ProcessId(100, 999), INIT)), set(), True, "", id="a former holder of our number"
@@ -63,7 +71,9 @@ def facts(**changes: object) -> PeerFacts:
         ),
         pytest.param(facts(problem="it is gone"), set(), True, "can't be told who asks: it is gone", id="unreadable"),
         pytest.param(facts(ancestors=()), set(), True, "ancestors are unknown", id="no ancestors"),
-        pytest.param(facts(ancestors=(SHELL, INIT)), set(), True, "ancestors are unknown", id="someone else's ancestors"),
+        pytest.param(
+            facts(ancestors=(SHELL, INIT)), set(), True, "ancestors are unknown", id="someone else's ancestors"
+        ),
     ],
 )
 def test_rights(peer: PeerFacts, watched: set[tuple[int, int]], may_watch: bool, why: str) -> None:

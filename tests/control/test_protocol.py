@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelock.control import frames
@@ -334,6 +334,7 @@ def test_the_end_between_frames_is_a_close_and_inside_one_a_fault() -> None:
         server.next_frame()
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=80), max_size=20))
 def test_any_bytes_end_in_a_frame_a_wait_or_a_fault(chunks: list[bytes]) -> None:
     server = ServerConnection()
@@ -353,6 +354,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["hello", "subscribe", "status", "answer", "kill", "reload", "pending"]),
     st.dictionaries(
@@ -371,6 +373,7 @@ def test_any_json_in_place_of_the_fields(kind: str, fields: dict[str, object]) -
         server.send(Reply(frame.id, Ok()))  # type: ignore[union-attr]
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_cutting_the_stream_anywhere_changes_nothing(data: st.DataObject) -> None:
     wire = b"".join(line + b"\n" for _, line in CLIENT_FRAMES[1:])

@@ -31,7 +31,9 @@ Make = Callable[..., Pending]
 def decided(**changes: object) -> Event:
     fields = {"id": "a", "kind": Kind.REQUEST, "transport": Transport.FORWARD, **changes}
     action = msgspec.convert(fields, ActionSummary)
-    return Event(7, 1.0, Decided(Record(at=1.0, action=action, decision=Decision(action_id="a", verdict=Verdict.STRIP))))
+    return Event(
+        7, 1.0, Decided(Record(at=1.0, action=action, decision=Decision(action_id="a", verdict=Verdict.STRIP)))
+    )
 
 
 def test_what_fits_is_left_alone() -> None:
@@ -66,7 +68,9 @@ def test_an_event_that_cannot_even_be_shortened_becomes_a_notice() -> None:
     event = decided()
     record = event.payload.record  # type: ignore[union-attr]
     decision = msgspec.structs.replace(record.decision, findings=(finding,) * 60)
-    fitted = fit_event(msgspec.structs.replace(event, payload=Decided(msgspec.structs.replace(record, decision=decision))))
+    fitted = fit_event(
+        msgspec.structs.replace(event, payload=Decided(msgspec.structs.replace(record, decision=decision)))
+    )
     assert fitted == Event(7, 1.0, Notice("warn", "event 7 is too large to be shown; the audit log has it"))
 
 

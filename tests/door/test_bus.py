@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelock.door.bus import CAPACITY, EventBus, Missed
@@ -83,6 +83,7 @@ def test_latest_has_no_gap() -> None:
     assert bus_with(2, 10).latest(0) == ()
 
 
+@settings(deadline=None)
 @given(
     published=st.integers(0, 60),
     capacity=st.integers(1, 20),
