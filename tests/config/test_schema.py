@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import get_args, get_origin
 
 import msgspec
@@ -167,3 +168,47 @@ def test_defaults_that_others_rely_on(key: str, value: object) -> None:
     for name in key.split("."):
         found = getattr(found, name)
     assert found == value
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
+UNDOCUMENTED = {"license_key", "license_file", "license_public_key", "license_crl_file"}
+
+
+def unsupported_section(key: str) -> bool:
+    """Whether the key belongs to a section of which nothing works yet."""
+    section = key.partition(".")[0]
+    parts = [other for other in KEYS if other.partition(".")[0] == section]
+    return (
+        f"{section}.enabled" in UNSUPPORTED
+        or section in {"sentry", "emit", "scan_api", "rules", "mcp_ws_listener"}
+        or parts == UNSUPPORTED
+    )
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if key not in UNSUPPORTED and not unsupported_section(key)])
+def test_each_supported_key_has_a_row_in_the_manual(key: str) -> None:
+    table = PAGE.read_text("utf-8").partition("## Every key")[2]
+    rows = [line for line in table.splitlines() if line.startswith(f"| `{key}`")]
+    within_unsupported = key.startswith("response_scanning.sse_streaming.")
+    assert len(rows) == (0 if within_unsupported or key in UNDOCUMENTED else 1)
+
+
+@pytest.mark.parametrize("key", sorted({key.removesuffix(".enabled") for key in UNSUPPORTED}))
+def test_each_unsupported_key_is_named_in_the_manual(key: str) -> None:
+    missing = PAGE.read_text("utf-8").partition("## Not supported yet")[2]
+    named = [key, *(key.rpartition(".")[0] for _ in range(1) if "." in key)]
+    assert any(f"`{name}`" in missing for name in named)
+
+
+def test_the_manual_names_no_key_that_does_not_exist() -> None:
+    rows = [line.split("`")[1] for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| `")]
+    dotted = [row for row in rows if "." in row and " " not in row]
+    assert dotted
+    assert [row for row in dotted if row not in KEYS] == []
+
+
+def test_examples_of_the_manual_load() -> None:
+    blocks = PAGE.read_text("utf-8").split("```yaml\n")[1:]
+    assert len(blocks) == 8
+    for block in blocks:
+        assert loads(block.partition("```")[0], "configuration.md").notices == ()
