@@ -6,6 +6,7 @@ instruction stopped, one request held until a person (here: the script, after tw
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,12 +23,12 @@ from pipelock.model import AnswerWord, escape
 
 CONFIG = """\
 mode: balanced
-fetch_proxy: {listen: "127.0.0.1:0", monitoring: {max_requests_per_minute: 0}}
+fetch_proxy: {monitoring: {max_requests_per_minute: 0}}
 forward_proxy: {enabled: true}
 ssrf: {ip_allowlist: ["127.0.0.0/8"]}
 response_scanning: {enabled: true, action: block}
 approvals: {timeout_seconds: 30, unattended: hold}
-logging: {output: file}
+logging: {output: file, file: audit/audit.jsonl}
 egress_rules:
   - {name: publishing needs a person, action: ask, method: POST, path: "/publish*"}
 """
@@ -68,12 +69,28 @@ def say(mark: str, text: str) -> None:
     print(f"\x1b[{colours[mark]}m{mark}\x1b[0m {text}" if USE_COLOUR else f"{mark} {text}", flush=True)
 
 
+def free_port() -> int:
+    """A port for the demo's daemon, beside whatever daemon the user has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def start(home: Path) -> tuple[subprocess.Popen[str], str]:
     """Start the daemon; its process and its proxy URL."""
     config = home / "pipelock.yaml"
     config.write_text(CONFIG)
     daemon = subprocess.Popen(
-        [str(Path(sys.executable).with_name("pipelock")), "run", "-c", str(config), "--home", str(home)],
+        [
+            str(Path(sys.executable).with_name("pipelock")),
+            "run",
+            "-c",
+            str(config),
+            "--home",
+            str(home),
+            "-l",
+            f"127.0.0.1:{free_port()}",
+        ],
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         text=True,
@@ -124,7 +141,9 @@ def tell(site: str, send: Callable[..., str], socket: Path) -> bool:
         operator.answer(held.id, AnswerWord.ONCE, binding=held.binding)
     waiting.join(40)
     say("✓", f"and only then it went out: {got[0] if got else 'nothing'}")
-    return clean.startswith("200") and secret.startswith("403") and injected.startswith("403") and got == ["200 published"]
+    return (
+        clean.startswith("200") and secret.startswith("403") and injected.startswith("403") and got == ["200 published"]
+    )
 
 
 def main() -> int:
@@ -137,7 +156,10 @@ def main() -> int:
         try:
             fine = tell(f"http://127.0.0.1:{site.server_address[1]}", agent(proxy), home / "run" / "control.sock")
             log = (home / "audit" / "audit.jsonl").read_text()
-            say("»", f"{len(log.splitlines())} decisions in the audit log, and the key in none of them: {FAKE_KEY not in log}")
+            say(
+                "»",
+                f"{len(log.splitlines())} decisions in the audit log, and the key in none of them: {FAKE_KEY not in log}",
+            )
         finally:
             daemon.terminate()
             daemon.wait(15)

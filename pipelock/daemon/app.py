@@ -389,7 +389,7 @@ class Daemon:
             "version": __version__,
             "mode": config.mode,
             "uptime_seconds": round(time.time() - self.started_at, 1),
-            "dlp_patterns": self.engine.policy.secrets.rule_count,
+            "dlp_patterns": self.engine.policy.credential_rules,
             "response_scan_enabled": config.response_scanning.enabled,
             "git_protection_enabled": False,
             "rate_limit_enabled": config.fetch_proxy.monitoring.max_requests_per_minute > 0,

@@ -130,7 +130,7 @@ class _Run:
         config = daemon.loaded.config
         sys.stderr.write(
             f"pipelock: listening on {daemon.address} (mode {config.mode}, policy {daemon.loaded.policy_hash}, "
-            f"{daemon.engine.policy.secrets.rule_count} credential rules, matcher "
+            f"{daemon.engine.policy.credential_rules} credential rules, matcher "
             f"{daemon.engine.policy.secrets.engine})\n"
             f"pipelock: control socket {self._socket}\npipelock: audit log {daemon.recorder.log.path}\n"
         )

@@ -7,12 +7,16 @@ from pathlib import Path
 
 from pipelock.config import Config, Loaded
 from pipelock.detect.hosts import HostSet
-from pipelock.detect.url_layers import UrlLayers
+from pipelock.detect.injection import InjectionScanner
+from pipelock.detect.known import KnownSecrets
+from pipelock.detect.ruleset import RuleSet, UserPattern
+from pipelock.detect.secrets import SecretScanner
+from pipelock.detect.url_layers import UrlLayers, UrlSettings
 from pipelock.engine._suppress import Suppressions
 from pipelock.engine.approvals import ApprovalLimits
 from pipelock.engine.egress import EgressRule, EgressRules
 from pipelock.engine.policy import Policy
-from pipelock.model import Verdict
+from pipelock.model import Severity, Verdict
 
 __all__ = ["approval_limits", "compile_policy"]
 
@@ -29,7 +33,8 @@ def compile_policy(loaded: Loaded, environ: Mapping[str, str], cache: Path | Non
         MatcherError: a pattern can't be compiled.
     """
     config = loaded.config
-    secrets = _secrets(config, environ, cache)
+    rules = _credential_rules(config)
+    secrets = SecretScanner(rules, known=_known(config, environ), cache=cache)
     bodies = config.request_body_scanning
     responses = config.response_scanning
     monitoring = config.fetch_proxy.monitoring
@@ -41,7 +46,8 @@ def compile_policy(loaded: Loaded, environ: Mapping[str, str], cache: Path | Non
         explain=config.explain_blocks,
         layers=UrlLayers(_url_settings(config), secrets),
         secrets=secrets,
-        injection=_injection(config, cache),
+        credential_rules=len(rules.rules),
+        injection=InjectionScanner(_injection_rules(config), cache=cache),
         egress=_egress(config),
         suppressions=Suppressions([(entry.rule, entry.path) for entry in config.suppress]),
         scan_headers=bodies.enabled and bodies.scan_headers,
@@ -90,3 +96,47 @@ def _egress(config: Config) -> EgressRules:
         for rule in config.egress_rules
     ]
     return EgressRules(rules, Verdict.parse(config.egress_default))
+
+
+def _url_settings(config: Config) -> UrlSettings:
+    monitoring = config.fetch_proxy.monitoring
+    return UrlSettings(
+        mode_strict=config.mode == "strict",
+        api_allowlist=config.api_allowlist,
+        blocklist=monitoring.blocklist,
+        internal=config.internal,
+        trusted_domains=config.trusted_domains,
+        ip_allowlist=config.ssrf.ip_allowlist,
+        max_url_length=monitoring.max_url_length,
+        entropy_threshold=monitoring.entropy_threshold,
+        subdomain_entropy_threshold=monitoring.subdomain_entropy_threshold,
+        subdomain_entropy_exclusions=monitoring.subdomain_entropy_exclusions,
+        query_entropy_exclusions=monitoring.query_entropy_exclusions,
+    )
+
+
+def _credential_rules(config: Config) -> RuleSet:
+    extra = [
+        UserPattern(
+            name=pattern.name,
+            pattern=pattern.regex,
+            severity=Severity(pattern.severity),
+            validator=pattern.validator,
+            exempt=pattern.exempt_domains,
+            warns=pattern.action == "warn",
+        )
+        for pattern in config.dlp.patterns
+    ]
+    return RuleSet.builtin("credentials", extra=extra, include_defaults=config.dlp.include_defaults)
+
+
+def _injection_rules(config: Config) -> RuleSet:
+    section = config.response_scanning
+    extra = [UserPattern(name=pattern.name, pattern=pattern.regex) for pattern in section.patterns]
+    return RuleSet.builtin("injection", extra=extra, include_defaults=section.include_defaults)
+
+
+def _known(config: Config, environ: Mapping[str, str]) -> KnownSecrets | None:
+    if not config.dlp.scan_env:
+        return None
+    return KnownSecrets.from_environ(environ, config.dlp.min_env_secret_length)

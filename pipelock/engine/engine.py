@@ -139,7 +139,11 @@ class Engine:
         case.findings.extend(content.findings)
         view = inspection.view
         case.ruling = policy.egress.rule(
-            method=action.method, host=view.host.name, port=view.port, path=view.path, agent=action.agent
+            method=action.method,
+            host=view.host.name,
+            port=view.port,
+            path=_rule_path(view.decoded_path),
+            agent=action.agent,
         )
         if self._is_refused(case):
             return self._settle(case)
@@ -224,6 +228,13 @@ class Engine:
         if decision.verdict is Verdict.BLOCK:
             return decision
         return msgspec.structs.replace(decision, addresses=case.addresses)
+
+
+def _rule_path(decoded: str) -> str:
+    # A rule for /admin/* must hold for //admin/x too: many servers take the two for one.
+    while "//" in decoded:
+        decoded = decoded.replace("//", "/")
+    return decoded
 
 
 def _is_this_machine(text: str) -> bool:

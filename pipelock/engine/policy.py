@@ -37,6 +37,7 @@ class Policy:
     explain: bool
     layers: UrlLayers
     secrets: SecretScanner
+    credential_rules: int
     injection: InjectionScanner
     egress: EgressRules
     suppressions: Suppressions

@@ -27,14 +27,14 @@ _HINTS = {
 }
 
 
-def code_for(layer: str) -> BlockReason:
-    """The client-visible code of a layer."""
-    return _CODES.get(layer) or block_reason(layer)
+def code_for(layer: str, rule: str = "") -> BlockReason:
+    """The client-visible code of a layer's rule."""
+    return _CODES.get(layer) or block_reason(layer, rule)
 
 
-def hint_for(policy: Policy, layer: str) -> str:
-    """The operator's way out of a layer's refusal."""
-    return _HINTS.get(layer) or policy.layers.hint(layer)
+def hint_for(policy: Policy, layer: str, rule: str = "") -> str:
+    """The operator's way out of a refusal."""
+    return _HINTS.get(layer) or policy.layers.hint(layer, rule)
 
 
 def refuse(
@@ -87,10 +87,10 @@ def settle(action: Action, policy: Policy, findings: tuple[Finding, ...], ruling
         verdict=verdict,
         reason=deciding.message,
         layer=layer,
-        code=code_for(layer) if blocks else None,
+        code=code_for(layer, deciding.rule) if blocks else None,
         status=_STATUSES.get(layer, 403) if blocks else 0,
         findings=ordered,
-        hint=hint_for(policy, layer),
+        hint=hint_for(policy, layer, deciding.rule),
         rule=ruling.rule,
         policy=policy.hash,
         enforced=enforced,

@@ -75,21 +75,18 @@ def audit_event(record: Record) -> tuple[str, str]:
     action, decision = record.action, record.decision
     if decision.code is BlockReason.KILL_SWITCH_ACTIVE:
         return "kill_switch_deny", "info"
-    if action.kind is Kind.CLIENT_HELLO:
-        return ("sni_mismatch", "warn") if decision.verdict is Verdict.BLOCK else ("sni", "info")
     if action.kind is Kind.RESPONSE and decision.findings:
         return "response_scan", "warn"
     if decision.verdict is Verdict.BLOCK:
-        return "blocked", "warn"
+        return ("sni_mismatch" if decision.layer == "sni_mismatch" else "blocked"), "warn"
     if decision.findings:
         return _FINDING_EVENTS.get(decision.findings[0].scanner, "anomaly"), "warn"
-    if action.kind is Kind.CONNECT:
-        return "tunnel_open", "info"
-    if action.kind is Kind.RESPONSE and action.transport is Transport.FORWARD:
-        return "forward_http", "info"
-    return "allowed", "info"
+    if action.kind is Kind.RESPONSE and action.transport is not Transport.FORWARD:
+        return "allowed", "info"
+    return _PLAIN_EVENTS.get(action.kind, "allowed"), "info"
 
 
+_PLAIN_EVENTS = {Kind.CONNECT: "tunnel_open", Kind.CLIENT_HELLO: "sni", Kind.RESPONSE: "forward_http"}
 _FINDING_EVENTS = {"body_dlp": "body_dlp", "header_dlp": "header_dlp", "dlp": "dlp_warn", "core_dlp": "dlp_warn"}
 
 
@@ -130,23 +127,20 @@ def audit_line(record: Record) -> bytes:
 
 
 def _explain(entry: dict[str, Value], decision: Decision, event: str) -> None:
-    if decision.layer:
-        entry["scanner"] = decision.layer
-        if decision.layer in MITRE:
-            entry["mitre_technique"] = MITRE[decision.layer]
-    if decision.reason:
-        entry["reason"] = escape(decision.reason)
-    if decision.code is not None:
-        entry["block_reason"] = decision.code.value
-    if decision.rule:
-        entry["rule"] = escape(decision.rule)
+    optional = {
+        "scanner": decision.layer,
+        "mitre_technique": MITRE.get(decision.layer, ""),
+        "reason": escape(decision.reason),
+        "block_reason": decision.code.value if decision.code is not None else "",
+        "rule": escape(decision.rule),
+        "note": escape(decision.note),
+    }
+    entry.update({key: value for key, value in optional.items() if value})
     if not decision.enforced:
         entry["enforced"] = False
     if decision.outcome is not None:
         entry["outcome"] = decision.outcome.value
         entry["held_ms"] = decision.held_ms
-    if decision.note:
-        entry["note"] = escape(decision.note)
     if decision.findings:
         entry["findings"] = [_finding(finding) for finding in decision.findings]
         if event in ("response_scan", "body_dlp", "header_dlp"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -25,13 +26,12 @@ PIPELOCK = str(Path(sys.executable).with_name("pipelock"))
 BASE_CONFIG = """\
 mode: balanced
 fetch_proxy:
-  listen: "127.0.0.1:0"
   monitoring: {max_requests_per_minute: 0}
 forward_proxy: {enabled: true}
 ssrf: {ip_allowlist: ["127.0.0.0/8", "::1/128"]}
 request_body_scanning: {action: block}
 response_scanning: {enabled: true, action: block}
-logging: {output: file}
+logging: {output: file, file: audit/audit.jsonl}
 """
 
 
@@ -45,6 +45,19 @@ def wait_for(check: Callable[[], Any], seconds: float = 10.0, what: str = "condi
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come about within {seconds} s")
         time.sleep(0.02)
+
+
+def free_port() -> int:
+    """A port nobody listens on now. Taken from outside the range that the kernel gives to connecting clients."""
+    for _ in range(100):
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no free port")
 
 
 class DaemonProcess:
@@ -62,9 +75,10 @@ class DaemonProcess:
         self.port = 0
 
     def start(self, *extra: str, listen: str = "") -> DaemonProcess:
+        listen = listen or f"127.0.0.1:{free_port()}"
         with self.log.open("ab") as log:
             offset = log.tell()
-            command = [PIPELOCK, "run", "-c", str(self.config_path), *(("-l", listen) if listen else ()), *extra]
+            command = [PIPELOCK, "run", "-c", str(self.config_path), "-l", listen, *extra]
             self.process = subprocess.Popen(
                 command, env=self.environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log
             )

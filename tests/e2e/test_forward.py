@@ -106,7 +106,16 @@ def test_fetch_gives_readable_text_and_judges_redirects(make_daemon, origin: Ori
     origin.routes["/hop"] = (302, {"Location": "/page"}, b"")
     get = lambda path: json.loads(  # noqa: E731 - three calls, one shape
         subprocess.run(
-            ["curl", "-sS", "--noproxy", "*", f"{daemon.url}/fetch", "-G", "--data-urlencode", f"url={origin.url}{path}"],
+            [
+                "curl",
+                "-sS",
+                "--noproxy",
+                "*",
+                f"{daemon.url}/fetch",
+                "-G",
+                "--data-urlencode",
+                f"url={origin.url}{path}",
+            ],
             capture_output=True,
             text=True,
             check=True,
@@ -121,9 +130,14 @@ def test_fetch_gives_readable_text_and_judges_redirects(make_daemon, origin: Ori
 
 def test_local_pages(shared_daemon: DaemonProcess, origin: Origin) -> None:
     curl(shared_daemon, f"{origin.url}/for-stats")
-    get = lambda path, *w: subprocess.run(  # noqa: E731
-        ["curl", "-sS", "--noproxy", "*", *w, f"{shared_daemon.url}{path}"], capture_output=True, text=True, check=True
-    ).stdout
+    get = lambda path, *w: (
+        subprocess.run(  # noqa: E731
+            ["curl", "-sS", "--noproxy", "*", *w, f"{shared_daemon.url}{path}"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
     assert json.loads(get("/health"))["status"] == "healthy"
     assert json.loads(get("/stats"))["requests"]["total"] >= 1
     assert 'pipelock_requests_total{agent="anonymous",result="allowed"}' in get("/metrics")
@@ -191,7 +205,12 @@ def test_reload_swaps_a_good_file_and_keeps_the_policy_on_a_bad_one(make_daemon,
 def test_a_daemon_that_cannot_bind_or_is_there_already_says_so(make_daemon) -> None:
     daemon = make_daemon()
     second = subprocess.run(
-        [shutil.which("pipelock") or str(Path(sys.executable).with_name("pipelock")), "run", "-c", str(daemon.config_path)],
+        [
+            shutil.which("pipelock") or str(Path(sys.executable).with_name("pipelock")),
+            "run",
+            "-c",
+            str(daemon.config_path),
+        ],
         env=daemon.environ,
         capture_output=True,
         text=True,
