@@ -1,0 +1,69 @@
+"""A question that is answered with a deliberate key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from pipelock_tui.desk import ARM_DELAY
+from pipelock_tui.text import Line, line
+from pipelock_tui.widgets.paint import Page
+
+__all__ = ["Question"]
+
+
+class Question(ModalScreen[bool]):
+    """Says what will happen; `y` does it, `n` and escape don't. Without `offer` there is nothing to agree to.
+
+    `y` counts only once the question has been on the screen for `ARM_DELAY`; `now` gives monotonic seconds.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "agree", "Yes", show=False),
+        Binding("n,escape,q", "leave", "No", show=False),
+    ]
+
+    def __init__(self, title: str, body: list[Line], offer: str, now: Callable[[], float]) -> None:
+        super().__init__()
+        self._title = title
+        self._body = body
+        self._offer = offer
+        self._now = now
+        self._since = now()
+
+    def compose(self) -> ComposeResult:
+        """A box with one page of text."""
+        with Vertical(classes="dialog"):
+            yield Page()
+
+    def on_mount(self) -> None:
+        """Write the text."""
+        self._write("")
+
+    def action_agree(self) -> None:
+        """Yes, if there is something to agree to and the key is meant for this question."""
+        if not self._offer:
+            return
+        if self._now() - self._since < ARM_DELAY:
+            self._write("Key ignored: this question had only just appeared. Press it again.")
+            return
+        self.dismiss(True)
+
+    def action_leave(self) -> None:
+        """No."""
+        self.dismiss(False)
+
+    def _write(self, said: str) -> None:
+        lines = [line((self._title, "alarm")), (), *self._body, ()]
+        if self._offer:
+            lines.append(line(("y", "key"), f" {self._offer}    ", ("n", "key"), " or ", ("esc", "key"), " leave it"))
+        else:
+            lines.append(line(("esc", "key"), " close"))
+        if said:
+            lines.append(line((said, "warn")))
+        self.query_one(Page).show(lines)

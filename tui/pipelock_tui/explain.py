@@ -1,0 +1,215 @@
+"""Decisions and prompts in full: what was judged, what was noticed, why, and what to do about it."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+
+from pipelock.model import ActionSummary, Decision, Direction, Finding, Kind, Pending, Record, Severity, Verdict, escape
+from pipelock_tui.rows import Row
+from pipelock_tui.text import Line, Part, line
+from pipelock_tui.words import OUTCOMES, clock_time, countdown, number, span, verdict_words
+
+__all__ = ["LABEL", "consequences", "detail_lines", "pending_lines", "record_lines"]
+
+LABEL = 11
+"""Cells taken by the labels at the left; wrapped text hangs from there."""
+_MAX_FINDINGS = 50
+_SENSITIVE = ("authorization", "cookie", "token", "secret", "password", "api-key", "apikey")
+_MASKS = ("[masked]", "[redacted]", "[REDACTED]", "***", "•••", "███")
+
+
+def record_lines(record: Record, zone: tzinfo | None = None) -> list[Line]:
+    """The detail of a decision, not wrapped."""
+    decision, action = record.decision, record.action
+    verdict = decision.verdict
+    head = line(
+        (verdict_words(verdict).upper(), verdict.value),
+        ("  " + (decision.layer or "nothing objected"), "strong"),
+        (f"   {clock_time(record.at, zone)}", "dim"),
+    )
+    lines: list[Line] = [head]
+    lines.append(_item("why", decision.reason or "Nothing was found and no rule asks for more.", "strong"))
+    lines.append(_item("to do", _advice(decision), "key"))
+    if not decision.enforced:
+        lines.append(_item("mode", "This would have been refused; the mode in force only warns.", "warn"))
+    lines += _action_lines(action)
+    lines += _finding_lines(decision.findings)
+    lines += _receipt_lines(record)
+    return lines
+
+
+def pending_lines(pending: Pending, now: float, zone: tzinfo | None = None) -> list[Line]:
+    """The detail of a prompt, not wrapped. `now` is seconds since the epoch."""
+    head = line(
+        ("? WAITING", "ask"),
+        (f"  #{pending.id}", "strong"),
+        (f"   since {clock_time(pending.held_at, zone)}, {countdown(pending.expires_at, now)} left", "dim"),
+    )
+    lines = [head, _item("why", pending.reason or "Policy asks.", "strong")]
+    if pending.rule:
+        lines.append(_item("rule", pending.rule))
+    lines += [_item(key, words) for key, words in consequences(pending)]
+    lines += _action_lines(pending.action)
+    lines += _finding_lines(pending.findings)
+    if pending.action.preview:
+        lines += [(), line(("BODY", "title"), ("  its start, secrets masked", "dim"))]
+        lines += [line(("  " + text.replace("\t", "    "), "")) for text in pending.action.preview.split("\n")]
+    lines += [(), line(("BINDING", "title"))]
+    lines.append(_item("digest", pending.binding[:32] or "none"))
+    return lines
+
+
+def detail_lines(viewed: Row | Pending, now: float, zone: tzinfo | None = None) -> list[Line]:
+    """The detail of whatever is viewed: a decision, a remark, a prompt."""
+    if isinstance(viewed, Pending):
+        return pending_lines(viewed, now, zone)
+    if viewed.record is not None:
+        return record_lines(viewed.record, zone)
+    return [line((clock_time(viewed.at, zone), "dim")), line((viewed.text, viewed.role))]
+
+
+def consequences(pending: Pending) -> tuple[tuple[str, str], ...]:
+    """What each answer means, as (key, plain words)."""
+    what = _what(pending)
+    again = "Anything that differs by a single byte asks again."
+    session = pending.action.session or pending.action.client or "this client"
+    return (
+        ("a once", f"{what} Nothing after it: the next one asks again."),
+        ("s session", f"The same, and exact repeats in session {session} stop asking. {again}"),
+        ("d deny", "Refuse; n does so with a note that the agent gets to read."),
+    )
+
+
+def _what(pending: Pending) -> str:
+    action = pending.action
+    twins = f"these {pending.twins} identical" if pending.twins > 1 else "this one"
+    plural = "s" if pending.twins > 1 else ""
+    where = action.url or action.host
+    if action.kind is Kind.CONNECT:
+        return f"Open {twins} tunnel{plural} to {action.host}:{action.port}; what goes through is not read."
+    if action.direction is Direction.INBOUND or action.kind is Kind.RESPONSE:
+        return f"Let {twins} answer{plural} from {where} reach the agent as is, {number(action.size)} bytes."
+    body = f" with its body of {number(action.size)} bytes" if action.size else ""
+    return f"Send {twins} {action.method} request{plural} to {where}{body}, exactly as shown."
+
+
+def _item(label: str, text: str, role: str = "") -> Line:
+    return (Part(f"  {label:<{LABEL - 2}}", "dim"), Part(text, role))
+
+
+def _advice(decision: Decision) -> str:
+    if decision.hint:
+        return decision.hint
+    match decision.verdict:
+        case Verdict.BLOCK if decision.hard:
+            return "A hard refusal: no approval and no mode lifts it."
+        case Verdict.BLOCK:
+            return "If this should pass, change the rule or the allowlist that the layer names."
+        case Verdict.WARN:
+            return "It went through. Check whether it should."
+        case _:
+            return "Nothing."
+
+
+def _action_lines(action: ActionSummary) -> list[Line]:
+    what = f"{action.method} " if action.method else ""
+    lines = [
+        (),
+        line(
+            ("JUDGED", "title"), (f"  {action.kind.value}, {action.direction.value}, {action.transport.value}", "dim")
+        ),
+    ]
+    lines.append(_item("target", what + (action.url or f"{action.host}:{action.port}"), "strong"))
+    who = action.agent or "anonymous"
+    lines.append(_item("agent", f"{who}  from {action.client or 'unknown'}  session {action.session or 'none'}"))
+    facts = [f"{number(action.size)} bytes"]
+    if action.content_type:
+        facts.append(action.content_type)
+    if action.status:
+        facts.append(f"status {action.status}")
+    lines.append(_item("content", ", ".join(facts)))
+    for index, (name, value) in enumerate(action.headers):
+        label = "headers" if index == 0 else ""
+        lines.append((Part(f"  {label:<{LABEL - 2}}", "dim"), Part(f"{name}: ", "dim"), Part(_masked(name, value))))
+    return lines
+
+
+def _masked(name: str, value: str) -> str:
+    """The daemon masks credentials; this is the second pair of eyes for header names that sound like one."""
+    folded = name.casefold()
+    if value.endswith(" characters]") or not any(word in folded for word in _SENSITIVE):
+        return value
+    return f"[{len(value)} characters]"
+
+
+def _finding_lines(findings: tuple[Finding, ...]) -> list[Line]:
+    if not findings:
+        return []
+    lines: list[Line] = [(), line(("FINDINGS", "title"), (f"  {len(findings)}", "dim"))]
+    for finding in findings[:_MAX_FINDINGS]:
+        role = "block" if finding.severity.rank >= Severity.HIGH.rank else "warn"
+        lines.append(
+            line(
+                (f"  {_SEVERITY[finding.severity]} {finding.severity.value}", role),
+                (f"  {finding.scanner} · {finding.rule}", "strong"),
+                ("  can't be approved away" if finding.hard else "", "dim"),
+            )
+        )
+        lines.append(_item("noticed", finding.message))
+        if finding.place:
+            where = f", {finding.span.start} to {finding.span.end}" if finding.span else ""
+            lines.append(_item("place", finding.place + where))
+        if finding.path:
+            lines.append(_item("decoded", " → ".join(finding.path)))
+        if finding.excerpt:
+            lines.append((Part(f"  {'excerpt':<{LABEL - 2}}", "dim"), *_marked(finding.excerpt)))
+    if len(findings) > _MAX_FINDINGS:
+        lines.append(_item("", f"and {len(findings) - _MAX_FINDINGS} more"))
+    return lines
+
+
+_SEVERITY = {
+    Severity.CRITICAL: "▲▲",
+    Severity.HIGH: "▲",
+    Severity.MEDIUM: "△",
+    Severity.LOW: "·",
+    Severity.INFO: "i",
+}
+
+
+def _marked(excerpt: str) -> list[Part]:
+    """The excerpt with its masked places set off as matches."""
+    parts: list[Part] = []
+    rest = escape(excerpt, 1000)
+    while rest:
+        found = [(rest.find(mask), mask) for mask in _MASKS if mask in rest]
+        if not found:
+            break
+        place, mask = min(found)
+        end = place + len(mask)
+        while mask[0] != "[" and rest[end : end + 1] == mask[0]:
+            end += 1
+        if place:
+            parts.append(Part(rest[:place]))
+        parts.append(Part(rest[place:end], "match"))
+        rest = rest[end:]
+    return [*parts, Part(rest)]
+
+
+def _receipt_lines(record: Record) -> list[Line]:
+    decision = record.decision
+    lines: list[Line] = [(), line(("RECEIPT", "title"))]
+    lines.append(_item("decision", f"{decision.action_id}  policy {decision.policy or 'unknown'}"))
+    rule = f", rule {decision.rule}" if decision.rule else ""
+    code = f", code {decision.code.value}" if decision.code else ""
+    status = f", answered {decision.status}" if decision.status else ""
+    lines.append(_item("decided by", f"{decision.layer or 'no layer'}{rule}{code}{status}"))
+    held = f", held {span(decision.held_ms / 1000)}" if decision.held_ms else ""
+    lines.append(_item("took", f"judged in {span(record.took_us / 1e6)}{held}"))
+    if decision.outcome is not None:
+        lines.append(_item("outcome", OUTCOMES[decision.outcome]))
+    if decision.note:
+        lines.append(_item("note", decision.note))
+    if decision.addresses:
+        lines.append(_item("addresses", ", ".join(decision.addresses)))
+    return lines

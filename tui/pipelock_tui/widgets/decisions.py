@@ -1,0 +1,161 @@
+"""The live list of decisions: newest at the bottom, following until the operator scrolls up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import tzinfo
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.events import Click, MouseScrollUp
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from pipelock_tui.filters import Filter
+from pipelock_tui.journal import Journal
+from pipelock_tui.messages import Opened
+from pipelock_tui.rows import Row, row_line
+from pipelock_tui.widgets.paint import Painted
+
+__all__ = ["Decisions"]
+
+
+class Decisions(Painted, ScrollView, can_focus=True):
+    """Draws only the rows that are on the screen; see `Journal` for what is kept."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "step(1)", "Next row", show=False),
+        Binding("k,up", "step(-1)", "Previous row", show=False),
+        Binding("pagedown,ctrl+d", "page(1)", "Page down", show=False),
+        Binding("pageup,ctrl+u", "page(-1)", "Page up", show=False),
+        Binding("g,home", "first", "Oldest", show=False),
+        Binding("G,end", "last", "Newest, and follow", show=False),
+        Binding("f", "toggle_follow", "Follow or pause", show=False),
+        Binding("enter", "open", "Detail", show=False),
+    ]
+
+    def __init__(self, journal: Journal, zone: tzinfo | None = None) -> None:
+        super().__init__(id="decisions")
+        self.journal = journal
+        self.following = True
+        self._zone = zone
+        self._cursor = 0
+
+    @property
+    def cursor(self) -> int:
+        """Index of the selected row among those shown; the newest while following."""
+        if self.following:
+            return max(0, len(self.journal) - 1)
+        return self.journal.index(self._cursor)
+
+    @property
+    def selected(self) -> Row | None:
+        """The row under the cursor."""
+        return self.journal.row(self.cursor) if len(self.journal) else None
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Take in new rows and, while paused, keep what is on the screen where it is."""
+        dropped = self.journal.add(rows)
+        self._resize()
+        if self.following:
+            self._to_end()
+        elif dropped:
+            self.scroll_to(y=max(0, self.scroll_offset.y - dropped), animate=False, force=True, immediate=True)
+        self.refresh()
+
+    def apply(self, wanted: Filter) -> None:
+        """Show only what the filter matches, staying at the selected row where it is still shown."""
+        self.journal.apply(wanted)
+        self._resize()
+        if self.following:
+            self._to_end()
+        else:
+            self._reveal()
+        self.refresh()
+        self.post_message(Opened(shown=False))
+
+    def on_resize(self) -> None:
+        """Lay out at the new size."""
+        self._resize()
+        if self.following:
+            self._to_end()
+        else:
+            self._reveal()
+
+    def render_line(self, y: int) -> Strip:
+        """One row."""
+        index = y + self.scroll_offset.y
+        width = self.scrollable_content_region.width
+        if index >= len(self.journal):
+            return self.paint((), self.size.width)
+        selected = index == self.cursor
+        return self.paint(
+            row_line(self.journal.row(index), width, self._zone, selected=selected), self.size.width, selected=selected
+        )
+
+    def action_step(self, step: int) -> None:
+        """Move the cursor; reaching the newest row does not resume following, `G` or `f` does."""
+        self._select(self.cursor + step)
+
+    def action_page(self, direction: int) -> None:
+        """Move the cursor by a screenful."""
+        self._select(self.cursor + direction * max(1, self.scrollable_content_region.height - 1))
+
+    def action_first(self) -> None:
+        """Go to the oldest row."""
+        self._select(0)
+
+    def action_last(self) -> None:
+        """Go to the newest row and follow."""
+        self.following = True
+        self._to_end()
+        self.refresh()
+        self.post_message(Opened(shown=False))
+
+    def action_toggle_follow(self) -> None:
+        """Pause at this row, or follow again."""
+        if self.following:
+            self._select(self.cursor)
+        else:
+            self.action_last()
+
+    def action_open(self) -> None:
+        """Ask for the detail of the selected row; the list stops moving under it."""
+        if len(self.journal):
+            self._select(self.cursor)
+            self.post_message(Opened(shown=True))
+
+    def on_click(self, event: Click) -> None:
+        """Select the row under the pointer."""
+        index = event.y + self.scroll_offset.y
+        if index < len(self.journal):
+            self._select(index)
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        """Scrolling back pauses."""
+        if self.following and len(self.journal):
+            self._select(self.cursor)
+
+    def _select(self, index: int) -> None:
+        if not len(self.journal):
+            return
+        index = min(max(index, 0), len(self.journal) - 1)
+        self.following = False
+        self._cursor = self.journal.number(index)
+        self._reveal()
+        self.refresh()
+        self.post_message(Opened(shown=False))
+
+    def _reveal(self) -> None:
+        top, height, index = self.scroll_offset.y, max(1, self.scrollable_content_region.height), self.cursor
+        target = min(max(top, index - height + 1), index)
+        if target != top:
+            self.scroll_to(y=target, animate=False, force=True, immediate=True)
+
+    def _resize(self) -> None:
+        self.virtual_size = Size(self.scrollable_content_region.width, len(self.journal))
+
+    def _to_end(self) -> None:
+        height = self.scrollable_content_region.height
+        self.scroll_to(y=max(0, len(self.journal) - height), animate=False, force=True, immediate=True)

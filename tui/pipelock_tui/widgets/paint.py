@@ -1,0 +1,115 @@
+"""From lines with roles to strips on the screen. Everything that is drawn goes through `paint`, which escapes it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widget import Widget
+
+from pipelock.model import escape
+from pipelock_tui.text import Line, wrap
+
+__all__ = ["ROLES", "Bar", "Page", "Painted", "paint"]
+
+ROLES = (
+    "alarm",
+    "allow",
+    "ask",
+    "badge",
+    "block",
+    "brand",
+    "cursor",
+    "dim",
+    "follow",
+    "head",
+    "key",
+    "match",
+    "note",
+    "redact",
+    "redirect",
+    "strip",
+    "strong",
+    "title",
+    "warn",
+)
+"""The meanings a part can have; the style sheet has a `.role--NAME` for each."""
+_CLASSES = frozenset(f"role--{role}" for role in ROLES)
+
+
+class Painted(Widget, inherit_bindings=False):
+    """A widget that draws lines."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"role--{role}" for role in ROLES} | {"row--selected"}
+
+    def paint(self, line: Line, width: int, *, selected: bool = False) -> Strip:
+        """Draw one line in exactly `width` cells."""
+        base = self.rich_style
+        if selected:
+            base += self.get_component_rich_style("row--selected", partial=True)
+        segments = [Segment(escape(part.text, 8192), base + self._style(part.role)) for part in line if part.text]
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _style(self, role: str) -> Style:
+        name = f"role--{role}"
+        return self.get_component_rich_style(name, partial=True) if name in _CLASSES else Style.null()
+
+
+class Bar(Painted):
+    """A few lines that don't scroll. Subclasses give `content`; the height follows it."""
+
+    def content(self, width: int) -> list[Line]:
+        """The lines at this width."""
+        raise NotImplementedError
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many lines as there are."""
+        return len(self.content(width))
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the content."""
+        width = self.size.width
+        lines = self.content(width)
+        return self.paint(lines[y] if y < len(lines) else (), width)
+
+
+class Page(Painted, ScrollView, can_focus=True):
+    """Text that is wrapped to the width and scrolled up and down."""
+
+    def __init__(self, hang: int = 0, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._hang = hang
+        self._source: list[Line] = []
+        self._wrapped: list[Line] = []
+        self._width = 0
+
+    def show(self, lines: list[Line]) -> None:
+        """Replace the text; the place scrolled to is kept where it still exists."""
+        self._source = lines
+        self._layout(force=True)
+
+    def on_resize(self) -> None:
+        """Wrap again at the new width."""
+        self._layout()
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many lines as the text has at this width."""
+        return sum(len(wrap(line, width, self._hang)) for line in self._source)
+
+    def _layout(self, *, force: bool = False) -> None:
+        width = self.scrollable_content_region.width
+        if not force and width == self._width:
+            return
+        self._width = width
+        self._wrapped = [piece for line in self._source for piece in wrap(line, max(width, 4), self._hang)]
+        self.virtual_size = Size(width, len(self._wrapped))
+        self.refresh(layout=force)
+
+    def render_line(self, y: int) -> Strip:
+        """One wrapped line."""
+        place = y + self.scroll_offset.y
+        return self.paint(self._wrapped[place] if place < len(self._wrapped) else (), self.size.width)
