@@ -217,6 +217,6 @@ def _ascii_label(label: str) -> str:
     if len(label) > _MAX_LABEL:
         raise HostError(f"a label of a host name has 1 to {_MAX_LABEL} characters")
     for char in label:
-        if char not in _LABEL and unicodedata.category(char) not in _INTERNATIONAL:
+        if char not in _LABEL and (char.isascii() or unicodedata.category(char) not in _INTERNATIONAL):
             raise HostError("the host has a character that no host name has")
     return "xn--" + label.encode("punycode").decode("ascii")

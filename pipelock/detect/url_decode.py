@@ -111,13 +111,11 @@ def _token(token: str) -> list[tuple[str, bytes]]:
 
 def _unhex(token: str) -> bytes | None:
     if not _HEX.issuperset(token):
-        head = token[:4]
+        # "0x41, 0x42" has three marks, and all of them show within its first two bytes.
+        head = token[:8]
         for delimiter in _DELIMITERS:
             if delimiter in head:
                 token = token.replace(delimiter, "")
-                break
-        else:
-            return None
         if not _HEX.issuperset(token):
             return None
     if len(token) % 2:

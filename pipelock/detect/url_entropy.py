@@ -17,8 +17,6 @@ from pipelock.detect.url_view import Parameter, UrlView
 
 __all__ = ["opaque_part", "opaque_subdomain"]
 
-_LONGEST_JUDGED = 8_192
-_MOST_TOKENS = 512
 # Handed out by a server to be handed back; bounded to what such tokens need.
 _RETURNED = frozenset(
     {
@@ -85,12 +83,12 @@ _DIGITS = frozenset("0123456789")
 def opaque_part(view: UrlView, threshold: float, *, path: bool, query: bool) -> tuple[str, float]:
     """The place and entropy of the first path segment, key or value that looks like data; `("", 0.0)` for none."""
     if path and len(view.path) > MIN_TOKEN:
-        for segment in view.segments[:_MOST_TOKENS]:
+        for segment in view.segments:
             entropy = _opaque(segment, threshold)
             if entropy:
                 return "url:path", entropy
     if query and len(view.query) >= MIN_TOKEN:
-        for parameter in view.parameters[:_MOST_TOKENS]:
+        for parameter in view.parameters:
             entropy = 0.0 if len(parameter.key) < MIN_TOKEN else _opaque(parameter.key, threshold)
             if not entropy and len(parameter.value) >= MIN_TOKEN and not _is_expected(view, parameter):
                 entropy = _opaque(parameter.value, threshold)
@@ -102,7 +100,6 @@ def opaque_part(view: UrlView, threshold: float, *, path: bool, query: bool) -> 
 def _opaque(token: str, threshold: float) -> float:
     if len(token) < MIN_TOKEN:
         return 0.0
-    token = token[:_LONGEST_JUDGED]
     entropy = is_opaque(token, threshold)
     if entropy:
         return entropy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelock.detect.addresses import Host
 from pipelock.detect.hosts import registrable_domain
-from pipelock.detect.url_reasons import DNS_RULE, METADATA_RULE, OVERENCODED_RULE, PRIVATE_RULE
+from pipelock.detect.url_reasons import DNS_RULE, METADATA_RULE, OVERENCODED_RULE, PRIVATE_RULE, UNSEARCHED_RULE
 from pipelock.detect.url_view import UrlError
 from pipelock.model import Category, Finding, Severity
 
@@ -21,6 +21,7 @@ __all__ = [
     "traversal",
     "unreadable",
     "unresolved",
+    "unsearched",
 ]
 
 _EXEMPTIONS = {
@@ -131,6 +132,12 @@ def overencoded() -> Finding:
     """Letters escaped several times over."""
     message = "the URL escapes plain letters or digits several times over, which only hides them; send them as they are"
     return finding("dlp", message, rule=OVERENCODED_RULE)
+
+
+def unsearched() -> Finding:
+    """More encoded or cut-up data than is searched."""
+    message = "the URL holds more encoded data than is searched for secrets; send it in a request body"
+    return finding("dlp", message, rule=UNSEARCHED_RULE)
 
 
 def opaque(place: str, entropy: float) -> Finding:

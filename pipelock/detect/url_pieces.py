@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import combinations
+from itertools import chain, combinations
 
 from pipelock.detect.entropy import is_identifier, words_share
 
@@ -25,7 +25,7 @@ _MOST_PIECES = 64
 _MOST_CHOSEN = 20
 _BUDGET = 131_072
 _LONGEST_PREFIX = 8
-_LONGEST_CAPITALS = 8
+_LONGEST_CAPITALS = 20
 _LONGEST_WORD = 24
 _MOSTLY = 0.6
 _VOWELS = frozenset("aeiou")
@@ -53,6 +53,8 @@ def is_fragment(piece: str) -> bool:
         return size >= 4
     if piece[-1] in "-_" or piece[0] in "-_":
         return True
+    if size <= _LONGEST_WORD and piece.isalnum() and piece.isupper():
+        return True
     return words_share(piece) < _MOSTLY and not is_identifier(piece)
 
 
@@ -65,12 +67,17 @@ def rejoined(pieces: Sequence[str], keys: Sequence[str] = ()) -> Iterator[str]:
     if len(pieces) < 2 or len(plain) < MIN_SECRET:
         return
     yield plain
-    chosen = _suspects(pieces)
-    if not chosen:
+    own = [index for index, piece in enumerate(pieces) if is_fragment(_judged(piece))][:_MOST_PIECES]
+    # A prefix may be a word ("npm", "glpat"): the piece before a fragment is tried with it, but not only with it.
+    before = {index - 1 for index in own if index and len(pieces[index - 1]) <= _LONGEST_PREFIX}
+    both = sorted(before.union(own))
+    if len(both) < 2 or sum(len(pieces[index]) for index in both) < MIN_SECRET:
         return
     spent = len(plain)
     seen = {plain}
-    for joined in _joins([without_noise(piece) for piece in pieces], keys, chosen):
+    cleaned = [without_noise(piece) for piece in pieces]
+    choices = (own,) if len(both) == len(own) else (own, both)
+    for joined in chain.from_iterable(_joins(cleaned, keys, chosen) for chosen in choices):
         if len(joined) < MIN_SECRET or joined in seen:
             continue
         spent += len(joined)
@@ -100,21 +107,6 @@ def _joins(pieces: Sequence[str], keys: Sequence[str], chosen: Sequence[int]) ->
     for count in (2, 3, 4):
         for some in combinations(parts[:_MOST_CHOSEN], count):
             yield "".join(some)
-
-
-def _suspects(pieces: Sequence[str]) -> list[int]:
-    """Indexes of the pieces that could be cut from a token, with the piece before each: a prefix may be a word.
-
-    Empty unless there are two, and enough of them to make a secret.
-    """
-    own = [index for index, piece in enumerate(pieces) if is_fragment(_judged(piece))][:_MOST_PIECES]
-    if not own:
-        return own
-    before = {index - 1 for index in own if index and len(pieces[index - 1]) <= _LONGEST_PREFIX}
-    chosen = sorted(before.union(own))
-    if len(chosen) < 2 or sum(len(pieces[index]) for index in chosen) < MIN_SECRET:
-        return []
-    return chosen
 
 
 def _judged(piece: str) -> str:

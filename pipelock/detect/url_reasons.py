@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pipelock.model import BlockReason
 
-__all__ = ["DNS_RULE", "METADATA_RULE", "OVERENCODED_RULE", "PRIVATE_RULE", "block_reason", "hint"]
+__all__ = ["DNS_RULE", "METADATA_RULE", "OVERENCODED_RULE", "PRIVATE_RULE", "UNSEARCHED_RULE", "block_reason", "hint"]
 
 PRIVATE_RULE = "Private Address"
 METADATA_RULE = "Cloud Metadata"
 DNS_RULE = "DNS Failure"
+UNSEARCHED_RULE = "Unsearched URL"
 OVERENCODED_RULE = "Layered Percent Encoding"
 
 _REASONS = {
@@ -56,6 +57,7 @@ _HINTS = {
 _RULE_HINTS = {
     ("ssrf", DNS_RULE): "the name did not resolve: check its spelling and this machine's DNS, or give it an address in "
     "dns.host_overrides",
+    ("dlp", UNSEARCHED_RULE): "no setting raises this limit; send the data in a request body",
     ("dlp", OVERENCODED_RULE): "no setting allows letters escaped several times over; the client has to send "
     "them plainly",
 }

@@ -14,6 +14,7 @@ import msgspec
 
 from pipelock.detect.entropy import words_share
 from pipelock.detect.url_decode import MIN_ENCODED, hidden_texts, may_hide
+from pipelock.detect.url_findings import unsearched
 from pipelock.detect.url_percent import decode_percent
 from pipelock.detect.url_pieces import MIN_SECRET, is_fragment, rejoined, without_noise
 from pipelock.detect.url_view import UrlView
@@ -21,9 +22,9 @@ from pipelock.model import Finding, Span
 
 __all__ = ["Secrets", "find_secrets", "secret_views"]
 
-_MOST_VIEWS = 8_192
-_MOST_TOKENS = 512
-_MOST_CHARACTERS = 524_288
+_MOST_VIEWS = 32_768
+_MOST_JOINED = 512
+_MOST_CHARACTERS = 1_048_576
 _LONGEST_KEY = 32
 _KEY = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
@@ -42,8 +43,11 @@ _View = tuple[str, str, _Path]
 
 
 def find_secrets(view: UrlView, secrets: Secrets) -> tuple[Finding, ...]:
-    """Search every view of the URL; each rule is reported once for each place, what was sent as such first."""
-    views = secret_views(view)
+    """Search every view of the URL; each rule is reported once for each place, what was sent as such first.
+
+    A URL with more in it than is searched gets a finding for that.
+    """
+    views, complete = secret_views(view)
     # The number tells the views of one place apart; the scanner hands it back with the place.
     values = [(f"{item[0]}#{number}", item[1]) for number, item in enumerate(views)]
     found: dict[tuple[str, str, str], Finding] = {}
@@ -53,7 +57,7 @@ def find_secrets(view: UrlView, secrets: Secrets) -> tuple[Finding, ...]:
         # Other views of the same text repeat what the URL as sent has shown already.
         if key not in found and not (settled.span is None and _is_known(settled, found)):
             found[key] = settled
-    return tuple(found.values())
+    return tuple(found.values()) if complete else (*found.values(), unsearched())
 
 
 def _settled(view: UrlView, views: Sequence[_View], finding: Finding) -> Finding:
@@ -73,18 +77,23 @@ def _is_known(finding: Finding, found: dict[tuple[str, str, str], Finding]) -> b
 class _Collector:
     """Gathers views, none twice, within the limits; and the tokens that are to be decoded at the end."""
 
-    __slots__ = ("seen", "spent", "tokens", "views")
+    __slots__ = ("full", "joined", "seen", "spent", "tokens", "views")
 
     def __init__(self) -> None:
         self.views: list[_View] = []
         self.tokens: list[tuple[str, str]] = []
+        self.joined: list[tuple[str, str]] = []
         self.seen: set[str] = set()
         self.spent = 0
+        self.full = False
 
     def add(self, place: str, text: str, *path: str) -> None:
-        """Search `text`, unless it is a repetition or the limits are reached."""
+        """Search `text`, unless it is a repetition; beyond the limits only note that they were reached."""
+        if text in self.seen:
+            return
         spent = self.spent + len(text)
-        if text in self.seen or spent > _MOST_CHARACTERS or len(self.views) >= _MOST_VIEWS:
+        if spent > _MOST_CHARACTERS or len(self.views) >= _MOST_VIEWS:
+            self.full = True
             return
         self.spent = spent
         self.seen.add(text)
@@ -92,17 +101,18 @@ class _Collector:
 
     def offer(self, place: str, text: str) -> None:
         """Decode `text` later, if it could hide another text."""
-        if may_hide(text) and len(self.tokens) < _MOST_TOKENS:
+        if may_hide(text):
             self.tokens.append((place, text))
 
     def add_joined(self, place: str, text: str) -> None:
-        """Search what was put together, and decode it later."""
+        """Search what was put together, and decode it later: the first 512 of such texts."""
         self.add(place, text, "joined")
-        self.offer(place, text)
+        if len(self.joined) < _MOST_JOINED and may_hide(text):
+            self.joined.append((place, text))
 
 
-def secret_views(view: UrlView) -> list[_View]:
-    """The texts to search: at most 8 192 and 512 Ki characters, the plain ones first."""
+def secret_views(view: UrlView) -> tuple[list[_View], bool]:
+    """The texts to search, and whether that is all: at most 32 768 and 1 Mi characters are made, plain ones first."""
     views = _Collector()
     views.add("url", view.url)
     if "%" in view.url:
@@ -115,11 +125,11 @@ def secret_views(view: UrlView) -> list[_View]:
         _add_query(view, views)
     if view.fragment or view.userinfo:
         _add_edges(view, views)
-    for place, token in views.tokens:
+    for place, token in (*views.tokens, *views.joined):
         for path, text in hidden_texts(token):
             views.add(place, text, *path)
             views.add(place, without_noise(text), *path, "joined")
-    return views.views
+    return views.views, not views.full
 
 
 def _add_host(view: UrlView, views: _Collector) -> None:
