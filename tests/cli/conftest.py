@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+import msgspec
+import pytest
+
+from pipelock.cli.main import main
+from pipelock.control import frames
+from pipelock.control.client import ControlError, NotRunning
+from pipelock.model import (
+    ActionSummary,
+    AnswerWord,
+    Event,
+    KillSwitchState,
+    Kind,
+    Pending,
+    Session,
+    Status,
+    Transport,
+)
+
+STATUS = Status(
+    version="9.9",
+    pid=4321,
+    mode="balanced",
+    enforce=True,
+    listen="127.0.0.1:8899",
+    config_path="/etc/pipelock/pipelock.yaml",
+    policy="00ff00ff00ff00ff",
+    started_at=1_000_000.0,
+    kill_switch=KillSwitchState(active=False),
+    requests=20,
+    allowed=15,
+    warned=2,
+    blocked=3,
+    audit_path="/var/log/audit.jsonl",
+    top_blocked=(("evil.example", 3),),
+)
+
+
+def summary(**changes: object) -> ActionSummary:
+    base = ActionSummary(
+        id="a1",
+        kind=Kind.REQUEST,
+        transport=Transport.FORWARD,
+        method="POST",
+        url="http://api.example/submit",
+        host="api.example",
+        port=80,
+        agent="helper",
+        client="127.0.0.1",
+        size=2048,
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def pending(**changes: object) -> Pending:
+    base = Pending(
+        id="7",
+        group="g",
+        action=summary(),
+        reason="rule uploads asks",
+        held_at=1_000_000.0,
+        expires_at=1_000_060.0,
+        binding="bound",
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+class FakeDaemon:
+    """Stands in for `Client`: answers from its attributes and remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.up = True
+        self.state = STATUS
+        self.items: tuple[Pending, ...] = (pending(),)
+        self.known: tuple[Session, ...] = ()
+        self.happened: tuple[Event | frames.Gap, ...] = ()
+        self.after_switch = KillSwitchState(active=True, sources={"api": True})
+        self.detail = "policy unchanged"
+        self.error: ControlError | None = None
+        self.said: list[tuple[object, ...]] = []
+        self.welcome = frames.Welcome(frames.PROTOCOL, "9.9", "epoch-1", may_decide=True)
+
+    def __call__(self, path: Path, role: str = "command", timeout: float = 5.0) -> Self:
+        self.path = path
+        return self
+
+    def __enter__(self) -> Self:
+        if not self.up:
+            raise NotRunning(self.path)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.said.append(("close",))
+
+    def _do(self, *words: object) -> None:
+        self.said.append(words)
+        if self.error is not None:
+            raise self.error
+
+    def status(self) -> Status:
+        return self.state
+
+    def pending(self) -> tuple[Pending, ...]:
+        return self.items
+
+    def sessions(self) -> tuple[Session, ...]:
+        return self.known
+
+    def answer(self, pending_id: str, word: AnswerWord, note: str = "", binding: str = "") -> frames.Ok:
+        self._do("answer", pending_id, word, note, binding)
+        return frames.Ok(self.items[0].twins)
+
+    def kill(self, active: bool) -> KillSwitchState:
+        self._do("kill", active)
+        return self.after_switch
+
+    def reload(self) -> frames.Ok:
+        self._do("reload")
+        return frames.Ok(1, self.detail)
+
+    def events(self, epoch: str = "", after: int = 0, backlog: int = 1000) -> Iterator[Event | frames.Gap]:
+        self._do("events", epoch, after, backlog)
+        yield from self.happened
+        raise ControlError("disconnected", "the daemon closed the connection")
+
+
+@pytest.fixture
+def daemon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeDaemon:
+    fake = FakeDaemon()
+    monkeypatch.setattr("pipelock.cli.link.Client", fake)
+    monkeypatch.setenv("PIPELOCK_HOME", str(tmp_path))
+    monkeypatch.setenv("NO_COLOR", "1")
+    return fake
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Carry out a command line; gives exit code, standard output and standard error."""
+
+    def go(*argv: str) -> tuple[int, str, str]:
+        words: Sequence[str] = argv
+        code = main(words)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return go

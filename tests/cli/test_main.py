@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipelock.cli import main as main_module
+from pipelock.cli.commands import COMMANDS
+from pipelock.cli.errors import CommandError
+
+Run = Callable[..., tuple[int, str, str]]
+HEAVY = {"twisted", "textual", "OpenSSL", "asyncio", "rich", "cryptography", "prometheus_client", "psutil"}
+LIGHT = [command for command in COMMANDS if command.name not in ("run", "tui")]
+
+
+def test_a_missing_daemon_is_one_line_and_code_1(daemon: object, run: Run) -> None:
+    daemon.up = False  # type: ignore[attr-defined]
+    code, out, err = run("status")
+    assert (code, out) == (1, "")
+    assert err.startswith("pipelock: no pipelock daemon answers at")
+    assert err.count("\n") == 1
+
+
+def test_usage_is_code_2(run: Run) -> None:
+    code, _, err = run("nonsense")
+    assert code == 2
+    assert err.count("\n") == 1
+
+
+def test_a_home_that_is_too_long_for_a_socket_is_code_2(run: Run) -> None:
+    code, _, err = run("--home", "/" + "x" * 200, "status")
+    assert code == 2
+    assert "shorter home" in err
+
+
+def test_an_error_has_its_own_code(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> int:
+        raise CommandError("forged\x1b[1m", 3)
+
+    monkeypatch.setattr("pipelock.cli.version.execute", fail)
+    assert run("version") == (3, "", "pipelock: forged\\x1b[1m\n")
+
+
+def test_an_interrupt_ends_quietly(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipelock.cli.version.execute", interrupt)
+    assert run("version") == (130, "", "")
+
+
+def test_a_bug_is_not_hidden(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(_: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("pipelock.cli.version.execute", crash)
+    with pytest.raises(ZeroDivisionError):
+        run("version")
+
+
+def test_run_exits_with_the_code_of_main(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["pipelock", "nonsense"])
+    with pytest.raises(SystemExit) as caught:
+        main_module.run()
+    assert caught.value.code == 2
+    assert "nonsense" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
+    program = subprocess.Popen(
+        [sys.executable, "-m", "pipelock", "logs", "--file", str(_long_log(tmp_path))],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert program.stdout is not None
+    assert program.stderr is not None
+    program.stdout.readline()
+    program.stdout.close()
+    errors = program.stderr.read()
+    program.stderr.close()
+    assert (program.wait(30), errors) == (1, b"")
+
+
+def _long_log(folder: Path) -> Path:
+    path = folder / "log"
+    path.write_text('{"event":"allowed"}\n' * 50_000)
+    return path
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_every_command_has_its_module(command: object) -> None:
+    assert callable(importlib.import_module(getattr(command, "module", "")).execute)
+
+
+@pytest.mark.parametrize("command", LIGHT, ids=lambda command: command.name)
+def test_light_commands_import_nothing_heavy(command: object) -> None:
+    module = getattr(command, "module", "")
+    # The judge is what `check --url` adds.
+    extra = "import pipelock.cli.judge;" if module == "pipelock.cli.check" else ""
+    code = f"import sys, pipelock.cli.main, {module};{extra}print(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert not HEAVY & set(done.stdout.split())

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from pipelock.cli.pending import report
+from pipelock.model import Finding, Severity
+
+from .conftest import FakeDaemon, pending, summary
+
+Run = Callable[..., tuple[int, str, str]]
+
+GOLDEN = """\
+7  POST http://api.example/submit
+    from helper, 2.0 KiB of body, denied in 45 s
+    why: rule uploads asks
+    2 identical requests wait; one answer is for all
+    found: GitHub Token in body: ghp_…
+    body: {"token": …}"""
+
+
+def finding(**changes: str) -> Finding:
+    return Finding(
+        scanner="body_dlp",
+        rule="GitHub Token",
+        severity=Severity.CRITICAL,
+        message="a token",
+        place="body",
+        excerpt=changes.get("excerpt", "ghp_…"),
+    )
+
+
+def test_the_report() -> None:
+    item = pending(twins=2, findings=(finding(),), action=summary(preview='{"token": …}'))
+    assert report([item], item.held_at + 15) == GOLDEN
+
+
+def test_nothing_waits() -> None:
+    assert report([], 0) == "Nothing waits for you."
+
+
+def test_what_the_network_says_draws_nothing() -> None:
+    item = pending(
+        action=summary(url="http://x/\x1b[2J", agent="\u202eevil", preview="a\nb\x07"),
+        reason="why\r\n",
+        findings=(finding(excerpt="\x9b2J"),) * 12,
+    )
+    shown = report([item], item.held_at)
+    assert not {"\x1b", "\u202e", "\x07", "\r", "\x9b"} & set(shown)
+    assert "and 2 more findings" in shown
+
+
+def test_json_holds_the_binding_for_scripts(daemon: FakeDaemon, run: Run) -> None:
+    code, out, _ = run("pending", "--json")
+    assert code == 0
+    (item,) = json.loads(out)
+    assert (item["id"], item["binding"], item["action"]["url"]) == ("7", "bound", "http://api.example/submit")
+
+
+def test_text(daemon: FakeDaemon, run: Run) -> None:
+    daemon.items = (pending(), pending(id="8"))
+    code, out, _ = run("pending")
+    assert code == 0
+    assert out.count("POST http://api.example/submit") == 2
