@@ -16,8 +16,8 @@ from pipelock import __version__
 from pipelock.config.bounds import check_length, choose, in_range
 from pipelock.config.newer import NEWER_KEYS
 from pipelock.config.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from pipelock.config.plans import FieldPlan, Kind, field_plans, section_of, unwrap
-from pipelock.config.problems import Problem, nearest
+from pipelock.config.plans import FieldPlan, Kind, field_plans, paths_of, section_of, unwrap
+from pipelock.config.problems import MAX_PROBLEMS, Problem, nearest
 from pipelock.config.rules import TEXT_RULES, ValueRuleError, parse_duration
 from pipelock.config.scalars import (
     ScalarError,
@@ -51,9 +51,11 @@ class Decoder:
         self.places: dict[str, tuple[int, int]] = {}
         self._base = base
         self._switched_on: list[Problem] = []
+        self._root: type[msgspec.Struct] | None = None
 
     def decode(self, root: Node, struct: type[S]) -> S:
         """The section that `root` holds, its defaults where it holds none; look at `problems` before using it."""
+        self._root = struct
         value = self._section(root, struct, "")
         self.problems += self._switched_on
         self._switched_on = []
@@ -115,12 +117,23 @@ class Decoder:
             return None
         if plan is not None:
             return plan
-        if release := NEWER_KEYS.get(node.text):
+        self._unknown(node, key, plans)
+        return None
+
+    def _unknown(self, node: ScalarNode, key: str, plans: dict[str, FieldPlan]) -> None:
+        if len(self.problems) >= MAX_PROBLEMS:
+            # Nobody will read it, and looking for what was meant costs more than all the rest.
+            self._refuse(node, key, "unknown key")
+            return
+        near = nearest(node.text, plans)
+        elsewhere = list(paths_of(self._root, node.text)) if self._root is not None else []
+        if near or len(elsewhere) == 1:
+            self._refuse(node, key, "unknown key", near or elsewhere[0])
+        elif release := NEWER_KEYS.get(node.text):
             message = f"known to the original Pipelock since {release}, newer than what this version supports"
             self._refuse(node, key, message)
         else:
-            self._refuse(node, key, "unknown key", nearest(node.text, plans))
-        return None
+            self._refuse(node, key, "unknown key")
 
     def _field(self, node: Node, plan: FieldPlan, key: str) -> object:
         if plan.kind.note("opaque") and isinstance(node, MappingNode):

@@ -147,6 +147,6 @@ def _name_allowlist(config: Config) -> Config:
         return config
     named = tuple(
         EgressRule(name=f"api_allowlist: {host}", action="allow", host=host, reason="on api_allowlist")
-        for host in config.api_allowlist
+        for host in sorted(config.api_allowlist)  # in the file their order means nothing, nor may it in the hash
     )
     return msgspec.structs.replace(config, egress_rules=config.egress_rules + named)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
 
-__all__ = ["FieldPlan", "Kind", "field_plans", "section_of", "unwrap"]
+__all__ = ["FieldPlan", "Kind", "field_plans", "paths_of", "section_of", "unwrap"]
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -43,6 +44,16 @@ def unwrap(annotation: object) -> Kind:
             annotation = next(option for option in get_args(annotation) if option is not type(None))
         else:
             return Kind(annotation, metas)
+
+
+def paths_of(struct: type[msgspec.Struct], name: str, prefix: str = "") -> Iterator[str]:
+    """Where in `struct` a key of this name belongs, entries of lists and tables left out."""
+    for plan in field_plans(struct).values():
+        section = section_of(plan.kind)
+        if plan.name == name:
+            yield prefix + name
+        if section is not None:
+            yield from paths_of(section, name, f"{prefix}{plan.name}.")
 
 
 @cache

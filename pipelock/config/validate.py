@@ -59,7 +59,7 @@ def warnings(config: Config, written: Mapping[str, object]) -> Iterator[str]:
     if not config.enforce:
         yield "enforce: off, so findings are logged and hardly anything is blocked"
     if not config.dlp.include_defaults and not config.dlp.patterns:
-        yield "dlp.include_defaults: off and no patterns of your own, so no credential is recognised by its form"
+        yield "dlp.include_defaults: off and no patterns of your own, so only the built-in core is recognised"
     if config.response_scanning.exempt_domains and not config.response_scanning.enabled:
         yield "response_scanning.exempt_domains: has no effect while response_scanning is off"
     if config.mode == "strict" and config.egress_default == "allow":

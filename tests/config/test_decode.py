@@ -104,6 +104,8 @@ def test_what_is_read(text: str, expected: Top) -> None:
         ("just text", ["f.yaml:1:1: expected keys and values, found text"]),
         ("mod: slow", ['f.yaml:1:1: mod: unknown key (did you mean "mode"?)']),
         ("qqqq: 1", ["f.yaml:1:1: qqqq: unknown key"]),
+        ("beyond: true", ['f.yaml:1:1: beyond: unknown key (did you mean "idle.beyond"?)']),
+        ("idle: {ratio: 1}", ['f.yaml:1:8: idle.ratio: unknown key (did you mean "ratio"?)']),
         ("[a]: 1", ["f.yaml:1:1: a key is a word, found a list"]),
         ("mode: slow\nmode: fast", ["f.yaml:2:1: mode: written twice; the first is on line 1"]),
         ("mode: slw", ['f.yaml:1:7: mode: must be one of fast, slow, "" (did you mean "slow"?)']),

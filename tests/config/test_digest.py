@@ -54,7 +54,7 @@ def test_what_is_allowed_is(text: str) -> None:
     assert loads(text, "x").policy_hash != DEFAULT
 
 
-@pytest.mark.parametrize("key", ["api_allowlist", "trusted_domains"])
+@pytest.mark.parametrize("key", ["api_allowlist", "mode: strict\napi_allowlist", "trusted_domains"])
 def test_the_order_of_hosts_means_nothing(key: str) -> None:
     one, two = (
         loads(f"{key}: [{hosts}]", "x").policy_hash for hosts in ("a.example, b.example", "b.example, a.example")

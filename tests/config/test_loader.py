@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,15 @@ def test_notices_and_warnings() -> None:
         "sentry: not read; there is no telemetry and no crash reporting",
     )
     assert loaded.warnings == ("taint: not supported yet by this version and stays off",)
+
+
+def test_a_file_full_of_mistakes_is_refused_in_good_time() -> None:
+    text = "\n".join(f"key_{number}: 1" for number in range(40_000))
+    started = time.process_time()
+    lines = problems(text)
+    assert time.process_time() - started < 10
+    assert len(lines) == 101
+    assert lines[-1] == "… and 39900 more"
 
 
 KEYS = st.sampled_from(

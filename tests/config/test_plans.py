@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from pipelock.config.plans import Kind, field_plans, section_of, unwrap
+from pipelock.config.plans import Kind, field_plans, paths_of, section_of, unwrap
 
 
 class Inner(msgspec.Struct):
@@ -44,3 +44,9 @@ def test_sections() -> None:
     assert section_of(field_plans(Outer)["inner"].kind) is Inner
     assert section_of(Kind(str)) is None
     assert section_of(Kind(tuple[str, ...])) is None
+
+
+def test_where_a_key_belongs() -> None:
+    assert list(paths_of(Outer, "word")) == ["inner.word"]
+    assert list(paths_of(Outer, "class")) == ["class"]
+    assert list(paths_of(Outer, "nothing")) == []
