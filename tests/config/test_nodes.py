@@ -48,7 +48,7 @@ def test_every_value_knows_its_place_in_characters() -> None:
         ("! no", False, ""),
     ],
 )
-def test_quoting_and_tags_are_kept(text: str, plain: bool, tag: str) -> None:  # noqa: FBT001
+def test_quoting_and_tags_are_kept(text: str, plain: bool, tag: str) -> None:
     node = parse(text)
     assert isinstance(node, ScalarNode)
     assert (node.plain, node.tag) == (plain, tag)

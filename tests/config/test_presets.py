@@ -36,7 +36,7 @@ def test_each_explains_itself_to_its_reader(name: str) -> None:
         ("audit", 2048, 4.5, 0, "warn", "warn", "allow", False),
     ],
 )
-def test_what_each_is_for(  # noqa: PLR0917 - one argument for each column
+def test_what_each_is_for(
     name: str, length: int, entropy: float, rate: int, body: str, response: str, default: str, *, enforce: bool
 ) -> None:
     config = loads(preset_text(name), name).config

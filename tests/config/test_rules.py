@@ -170,7 +170,7 @@ def test_listening_addresses() -> None:
         ("box.example:1", False),
     ],
 )
-def test_loopback(text: str, loopback: bool) -> None:  # noqa: FBT001
+def test_loopback(text: str, loopback: bool) -> None:
     assert is_loopback(text) is loopback
 
 
