@@ -166,6 +166,11 @@ class ControlServer(Factory):
             self._pumping.cancel()
             self._pumping = None
 
+    def abort(self) -> None:
+        """Cut every connection without a word."""
+        for peer in tuple(self._peers):
+            peer.cut()
+
     def _note(self, _event: Event) -> None:
         if self._pumping is None:
             self._pumping = self.clock.callLater(PUMP_DELAY, self._pump)
@@ -276,6 +281,10 @@ class ControlPeer(Protocol):
             return
         self._send(frames.Refused(why))
         self._hang_up()
+
+    def cut(self) -> None:
+        """End the connection at once."""
+        self._wire().abortConnection()
 
     # The conversation
 
@@ -402,15 +411,15 @@ class ControlPeer(Protocol):
         wire.unregisterProducer()
         wire.loseConnection()
         self._stop_timer()
-        self._timer = self._server.clock.callLater(HELLO_TIMEOUT, self._cut)
+        self._timer = self._server.clock.callLater(HELLO_TIMEOUT, self._run_out)
 
     def _give_up(self) -> None:
         self._timer = None
         self.refuse(f"nothing was said for {HELLO_TIMEOUT:g} s")
 
-    def _cut(self) -> None:
+    def _run_out(self) -> None:
         self._timer = None
-        self._wire().abortConnection()
+        self.cut()
 
     def _retire(self) -> None:
         """Stop doing anything for the peer. It counts as a connection until it is gone."""

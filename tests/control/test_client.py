@@ -18,6 +18,7 @@ from pipelock.control import frames
 from pipelock.control import client as client_module
 from pipelock.control.client import Client, ControlError, NotRunning
 from pipelock.control.peers import process_id
+from pipelock.control.testing import LoopbackDaemon, make_pending
 from pipelock.model import AnswerWord, Event, KillSwitchState, Session
 
 WELCOME = b'{"type":"welcome","protocol":1,"version":"9.9","epoch":"run-1","may_decide":true}\n'
@@ -31,7 +32,7 @@ def take(iterator: Iterator[Event | frames.Gap], count: int) -> list[Event | fra
     return [next(iterator) for _ in range(count)]
 
 
-def test_the_verbs(daemon: Any) -> None:
+def test_the_verbs(daemon: LoopbackDaemon) -> None:
     with Client(daemon.path) as client:
         assert client.welcome.may_decide
         assert client.welcome.version == "9.9"
@@ -45,7 +46,7 @@ def test_the_verbs(daemon: Any) -> None:
     assert daemon.backend.killed == [(True, f"command (pid {os.getpid()})")]
 
 
-def test_refusals_come_as_errors_with_their_code(daemon: Any) -> None:
+def test_refusals_come_as_errors_with_their_code(daemon: LoopbackDaemon) -> None:
     with Client(daemon.path) as client:
         for arguments, code in (
             (("99", AnswerWord.ONCE), "not_found"),
@@ -59,8 +60,8 @@ def test_refusals_come_as_errors_with_their_code(daemon: Any) -> None:
         assert client.status().version == "9.9", "a refusal does not end the conversation"
 
 
-def test_long_lists_come_whole(daemon: Any, new_pending: Callable[..., Any]) -> None:
-    daemon.backend.items = [new_pending(number, reason="x" * 9000) for number in range(1, 200)]
+def test_long_lists_come_whole(daemon: LoopbackDaemon) -> None:
+    daemon.backend.items = [make_pending(number, reason="x" * 9000) for number in range(1, 200)]
     daemon.backend.known = [
         Session(key=f"{number}" + "k" * 3000, agent="", client="", started_at=0.0, last_seen_at=0.0)
         for number in range(500)
@@ -70,7 +71,7 @@ def test_long_lists_come_whole(daemon: Any, new_pending: Callable[..., Any]) -> 
         assert client.sessions() == tuple(daemon.backend.known)
 
 
-def test_events_from_the_past_and_as_they_happen(daemon: Any) -> None:
+def test_events_from_the_past_and_as_they_happen(daemon: LoopbackDaemon) -> None:
     daemon.say("a", "b", "c")
     with Client(daemon.path) as client:
         events = client.events(backlog=2)
@@ -83,7 +84,7 @@ def test_events_from_the_past_and_as_they_happen(daemon: Any) -> None:
         assert client.status().last_seq == 6
 
 
-def test_resuming_after_a_reconnect(daemon: Any) -> None:
+def test_resuming_after_a_reconnect(daemon: LoopbackDaemon) -> None:
     daemon.say(*"abcd")
     with Client(daemon.path) as client:
         epoch = client.welcome.epoch
@@ -97,7 +98,7 @@ def test_resuming_after_a_reconnect(daemon: Any) -> None:
         assert seqs(take(client.events("another run", 3), 5)) == [1, 2, 3, 4, 5]
 
 
-def test_events_end_when_the_daemon_does(daemon: Any) -> None:
+def test_events_end_when_the_daemon_does(daemon: LoopbackDaemon) -> None:
     with Client(daemon.path) as client:
         daemon.say("a")
         events = client.events()
@@ -113,7 +114,7 @@ def test_events_end_when_the_daemon_does(daemon: Any) -> None:
 
 
 @pytest.mark.parametrize("state", ["nothing", "stale", "no directory"])
-def test_nobody_there(daemon: Any, state: str, tmp_path: Path) -> None:
+def test_nobody_there(daemon: LoopbackDaemon, state: str, tmp_path: Path) -> None:
     path = {"nothing": tmp_path / "none.sock", "stale": tmp_path / "stale.sock", "no directory": tmp_path / "x" / "y"}[
         state
     ]
@@ -126,7 +127,7 @@ def test_nobody_there(daemon: Any, state: str, tmp_path: Path) -> None:
     assert caught.value.path == path
 
 
-def test_a_closed_client_says_so_and_may_be_opened_again(daemon: Any) -> None:
+def test_a_closed_client_says_so_and_may_be_opened_again(daemon: LoopbackDaemon) -> None:
     client = Client(daemon.path)
     with pytest.raises(ControlError, match="not connected"):
         client.status()
@@ -137,7 +138,7 @@ def test_a_closed_client_says_so_and_may_be_opened_again(daemon: Any) -> None:
         assert client.status().version == "9.9"
 
 
-def test_a_program_the_daemon_started_may_watch_but_not_decide(daemon: Any) -> None:
+def test_a_program_the_daemon_started_may_watch_but_not_decide(daemon: LoopbackDaemon) -> None:
     """The real thing: SO_PEERCRED, pidfd and /proc. The test process plays the daemon and starts the agent."""
     code = (
         "import sys\n"
@@ -157,7 +158,7 @@ def test_a_program_the_daemon_started_may_watch_but_not_decide(daemon: Any) -> N
     assert daemon.backend.killed == []
 
 
-def test_an_agent_that_is_watched_may_not_decide(daemon: Any) -> None:
+def test_an_agent_that_is_watched_may_not_decide(daemon: LoopbackDaemon) -> None:
     with Client(daemon.path) as client:
         client.kill(True)
         daemon.watched.add(tuple(process_id(os.getpid())))

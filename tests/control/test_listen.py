@@ -9,20 +9,23 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pipelock.control import listen as listen_module
 from pipelock.control.client import Client
-from pipelock.control.listen import AlreadyRunningError, UnsafePathError, listen, prepare_runtime_dir
+from pipelock.control.listen import AlreadyRunningError, UnsafePathError, prepare_runtime_dir
 from pipelock.control.paths import SocketPathError
-from pipelock.control.peers import read_daemon_facts
-from pipelock.control.server import ControlServer
+from pipelock.control.testing import LoopbackDaemon
 
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
+
+
+def second(daemon: LoopbackDaemon) -> None:
+    """Try to start another daemon at the same place."""
+    LoopbackDaemon(daemon.reactor, daemon.path).start()
 
 
 def test_missing_directories_are_made_private(tmp_path: Path) -> None:
@@ -69,23 +72,22 @@ def test_somebody_elses_directory_is_refused(tmp_path: Path, monkeypatch: pytest
         prepare_runtime_dir(directory)
 
 
-def test_the_socket_is_private_and_goes_with_the_daemon(daemon: Any) -> None:
+def test_the_socket_is_private_and_goes_with_the_daemon(daemon: LoopbackDaemon) -> None:
     assert mode(daemon.path) == 0o600
     assert mode(daemon.path.parent) == 0o700
     assert mode(daemon.path.with_suffix(".lock")) == 0o600
-    assert daemon.port.path == daemon.path
     daemon.stop()
     assert not daemon.path.exists()
 
 
 def test_the_socket_is_never_open_to_others_not_even_while_it_is_made(
-    daemon: Any, monkeypatch: pytest.MonkeyPatch
+    daemon: LoopbackDaemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     daemon.stop()
     seen: list[int] = []
     chmod = os.chmod
 
-    def watch(path: Any, bits: int) -> None:
+    def watch(path: str | bytes, bits: int) -> None:
         seen.append(mode(Path(os.fsdecode(path))))
         chmod(path, bits)
 
@@ -94,7 +96,7 @@ def test_the_socket_is_never_open_to_others_not_even_while_it_is_made(
     assert seen == [0o600]
 
 
-def test_stopping_copes_with_a_socket_that_was_removed(daemon: Any) -> None:
+def test_stopping_copes_with_a_socket_that_was_removed(daemon: LoopbackDaemon) -> None:
     daemon.path.unlink()
     daemon.stop()
     assert not daemon.path.exists()
@@ -103,24 +105,24 @@ def test_stopping_copes_with_a_socket_that_was_removed(daemon: Any) -> None:
         assert client.welcome.epoch == "run-1"
 
 
-def test_a_second_daemon_gives_way_and_names_the_first(daemon: Any) -> None:
+def test_a_second_daemon_gives_way_and_names_the_first(daemon: LoopbackDaemon) -> None:
     before = daemon.path.lstat().st_ino
     with pytest.raises(AlreadyRunningError, match=f"process {os.getpid()} holds") as caught:
-        daemon.run(listen, daemon.reactor, daemon.path, daemon.server)
+        second(daemon)
     assert caught.value.pid == os.getpid()
     assert daemon.path.lstat().st_ino == before
     with Client(daemon.path) as client:
         assert client.status().version == "9.9"
 
 
-def test_a_daemon_that_answers_without_holding_the_lock_is_respected_too(daemon: Any) -> None:
+def test_a_daemon_that_answers_without_holding_the_lock_is_respected_too(daemon: LoopbackDaemon) -> None:
     daemon.path.with_suffix(".lock").unlink()
     with pytest.raises(AlreadyRunningError) as caught:
-        daemon.run(listen, daemon.reactor, daemon.path, daemon.server)
+        second(daemon)
     assert caught.value.pid == os.getpid()
 
 
-def test_a_daemon_too_busy_to_answer_is_a_daemon(daemon: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_daemon_too_busy_to_answer_is_a_daemon(daemon: LoopbackDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
     daemon.stop()
     monkeypatch.setattr(listen_module, "_PROBE_SECONDS", 0.05)
     with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as waiting:
@@ -141,7 +143,7 @@ os._exit(9)
 """
 
 
-def test_what_a_crashed_daemon_left_is_replaced(daemon: Any) -> None:
+def test_what_a_crashed_daemon_left_is_replaced(daemon: LoopbackDaemon) -> None:
     daemon.stop()
     subprocess.run([sys.executable, "-c", CRASH, str(daemon.path)], check=False)
     assert daemon.path.is_socket()
@@ -153,7 +155,7 @@ def test_what_a_crashed_daemon_left_is_replaced(daemon: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "link"])
-def test_what_is_not_a_socket_is_not_removed(daemon: Any, kind: str) -> None:
+def test_what_is_not_a_socket_is_not_removed(daemon: LoopbackDaemon, kind: str) -> None:
     daemon.stop()
     if kind == "file":
         daemon.path.write_text("precious")
@@ -167,7 +169,7 @@ def test_what_is_not_a_socket_is_not_removed(daemon: Any, kind: str) -> None:
     daemon.path.unlink()
 
 
-def test_a_lock_held_by_who_knows_whom(daemon: Any) -> None:
+def test_a_lock_held_by_who_knows_whom(daemon: LoopbackDaemon) -> None:
     daemon.stop()
     with daemon.path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -176,9 +178,10 @@ def test_a_lock_held_by_who_knows_whom(daemon: Any) -> None:
     assert caught.value.pid == 0
 
 
-def test_a_path_that_is_too_long_is_refused_before_anything_is_made(daemon: Any, tmp_path: Path) -> None:
+def test_a_path_that_is_too_long_is_refused_before_anything_is_made(daemon: LoopbackDaemon, tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 120) / "control.sock"
-    server = ControlServer(daemon.backend, daemon.reactor, read_daemon_facts())
+    daemon.stop()
+    daemon.path = deep
     with pytest.raises(SocketPathError):
-        daemon.run(listen, daemon.reactor, deep, server)
+        daemon.start()
     assert not deep.parent.exists()

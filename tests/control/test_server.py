@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -24,6 +23,7 @@ from pipelock.control.server import (
     ControlPeer,
     ControlServer,
 )
+from pipelock.control.testing import FakeBackend
 
 DAEMON = DaemonFacts(ProcessId(100, 1000), 1000, "net:[1]", "user:[1]")
 OPERATOR = PeerFacts(200, 1000, "net:[1]", "user:[1]", (ProcessId(200, 2000), ProcessId(1, 0)))
@@ -95,7 +95,7 @@ class Caller:
 
 
 class House:
-    def __init__(self, backend: Any) -> None:
+    def __init__(self, backend: FakeBackend) -> None:
         self.backend = backend
         self.clock = Clock()
         self.watched: set[tuple[int, int]] = set()
@@ -112,7 +112,7 @@ class House:
 
 
 @pytest.fixture
-def house(backend: Any) -> House:
+def house(backend: FakeBackend) -> House:
     return House(backend)
 
 
@@ -325,8 +325,8 @@ def test_subscribing(house: House, request_: dict[str, Any], expected: list[Any]
     assert seqs(caller.heard()) == [6]
 
 
-def test_a_resumed_subscription_that_fell_out_of_the_ring_is_told_so(new_backend: Callable[..., Any]) -> None:
-    house = House(new_backend(capacity=10))
+def test_a_resumed_subscription_that_fell_out_of_the_ring_is_told_so() -> None:
+    house = House(FakeBackend(capacity=10))
     for number in range(25):
         house.backend.say(str(number))
     caller = house.caller()
@@ -391,8 +391,8 @@ def test_a_slow_watcher_is_not_sent_more_than_its_buffer_and_loses_nothing(house
     assert found == list(range(1, 3001))
 
 
-def test_a_watcher_too_slow_for_the_ring_is_told_what_it_missed(new_backend: Callable[..., Any]) -> None:
-    house = House(new_backend(capacity=50))
+def test_a_watcher_too_slow_for_the_ring_is_told_what_it_missed() -> None:
+    house = House(FakeBackend(capacity=50))
     slow = house.caller()
     slow.hello()
     slow.say({"type": "subscribe", "id": 1})
@@ -542,7 +542,7 @@ def test_closing_says_goodbye_to_everybody(house: House) -> None:
 
 
 def test_an_answer_that_cannot_be_put_into_a_frame_is_told_as_a_failure(house: House) -> None:
-    house.backend.reloads = lambda: "\ud800"
+    house.backend.on_reload = lambda: "\ud800"
     caller = house.caller()
     caller.hello()
     caller.say({"type": "reload", "id": 1})

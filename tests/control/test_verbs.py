@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import pytest
-from twisted.logger import globalLogPublisher
+from twisted.logger import LogEvent, globalLogPublisher
 
 from pipelock.control import frames
-from pipelock.control._verbs import MAX_NOTE, decides, perform
+from pipelock.control._verbs import MAX_NOTE, Question, decides, perform
 from pipelock.control.backend import BackendError
 from pipelock.control.protocol import MAX_NUMBER
+from pipelock.control.testing import FakeBackend
 from pipelock.model import Answer, AnswerWord, KillSwitchState, Session
 
 BY = "command (pid 7)"
@@ -28,11 +28,11 @@ BY = "command (pid 7)"
         (frames.Reload(1), True),
     ],
 )
-def test_what_changes_something_needs_the_right(question: Any, expected: bool) -> None:
+def test_what_changes_something_needs_the_right(question: Question, expected: bool) -> None:
     assert decides(question) is expected
 
 
-def test_questions(backend: Any) -> None:
+def test_questions(backend: FakeBackend) -> None:
     backend.known = [Session(key="k", agent="a", client="c", started_at=1.0, last_seen_at=2.0)]
     assert perform(backend, frames.QueryStatus(1), BY) == frames.StatusReply(backend.status())
     assert perform(backend, frames.ListPending(1), BY) == frames.PendingReply(tuple(backend.items))
@@ -46,7 +46,7 @@ def test_questions(backend: Any) -> None:
     assert perform(backend, frames.Reload(1), BY) == frames.Ok(detail="policy unchanged")
 
 
-def test_an_answer_carries_the_words_and_who_spoke(backend: Any) -> None:
+def test_an_answer_carries_the_words_and_who_spoke(backend: FakeBackend) -> None:
     result = perform(backend, frames.AnswerPending(1, "2", AnswerWord.DENY, "not today", "b2"), BY)
     assert result == frames.Ok(1)
     assert backend.answers == [("2", Answer(AnswerWord.DENY, "not today", BY), "b2")]
@@ -64,31 +64,31 @@ def test_an_answer_carries_the_words_and_who_spoke(backend: Any) -> None:
         (frames.ListSessions(1, MAX_NUMBER + 1), "bad_request"),
     ],
 )
-def test_refusals(backend: Any, question: Any, code: str) -> None:
+def test_refusals(backend: FakeBackend, question: Question, code: str) -> None:
     result = perform(backend, question, BY)
     assert isinstance(result, frames.Failed)
     assert result.code == code
     assert backend.answers == []
 
 
-def test_the_longest_note_is_taken(backend: Any) -> None:
+def test_the_longest_note_is_taken(backend: FakeBackend) -> None:
     assert perform(backend, frames.AnswerPending(1, "1", AnswerWord.DENY, "x" * MAX_NOTE), BY) == frames.Ok(1)
 
 
-def test_a_reload_that_fails_says_why(backend: Any) -> None:
+def test_a_reload_that_fails_says_why(backend: FakeBackend) -> None:
     def bad() -> str:
         raise BackendError("failed", "line 3: unknown key `mod`")
 
-    backend.reloads = bad
+    backend.on_reload = bad
     assert perform(backend, frames.Reload(1), BY) == frames.Failed("failed", "line 3: unknown key `mod`")
 
 
-def test_an_unforeseen_fault_is_logged_and_told_without_details(backend: Any) -> None:
+def test_an_unforeseen_fault_is_logged_and_told_without_details(backend: FakeBackend) -> None:
     def broken() -> str:
         raise ZeroDivisionError("secret detail")
 
-    backend.reloads = broken
-    logged: list[Any] = []
+    backend.on_reload = broken
+    logged: list[LogEvent] = []
     globalLogPublisher.addObserver(logged.append)
     try:
         result = perform(backend, frames.Reload(1), BY)

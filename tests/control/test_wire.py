@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 import pytest
 
 from pipelock.control._wire import MAX_ITEM, PAGE, fit, fit_event, fit_page, newer_than
+from pipelock.control.testing import make_pending
 from pipelock.model import (
     Action,
     ActionSummary,
@@ -24,8 +23,6 @@ from pipelock.model import (
     Transport,
     Verdict,
 )
-
-Make = Callable[..., Pending]
 
 
 def decided(**changes: object) -> Event:
@@ -74,8 +71,8 @@ def test_an_event_that_cannot_even_be_shortened_becomes_a_notice() -> None:
     assert fitted == Event(7, 1.0, Notice("warn", "event 7 is too large to be shown; the audit log has it"))
 
 
-def test_a_page_holds_what_fits_and_says_whether_there_is_more(new_pending: Make) -> None:
-    items = [new_pending(number, reason="x" * 10_000) for number in range(1, 201)]
+def test_a_page_holds_what_fits_and_says_whether_there_is_more() -> None:
+    items = [make_pending(number, reason="x" * 10_000) for number in range(1, 201)]
     seen: list[Pending] = []
     rounds, more = 0, True
     while more:
@@ -91,8 +88,8 @@ def test_a_page_of_nothing() -> None:
     assert fit_page([]) == ((), False)
 
 
-def test_one_hostile_item_does_not_hide_the_others(new_pending: Make) -> None:
-    items = [new_pending(1), new_pending(2, reason="\udfff" * 10), new_pending(3)]
+def test_one_hostile_item_does_not_hide_the_others() -> None:
+    items = [make_pending(1), make_pending(2, reason="\udfff" * 10), make_pending(3)]
     page, more = fit_page(items)
     assert [item.id for item in page] == ["1", "2", "3"]
     assert page[1].reason == "\\udfff" * 10
@@ -107,8 +104,8 @@ def test_an_item_that_is_too_large_however_short_is_left_out() -> None:
     assert fit_page([giant]) == ((), False)
 
 
-def test_newer_than_counts_ids_as_numbers(new_pending: Make) -> None:
-    items = [new_pending(number) for number in (2, 9, 10, 11, 100)]
+def test_newer_than_counts_ids_as_numbers() -> None:
+    items = [make_pending(number) for number in (2, 9, 10, 11, 100)]
     ids = [item.id for item in newer_than(items, lambda item: item.id, "9")]
     assert ids == ["10", "11", "100"]
     assert [item.id for item in newer_than(items, lambda item: item.id, "50")] == ["100"]
