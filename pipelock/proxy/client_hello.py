@@ -126,7 +126,7 @@ class ClientHelloReader:
 
     def _take_record(self) -> bool:
         """Move the next complete record's content to the message (RFC 8446 §5.1). False where it is not complete."""
-        header = self._held[self._at : self._at + 5]
+        header = bytes(self._held[self._at : self._at + 5])
         if header[:1] not in {b"", b"\x16"}:
             raise _BadHelloError("a record of another type interrupts the ClientHello")
         if header[1:2] not in {b"", b"\x03"} or (len(header) > 2 and header[2] > 4):

@@ -68,7 +68,7 @@ def readable(data: bytes, content_type: str) -> Readable:
     if media in _HTML_TYPES or (not media and _looks_like_html(data)):
         page = HtmlText(text, MAX_TEXT)
         return Readable(page.title, page.text, page.hidden, page.truncated)
-    if b"\0" in data[:4096] and not text.isprintable() and "\0" in text[:4096]:
+    if "\0" in text[:4096]:
         return Readable("", f"[{len(data)} bytes of binary data]")
     return Readable("", text[:MAX_TEXT], truncated=len(text) > MAX_TEXT)
 
