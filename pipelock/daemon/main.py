@@ -8,7 +8,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import cast
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import (
     FilteringLogObserver,
     LogLevel,
@@ -164,6 +166,7 @@ class _Run:
             self._watch.stop()
         self._daemon.stop_accepting()
         deadline = self._reactor.seconds() + DRAIN_SECONDS
+        clock = cast("IReactorTime", self._reactor)
 
         def look() -> object:
             if self._daemon.is_drained or self._reactor.seconds() >= deadline:
@@ -171,6 +174,6 @@ class _Run:
                 if self._control is not None:
                     self._control.close()
                 return self._control_port.stop() if self._control_port is not None else None
-            return deferLater(self._reactor, 0.05, look)
+            return deferLater(clock, 0.05, look)
 
-        return deferLater(self._reactor, 0, look)
+        return deferLater(clock, 0, look)

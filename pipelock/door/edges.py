@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, ProcessProtocol
 
 __all__ = ["Address", "Call", "Clock", "Connector", "Port", "Process", "Reactor", "Wire"]
@@ -43,7 +44,7 @@ class Port(Protocol):
     def getHost(self) -> Address:
         """Where it listens."""
 
-    def stopListening(self) -> object:
+    def stopListening(self) -> Deferred[None] | None:
         """Listen no more."""
 
 

@@ -14,6 +14,9 @@ MAX_SHOWN_HEADERS = 64
 MAX_SHOWN_VALUE = 256
 MAX_SHOWN_URL = 2048
 
+# What these found is, or may be, a secret; what the others found is the reason itself and must be readable.
+_SECRET_LAYERS = frozenset({"core_dlp", "dlp", "entropy", "subdomain_entropy"})
+
 _CREDENTIAL_HEADERS = frozenset(
     {
         "authorization",
@@ -55,11 +58,11 @@ def summarise(action: Action, decision: Decision) -> ActionSummary:
 
 
 def _concerns_url(finding: Finding) -> bool:
-    return finding.place.startswith("url")
+    return finding.scanner in _SECRET_LAYERS and finding.place.startswith("url")
 
 
 def _concerns_host(finding: Finding) -> bool:
-    return finding.place.startswith("url:host")
+    return finding.scanner in _SECRET_LAYERS and finding.place.startswith("url:host")
 
 
 def _safe_url(action: Action, findings: Iterable[Finding]) -> str:

@@ -30,7 +30,7 @@ class Fetch:
     """One call. `done` is called once, unless `cancel` comes first."""
 
     def __init__(
-        self, context: ProxyContext, method: str, query: str, client: str, claimed_agent: str, done: Done
+        self, context: ProxyContext, done: Done, *, method: str, query: str, client: str, claimed_agent: str
     ) -> None:
         self._context = context
         self._method = method

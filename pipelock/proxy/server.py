@@ -238,10 +238,6 @@ class ClientConnection(Protocol):
         except RemoteProtocolError as error:
             self._malformed(error)
             return
-        if head.method == "CONNECT":
-            self._state = _State.BUSY
-            self._connect()
-            return
         if target.form == "origin" and not self._is_local(head):
             self._refuse_fault(
                 Fault(
@@ -278,6 +274,8 @@ class ClientConnection(Protocol):
         target = self._target
         if target is None or self._head is None:
             self.abort()
+        elif target.form == "authority":
+            self._connect()
         elif target.form == "absolute":
             self._forward(self._head, target)
         else:
@@ -361,7 +359,14 @@ class ClientConnection(Protocol):
         path, _, query = target.path_query.partition("?")
         if path == "/fetch":
             claimed = next((value for name, value in head.headers if name == "x-pipelock-agent"), "")
-            road = Fetch(self._context, head.method, query, self.client, claimed, self._fetched)
+            road = Fetch(
+                self._context,
+                self._fetched,
+                method=head.method,
+                query=query,
+                client=self.client,
+                claimed_agent=claimed,
+            )
             self._road = road
             road.start()
             return
@@ -376,7 +381,6 @@ class ClientConnection(Protocol):
         self._answer(answer.status, (("content-type", answer.content_type), *headers), answer.body)
 
     def _connect(self) -> None:
-        self.deadline = _NEVER
         if not self._context.settings.forward_enabled:
             self._answer(405, (("content-type", "text/plain; charset=utf-8"),), b"CONNECT not supported\n")
             return
@@ -537,7 +541,8 @@ class ClientConnection(Protocol):
 def _too_large(limit: int) -> Fault:
     return Fault(
         BlockReason.BAD_REQUEST,
-        f"the body is larger than {limit // 1024} KiB, more than is scanned; raise request_body_scanning.max_body_bytes",
+        f"the body is larger than {limit // 1024} KiB, more than is scanned; "
+        "raise request_body_scanning.max_body_bytes",
         413,
     )
 
