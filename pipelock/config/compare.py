@@ -69,6 +69,9 @@ _CEILINGS_OR_NONE: Final = (
     "fetch_proxy.monitoring.max_data_per_minute",
 )
 
+# A lower number keeps less of the record.
+_FLOORS: Final = ("logging.max_file_mb", "logging.keep_files")
+
 _Compare = Callable[[str, Sequence[Any], Sequence[Any]], Iterator[str]]
 _LISTS: Final[tuple[tuple[str, _Compare], ...]] = (
     ("internal", uncovered),
@@ -120,6 +123,12 @@ def _settings(old: Config, new: Config) -> Iterator[str]:
         before, after = _get(old, key), _get(new, key)
         if _ceiling(key, after) > _ceiling(key, before):
             yield f"{key}: {before} became {after or 'no limit'}"
+    for key in _FLOORS:
+        before, after = _get(old, key), _get(new, key)
+        if after < before:
+            yield f"{key}: {before} became {after}"
+    if old.logging.output != "stdout" and new.logging.output == "stdout":
+        yield f"logging.output: {old.logging.file} is no longer written"
     sentinel = old.kill_switch.sentinel_file
     if sentinel and new.kill_switch.sentinel_file != sentinel:
         yield f"kill_switch.sentinel_file: {sentinel} is no longer looked at"

@@ -127,11 +127,11 @@ def _cidr(text: str) -> str:
     return str(interface.network)
 
 
-def parse_listen(text: str) -> tuple[str, int]:
-    """Split `host:port`, `:port` or `[v6]:port`; an empty host is all interfaces.
+def parse_listen(text: str, *, least_port: int = 0) -> tuple[str, int]:
+    """Split `host:port`, `:port` or `[v6]:port`; an empty host is all interfaces, port 0 any free port.
 
     Raises:
-        ValueRuleError: not of that form, or a port outside 1..65535.
+        ValueRuleError: not of that form, or a port outside `least_port`..65535.
     """
     host, colon, port = text.rpartition(":")
     if not colon:
@@ -144,8 +144,8 @@ def parse_listen(text: str) -> tuple[str, int]:
         raise ValueRuleError("put an IPv6 address in brackets", f"[{host}]:{port}")
     elif host:
         _labels(host.lower())
-    if not (port.isascii() and port.isdecimal()) or len(port) > 5 or not 1 <= int(port) <= _MAX_PORT:
-        raise ValueRuleError(f"port must be 1 to {_MAX_PORT}")
+    if not (port.isascii() and port.isdecimal()) or len(port) > 5 or not least_port <= int(port) <= _MAX_PORT:
+        raise ValueRuleError(f"port must be {least_port} to {_MAX_PORT}")
     return host, int(port)
 
 
@@ -163,7 +163,8 @@ def is_loopback(text: str) -> bool:
 def _listen(text: str) -> str:
     value = text.strip()
     if value:
-        parse_listen(value)
+        # A file that says "any free port" leaves its clients without an address; a command line may have its reasons.
+        parse_listen(value, least_port=1)
     return value
 
 

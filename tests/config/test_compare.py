@@ -52,6 +52,8 @@ def config(text: str) -> Config:
         ("", "suppress: [{rule: a, path: /b}]", "suppress: a at /b added"),
         ("mode: strict\napi_allowlist: [a.example]", "mode: strict\napi_allowlist: [a.example, b.example]", "api_allowlist: b.example added"),
         ("default_agent_identity: a\nbind_default_agent_identity: true", "default_agent_identity: a", "bind_default_agent_identity: switched off"),
+        ("", "logging: {keep_files: 2}", "logging.keep_files: 8 became 2"),
+        ("logging: {output: both, file: /a}", "", "logging.output: /a is no longer written"),
         ("logging: {include_blocked: on}", "logging: {include_blocked: off}", "logging.include_blocked: switched off"),
     ],
 )  # fmt: skip

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pipelock.config
 from pipelock.config import Config, ConfigError, load, loads
 from pipelock.config.nodes import MAX_BYTES
 
@@ -187,6 +190,13 @@ def test_the_command_line_wins_over_the_file() -> None:
     assert load(None, mode="audit").config.mode == "audit"
 
 
+def test_only_the_command_line_may_ask_for_any_free_port() -> None:
+    assert load(None, listen="127.0.0.1:0").config.fetch_proxy.listen == "127.0.0.1:0"
+    assert problems("fetch_proxy: {listen: '127.0.0.1:0'}") == [
+        "pipelock.yaml:1:23: fetch_proxy.listen: port must be 1 to 65535"
+    ]
+
+
 def test_a_bad_address_on_the_command_line() -> None:
     with pytest.raises(ConfigError) as caught:
         load(None, listen="9000")
@@ -231,3 +241,37 @@ def test_any_tree_is_a_config_or_a_config_error(tree: dict[str, object]) -> None
         assert error.problems  # noqa: PT017 - refusing is right too
         return
     assert isinstance(loaded.config, Config)
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    heavy = ("twisted", "asyncio", "textual", "OpenSSL", "socket", "ssl", "re2", "hyperscan", "pipelock.detect")
+    script = (
+        "import sys, pipelock.config as c; c.loads(c.preset_text('strict'), 'x');"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_public_names() -> None:
+    assert sorted(pipelock.config.__all__) == [
+        "Config",
+        "ConfigError",
+        "DEFAULT_PRESET",
+        "Loaded",
+        "Problem",
+        "RESTART_ONLY",
+        "UnknownPresetError",
+        "carry_over",
+        "json_schema",
+        "load",
+        "loads",
+        "policy_hash",
+        "preset_names",
+        "preset_text",
+        "reconcile",
+        "restart_only",
+        "source_hash",
+        "weakenings",
+    ]
+    assert all(hasattr(pipelock.config, name) for name in pipelock.config.__all__)

@@ -152,6 +152,7 @@ def test_a_bare_number_is_told_its_unit() -> None:
 def test_listening_addresses() -> None:
     assert parse_listen("[::1]:80") == ("::1", 80)
     assert parse_listen(":80") == ("", 80)
+    assert parse_listen("127.0.0.1:0") == ("127.0.0.1", 0)
     assert listen_port("") == 0
     assert listen_port("localhost:9090") == 9090
 
