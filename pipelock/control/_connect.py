@@ -26,11 +26,9 @@ def try_connect(path: Path) -> socket.socket | None:
     """
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        link.setblocking(False)
+        link.settimeout(0)
         link.connect(os.fspath(path))
-        uid = credentials(link).uid
-        if uid != os.getuid():
-            raise ControlError("forbidden", f"the server at {path} runs as uid {uid}, not as this user")
+        _refuse_stranger(link, path)
     except BlockingIOError:
         link.close()
         return None
@@ -38,6 +36,12 @@ def try_connect(path: Path) -> socket.socket | None:
         link.close()
         raise
     return link
+
+
+def _refuse_stranger(link: socket.socket, path: Path) -> None:
+    uid = credentials(link).uid
+    if uid != os.getuid():
+        raise ControlError("forbidden", f"the server at {path} runs as uid {uid}, not as this user")
 
 
 def connect_error(error: OSError, path: Path) -> ControlError:

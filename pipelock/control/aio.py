@@ -22,7 +22,7 @@ from pipelock.control._connect import RETRY_SECONDS, connect_error, lost_error, 
 from pipelock.control._replies import Cursor, expect, expect_welcome
 from pipelock.control.errors import ControlError, NotRunning
 from pipelock.control.protocol import ClientConnection, ProtocolError, State
-from pipelock.model import AnswerWord, Event, KillSwitchState, Pending, Session, Status
+from pipelock.model import AnswerWord, Event, KillSwitchState, Pending, Session, Status, escape
 
 __all__ = [
     "FIRST_DELAY",
@@ -88,7 +88,8 @@ class AsyncClient:
         """Connect and introduce ourselves; what entering the context does."""
         try:
             async with asyncio.timeout(self._timeout):
-                while (link := try_connect(self._path)) is None:
+                # Nothing tells when the daemon's queue has room again.
+                while (link := try_connect(self._path)) is None:  # noqa: ASYNC110
                     await asyncio.sleep(RETRY_SECONDS)
                 self._reader, self._writer = await asyncio.open_unix_connection(sock=link)
                 self._say(frames.Hello(frames.PROTOCOL, __version__, self._role))
@@ -272,7 +273,7 @@ class AsyncClient:
         elif isinstance(frame, frames.Push | frames.Gap):
             self._keep(frame)
         elif isinstance(frame, frames.Refused):
-            self._end(ControlError("disconnected", f"the daemon hung up: {frame.why}"))
+            self._end(ControlError("disconnected", f"the daemon hung up: {escape(frame.why, 500)}"))
 
     def _keep(self, frame: frames.Push | frames.Gap) -> None:
         if self._deaf:

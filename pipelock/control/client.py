@@ -20,7 +20,7 @@ from pipelock.control._connect import RETRY_SECONDS, connect_error, lost_error, 
 from pipelock.control._replies import Cursor, expect, expect_welcome
 from pipelock.control.errors import ControlError, NotRunning
 from pipelock.control.protocol import ClientConnection, ProtocolError
-from pipelock.model import AnswerWord, Event, KillSwitchState, Pending, Session, Status
+from pipelock.model import AnswerWord, Event, KillSwitchState, Pending, Session, Status, escape
 
 __all__ = ["MAX_UNREAD", "Client", "ControlError", "NotRunning"]
 
@@ -144,6 +144,8 @@ class Client:
         try:
             while True:
                 frame = self._unread.popleft() if self._unread else self._frame(None)
+                if isinstance(frame, frames.Refused):
+                    raise self._failed("disconnected", f"the daemon hung up: {escape(frame.why, 500)}")
                 if not isinstance(frame, frames.Push | frames.Gap):
                     raise self._failed("protocol", f"the daemon sent {type(frame).__name__} unasked")
                 try:
@@ -172,7 +174,7 @@ class Client:
                 # Requests are made one at a time and the connection has checked the number.
                 return frame.result
             if isinstance(frame, frames.Refused):
-                raise self._failed("disconnected", f"the daemon hung up: {frame.why}")
+                raise self._failed("disconnected", f"the daemon hung up: {escape(frame.why, 500)}")
             if not isinstance(frame, frames.Push | frames.Gap) or len(self._unread) >= MAX_UNREAD:
                 raise self._failed("protocol", f"the daemon sent too much, or {type(frame).__name__}, before its reply")
             self._unread.append(frame)

@@ -140,7 +140,7 @@ class LoopbackDaemon:
 
     def run(self, function: Callable[..., R], *args: object) -> R:
         """The result of `function`, called in the reactor's thread; a Deferred is waited for."""
-        return cast("R", blockingCallFromThread(cast("IReactorFromThreads", self.reactor), function, *args))
+        return blockingCallFromThread(cast("IReactorFromThreads", self.reactor), function, *args)
 
     def start(self) -> None:
         """Listen; raises what `listen` raises."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.selectreactor import SelectReactor
 
 from pipelock.control.testing import FakeBackend, LoopbackDaemon
 
@@ -19,9 +19,9 @@ def backend() -> FakeBackend:
 
 
 @pytest.fixture(scope="session")
-def reactor() -> Iterator[EPollReactor]:
+def reactor() -> Iterator[SelectReactor]:
     """A reactor of our own in a thread of its own; the tests are the clients."""
-    reactor = EPollReactor()
+    reactor = SelectReactor()
     thread = threading.Thread(target=reactor.run, kwargs={"installSignalHandlers": False}, daemon=True)
     thread.start()
     yield reactor
@@ -30,7 +30,7 @@ def reactor() -> Iterator[EPollReactor]:
 
 
 @pytest.fixture
-def daemon(reactor: EPollReactor, tmp_path: Path) -> Iterator[LoopbackDaemon]:
+def daemon(reactor: SelectReactor, tmp_path: Path) -> Iterator[LoopbackDaemon]:
     """Listening on a real socket."""
     daemon = LoopbackDaemon(reactor, tmp_path / "run" / "control.sock")
     daemon.start()

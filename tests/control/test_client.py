@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from pipelock.control import frames
 from pipelock.control import client as client_module
+from pipelock.control import frames
 from pipelock.control.client import Client, ControlError, NotRunning
 from pipelock.control.peers import process_id
 from pipelock.control.testing import LoopbackDaemon, make_pending
@@ -106,7 +106,7 @@ def test_events_end_when_the_daemon_does(daemon: LoopbackDaemon) -> None:
         daemon.stop()
         with pytest.raises(ControlError) as caught:
             next(events)
-        assert caught.value.code in {"disconnected", "protocol"}
+        assert caught.value.code == "disconnected"
         with pytest.raises(ControlError) as caught:
             client.status()
         assert caught.value.code == "disconnected"
@@ -165,6 +165,16 @@ def test_an_agent_that_is_watched_may_not_decide(daemon: LoopbackDaemon) -> None
         with pytest.raises(ControlError, match="agent process"):
             client.kill(False)
     assert [active for active, _ in daemon.backend.killed] == [True]
+
+
+def test_a_full_queue_is_waited_for_but_not_for_ever(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as first:
+        busy.bind(str(tmp_path / "s"))
+        busy.listen(0)
+        first.connect(str(tmp_path / "s"))
+        with pytest.raises(ControlError, match="does not accept") as caught:
+            Client(tmp_path / "s", timeout=0.05).open()
+    assert caught.value.code == "timeout"
 
 
 # A server that misbehaves
@@ -264,6 +274,22 @@ def test_events_lost_without_a_word_are_a_fault(puppet: Callable[..., Path]) -> 
         with pytest.raises(ControlError, match="events 2 to 2 were left out") as caught:
             next(events)
     assert caught.value.code == "protocol"
+
+
+@pytest.mark.parametrize("unasked", [b'{"type":"reply","id":1,"result":{"type":"ok"}}\n', WELCOME])
+def test_what_nobody_asked_for_is_a_fault(puppet: Callable[..., Path], unasked: bytes) -> None:
+    ok = b'{"type":"reply","id":1,"result":{"type":"ok"}}\n'
+    with Client(puppet(WELCOME, ok + unasked)) as client, pytest.raises(ControlError) as caught:
+        next(client.events())
+    assert caught.value.code == "protocol"
+
+
+def test_a_goodbye_while_watching_is_passed_on(puppet: Callable[..., Path]) -> None:
+    ok = b'{"type":"reply","id":1,"result":{"type":"ok"}}\n'
+    path = puppet(WELCOME, ok + b'{"type":"refused","why":"stopping"}\n')
+    with Client(path) as client, pytest.raises(ControlError, match="stopping") as caught:
+        next(client.events())
+    assert caught.value.code == "disconnected"
 
 
 def test_too_many_unread_events_end_the_connection(

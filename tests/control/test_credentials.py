@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -82,3 +83,18 @@ def test_a_process_that_may_not_be_signalled_exists(monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(signal, "pidfd_send_signal", forbid)
         assert not handle.is_gone()
         handle.close()
+
+
+class Mac:
+    """A socket as macOS has them: struct xucred and a pid."""
+
+    def getsockopt(self, level: int, option: int, size: int) -> bytes:
+        assert level == 0
+        answer = {1: struct.pack("IIh", 0, 501, 1).ljust(76, b"\0"), 2: struct.pack("i", 4242)}[option]
+        assert len(answer) == size
+        return answer
+
+
+def test_the_layout_of_macos(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert credentials(Mac()) == (4242, 501)  # type: ignore[arg-type]
