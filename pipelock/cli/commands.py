@@ -44,7 +44,7 @@ COMMANDS = (
         (
             _CONFIG,
             Option(("--preset",), "use a built-in configuration instead of a file", "preset", choices=MODES),
-            Option(("-m", "--mode"), "overrides the configuration's mode", "mode", choices=MODES),
+            Option(("-m", "--mode"), "overrides the mode of the configuration", "mode", choices=MODES),
             Option(("-l", "--listen"), "overrides fetch_proxy.listen", "listen", "ADDR"),
             Option(("--lines",), "print each decision as a line", "lines"),
         ),
@@ -131,7 +131,9 @@ COMMANDS = (
         "pipelock.cli.logs",
         "read the audit log",
         (
-            Option(("--file",), "the log (default: the running daemon's)", "file", "FILE", convert=Path, path=True),
+            Option(
+                ("--file",), "the log (default: that of the running daemon)", "file", "FILE", convert=Path, path=True
+            ),
             Option(("-n", "--last"), "the last N matching lines (default: all)", "last", "N", (), _natural, default=0),
             Option(("--filter",), "only lines with this `event`, for example blocked", "filter", "EVENT", default=""),
             Option(("-f", "--follow"), "go on as lines are written", "follow"),
@@ -144,7 +146,7 @@ COMMANDS = (
         (
             Option(
                 ("--addr",),
-                f"the daemon's listener (default: {DEFAULT_ADDRESS})",
+                f"listener of the daemon (default: {DEFAULT_ADDRESS})",
                 "address",
                 "ADDR",
                 default=DEFAULT_ADDRESS,
@@ -154,7 +156,7 @@ COMMANDS = (
     Command(
         "env",
         "pipelock.cli.env",
-        "print the variables that send an agent's traffic through the daemon",
+        "print the variables that send traffic through the daemon",
         (
             Option(
                 ("--shell",),
@@ -163,7 +165,7 @@ COMMANDS = (
                 choices=("sh", "fish", "powershell", "dotenv"),
                 default="sh",
             ),
-            Option(("--addr",), "the daemon's listener (default: the running daemon's)", "address", "ADDR"),
+            Option(("--addr",), "listener of the daemon (default: that of the running one)", "address", "ADDR"),
         ),
         details='Use it as: eval "$(pipelock env)"',
     ),

@@ -32,6 +32,7 @@ _pipelock() {{
         esac
     done
     COMPREPLY=()
+    case "$previous" in {valued}) return ;; esac
     case "$verb" in
         "") mapfile -t COMPREPLY < <(compgen -W "{" ".join([*_names(), *_flags(GLOBAL_OPTIONS)])}" -- "$word") ;;
 {cases}
