@@ -4,7 +4,7 @@ import pytest
 
 from pipelock.config import loads
 from pipelock.config.compare_lists import added, egress_rules, patterns, removed, uncovered, widened
-from pipelock.config.schema_scanning import DlpPattern
+from pipelock.config.schema_scanning import DlpPattern, ResponsePattern
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,12 @@ BASE = DlpPattern(name="Key", regex="abc", severity="high")
 )
 def test_patterns(new: list[DlpPattern], told: list[str]) -> None:
     assert list(patterns("k", [BASE], new)) == told
+
+
+def test_response_patterns() -> None:
+    old, new = (ResponsePattern(name="Phrase", regex=regex) for regex in ("abc", "abcd"))
+    assert list(patterns("k", [old], [old])) == []
+    assert list(patterns("k", [old], [new])) == ["k: the regex of 'Phrase' changed"]
 
 
 ASK = "{name: a, action: ask, host: a.example}"
