@@ -1,0 +1,196 @@
+"""`make bench`: this daemon beside mitmdump, nginx itself as the floor, all on loopback.
+
+Rounds are interleaved, so that whatever else the machine does hits all alike; the figure shown is the median over
+the rounds. Ratios travel between machines, absolute figures don't. The load generator, the origin and the proxy share
+the machine's cores. Results are also written to bench/results/ as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from load import Load, drain, drive
+from servers import BIG, SIZES, Server, install_mitmdump, mitmdump, nginx, pipelock
+
+RESULTS = Path(__file__).parent / "results"
+# Enough to be steady, few enough that the slowest peer ends in time.
+COUNTS = {"nginx": 20_000, "pipelock": 8_000, "mitmdump": 2_000}
+SECONDS = 15.0
+"""Longest time for one cell of one round."""
+
+
+@dataclass(slots=True)
+class Cell:
+    """Measurements of one program with one body size, one entry for each round."""
+
+    rates: list[float] = field(default_factory=list)
+    p50: list[float] = field(default_factory=list)
+    p99: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    errors: int = 0
+
+    def add(self, load: Load, cpu: float) -> None:
+        """Take one round's figures; `cpu` is seconds."""
+        done = len(load.latencies)
+        self.rates.append(load.rate)
+        self.p50.append(load.percentile(0.5))
+        self.p99.append(load.percentile(0.99))
+        self.cpu.append(cpu / done * 1000 if done else float("nan"))
+        self.errors += load.errors + sum(n for status, n in load.statuses.items() if status != 200)
+
+    def medians(self) -> dict[str, float]:
+        """What is shown: requests a second, milliseconds, CPU milliseconds a request."""
+        return {
+            "requests_per_second": round(statistics.median(self.rates), 1),
+            "p50_ms": round(statistics.median(self.p50), 2),
+            "p99_ms": round(statistics.median(self.p99), 2),
+            "cpu_ms_per_request": round(statistics.median(self.cpu), 4),
+            "errors": self.errors,
+        }
+
+
+def main() -> int:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (default: 3)")
+    parser.add_argument("--connections", type=int, default=50, help="requests under way at a time (default: 50)")
+    parser.add_argument("--scale", type=float, default=1.0, help="multiplies the number of requests (default: 1)")
+    parser.add_argument("--no-peer", action="store_true", help="leave mitmdump out")
+    options = parser.parse_args()
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pipelock-bench-")))
+        origin, tunnel = stack.enter_context(nginx(folder))
+        servers = [origin, stack.enter_context(pipelock(folder))]
+        peer = None if options.no_peer else _peer()
+        if peer is not None:
+            servers.append(stack.enter_context(mitmdump(folder, peer, tunnel)))
+        _prove_scanning(servers[1], origin)
+        idle = {server.name: round(server.rss(), 1) for server in servers}
+        cells = _measure(servers, origin, options.rounds, options.connections, options.scale)
+        speeds = _tunnels(servers, tunnel, options.rounds)
+        after = {server.name: round(server.rss(), 1) for server in servers}
+        result = {
+            "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "machine": {"python": platform.python_version(), "cpus": os.cpu_count(), "system": platform.platform()},
+            "options": vars(options),
+            "forward": {size: {name: cell.medians() for name, cell in row.items()} for size, row in cells.items()},
+            "tunnel_mib_per_second": speeds,
+            "rss_mib_idle": idle,
+            "rss_mib_after": after,
+            "start_seconds": {server.name: round(server.start_seconds, 3) for server in servers},
+        }
+    _show(result)
+    _write(result)
+    return 0
+
+
+def _peer() -> Path | None:
+    try:
+        return install_mitmdump()
+    except subprocess.CalledProcessError as error:
+        print(f"mitmdump is left out: {error}", file=sys.stderr)
+        return None
+
+
+def _request(server: Server, origin: Server, path: str) -> bytes:
+    """A GET in the form that the server takes: absolute for proxies."""
+    host = f"127.0.0.1:{origin.address[1]}"
+    target = path if server is origin else f"http://{host}{path}"
+    return f"GET {target} HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\nUser-Agent: bench\r\n\r\n".encode()
+
+
+def _prove_scanning(server: Server, origin: Server) -> None:
+    """A figure for a proxy that lets everything through would mean nothing."""
+    load = drive(server.address, _request(server, origin, "/poison.json"), connections=1, count=1, seconds=10)
+    if set(load.statuses) != {403}:
+        raise RuntimeError(f"the poisoned response was not refused: {load.statuses}")
+
+
+def _measure(
+    servers: list[Server], origin: Server, rounds: int, connections: int, scale: float
+) -> dict[str, dict[str, Cell]]:
+    cells = {size: {server.name: Cell() for server in servers} for size in SIZES}
+    for turn in range(rounds + 1):
+        for label, size in SIZES.items():
+            for server in servers:
+                # Round 0 warms up: pools, caches, branch predictors.
+                count = max(int(COUNTS[server.name] * scale * (1 if turn else 0.1)), connections)
+                before = server.cpu()
+                load = drive(
+                    server.address,
+                    _request(server, origin, f"/{size}.json"),
+                    connections=connections,
+                    count=count,
+                    seconds=SECONDS,
+                )
+                if turn:
+                    cells[label][server.name].add(load, server.cpu() - before)
+        print(f"round {turn} of {rounds}" if turn else "warmed up", file=sys.stderr)
+    return cells
+
+
+def _tunnels(servers: list[Server], port: int, rounds: int) -> dict[str, float]:
+    """MiB a second of one download through CONNECT; for the origin, without."""
+    speeds: dict[str, list[float]] = {server.name: [] for server in servers}
+    host = f"127.0.0.1:{port}"
+    request = f"GET /big.bin HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+    opening = f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    for _ in range(rounds):
+        for place, server in enumerate(servers):
+            direct = place == 0
+            address = ("127.0.0.1", port) if direct else server.address
+            total, seconds = drain(address, b"" if direct else opening, request, SECONDS)
+            if total < BIG:
+                print(f"{server.name}: only {total} bytes came through the tunnel", file=sys.stderr)
+            speeds[server.name].append(total / seconds / 2**20)
+    return {name: round(statistics.median(values), 1) for name, values in speeds.items()}
+
+
+def _show(result: dict[str, object]) -> None:
+    forward = result["forward"]
+    print(
+        f"\n{'body':8}{'program':10}{'req/s':>10}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}{'errors':>8}  against mitmdump"
+    )
+    for size, row in forward.items():  # type: ignore[attr-defined]
+        peer = row.get("mitmdump", {}).get("requests_per_second", 0)
+        for name, cell in row.items():
+            rate = cell["requests_per_second"]
+            ratio = f"{rate / peer:.1f}x" if peer else "-"
+            print(
+                f"{size:8}{name:10}{rate:>10.0f}{cell['p50_ms']:>9.2f}{cell['p99_ms']:>9.2f}"
+                f"{cell['cpu_ms_per_request']:>9.3f}{cell['errors']:>8}  {ratio}"
+            )
+    print()
+    for label, key in (
+        ("tunnel MiB/s", "tunnel_mib_per_second"),
+        ("RSS idle MiB", "rss_mib_idle"),
+        ("RSS after MiB", "rss_mib_after"),
+        ("start-up s", "start_seconds"),
+    ):
+        values = result[key]
+        print(f"{label:16}" + "  ".join(f"{name} {value}" for name, value in values.items()))  # type: ignore[attr-defined]
+
+
+def _write(result: dict[str, object]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"proxy-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    path.write_text(json.dumps(result, indent=2) + "\n")
+    (RESULTS / "proxy-latest.json").write_text(path.read_text())
+    print(f"\nwritten to {path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
