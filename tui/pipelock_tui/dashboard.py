@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import ClassVar
 
 from textual.app import App, ComposeResult, SystemCommand
@@ -16,7 +14,7 @@ from textual.events import Resize
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from pipelock.control.aio import ControlError, Link
+from pipelock.control.aio import ControlError
 from pipelock.model import AnswerWord, Pending, escape
 from pipelock_tui.board import Board
 from pipelock_tui.desk import Prompt
@@ -75,7 +73,8 @@ class Dashboard(App[None]):
     ]
 
     def __init__(self, link: Watch, clock: Clock | None = None) -> None:
-        super().__init__()
+        # With NO_COLOR the terminal keeps its own two colours; Textual decides how to do that before there is a theme.
+        super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
         self.animation_level = "none"
         self.link = link
         self.clock = clock or Clock()
@@ -226,6 +225,7 @@ class Dashboard(App[None]):
     def action_filter(self) -> None:
         """Open the filter line with what was typed last."""
         self.query_one(FilterLine).open()
+        self._draw()
 
     def action_manual(self) -> None:
         """Open the help."""
@@ -311,6 +311,8 @@ class Dashboard(App[None]):
     def on_filter_closed(self) -> None:
         """Go back to the list."""
         self._list.focus()
+        self.board.desk.rearm(self.clock.monotonic())
+        self._draw()
 
     def on_opened(self, message: Opened) -> None:
         """The cursor moved, or the detail was asked for."""
@@ -359,7 +361,12 @@ class Dashboard(App[None]):
         base.query_one(Approvals).update(board.connection.objection, self._said)
         prompting = board.desk.chosen is not None
         objection = "not connected" if not board.connection.up else "" if board.connection.may_decide else "watch only"
-        base.query_one(Hints).update(prompting=prompting, detail=self._viewing is not None, objection=objection)
+        base.query_one(Hints).update(
+            prompting=prompting,
+            detail=self._viewing is not None,
+            typing=base.query_one(FilterLine).display,
+            objection=objection,
+        )
         if self._viewing is not None:
             self._page.show(detail_lines(self._viewing, now, self.clock.zone))
         self._draw_list_head()

@@ -47,7 +47,7 @@ class Prompt:
 
 
 class Desk:
-    """The prompts in the order in which they came. `now` is always monotonic seconds, `wall` seconds since the epoch."""
+    """The prompts in the order in which they came. `now` is always monotonic seconds, `wall` seconds since 1970."""
 
     def __init__(self) -> None:
         self._prompts: dict[str, Prompt] = {}

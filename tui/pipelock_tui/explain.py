@@ -6,13 +6,15 @@ from datetime import tzinfo
 
 from pipelock.model import ActionSummary, Decision, Direction, Finding, Kind, Pending, Record, Severity, Verdict, escape
 from pipelock_tui.rows import Row
-from pipelock_tui.text import Line, Part, line
+from pipelock_tui.text import Line, Part, cut, line
 from pipelock_tui.words import OUTCOMES, clock_time, countdown, number, span, verdict_words
 
-__all__ = ["LABEL", "consequences", "detail_lines", "pending_lines", "record_lines"]
+__all__ = ["LABEL", "MAX_URL", "consequences", "detail_lines", "pending_lines", "record_lines"]
 
 LABEL = 11
 """Cells taken by the labels at the left; wrapped text hangs from there."""
+MAX_URL = 200
+"""Cells of a URL that are shown where an answer is explained; the detail has all of it."""
 _MAX_FINDINGS = 50
 _SENSITIVE = ("authorization", "cookie", "token", "secret", "password", "api-key", "apikey")
 _MASKS = ("[masked]", "[redacted]", "[REDACTED]", "***", "•••", "███")
@@ -71,12 +73,11 @@ def detail_lines(viewed: Row | Pending, now: float, zone: tzinfo | None = None) 
 def consequences(pending: Pending) -> tuple[tuple[str, str], ...]:
     """What each answer means, as (key, plain words)."""
     what = _what(pending)
-    again = "Anything that differs by a single byte asks again."
     session = pending.action.session or pending.action.client or "this client"
     return (
-        ("a once", f"{what} Nothing after it: the next one asks again."),
-        ("s session", f"The same, and exact repeats in session {session} stop asking. {again}"),
-        ("d deny", "Refuse; n does so with a note that the agent gets to read."),
+        ("a once", f"{what} The next one asks again."),
+        ("s session", f"The same; exact repeats stop asking in session {session}."),
+        ("d deny", "Refuse. n refuses with a note for the agent."),
     )
 
 
@@ -84,13 +85,13 @@ def _what(pending: Pending) -> str:
     action = pending.action
     twins = f"these {pending.twins} identical" if pending.twins > 1 else "this one"
     plural = "s" if pending.twins > 1 else ""
-    where = action.url or action.host
+    where = cut(action.url or action.host, MAX_URL)
     if action.kind is Kind.CONNECT:
         return f"Open {twins} tunnel{plural} to {action.host}:{action.port}; what goes through is not read."
     if action.direction is Direction.INBOUND or action.kind is Kind.RESPONSE:
         return f"Let {twins} answer{plural} from {where} reach the agent as is, {number(action.size)} bytes."
-    body = f" with its body of {number(action.size)} bytes" if action.size else ""
-    return f"Send {twins} {action.method} request{plural} to {where}{body}, exactly as shown."
+    body = f", {number(action.size)} byte body" if action.size else ""
+    return f"Send {twins} {action.method} request{plural} to {where}{body}."
 
 
 def _item(label: str, text: str, role: str = "") -> Line:

@@ -127,27 +127,34 @@ def banner_lines(
         held = ", ".join(kill_sources(kill)) or "unknown source"
         text = f" everything is refused. Held by: {held}. {kill.message}"
         lines.append(line((" ■ KILL SWITCH ON ", "alarm"), (text, "block")))
-        lines += [
-            clearing for clearing in clearing_lines(kill, status.pid if status else 0) if "api" not in clearing[0].text
-        ]
+        lines += clearing_lines(kill, status.pid if status else 0)
     return lines
 
 
-def hint_line(*, prompting: bool, detail: bool, objection: str, width: int) -> Line:
+def hint_line(*, prompting: bool, detail: bool, typing: bool, objection: str, width: int) -> Line:
     """The keys that can be used now. Those that can't are greyed, and the reason stands behind them."""
+    if typing:
+        words = (("↵", "keep the filter"), ("esc", "clear it"))
+        typed = [part for key, word in words for part in (Part(f" {key}", "key"), Part(f" {word} ", "dim"))]
+        return (*typed, Part(" other keys are off while you type", "dim"))
     role = "dim" if objection else "key"
     answers = [("a", "once"), ("s", "session"), ("d", "deny"), ("n", "deny+note")] if prompting else []
-    pairs = [(key, word, role) for key, word in answers]
-    pairs.append(("esc", "close", "key") if detail else ("↵", "detail", "key"))
-    pairs += [("/", "filter", "key"), ("K", "kill", role), ("?", "help", "key"), ("q", "quit", "key")]
-    parts: list[Part] = []
-    for key, word, shade in pairs:
-        parts += [Part(f" {key}", shade), Part(f" {word} ", "dim")]
+    shown = [(0, key, word, role) for key, word in answers]
+    shown.append((3, "esc", "close", "key") if detail else (3, "↵", "detail", "key"))
+    shown += [(2, "/", "filter", "key"), (2, "K", "kill", role), (1, "?", "help", "key"), (4, "q", "quit", "key")]
     if objection and prompting:
-        parts.append(Part(f" answers off: {objection}", "warn"))
-    while width_of(tuple(parts)) > width and len(parts) > 2:
-        del parts[-3 if objection and prompting and len(parts) > 3 else -2 :]
-    return tuple(parts)
+        shown.append((5, "", f"answers off: {objection}", "warn"))
+
+    def drawn() -> Line:
+        return tuple(
+            part
+            for _, key, word, shade in shown
+            for part in (Part(f" {key}" if key else "", shade), Part(f" {word} ", "dim" if key else shade))
+        )
+
+    while width_of(drawn()) > width and len(shown) > 1:
+        shown.remove(max(shown, key=lambda entry: entry[0]))
+    return drawn()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +171,14 @@ def kill_question(state: KillSwitchState, status: Status | None) -> KillQuestion
     """Turn on what is off; release our own source; or explain how the sources of others are cleared."""
     pid = status.pid if status is not None else 0
     if not state.active:
-        body = (
+        warning = (
             line("Every request, response and open tunnel of every agent is refused,"),
             line("at once, until the switch is released. What waits for an answer is withdrawn."),
         )
-        return KillQuestion(" TURN THE KILL SWITCH ON? ", body, "stop everything", turns_on=True)
+        return KillQuestion(" TURN THE KILL SWITCH ON? ", warning, "stop everything", turns_on=True)
     ours = state.sources.get("api", False)
     others = [held for held in clearing_lines(state, pid) if held[0].text.strip() != "api"]
-    body = ()
+    body: tuple[Line, ...] = ()
     if others:
         lead = (
             "Others hold it too; it stays on until each is cleared:"

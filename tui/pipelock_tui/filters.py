@@ -41,10 +41,8 @@ class Term:
     def matches(self, row: Row) -> bool:
         """Whether the row meets the condition."""
         haystack = _field(row, self.key)
-        if self.key in _WHOLE:
-            found = haystack in self.values
-        else:
-            found = any(value in haystack for value in self.values)
+        whole = self.key in _WHOLE
+        found = haystack in self.values if whole else any(value in haystack for value in self.values)
         return found is not self.negated
 
 

@@ -12,6 +12,9 @@ from pipelock_tui.words import countdown
 __all__ = ["panel_lines", "prompt_line", "window"]
 
 
+_HANG = 14
+
+
 def window(count: int, chosen: int, room: int) -> range:
     """Which of `count` entries fit into `room` lines so that the chosen one is among them."""
     room = max(1, room)
@@ -25,14 +28,14 @@ def prompt_line(prompt: Prompt, width: int, wall: float, *, chosen: bool) -> Lin
     action = pending.action
     state = prompt.state(wall)
     ending = state or countdown(pending.expires_at, wall)
-    twins = f" ×{pending.twins} identical" if pending.twins > 1 else ""
+    twins = f"{pending.twins} identical" if pending.twins > 1 else ""
     mark = "  " if not chosen else "▶ "
     head = f"#{pending.id} "
     agent = fit(action.agent or action.client or "unknown", 10) if width >= 72 else ""
     right = (
+        Part(f"{twins}  ", "strong"),
         Part(f"{agent} ", "dim"),
         Part(cut(ending, max(8, width // 3)) if state else f"{ending:>5}", "dim" if state else "warn"),
-        Part(twins, "strong"),
         Part(" "),
     )
     left = [Part(mark, "cursor"), Part("✗ " if state else "? ", "dim" if state else "ask"), Part(head, "strong")]
@@ -75,15 +78,27 @@ def _explanation(prompt: Prompt, wall: float, width: int, objection: str) -> lis
     """Why it asks, and what each key would do, for the chosen prompt."""
     pending = prompt.pending
     rule = f" (rule {pending.rule})" if pending.rule else ""
-    lines = wrap(line(("    why      ", "dim"), (f"{pending.reason or 'policy asks'}{rule}", "")), width, 13)[:2]
+    lines = wrap(line(("    why       ", "dim"), (f"{pending.reason or 'policy asks'}{rule}", "")), width, _HANG)[:2]
     state = prompt.state(wall)
     if state or objection:
-        return [*lines, line(("    ", ""), (cut(f"can't be answered: {state or objection}", width - 5), "warn"))]
+        words = objection or f"can't be answered: {state}"
+        return [*lines, line(("    ", ""), (cut(words, width - 5), "warn"))]
     for keys, words in consequences(pending):
         key, name = keys.split(" ", 1)
-        parts = line((f"    {key}", "key"), (f" {name:<7}", "dim"), (words, ""))
-        lines += wrap(parts, width, 13)[:2]
+        parts = line((f"    {key}", "key"), (f" {name:<8}", "dim"), (words, ""))
+        lines += _clipped(wrap(parts, width, _HANG), 3 if key == "a" else 1, width)
     return lines
+
+
+def _clipped(lines: list[Line], most: int, width: int) -> list[Line]:
+    """The first `most` of `lines`, ending in an ellipsis where there were more."""
+    if len(lines) <= most:
+        return lines
+    last = lines[most - 1]
+    return [
+        *lines[: most - 1],
+        (*last[:-1], Part(cut(last[-1].text, width - 2 - width_of(last[:-1])) + " …", last[-1].role)),
+    ]
 
 
 def _verb(pending: Pending) -> str:

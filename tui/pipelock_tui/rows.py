@@ -91,40 +91,35 @@ def row_of(event: Event) -> Row | None:
     match payload:
         case Decided():
             return Row(payload.record.at or event.at, payload.record)
-        case Held():
+        case Released() if payload.by:
+            text, role = f"◆ #{payload.id} {OUTCOMES[payload.outcome]} by {payload.by}", "ask"
+        case Held() | Released():
             return None
-        case Released():
-            if not payload.by:
-                return None
-            return Row(event.at, text=f"◆ #{payload.id} {OUTCOMES[payload.outcome]} by {payload.by}", role="ask")
         case KillSwitchChanged():
-            word = "■ KILL SWITCH ON" if payload.state.active else "□ kill switch off"
-            by = f", moved by {payload.by}" if payload.by else ""
-            return Row(event.at, text=word + by, role="block" if payload.state.active else "allow")
+            word, role = ("■ KILL SWITCH ON", "block") if payload.state.active else ("□ kill switch off", "allow")
+            text = word + (f", moved by {payload.by}" if payload.by else "")
         case ConfigReloaded():
-            return _reload_row(event.at, payload)
+            text, role = _reload(payload)
         case TunnelClosed():
             why = f", {payload.reason}" if payload.reason else ""
-            text = (
-                f"○ tunnel to {payload.target} closed after {span(payload.duration_ms / 1000)}: "
-                f"{size(payload.sent)} sent, {size(payload.received)} received{why}"
-            )
-            return Row(event.at, text=text, role="dim")
+            took, sent, received = span(payload.duration_ms / 1000), size(payload.sent), size(payload.received)
+            text = f"○ tunnel to {payload.target} closed after {took}: {sent} sent, {received} received{why}"
+            role = "dim"
         case Notice():
-            role = {"error": "block", "warn": "warn"}.get(payload.level, "note")
-            return Row(event.at, text=f"{_NOTICE.get(payload.level, 'i note:')} {payload.text}", role=role)
+            glyph, role = _NOTICE.get(payload.level, ("i note:", "note"))
+            text = f"{glyph} {payload.text}"
+    return Row(event.at, text=text, role=role)
 
 
-_NOTICE = {"error": "✗ error:", "warn": "! warning:"}
+_NOTICE = {"error": ("✗ error:", "block"), "warn": ("! warning:", "warn")}
 
 
-def _reload_row(at: float, payload: ConfigReloaded) -> Row:
+def _reload(payload: ConfigReloaded) -> tuple[str, str]:
     if not payload.ok:
-        return Row(at, text=f"✗ reload failed, the old policy stays: {payload.detail}", role="block")
-    weaker = f"; WEAKER: {', '.join(payload.weaker)}" if payload.weaker else ""
-    role = "warn" if payload.weaker else "allow"
-    glyph = "!" if payload.weaker else "✓"
-    return Row(at, text=f"{glyph} configuration reloaded: {payload.detail}{weaker}", role=role)
+        return f"✗ reload failed, the old policy stays: {payload.detail}", "block"
+    if payload.weaker:
+        return f"! configuration reloaded: {payload.detail}; WEAKER: {', '.join(payload.weaker)}", "warn"
+    return f"✓ configuration reloaded: {payload.detail}", "allow"
 
 
 def gap_row(gap: Gap, at: float) -> Row:

@@ -56,13 +56,12 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
 )
-_NOTES = (
-    "Filter terms: verdict: host: path: method: agent: session: layer: rule: text:. A bare word looks everywhere, ! turns "
-    'a term round, all terms must hold. verdict:block,warn !host:localhost rule:"AWS Access"',
-    "A key that was pressed before its prompt appeared is ignored, and says so: answers count after 0.3 s.",
-    "When the last dashboard closes, the policy for unattended prompts applies to what comes after; what waits goes on waiting "
-    "until its deadline. Nothing is allowed by closing.",
-)
+_FILTER_NOTE = """Filter terms: verdict: host: path: method: agent: session: layer: rule: text:. \
+A bare word looks everywhere, ! turns a term round, all terms must hold."""
+_STALE_NOTE = "A key that was pressed before its prompt appeared is ignored, and says so: answers count after 0.3 s."
+_CLOSING_NOTE = """Closing is harmless: nothing is allowed by it. What waits goes on waiting until its deadline; \
+what asks while no dashboard is open is treated as approvals.unattended says."""
+_NOTES = (_FILTER_NOTE, 'Example: verdict:block,warn !host:localhost rule:"AWS Access"', _STALE_NOTE, _CLOSING_NOTE)
 
 
 def manual_lines() -> list[Line]:

@@ -52,11 +52,11 @@ class Question(ModalScreen[bool]):
         if self._now() - self._since < ARM_DELAY:
             self._write("Key ignored: this question had only just appeared. Press it again.")
             return
-        self.dismiss(True)
+        self.dismiss(result=True)
 
     def action_leave(self) -> None:
         """No."""
-        self.dismiss(False)
+        self.dismiss(result=False)
 
     def _write(self, said: str) -> None:
         lines = [line((self._title, "alarm")), (), *self._body, ()]

@@ -26,7 +26,7 @@ class _Says(Bar):
         super().__init__(id="filter-says")
         self.error = ""
 
-    def content(self, width: int) -> list[Line]:  # noqa: ARG002 - cut when painted
+    def content(self, width: int) -> list[Line]:
         return [line((f" ✗ {self.error}", "warn") if self.error else (f" {_HELP}", "dim"))]
 
 

@@ -14,15 +14,15 @@ class Hints(Bar):
 
     def __init__(self) -> None:
         super().__init__()
-        self._state = (False, False, "")
+        self._state = (False, False, False, "")
 
-    def update(self, *, prompting: bool, detail: bool, objection: str) -> None:
+    def update(self, *, prompting: bool, detail: bool, typing: bool, objection: str) -> None:
         """Show the keys of another state."""
-        if self._state != (prompting, detail, objection):
-            self._state = (prompting, detail, objection)
+        if self._state != (prompting, detail, typing, objection):
+            self._state = (prompting, detail, typing, objection)
             self.refresh()
 
     def content(self, width: int) -> list[Line]:
         """The line."""
-        prompting, detail, objection = self._state
-        return [hint_line(prompting=prompting, detail=detail, objection=objection, width=width)]
+        prompting, detail, typing, objection = self._state
+        return [hint_line(prompting=prompting, detail=detail, typing=typing, objection=objection, width=width)]

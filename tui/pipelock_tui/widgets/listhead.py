@@ -26,7 +26,7 @@ class ListHead(Bar):
             self.refresh()
 
     def content(self, width: int) -> list[Line]:
-        """The badge and count at the right, the title and filter at the left, then the columns."""
+        """The badge and count at the right, the title and filter at the left, then the columns (beside a scrollbar)."""
         badge = Part(" ▼ FOLLOWING ", "follow") if self._following else Part(" ‖ PAUSED ", "badge")
         count = Part(f" [{self._place}/{self._shown}] ", "dim")
         right = (badge, count)
@@ -35,4 +35,4 @@ class ListHead(Bar):
         if self._filter:
             left.append(Part(cut(f" filter {self._filter} ({self._shown} of {self._total})", room - 12), "warn"))
         space = Part(" " * max(0, room - width_of(tuple(left))))
-        return [(*left, space, *right), head_line(width)]
+        return [(*left, space, *right), head_line(width - 1)]

@@ -1,4 +1,4 @@
-"""From lines with roles to strips on the screen. Everything that is drawn goes through `paint`, which escapes it."""
+"""From lines with roles to strips on the screen. All that is drawn goes through `Painted.paint`, which escapes it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from textual.widget import Widget
 from pipelock.model import escape
 from pipelock_tui.text import Line, wrap
 
-__all__ = ["ROLES", "Bar", "Page", "Painted", "paint"]
+__all__ = ["ROLES", "Bar", "Page", "Painted"]
 
 ROLES = (
     "alarm",

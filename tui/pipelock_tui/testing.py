@@ -1,4 +1,4 @@
-"""A scripted link, a clock that stands still, and obviously made-up things to show."""
+"""For tests and demonstrations: a scripted link, a clock that stands still, and made-up things to show."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pipelock import __version__
 from pipelock.control import frames
 from pipelock.control.aio import Connected, ControlError
 from pipelock.model import (
-    Action,
     ActionSummary,
     AnswerWord,
     BlockReason,
@@ -35,6 +34,23 @@ from pipelock.model import (
 )
 from pipelock_tui.ports import Clock, Item
 
+__all__ = [
+    "FINDING",
+    "NOON",
+    "FakeLink",
+    "StillClock",
+    "blocked",
+    "busy_day",
+    "connected",
+    "decided",
+    "event",
+    "held",
+    "pending",
+    "record",
+    "status",
+    "summary",
+]
+
 NOON = 1_790_000_000.0
 """The wall-clock time of all tests: 2026-09-21 14:13:20 UTC."""
 
@@ -48,12 +64,15 @@ class StillClock(Clock):
         self.now = NOON
 
     def wall(self) -> float:
+        """The time it was set to."""
         return self.now
 
     def monotonic(self) -> float:
+        """Moves with the wall clock."""
         return self.now - NOON + 1000.0
 
     def advance(self, seconds: float) -> None:
+        """Let time pass."""
         self.now += seconds
 
 
@@ -71,40 +90,49 @@ class FakeLink:
         self.count = 1
 
     def feed(self, *items: Item) -> None:
+        """Have `items` yield these next."""
         for item in items:
             self._queue.put_nowait(item)
 
     def end(self) -> None:
+        """Have `items` end."""
         self._queue.put_nowait(None)
 
     async def items(self) -> AsyncGenerator[Item, None]:
+        """See `Watch.items`."""
         while (item := await self._queue.get()) is not None:
             yield item
 
     async def status(self) -> Status:
+        """The status as it is set."""
         self._check()
         return self.now_status
 
     async def pending(self) -> tuple[Pending, ...]:
+        """The prompts as they are set."""
         self._check()
         return tuple(self.now_pending)
 
     async def sessions(self) -> tuple[Session, ...]:
+        """None."""
         self._check()
         return ()
 
     async def answer(self, pending_id: str, word: AnswerWord, note: str = "", binding: str = "") -> frames.Ok:
+        """Remember the answer; the prompt is gone then."""
         self._check()
         self.answers.append((pending_id, word, note, binding))
         self.now_pending = [pending for pending in self.now_pending if pending.id != pending_id]
         return frames.Ok(self.count)
 
-    async def kill(self, active: bool) -> KillSwitchState:
+    async def kill(self, active: bool) -> KillSwitchState:  # noqa: FBT001 - the verb's one argument
+        """Remember, and report the state asked for."""
         self._check()
         self.kills.append(active)
         return KillSwitchState(active=active, sources={"api": active}, message="Emergency deny-all active")
 
     async def reload(self) -> frames.Ok:
+        """Count."""
         self._check()
         self.reloads += 1
         return frames.Ok(detail="policy 00ff00ff00ff00ff, nothing weaker")
@@ -115,10 +143,12 @@ class FakeLink:
 
 
 def connected(epoch: str = "one", *, may_decide: bool = True, why: str = "", version: str = __version__) -> Connected:
+    """The link is up."""
     return Connected(frames.Welcome(frames.PROTOCOL, version, epoch, may_decide, why))
 
 
 def status(**changes: object) -> Status:
+    """A status, with changes."""
     values: dict[str, object] = {
         "version": __version__,
         "pid": 4242,
@@ -149,6 +179,7 @@ def summary(
     headers: tuple[tuple[str, str], ...] = (),
     preview: str = "",
 ) -> ActionSummary:
+    """An action."""
     inbound = kind is Kind.RESPONSE
     return ActionSummary(
         id="00c0ffee",
@@ -197,6 +228,7 @@ def record(
     rule: str = "",
     note: str = "",
 ) -> Record:
+    """A decision on it."""
     action = action or summary()
     decision = Decision(
         action_id=action.id,
@@ -218,6 +250,7 @@ def record(
 
 
 def blocked(at: float = NOON) -> Record:
+    """A decision that stopped a credential."""
     return record(
         summary(
             "collector.example.net",
@@ -237,6 +270,7 @@ def blocked(at: float = NOON) -> Record:
 
 
 def pending(number: str = "7", *, twins: int = 1, left: float = 60.0, host: str = "deploy.example.com") -> Pending:
+    """A held request."""
     return Pending(
         id=number,
         group=f"group{number}",
@@ -258,14 +292,17 @@ def pending(number: str = "7", *, twins: int = 1, left: float = 60.0, host: str 
 
 
 def event(seq: int, payload: Payload, at: float = NOON) -> Event:
+    """A numbered event."""
     return Event(seq, at, payload)
 
 
 def decided(seq: int, made: Record | None = None, at: float = NOON) -> Event:
+    """A decision as an event."""
     return event(seq, Decided(made or record(at=at)), at)
 
 
 def held(seq: int, item: Pending | None = None, at: float = NOON) -> Event:
+    """A held request as an event."""
     return event(seq, Held(item or pending()), at)
 
 
@@ -298,6 +335,3 @@ def busy_day() -> list[Event]:
             ),
         ]
     return [decided(number, made, made.at) for number, made in enumerate(rows, 1)]
-
-
-__all__ = ["FINDING", "NOON", "Action", "FakeLink", "StillClock"]
