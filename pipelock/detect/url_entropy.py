@@ -89,7 +89,10 @@ def opaque_part(view: UrlView, threshold: float, *, path: bool, query: bool) -> 
                 return "url:path", entropy
     if query and len(view.query) >= MIN_TOKEN:
         for parameter in view.parameters:
-            entropy = 0.0 if len(parameter.key) < MIN_TOKEN else _opaque(parameter.key, threshold)
+            entropy = 0.0
+            # A data URI is cut at its semicolon, and its picture ends up as a key.
+            if len(parameter.key) >= MIN_TOKEN and not _is_picture(parameter.key):
+                entropy = _opaque(parameter.key, threshold)
             if not entropy and len(parameter.value) >= MIN_TOKEN and not _is_expected(view, parameter):
                 entropy = _opaque(parameter.value, threshold)
             if entropy:
@@ -174,9 +177,8 @@ def _structure(labels: tuple[str, ...]) -> float:
             return max(0.1, shannon(chunk))
     if len(chunks) >= 3 or (len(chunks) == 2 and len(plain) >= 4):
         return max(0.1, shannon("".join(chunks)))
-    if len(chunks) == 2 and _hides_text("".join(chunks)):
-        return max(0.1, shannon("".join(chunks)))
-    return 0.0
+    spelled = "".join(label for label in plain if len(label) >= 8 and _HEX.issuperset(label)) or "".join(chunks)
+    return max(0.1, shannon(spelled)) if _hides_text(spelled) else 0.0
 
 
 def _is_hex(label: str) -> bool:

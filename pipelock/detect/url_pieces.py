@@ -25,7 +25,6 @@ _MOST_PIECES = 64
 _MOST_CHOSEN = 20
 _BUDGET = 131_072
 _LONGEST_PREFIX = 8
-_LONGEST_CAPITALS = 20
 _LONGEST_WORD = 24
 _MOSTLY = 0.6
 _VOWELS = frozenset("aeiou")
@@ -45,17 +44,13 @@ def is_fragment(piece: str) -> bool:
     size = len(piece)
     if size < 2 or size > _LONGEST_PIECE or not piece.isascii():
         return False
-    if piece.isalpha():
-        if piece.islower() or piece.istitle():
-            return size <= 5 and _VOWELS.isdisjoint(piece.lower())
-        return size <= _LONGEST_CAPITALS or words_share(piece) < _MOSTLY
+    if piece.isalpha() and (piece.islower() or piece.istitle()):
+        return size <= 5 and _VOWELS.isdisjoint(piece.lower())
     if piece.isdigit():
         return size >= 4
-    if piece[-1] in "-_" or piece[0] in "-_":
-        return True
-    if size <= _LONGEST_WORD and piece.isalnum() and piece.isupper():
-        return True
-    return words_share(piece) < _MOSTLY and not is_identifier(piece)
+    capitals = size <= _LONGEST_WORD and piece.isalnum() and piece.isupper()
+    edge = piece[-1] in "-_" or piece[0] in "-_"
+    return capitals or edge or (words_share(piece) < _MOSTLY and not is_identifier(piece))
 
 
 def rejoined(pieces: Sequence[str], keys: Sequence[str] = ()) -> Iterator[str]:

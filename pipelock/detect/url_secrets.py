@@ -33,7 +33,10 @@ class Secrets(Protocol):
     """The scanner of texts that the URL layers use."""
 
     def scan_values(self, values: Sequence[tuple[str, str]], *, host: str) -> tuple[Finding, ...]:
-        """Search `(place, text)` pairs bound for `host`; a finding's place is the pair's."""
+        """Search `(place, text)` pairs bound for `host`; a finding's place is the pair's.
+
+        A place that ends in `~` says that its text was put together from several: weak rules are not believed there.
+        """
         ...
 
 
@@ -49,7 +52,7 @@ def find_secrets(view: UrlView, secrets: Secrets) -> tuple[Finding, ...]:
     """
     views, complete = secret_views(view)
     # The number tells the views of one place apart; the scanner hands it back with the place.
-    values = [(f"{item[0]}#{number}", item[1]) for number, item in enumerate(views)]
+    values = [(_numbered(number, place, path), text) for number, (place, text, path) in enumerate(views)]
     found: dict[tuple[str, str, str], Finding] = {}
     for finding in secrets.scan_values(values, host=view.host.name):
         settled = _settled(view, views, finding)
@@ -60,14 +63,20 @@ def find_secrets(view: UrlView, secrets: Secrets) -> tuple[Finding, ...]:
     return tuple(found.values()) if complete else (*found.values(), unsearched())
 
 
+def _numbered(number: int, place: str, path: _Path) -> str:
+    return f"{place}#{number}~" if "joined" in path else f"{place}#{number}"
+
+
 def _settled(view: UrlView, views: Sequence[_View], finding: Finding) -> Finding:
-    place, _, number = finding.place.rpartition("#")
+    place, _, number = finding.place.removesuffix("~").rpartition("#")
     if not (place and number.isdecimal() and int(number) < len(views)):
         return finding
     path = views[int(number)][2]
-    if path or place != "url":
-        return msgspec.structs.replace(finding, place=place, span=None, path=(*path, *finding.path))
-    return _located(view, msgspec.structs.replace(finding, place=place))
+    settled = msgspec.structs.replace(finding, place=place, path=(*path, *finding.path))
+    settled = msgspec.structs.replace(settled, span=None) if path or place != "url" else _located(view, settled)
+    # The message may name the place too, and nobody knows it by our number.
+    message = finding.message.replace(finding.place, settled.place, 1)
+    return msgspec.structs.replace(settled, message=message)
 
 
 def _is_known(finding: Finding, found: dict[tuple[str, str, str], Finding]) -> bool:

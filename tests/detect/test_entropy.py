@@ -82,7 +82,7 @@ def test_a_raised_limit_is_not_undercut_by_the_length_rule() -> None:
         ("", False),
     ],
 )
-def test_identifiers(token: str, expected: bool) -> None:  # noqa: FBT001
+def test_identifiers(token: str, expected: bool) -> None:
     assert is_identifier(token) is expected
 
 

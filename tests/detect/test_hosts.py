@@ -30,7 +30,7 @@ from pipelock.detect.hosts import HostPatternError, HostSet, registrable_domain
         ("localhost", "localhost", True),
     ],
 )
-def test_patterns(pattern: str, host: str, matches: bool) -> None:  # noqa: FBT001
+def test_patterns(pattern: str, host: str, matches: bool) -> None:
     assert (host in HostSet((pattern,))) is matches
 
 

@@ -74,7 +74,7 @@ def test_layers_beyond_the_fourth_are_left() -> None:
         ("QUJDREVGR0hJ", True),
     ],
 )
-def test_the_gate(token: str, expected: bool) -> None:  # noqa: FBT001
+def test_the_gate(token: str, expected: bool) -> None:
     assert may_hide(token) is expected
 
 
