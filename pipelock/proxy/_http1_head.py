@@ -7,6 +7,7 @@ where a message ends is decided in `_http1_body`.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Protocol
 
 import httptools
@@ -50,9 +51,6 @@ class HeadBuffer:
         self._line_seen = False
         self._may_skip_line = status != 502
 
-    def __len__(self) -> int:
-        return len(self._bytes)
-
     def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
         """Take `data`; return the head (with its empty line) and what followed it once it is complete."""
         if not self._bytes and data[:1] != b"\r":
@@ -81,8 +79,6 @@ class HeadBuffer:
         # Line ends taken out, every other control character left is one too many, a lone CR or LF included.
         if head.replace(b"\r\n", b"").translate(None, FIELD_BYTES):
             raise self._bad_bytes(head)
-        if b"\r\n " in head or b"\r\n\t" in head:
-            raise RemoteProtocolError(self._status, "A header field is folded over several lines.")
         self._may_skip_line = self._status != 502
         return head
 
@@ -146,8 +142,11 @@ class _Fields:
         self.values.append(value)
 
 
-def read_fields(head: bytes, limits: Limits, *, is_request: bool) -> Headers:
-    """Split a checked `head` into fields. Raises `RemoteProtocolError` for whatever llhttp or we refuse."""
+def read_fields(head: bytes, limits: Limits, *, is_request: bool) -> tuple[Headers, tuple[int, ...]]:
+    """Split a checked `head` into fields; say also which of them matter to `read_framing`.
+
+    Raises `RemoteProtocolError` for whatever llhttp or we refuse.
+    """
     status = 400 if is_request else 502
     fields = _Fields()
     parser = (httptools.HttpRequestParser if is_request else httptools.HttpResponseParser)(fields)
@@ -159,19 +158,34 @@ def read_fields(head: bytes, limits: Limits, *, is_request: bool) -> Headers:
     except httptools.HttpParserError as e:
         raise RemoteProtocolError(status, "The header fields are malformed or contradict each other.") from e
     count = len(fields.names)
-    # Every field is one line, start line and empty line apart: nothing was merged or skipped.
+    # Every field is one line, start line and empty line apart: nothing was folded, merged or skipped.
     if count != head.count(b"\r\n") - 2:
         raise RemoteProtocolError(status, "The header fields are malformed.")
     if count > limits.fields:
         raise RemoteProtocolError(431 if is_request else 502, "There are too many header fields.")
     if not count:
-        return ()
-    names = b"\n".join(fields.names).lower()
-    if names.translate(None, TOKEN_BYTES) != b"\n" * (count - 1):
+        return (), ()
+    written = b"\n".join(fields.names)
+    known = _known_names(written) if len(written) <= _MAX_CACHED_NAMES else _read_names(written)
+    if known is None:
         raise RemoteProtocolError(status, "The name of a header field is not a token.")
     # Decoded in one go: the raw head was checked to hold a line feed at line ends only.
     values = b"\n".join(fields.values).decode("latin-1").split("\n")
-    return tuple(zip(names.decode("ascii").split("\n"), [value.strip(" \t") for value in values], strict=True))
+    return tuple(zip(known[0], [value.strip(" \t") for value in values], strict=True)), known[1]
+
+
+def _read_names(written: bytes) -> tuple[tuple[str, ...], tuple[int, ...]] | None:
+    """The names in `written`, one a line, in lower case, and the places of those that frame; `None` for a bad one."""
+    lines = written.count(b"\n")
+    if written.translate(None, TOKEN_BYTES) != b"\n" * lines:
+        return None
+    names = tuple(written.lower().decode("ascii").split("\n"))
+    return names, tuple([place for place, name in enumerate(names) if name in _FRAMING_NAMES])
+
+
+# A client sends the same names with nearly every request. 256 entries of at most 1 KiB are bounded well enough.
+_MAX_CACHED_NAMES = 1024
+_known_names = lru_cache(maxsize=256)(_read_names)
 
 
 class Framing(msgspec.Struct, gc=False):
@@ -184,13 +198,12 @@ class Framing(msgspec.Struct, gc=False):
     expect: str = ""
 
 
-def read_framing(headers: Headers, *, version: str, status: int) -> Framing:
-    """Read the fields that decide framing (RFC 9112 §6.1, §6.3); none may come twice or contradict another."""
+def read_framing(headers: Headers, places: tuple[int, ...], *, version: str, status: int) -> Framing:
+    """Read the fields at `places`, which decide framing (RFC 9112 §6.1, §6.3); none may contradict another."""
     framing = Framing()
     connection = ""
-    for name, value in headers:
-        if name not in _FRAMING_NAMES:
-            continue
+    for place in places:
+        name, value = headers[place]
         if name == "host":
             if framing.host is not None:
                 raise RemoteProtocolError(status, "There is more than one Host.")

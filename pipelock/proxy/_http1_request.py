@@ -30,6 +30,14 @@ class _State(Enum):
     FAILED = "failed"
 
 
+# Members looked up once: in Python 3.11 each look-up costs as much as a call.
+_HEAD = _State.HEAD
+_BODY = _State.BODY
+_DONE = _State.DONE
+_TAKEN = _State.TAKEN
+_FAILED = _State.FAILED
+
+
 class RequestReader:
     """The requests of one client connection, strictly read (RFC 9112).
 
@@ -40,7 +48,7 @@ class RequestReader:
 
     def __init__(self, limits: Limits = _DEFAULT) -> None:
         self._limits = limits
-        self._state = _State.HEAD
+        self._state = _HEAD
         self._head = HeadBuffer(limits, 400, self._check_line)
         self._body: Body | None = None
         self._waiting = bytearray()
@@ -55,7 +63,7 @@ class RequestReader:
     @property
     def is_idle(self) -> bool:
         """Whether the connection stands between requests with nothing of the next one received."""
-        return self._state is _State.HEAD and self._head.is_idle()
+        return self._state is _HEAD and self._head.is_idle()
 
     def feed(self, data: bytes) -> list[RequestEvent]:
         """Take bytes of the client and return what they mean, in order.
@@ -66,7 +74,7 @@ class RequestReader:
         """
         if self._error is not None:
             raise self._error
-        if self._state is _State.TAKEN:
+        if self._state is _TAKEN:
             raise LocalProtocolError("the connection is no longer HTTP")
         try:
             return self._advance(data)
@@ -82,11 +90,11 @@ class RequestReader:
         """
         if self._error is not None:
             raise self._error
-        if self._state is not _State.DONE or not self._keep_alive:
+        if self._state is not _DONE or not self._keep_alive:
             raise LocalProtocolError("no further request may be read here")
         waiting = bytes(self._waiting)
         self._waiting.clear()
-        self._state = _State.HEAD
+        self._state = _HEAD
         return self.feed(waiting) if waiting else []
 
     def take_rest(self) -> bytes:
@@ -95,9 +103,9 @@ class RequestReader:
         Raises:
             LocalProtocolError: Before `MessageComplete`.
         """
-        if self._state is not _State.DONE:
+        if self._state is not _DONE:
             raise LocalProtocolError("the request is not complete")
-        self._state = _State.TAKEN
+        self._state = _TAKEN
         rest = bytes(self._waiting)
         self._waiting.clear()
         return rest
@@ -106,12 +114,12 @@ class RequestReader:
         """The client sends nothing more. Raises `RemoteProtocolError` in the middle of a request."""
         if self._error is not None:
             raise self._error
-        if self._state is _State.BODY or (self._state is _State.HEAD and not self._head.is_idle()):
+        if self._state is _BODY or (self._state is _HEAD and not self._head.is_idle()):
             raise self._failed(RemoteProtocolError(400, "The connection ended in the middle of a request."))
 
     def _failed(self, error: RemoteProtocolError) -> RemoteProtocolError:
         self._error = error
-        self._state = _State.FAILED
+        self._state = _FAILED
         self._waiting.clear()
         self._body = None
         return error
@@ -119,7 +127,7 @@ class RequestReader:
     def _advance(self, data: bytes) -> list[RequestEvent]:
         events: list[RequestEvent] = []
         rest = data
-        if self._state is _State.HEAD:
+        if self._state is _HEAD:
             split = self._head.feed(data)
             if split is None:
                 return events
@@ -128,14 +136,14 @@ class RequestReader:
             events.append(head)
             self._keep_alive = head.keep_alive
             if head.has_body:
-                self._state = _State.BODY
+                self._state = _BODY
                 self._body = (
                     ChunkedBody(self._limits, status=400, extensions=False)
                     if head.chunked
                     else LengthBody(head.content_length or 0)
                 )
             else:
-                self._state = _State.DONE
+                self._state = _DONE
                 events.append(_COMPLETE)
         if self._body is not None:
             pieces, surplus = self._body.feed(rest)
@@ -145,7 +153,7 @@ class RequestReader:
                 return events
             rest = surplus
             self._body = None
-            self._state = _State.DONE
+            self._state = _DONE
             events.append(_COMPLETE)
         if rest:
             self._waiting += rest
@@ -175,8 +183,8 @@ class RequestReader:
 
     def _read_head(self, data: bytes) -> RequestHead:
         method, target, version = self._check_line(data[: data.index(b"\r\n")])
-        headers = read_fields(data, self._limits, is_request=True)
-        framing = read_framing(headers, version=version, status=400)
+        headers, places = read_fields(data, self._limits, is_request=True)
+        framing = read_framing(headers, places, version=version, status=400)
         host = framing.host
         if host is None and version == "1.1":
             raise RemoteProtocolError(400, "There is no Host.")
