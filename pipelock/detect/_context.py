@@ -1,0 +1,37 @@
+"""Telling an attack from writing about attacks.
+
+A phrase counts as documented only if it stands inside quotation marks or code marks on its line *and* the words just
+before say that it is an example, or what is done about it. Either alone proves nothing.
+"""
+
+from __future__ import annotations
+
+__all__ = ["is_documented"]
+
+_REACH = 160
+_QUOTES = ((b'"', b'"'), (b"`", b"`"), (b"\xe2\x80\x9c", b"\xe2\x80\x9d"), (b"'", b"'"), (b"\xc2\xab", b"\xc2\xbb"))
+_CUES = (
+    b"such as", b"e.g.", b"for example", b"for instance", b"phrases like", b"phrase", b"attack", b"injection", b"payload",
+    b"jailbreak", b"detect", b"pattern", b"malicious", b"adversar", b"blocks", b"blocked", b"flags", b"looks like",
+    b"attempt", b"prevent", b"red team", b"attacker", b"known as", b"instructions like", b"strings like", b"text like",
+)  # fmt: skip
+
+
+def is_documented(data: bytes, start: int, end: int) -> bool:
+    """Whether the text at `start` to `end` is quoted as an example by the writing around it. Constant time."""
+    before = data[max(0, start - _REACH) : start]
+    before = before[before.rfind(b"\n") + 1 :]
+    after = data[end : end + _REACH]
+    newline = after.find(b"\n")
+    if newline >= 0:
+        after = after[:newline]
+    lead = -1
+    for opening, closing in _QUOTES:
+        # The phrase must be what is quoted: at most a few words may stand between it and the opening mark.
+        at = before.rfind(opening)
+        if at >= 0 and len(before) - at <= 48 and closing in after:
+            lead = max(lead, at)
+    if lead < 0:
+        return False
+    words = before[:lead].lower()
+    return any(cue in words for cue in _CUES)

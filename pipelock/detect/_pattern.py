@@ -1,0 +1,107 @@
+r"""One dialect for two engines: what a rule's pattern may say so that Hyperscan and RE2 agree on it.
+
+Differences that are removed here, before either engine sees the pattern:
+
+* RE2's `\s` lacks the vertical tab that Hyperscan's has: `\s` and `\S` are spelled out.
+* Both scan bytes. A caseless non-ASCII byte would fold in one engine only, so such literals become case-sensitive
+  runs of UTF-8 bytes, and a non-ASCII character inside brackets is refused (it would mean one byte of it).
+* `^` and `$` mean line edges in both; `.` never matches a line feed.
+* Look-around, back-references, possessive quantifiers and atomic groups exist in neither and are refused by RE2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import re2
+
+__all__ = ["PatternError", "compile_linear", "for_bytes"]
+
+_SPACE = "\\t\\n\\x0b\\f\\r "
+MAX_PATTERN = 16_384
+"""Longest accepted pattern, in characters."""
+_MEMORY = 16 << 20
+
+
+class PatternError(ValueError):
+    """A pattern outside the common subset, with the reason in one sentence."""
+
+
+def for_bytes(pattern: str, *, case: bool = False) -> bytes:
+    """Rewrite `pattern` into the byte dialect both engines read alike, flags included.
+
+    Raises:
+        PatternError: it is too long, or has a non-ASCII character or `\\S` inside brackets.
+    """
+    if len(pattern) > MAX_PATTERN:
+        raise PatternError(f"longer than {MAX_PATTERN} characters")
+    out = ["(?m)" if case else "(?im)"]
+    in_class = False
+    index = 0
+    size = len(pattern)
+    while index < size:
+        char = pattern[index]
+        step = 1
+        if char == "\\" and index + 1 < size:
+            step = 2
+            char = _escape(pattern[index : index + 2], in_class=in_class)
+        elif char == "[" and not in_class:
+            in_class = True
+            step, char = _class_start(pattern, index)
+        elif char == "[" and pattern.startswith("[:", index):
+            end = pattern.find(":]", index)
+            if end < 0:
+                raise PatternError("a bracket class is not closed")
+            step = end + 2 - index
+            char = pattern[index : end + 2]
+        elif char == "]" and in_class:
+            in_class = False
+        elif not char.isascii():
+            if in_class:
+                raise PatternError(f"{char!r} inside brackets; write the characters as alternatives")
+            char = "(?-i:" + "".join(f"\\x{byte:02x}" for byte in char.encode()) + ")"
+        out.append(char)
+        index += step
+    return "".join(out).encode("ascii")
+
+
+def _escape(pair: str, *, in_class: bool) -> str:
+    if pair == "\\s":
+        return _SPACE if in_class else f"[{_SPACE}]"
+    if pair == "\\S":
+        if in_class:
+            raise PatternError("\\S inside brackets")
+        return f"[^{_SPACE}]"
+    if pair[1] in "pPCzAQEB":
+        raise PatternError(f"{pair} is not in the common subset of the matchers")
+    if not pair.isascii():
+        raise PatternError("a backslash before a non-ASCII character")
+    return pair
+
+
+def _class_start(pattern: str, index: int) -> tuple[int, str]:
+    """The opening of a class: `[`, `[^`, and a literal `]` that may follow either."""
+    end = index + 1
+    if pattern.startswith("^", end):
+        end += 1
+    opening = pattern[index:end]
+    if pattern.startswith("]", end):
+        return end + 1 - index, opening + "\\]"
+    return end - index, opening
+
+
+def compile_linear(pattern: bytes) -> Any:  # noqa: ANN401 - the binding publishes no types
+    """Compile bytes for RE2 over bytes.
+
+    Raises:
+        PatternError: RE2 does not take it.
+    """
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.log_errors = False
+    options.max_mem = _MEMORY
+    try:
+        return re2.compile(pattern, options=options)
+    except re2.error as error:
+        reason = error.args[0] if error.args else "not accepted"
+        raise PatternError(reason.decode("latin-1") if isinstance(reason, bytes) else str(reason)) from error

@@ -1,0 +1,206 @@
+"""Checks that a match must pass to count: checksums of public formats, and shapes that tell a value from prose.
+
+Each takes the matched text as ASCII and says whether it can be what it looks like. They never raise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from binascii import crc32
+from collections.abc import Callable
+
+__all__ = ["CHECKS", "aba", "base58check", "luhn", "mod97", "token_crc", "wif"]
+
+_BASE58 = {char: value for value, char in enumerate("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")}
+_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+_PLACEHOLDERS = ("example", "placeholder", "changeme", "change_me", "change-me", "redacted", "your", "xxxx", "****", "none", "null",
+                 "true", "false", "undefined", "todo", "dummy")  # fmt: skip
+
+_MANUAL = frozenset({"password", "pass", "passwd", "pwd", "secret", "pw", "mypassword", "yourpassword", "your_password",
+                     "your-password", "changeme", "example", "test", "user", "xxx", "token", "password123", "tiger", "root"})  # fmt: skip
+
+# ISO 13616 registry: length of the whole IBAN by country.
+_IBAN = {
+    pair[:2]: int(pair[2:])
+    for pair in (
+        "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 "
+        "ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 "
+        "LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 "
+        "PT25 QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30"
+    ).split()
+}
+
+
+def _digits(text: str) -> str:
+    return "".join(char for char in text if "0" <= char <= "9")
+
+
+def _has_issuer(number: str) -> bool:
+    """ISO/IEC 7812 issuer ranges with the lengths that they are issued in."""
+    size, four, three, two = len(number), int(number[:4]), int(number[:3]), int(number[:2])
+    if two in (34, 37):
+        return size == 15
+    if number[0] == "4":
+        return size in (16, 19)
+    if 51 <= two <= 55 or 2221 <= four <= 2720:
+        return size == 16
+    if 3528 <= four <= 3589 or four == 6011 or 644 <= three <= 649 or two in (65, 62):
+        return 16 <= size <= 19
+    return False
+
+
+def luhn(text: str) -> bool:
+    """A payment card number: 15 to 19 digits, a known issuer, and the check digit of ISO/IEC 7812-1."""
+    number = _digits(text)
+    if not 15 <= len(number) <= 19 or not _has_issuer(number) or len(set(number)) < 2:
+        return False
+    total = 0
+    for index, char in enumerate(reversed(number)):
+        digit = ord(char) - 48
+        total += _DOUBLED[digit] if index & 1 else digit
+    return total % 10 == 0
+
+
+def mod97(text: str) -> bool:
+    """An IBAN: known country, its exact length, check digits by ISO 7064 mod 97-10."""
+    code = text.replace(" ", "").replace("-", "").upper()
+    if _IBAN.get(code[:2]) != len(code) or not code.isascii() or not code.isalnum():
+        return False
+    return int("".join(str(int(char, 36)) for char in code[4:] + code[:4])) % 97 == 1
+
+
+def aba(text: str) -> bool:
+    """A US bank routing number: nine digits, a Federal Reserve prefix, weights 3-7-1."""
+    if len(text) != 9 or not (text.isascii() and text.isdigit()):
+        return False
+    prefix = int(text[:2])
+    if not (prefix <= 12 or 21 <= prefix <= 32 or 61 <= prefix <= 72 or prefix == 80):
+        return False
+    return text != "000000000" and sum(int(char) * (3, 7, 1)[index % 3] for index, char in enumerate(text)) % 10 == 0
+
+
+def base58check(text: str) -> bytes | None:
+    """Payload of a base58check text with its version byte, `None` where the double SHA-256 check fails."""
+    if not 5 <= len(text) <= 256:
+        return None
+    number = 0
+    for char in text:
+        value = _BASE58.get(char)
+        if value is None:
+            return None
+        number = number * 58 + value
+    zeros = len(text) - len(text.lstrip("1"))
+    raw = bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
+    payload, check = raw[:-4], raw[-4:]
+    digest = hashlib.sha256(hashlib.sha256(payload).digest()).digest()
+    return payload if digest[:4] == check else None
+
+
+def wif(text: str) -> bool:
+    """A Bitcoin private key in wallet import format: version 0x80 (0xEF on test networks), 32 bytes or 33 ending in 1."""
+    payload = base58check(text)
+    if payload is None or payload[0] not in (0x80, 0xEF):
+        return False
+    return len(payload) == 33 or (len(payload) == 34 and payload[33] == 1)
+
+
+def _base62_crc(body: str, check: str) -> bool:
+    value = 0
+    for char in check:
+        digit = _BASE62.find(char)
+        if digit < 0:
+            return False
+        value = value * 62 + digit
+    return value == crc32(body.encode("ascii", "replace"))
+
+
+def token_crc(token: str) -> bool:
+    """Whether the last six characters of a GitHub or npm token are the base62 CRC-32 of the thirty before them.
+
+    It grades a match and never clears one: a token cut or altered on the way is still a leak.
+    """
+    body = token.rpartition("_")[2]
+    return len(body) == 36 and _base62_crc(body[:-6], body[-6:])
+
+
+def _ssn(text: str) -> bool:
+    """A US social security number that can have been issued (SSA: no area 000, 666, 9xx; no group 00; no serial 0000)."""
+    area, group, serial = text[:3], text[4:6], text[7:]
+    return (
+        area not in ("000", "666") and area[0] != "9" and group != "00" and serial != "0000" and text != "123-45-6789"
+    )
+
+
+def _aws_id(text: str) -> bool:
+    """An AWS key id is upper-case or wholly lower-case, and has digits or looks like no words; ids are base32-like."""
+    prefix, body = text[:4], text[4:]
+    if text.isupper() and prefix == "AKIA":
+        return True
+    body = body.upper()
+    return (
+        (text.isupper() or text.islower())
+        and not {"0", "1", "8", "9"} & set(body)
+        and any(char.isdigit() for char in body)
+        and len(set(body)) >= 8
+    )
+
+
+def _value(text: str) -> bool:
+    """A literal value, not a reference to one, a placeholder or a word of code."""
+    value = text.strip("\"' ")
+    lowered = value.lower()
+    if not value or value[0] in "$<{[(%*@#&" or "${" in value or "{{" in value or "(" in value or len(set(lowered)) < 5:
+        return False
+    return not any(word in lowered for word in _PLACEHOLDERS)
+
+
+def _iban(text: str) -> bool:
+    """`mod97` of as many characters as the country's accounts have: words may follow the number."""
+    code = text.replace(" ", "").replace("-", "")
+    return mod97(code[: _IBAN.get(code[:2].upper(), 0)])
+
+
+def _literal(text: str) -> bool:
+    """A password that stands there, not a variable, a template field or a row of asterisks."""
+    value = text.strip()
+    return value[:1] not in ("$", "<", "{", "[", "(", "%", "*", "#") and "${" not in value and len(value) > 2
+
+
+def _password(text: str) -> bool:
+    """The password of a connection string: there, and not the one that manuals print."""
+    return _literal(text) and text.lower() not in _MANUAL and not _is_filler(text)
+
+
+def _digit(text: str) -> bool:
+    """Has a digit, as random keys do and identifiers made of words mostly do not, and varied characters."""
+    return any("0" <= char <= "9" for char in text[4:]) and _sample(text)
+
+
+def _entropic(text: str) -> bool:
+    """Hexadecimal digits that are spread as chance spreads them: no constant, no address padded with zeros."""
+    return len(set(text[2:].lower())) >= 12
+
+
+def _is_filler(text: str) -> bool:
+    return len(set(text)) < 3
+
+
+def _sample(text: str) -> bool:
+    """Enough different characters that it is no row of filler."""
+    return len(set(text.rpartition("_")[2])) >= 6
+
+
+CHECKS: dict[str, Callable[[str], bool]] = {
+    "luhn": luhn,
+    "mod97": _iban,
+    "password": _password,
+    "digit": _digit,
+    "entropic": _entropic,
+    "aba": aba,
+    "wif": wif,
+    "ssn": _ssn,
+    "aws_id": _aws_id,
+    "value": _value,
+    "sample": _sample,
+}

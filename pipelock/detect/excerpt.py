@@ -1,0 +1,58 @@
+"""Showing where something was found without showing it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["MASK", "excerpt", "mask"]
+
+MASK = "••••"
+_CONTEXT = 48
+_LONG_RUN = 16
+_LIMIT = 200
+_JOINERS = frozenset("+/_-=.~:%@")
+
+
+def mask(secret: str) -> str:
+    """`secret` as it may be shown: four first and two last characters of a long one, nothing of a short one."""
+    return f"{secret[:4]}{MASK}{secret[-2:]}" if len(secret) >= 20 else MASK
+
+
+def excerpt(data: bytes, start: int, end: int, hidden: Sequence[tuple[int, int]], *, ends: bool = True) -> str:
+    """The surroundings of `data[start:end]`, at most 200 characters.
+
+    Args:
+        hidden: Ranges that must not be shown, ascending, in bytes; they may overlap each other.
+        ends: Show the ends of a long hidden range, as `mask` does.
+    """
+    first, last = max(0, start - _CONTEXT), min(len(data), end + _CONTEXT)
+    parts: list[str] = []
+    position = first
+    for left, right in hidden:
+        if right <= position or left >= last:
+            continue
+        if left > position:
+            parts.append(_quiet(data[position:left]))
+        # A range that another one has begun to hide may show nothing of its own.
+        text = data[left:right].decode("utf-8", "replace") if left >= position and right - left < 4096 else ""
+        parts.append(mask(text) if ends and text else MASK)
+        position = right
+    if position < last:
+        parts.append(_quiet(data[position:last]))
+    text = "".join(parts)
+    return text if len(text) <= _LIMIT else text[: _LIMIT - 1] + "…"
+
+
+def _quiet(data: bytes) -> str:
+    """Context with every long unbroken run hidden: it may be another secret, or this one in another spelling."""
+    text = data.decode("utf-8", "replace")
+    out: list[str] = []
+    run: list[str] = []
+    for char in text + " ":
+        if char.isalnum() or char in _JOINERS:
+            run.append(char)
+            continue
+        out.append("".join(run) if len(run) < _LONG_RUN else MASK)
+        run.clear()
+        out.append(char)
+    return "".join(out)[:-1]

@@ -1,0 +1,164 @@
+"""Instructions hidden in what comes in, aimed at the agent that reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipelock.detect._context import is_documented
+from pipelock.detect._folded import FoldedPhrases, fold_hard
+from pipelock.detect.decode import Decoder, Gate
+from pipelock.detect.excerpt import excerpt
+from pipelock.detect.fields import read_fields
+from pipelock.detect.matcher import Matcher
+from pipelock.detect.normalise import fold_text, has_invisible, hidden_tags, spaced_text
+from pipelock.detect.removal import strip
+from pipelock.detect.ruleset import Rule, RuleSet, patterns_of
+from pipelock.detect.views import Place, Sighting, View, locate, sightings, to_bytes
+from pipelock.model import Finding
+
+__all__ = ["InjectionScanner", "strip"]
+
+MAX_FINDINGS = 64
+_PER_RULE = 32
+_TRIED = 1_000
+
+
+class InjectionScanner:
+    """Finds prompt injection. Pure, and safe to share between threads.
+
+    Args:
+        rules: What to look for (`RuleSet.builtin("injection", …)`).
+        cache: Directory for compiled pattern databases (0700), or `None`.
+        native: Use Hyperscan where it is there; the verdicts are the same without.
+
+    Raises:
+        MatcherError: a pattern can't be compiled.
+    """
+
+    def __init__(self, rules: RuleSet, *, cache: Path | None = None, native: bool = True) -> None:
+        self._rules = rules.rules
+        self._matcher = Matcher(
+            patterns_of(rules.rules), literals=[rule.literals for rule in rules.rules], cache=cache, native=native
+        )
+        self._folded = FoldedPhrases(rules.rules, cache=cache, native=native)
+        self._decoder = Decoder(cache=cache, native=native)
+
+    @property
+    def engine(self) -> str:
+        """Which matcher runs: `hyperscan` or `re2`."""
+        return self._matcher.engine
+
+    def scan(self, data: bytes | str, place: str, content_type: str = "") -> tuple[Finding, ...]:
+        """What in `data` tries to give orders. Spans count bytes of bytes and characters of text.
+
+        Raises:
+            MatcherError: the matcher failed; block.
+        """
+        if not data:
+            return ()
+        raw = to_bytes(data)
+        origin = Place(place, raw, data if isinstance(data, str) else None)
+        views = self._views(origin, content_type)
+        proposed, matches = sightings(self._matcher, views, _TRIED)
+        kept: list[tuple[Rule, Sighting]] = []
+        for number, group in zip(proposed, matches, strict=True):
+            rule = self._rules[number]
+            believed = [one for one in group if not is_documented(one.view.data, one.hit.start, one.hit.end)]
+            kept.extend((rule, one) for one in _each_once(believed))
+        findings = [_finding(rule, one) for rule, one in kept[:MAX_FINDINGS]]
+        findings += self._disguised(views, {self._rules[number].name for number in proposed})
+        findings.sort(key=lambda finding: -finding.severity.rank)
+        return tuple(findings)
+
+    def _views(self, origin: Place, content_type: str) -> list[View]:
+        raw = origin.data
+        views = [View(origin, raw)]
+        if b"\\" in raw:
+            fields = read_fields(raw, content_type)
+            if fields.differs:
+                views.append(View(origin, b"\n".join([*fields.keys, *fields.values]), ("fields",)))
+        for view in tuple(views):
+            gates = self._decoder.gates(view.data)
+            if not view.data.isascii() or Gate.CONTROL in gates:
+                views.extend(_plain(view))
+            if Gate.TAGGED in gates:
+                views.append(View(origin, _without_tags(view.data), (*view.path, "tags removed")))
+            if gates:
+                for derived in self._decoder.derive(view.data, gates):
+                    inner = View(origin, derived.data, (*view.path, *derived.path))
+                    views.append(inner)
+                    if not derived.data.isascii():
+                        views.extend(_plain(inner))
+        return views
+
+    def _disguised(self, views: list[View], seen: set[str]) -> list[Finding]:
+        """Phrases that only the hard fold shows. A family that the plain pass met, even to let it go, is not asked."""
+        found = []
+        for view in views:
+            for rule in self._folded.find(fold_hard(view.data)):
+                if rule.name not in seen:
+                    seen.add(rule.name)
+                    found.append(
+                        Finding(
+                            scanner=_label(rule),
+                            rule=rule.name,
+                            severity=rule.severity,
+                            message=f"{rule.name} found in {view.place.name or 'the text'} under a disguise",
+                            place=view.place.name,
+                            path=(*view.path, "folded"),
+                        )
+                    )
+        return found
+
+
+def _plain(view: View) -> list[View]:
+    """The text without disguises of single characters; twice where invisible ones may stand for spaces."""
+    text = view.data.decode("utf-8", "replace")
+    out = []
+    folded = fold_text(text).encode("utf-8", "surrogatepass")
+    if folded != view.data:
+        out.append(View(view.place, folded, (*view.path, "normalised"), folded=not view.path))
+    if has_invisible(text):
+        out.append(View(view.place, spaced_text(text).encode("utf-8", "surrogatepass"), (*view.path, "spaced")))
+        hidden = hidden_tags(text)
+        if hidden:
+            out.append(View(view.place, hidden.encode(), (*view.path, "hidden tags")))
+    return out
+
+
+def _without_tags(data: bytes) -> bytes:
+    """Markup cut out, so that a word it divides is whole; linear. An unclosed tag stays."""
+    out = []
+    for part in data.replace(b"**", b"").split(b"<"):
+        inside, closed, after = part.partition(b">")
+        out.append(after if closed and out and len(inside) <= 512 else (b"<" + part if out else part))
+    return b"".join(out)
+
+
+def _each_once(group: list[Sighting]) -> list[Sighting]:
+    """The matches to report: those of the first view with any, as other views show the same ones again."""
+    if not group:
+        return []
+    first = [one for one in group if one.view is group[0].view]
+    rest = [one for one in group if one.view is not group[0].view and one.view.path and not one.view.folded]
+    seen = {one.view.data[one.hit.start : one.hit.end] for one in first}
+    return first[:_PER_RULE] + [one for one in rest if one.view.data[one.hit.start : one.hit.end] not in seen][:1]
+
+
+def _label(rule: Rule) -> str:
+    return "core_response" if rule.core else "response_scan"
+
+
+def _finding(rule: Rule, sighting: Sighting) -> Finding:
+    view, hit = sighting.view, sighting.hit
+    via = f" ({' → '.join(view.path)})" if view.path else ""
+    return Finding(
+        scanner=_label(rule),
+        rule=rule.name,
+        severity=rule.severity,
+        message=f"{rule.name} found in {view.place.name or 'the text'}{via}",
+        place=view.place.name,
+        span=locate(view, hit.start, hit.end),
+        path=view.path,
+        excerpt=excerpt(view.data, hit.start, hit.end, ()),
+    )

@@ -1,0 +1,120 @@
+"""Many patterns over one text in linear time.
+
+Hyperscan proposes which patterns occur, in one pass; RE2 finds where, for those alone. Where Hyperscan is missing,
+RE2 is asked pattern by pattern, with the same verdicts. Inputs are scanned whole: the native scan is linear to any
+size, so cutting them into blocks would only create edges at which a match could hide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipelock.detect._native import NativeDatabase, NativeError, is_available
+from pipelock.detect._pattern import PatternError, compile_linear
+
+__all__ = ["Hit", "Matcher", "MatcherError"]
+
+
+class MatcherError(RuntimeError):
+    """The matcher failed: the text has not been judged, so the caller must block."""
+
+
+class Hit(NamedTuple):
+    """Where a pattern matched: offsets in bytes; `inner` is the first group's range, or the whole one."""
+
+    start: int
+    end: int
+    inner_start: int
+    inner_end: int
+
+
+class Matcher:
+    """Compiled patterns. Pure and safe to share between threads.
+
+    Args:
+        patterns: In the dialect of `_pattern.for_bytes`.
+        literals: For each pattern, lower-case words of which every match has one; used by the fallback alone.
+        cache: Directory for compiled databases (0700), or `None`.
+        native: Use Hyperscan where it is there.
+
+    Raises:
+        MatcherError: a pattern can't be compiled.
+    """
+
+    def __init__(
+        self,
+        patterns: Sequence[bytes],
+        *,
+        literals: Sequence[Sequence[str]] = (),
+        cache: Path | None = None,
+        native: bool = True,
+    ) -> None:
+        self._patterns = tuple(patterns)
+        self._literals = tuple(tuple(word.encode() for word in words) for words in literals)
+        self._compiled: list[Any] = [None] * len(self._patterns)
+        self._database: NativeDatabase | None = None
+        if native and is_available() and self._patterns:
+            try:
+                self._database = NativeDatabase(self._patterns, cache)
+            except NativeError as error:
+                raise MatcherError(f"the patterns can't be compiled: {error}") from error
+
+    def __len__(self) -> int:
+        """How many patterns there are."""
+        return len(self._patterns)
+
+    @property
+    def engine(self) -> str:
+        """`hyperscan` or `re2`."""
+        return "re2" if self._database is None else "hyperscan"
+
+    def propose(self, data: bytes) -> list[int]:
+        """Numbers of the patterns that occur in `data`, ascending.
+
+        Raises:
+            MatcherError: nothing is known about `data`.
+        """
+        if self._database is None:
+            return self._propose_linear(data)
+        try:
+            found = self._database.scan(data)
+        except NativeError as error:
+            raise MatcherError(f"the matcher failed: {error}") from error
+        if len(found) > 1:
+            found.sort()
+        return found
+
+    def _propose_linear(self, data: bytes) -> list[int]:
+        lowered = data.lower()
+        found = []
+        for number in range(len(self._patterns)):
+            words = self._literals[number] if self._literals else ()
+            if words and not any(word in lowered for word in words):
+                continue
+            if self._regexp(number).search(data) is not None:
+                found.append(number)
+        return found
+
+    def hits(self, number: int, data: bytes) -> Iterator[Hit]:
+        """Every match of pattern `number` in `data`, from left to right without overlap.
+
+        Raises:
+            MatcherError: the pattern can't be compiled.
+        """
+        for match in self._regexp(number).finditer(data):
+            start, end = match.span()
+            inner = match.span(1) if match.re.groups else (start, end)
+            yield Hit(start, end, *(inner if inner[0] >= 0 else (start, end)))
+
+    def _regexp(self, number: int) -> Any:  # noqa: ANN401 - the binding publishes no types
+        regexp = self._compiled[number]
+        if regexp is None:
+            try:
+                regexp = compile_linear(self._patterns[number])
+            except PatternError as error:
+                raise MatcherError(f"pattern {number} can't be compiled: {error}") from error
+            # Two threads may both compile it; either result serves.
+            self._compiled[number] = regexp
+        return regexp

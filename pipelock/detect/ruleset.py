@@ -1,0 +1,194 @@
+"""Rules: what is looked for, as data.
+
+A rules file is a YAML list of mappings; the keys are the fields of `Rule`, `match` and `clean` are the rule's own
+examples. The built-in files lie beside this module in `rules/`; docs/rules.md tells how to write one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from importlib import resources
+from typing import Literal
+
+import msgspec
+import yaml
+
+from pipelock.detect._pattern import PatternError, compile_linear, for_bytes
+from pipelock.model import Severity
+
+__all__ = ["Examples", "Rule", "RuleError", "RuleSet", "UserPattern", "load_rules"]
+
+MAX_RULES = 2_000
+"""Most rules one set may hold."""
+_LARGEST_FILE = 4 << 20
+
+Validator = Literal[
+    "", "luhn", "mod97", "aba", "wif", "ssn", "aws_id", "value", "password", "digit", "entropic", "sample"
+]
+
+
+class RuleError(ValueError):
+    """A rule that can't be used; the text names file, line and rule."""
+
+
+class Examples(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Texts that a rule must and must not match."""
+
+    match: tuple[str, ...] = ()
+    clean: tuple[str, ...] = ()
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing that is looked for.
+
+    Attributes:
+        name: Public name, as findings, suppressions and records show it.
+        kind: Family for grouping (`cloud`, `vcs`, `override`…).
+        pattern: RE2, over UTF-8 bytes; `^` and `$` are line edges. The first group, if any, is what counts (and is
+            validated); the rest is the edge that makes it believable.
+        case: Match case-sensitively.
+        literals: Words of which a matching text has at least one, lower-case; the fallback skips the pattern without.
+        validator: Check of the matched text (`checksums.py`) that a match must pass.
+        grade: A checksum that the vendor publishes (`crc62`: GitHub's and npm's); told in the finding, never required.
+        audience: The vendor's own hosts: a key may travel to them.
+        exempt: Hosts this may be sent to inside a URL.
+        core: Part of the floor that no configuration removes.
+        loose: Too weak to be believed where values are joined or lines are fused.
+        folded: Phrases for the folded view of injection rules: letters, spaces, `( | )` and `?` only.
+        warns: Asks for no more than a warning.
+        hint: What the operator can do about a false positive.
+    """
+
+    name: str
+    pattern: str
+    kind: str = ""
+    severity: Severity = Severity.HIGH
+    case: bool = False
+    literals: tuple[str, ...] = ()
+    validator: Validator = ""
+    grade: Literal["", "crc62"] = ""
+    audience: tuple[str, ...] = ()
+    exempt: tuple[str, ...] = ()
+    core: bool = False
+    loose: bool = False
+    folded: tuple[str, ...] = ()
+    warns: bool = False
+    hint: str = ""
+    examples: Examples = Examples()
+
+
+class UserPattern(msgspec.Struct, frozen=True, kw_only=True):
+    """A pattern of the operator's own. One with a built-in's name replaces it, unless that belongs to the core."""
+
+    name: str
+    pattern: str
+    severity: Severity = Severity.HIGH
+    validator: Literal["", "luhn", "mod97", "aba", "wif"] = ""
+    exempt: tuple[str, ...] = ()
+    warns: bool = False
+
+
+class RuleSet(msgspec.Struct, frozen=True):
+    """Rules that are used together; names are unique without regard to case."""
+
+    rules: tuple[Rule, ...]
+
+    @classmethod
+    def builtin(
+        cls, family: str, *, extra: Sequence[UserPattern] = (), include_defaults: bool = True, source: str = "config"
+    ) -> RuleSet:
+        """The rules of `rules/<family>.yaml` and the operator's own. Without defaults the core rules stay.
+
+        Raises:
+            RuleError: a pattern of the operator's is outside the RE2 subset; the text names it.
+        """
+        rules = {rule.name.casefold(): rule for rule in _builtin(family) if include_defaults or rule.core}
+        for pattern in extra:
+            key = pattern.name.casefold()
+            if key in rules and rules[key].core:
+                raise RuleError(f"{source}: pattern {pattern.name!r} has the name of a core rule; choose another")
+            check_pattern(pattern.pattern, f"{source}: pattern {pattern.name!r}")
+            rules[key] = _from_user(pattern)
+        if len(rules) > MAX_RULES:
+            raise RuleError(f"{source}: more than {MAX_RULES} rules")
+        return cls(tuple(rules.values()))
+
+
+def _from_user(pattern: UserPattern) -> Rule:
+    return Rule(
+        name=pattern.name,
+        kind="custom",
+        pattern=pattern.pattern,
+        severity=pattern.severity,
+        validator=pattern.validator,
+        exempt=pattern.exempt,
+        warns=pattern.warns,
+        loose=True,
+    )
+
+
+@lru_cache(maxsize=8)
+def _builtin(family: str) -> tuple[Rule, ...]:
+    file = resources.files("pipelock.detect").joinpath("rules", f"{family}.yaml")
+    # Their patterns are compiled by the tests of each rule; compiling all of them at every start would be waste.
+    return load_rules(file.read_text("utf-8"), f"{family}.yaml", check=False)
+
+
+def check_pattern(pattern: str, where: str, *, case: bool = False) -> None:
+    """Refuse a pattern outside the common subset.
+
+    Raises:
+        RuleError: beginning with `where`.
+    """
+    try:
+        regexp = compile_linear(for_bytes(pattern, case=case))
+    except PatternError as error:
+        raise RuleError(f"{where}: {error}") from error
+    if regexp.search(b"") is not None:
+        raise RuleError(f"{where}: matches the empty text, so it would match everything")
+
+
+def load_rules(text: str, file: str, *, check: bool = True) -> tuple[Rule, ...]:
+    """Read the rules of a YAML file's `text`; `file` names it in errors. At most 4 MiB and `MAX_RULES` rules.
+
+    Raises:
+        RuleError: not YAML, not a list of rules, a field that is unknown or of the wrong type, two rules of one name,
+            or (with `check`) a pattern outside the RE2 subset; with file, line and rule.
+    """
+    if len(text) > _LARGEST_FILE:
+        raise RuleError(f"{file}: larger than {_LARGEST_FILE} characters")
+    loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        document = yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader, the C one where it is there
+    except yaml.YAMLError as error:
+        raise RuleError(f"{file}: {error}") from error
+    if not isinstance(document, list) or len(document) > MAX_RULES:
+        raise RuleError(f"{file}: must be a list of at most {MAX_RULES} rules")
+    rules: dict[str, Rule] = {}
+    for entry in document:
+        name = str(entry.get("name", "")) if isinstance(entry, dict) else ""
+        try:
+            rule = msgspec.convert(entry, Rule)
+        except msgspec.ValidationError as error:
+            raise RuleError(f"{file}:{_line(text, name)}: rule {name!r}: {error}") from error
+        key = rule.name.casefold()
+        if key in rules:
+            raise RuleError(f"{file}:{_line(text, name)}: rule {name!r}: the name is taken")
+        if check:
+            check_pattern(rule.pattern, f"{file}:{_line(text, name)}: rule {name!r}", case=rule.case)
+        rules[key] = rule
+    return tuple(rules.values())
+
+
+def _line(text: str, name: str) -> int:
+    """The line a rule starts at, for messages; 1 where it can't be told."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip("- ").startswith("name:") and name and name in line:
+            return number
+    return 1
+
+
+def patterns_of(rules: Iterable[Rule]) -> tuple[bytes, ...]:
+    """The patterns of `rules` in the dialect of both engines."""
+    return tuple(for_bytes(rule.pattern, case=rule.case) for rule in rules)

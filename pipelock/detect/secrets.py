@@ -1,0 +1,213 @@
+"""Credentials and other secrets in what leaves the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipelock.detect import checksums
+from pipelock.detect.decode import Decoder, Gate
+from pipelock.detect.excerpt import excerpt
+from pipelock.detect.fields import read_fields
+from pipelock.detect.hosts import HostSet
+from pipelock.detect.known import KnownSecrets
+from pipelock.detect.matcher import Matcher
+from pipelock.detect.normalise import fold_text
+from pipelock.detect.ruleset import Rule, RuleSet, patterns_of
+from pipelock.detect.views import Place, Sighting, View, locate, sightings, to_bytes
+from pipelock.model import Finding, Severity
+
+__all__ = ["SecretScanner"]
+
+MAX_FINDINGS = 64
+"""Most findings of one scan; the decision needs one, a person a few."""
+_PER_RULE = 8
+_TRIED = 100_000
+_NOISE = bytes([*range(9), 9, 10, 11, 12, 13, *range(14, 32), 127])
+
+
+class SecretScanner:
+    """Finds secrets. Pure, and safe to share between threads.
+
+    Args:
+        rules: What to look for (`RuleSet.builtin("credentials", …)`).
+        known: Values that must not leave whatever their form.
+        cache: Directory for compiled pattern databases (0700), or `None`.
+        native: Use Hyperscan where it is there; the verdicts are the same without.
+
+    Raises:
+        MatcherError: a pattern can't be compiled.
+    """
+
+    def __init__(
+        self, rules: RuleSet, *, known: KnownSecrets | None = None, cache: Path | None = None, native: bool = True
+    ) -> None:
+        self._rules = rules.rules
+        self._matcher = Matcher(
+            patterns_of(rules.rules), literals=[rule.literals for rule in rules.rules], cache=cache, native=native
+        )
+        self._decoder = Decoder(cache=cache, native=native)
+        self._known = known
+        self._hosts = {
+            rule.name: HostSet((*rule.audience, *rule.exempt)) for rule in rules.rules if rule.audience or rule.exempt
+        }
+
+    @property
+    def engine(self) -> str:
+        """Which matcher runs: `hyperscan` or `re2`."""
+        return self._matcher.engine
+
+    def scan(self, data: bytes | str, place: str, *, host: str = "", content_type: str = "") -> tuple[Finding, ...]:
+        """What `data` gives away.
+
+        Args:
+            data: A body as bytes, or a text. Spans count in bytes or characters accordingly.
+            place: Where it stands (`body`, `url:path`, `header:x-api-key`).
+            host: Where it goes: a vendor's own key may travel to the vendor.
+            content_type: JSON, form and multipart bodies are also scanned value by value and with values joined.
+
+        Raises:
+            MatcherError: the matcher failed; block.
+        """
+        if not data:
+            return ()
+        raw = to_bytes(data)
+        origin = Place(place, raw, data if isinstance(data, str) else None)
+        views = [View(origin, raw)]
+        if place == "body" or content_type:
+            fields = read_fields(raw, content_type)
+            if fields.differs:
+                views.append(View(origin, b"\n".join([*fields.keys, *fields.values]), ("fields",)))
+            if len(fields.values) > 1:
+                views.append(View(origin, b"".join(fields.values), ("joined",), joined=True))
+        return self._judge(views, host)
+
+    def scan_values(self, values: Sequence[tuple[str, str]], *, host: str = "") -> tuple[Finding, ...]:
+        """What a list of (place, text) gives away: all are scanned in one pass, a finding names its own place.
+
+        A place that ends in `~` says that its text was put together from several: weak rules are not believed there.
+
+        Raises:
+            MatcherError: the matcher failed; block.
+        """
+        views = []
+        for name, text in values:
+            if text:
+                place = Place(name, to_bytes(text), text)
+                views.append(View(place, place.data, joined=name.endswith("~")))
+        return self._judge(views, host) if views else ()
+
+    def _judge(self, views: list[View], host: str) -> tuple[Finding, ...]:
+        views = self._with_derived(views)
+        found = self._known.find(views) if self._known is not None else []
+        proposed, matches = sightings(self._matcher, views, _TRIED)
+        if not proposed and not found:
+            return ()
+        kept: list[tuple[Rule, Sighting]] = []
+        for number, group in zip(proposed, matches, strict=True):
+            rule = self._rules[number]
+            if not (host and rule.name in self._hosts and host in self._hosts[rule.name]):
+                kept.extend((rule, sighting) for sighting in _believed(rule, group))
+        hidden = _hidden([sighting for _, sighting in kept] + [sighting for _, sighting in found])
+        findings = [_leak(name, sighting, hidden) for name, sighting in found]
+        findings += [_finding(rule, sighting, hidden) for rule, sighting in kept]
+        findings.sort(key=lambda finding: -finding.severity.rank)
+        return tuple(findings[:MAX_FINDINGS])
+
+    def _with_derived(self, views: list[View]) -> list[View]:
+        """The views and what is hidden in them: disguised characters, fused lines, encodings."""
+        result = list(views)
+        for view in views:
+            data = view.data
+            folded = data
+            if not data.isascii():
+                folded = fold_text(data.decode("utf-8", "replace")).encode("utf-8", "surrogatepass")
+                if folded != data:
+                    result.append(View(view.place, folded, (*view.path, "normalised"), view.joined, not view.path))
+            fused = folded.translate(None, _NOISE)
+            if len(fused) != len(folded):
+                result.append(View(view.place, fused, (*view.path, "joined lines"), joined=True))
+            gates = self._decoder.gates(data)
+            if gates and gates != [Gate.CONTROL]:
+                for derived in self._decoder.derive(data, gates):
+                    result.append(View(view.place, derived.data, (*view.path, *derived.path)))
+                    if not derived.data.isascii():
+                        plain = fold_text(derived.data.decode("utf-8", "replace")).encode("utf-8", "surrogatepass")
+                        result.append(View(view.place, plain, (*view.path, *derived.path, "normalised")))
+        return result
+
+
+def _believed(rule: Rule, group: list[Sighting]) -> list[Sighting]:
+    """The matches that pass the rule's check, each text once, at most `_PER_RULE`."""
+    check = checksums.CHECKS.get(rule.validator)
+    seen: set[bytes] = set()
+    kept: list[Sighting] = []
+    for sighting in group:
+        if rule.loose and sighting.view.joined:
+            continue
+        hit = sighting.hit
+        inner = sighting.view.data[hit.inner_start : hit.inner_end]
+        if inner in seen:
+            continue
+        seen.add(inner)
+        if check is None or check(inner.decode("latin-1")):
+            kept.append(sighting)
+            if len(kept) >= _PER_RULE:
+                break
+    return kept
+
+
+def _hidden(found: Sequence[Sighting]) -> dict[int, list[tuple[int, int]]]:
+    """The ranges of each view that must not be shown."""
+    ranges: dict[int, list[tuple[int, int]]] = {}
+    for sighting in found:
+        ranges.setdefault(id(sighting.view), []).append((sighting.hit.inner_start, sighting.hit.inner_end))
+    for group in ranges.values():
+        group.sort()
+    return ranges
+
+
+def _label(place: str, *, core: bool) -> str:
+    if place.startswith("header"):
+        return "header_dlp"
+    if place.startswith("body"):
+        return "body_dlp"
+    return "core_dlp" if core else "dlp"
+
+
+def _via(path: tuple[str, ...]) -> str:
+    return f" ({' → '.join(path)})" if path else ""
+
+
+def _finding(rule: Rule, sighting: Sighting, hidden: dict[int, list[tuple[int, int]]]) -> Finding:
+    view, hit = sighting.view, sighting.hit
+    message = f"{rule.name} found in {view.place.name or 'the text'}{_via(view.path)}"
+    inner = view.data[hit.inner_start : hit.inner_end].decode("latin-1")
+    if rule.grade:
+        good = checksums.token_crc(inner)
+        message += "; its checksum is right" if good else "; its checksum is not that of an issued token"
+    return Finding(
+        scanner=_label(view.place.name, core=rule.core),
+        rule=rule.name,
+        severity=rule.severity,
+        message=message,
+        place=view.place.name,
+        span=locate(view, hit.inner_start, hit.inner_end),
+        path=view.path,
+        excerpt=excerpt(view.data, hit.start, hit.end, hidden[id(view)]),
+        warns=rule.warns,
+    )
+
+
+def _leak(name: str, sighting: Sighting, hidden: dict[int, list[tuple[int, int]]]) -> Finding:
+    view, hit = sighting.view, sighting.hit
+    return Finding(
+        scanner=_label(view.place.name, core=False),
+        rule="Environment Variable Leak",
+        severity=Severity.CRITICAL,
+        message=f"the value of the environment variable {name} found in {view.place.name or 'the text'}{_via(view.path)}",
+        place=view.place.name,
+        span=locate(view, hit.start, hit.end),
+        path=view.path,
+        excerpt=excerpt(view.data, hit.start, hit.end, hidden[id(view)], ends=False),
+    )
