@@ -12,8 +12,9 @@ import os
 import socket
 import stat
 from pathlib import Path
+from typing import TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.protocol import Factory
 
 from pipelock.control._credentials import credentials
@@ -24,6 +25,8 @@ __all__ = ["AlreadyRunningError", "ControlPort", "UnsafePathError", "listen", "p
 
 _BACKLOG = 64
 _PROBE_SECONDS = 1.0
+
+T = TypeVar("T")
 
 
 class AlreadyRunningError(Exception):
@@ -78,18 +81,16 @@ class ControlPort:
         """Listen no more and remove the socket. Connections that exist are the server's affair."""
         if not os.path.lexists(self._path):
             # Twisted removes the file before it closes the socket, and would stop half-way where it is gone already.
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._path.touch(mode=0o600)
-        done: Deferred[None] = Deferred()
-        stopped = self._port.stopListening()
-        if isinstance(stopped, Deferred):
-            stopped.addBoth(self._unlock)
-            stopped.chainDeferred(done)
-        else:
-            self._unlock(None)
-            done.callback(None)
-        return done
+        stopped: Deferred[None] = maybeDeferred(self._stop_listening)
+        stopped.addBoth(self._unlock)
+        return stopped
 
-    def _unlock(self, result: object) -> object:
+    def _stop_listening(self) -> Deferred[None]:
+        return self._port.stopListening() or succeed(None)
+
+    def _unlock(self, result: T) -> T:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1

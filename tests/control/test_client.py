@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet.task import deferLater
 
 from pipelock.control import client as client_module
 from pipelock.control import frames
 from pipelock.control.client import Client, ControlError, NotRunning
 from pipelock.control.peers import process_id
+from pipelock.control.server import PUMP_DELAY
 from pipelock.control.testing import LoopbackDaemon, make_pending
 from pipelock.model import AnswerWord, Event, KillSwitchState, Session
 
@@ -156,6 +159,41 @@ def test_a_program_the_daemon_started_may_watch_but_not_decide(daemon: LoopbackD
         "forbidden you may watch but not decide: was launched by the daemon, as agents are",
     ]
     assert daemon.backend.killed == []
+
+
+def test_a_program_in_another_network_namespace_may_watch_but_not_decide(daemon: LoopbackDaemon) -> None:
+    contain = ["unshare", "--user", "--map-root-user", "--net"]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*contain, "true"], check=False, capture_output=True).returncode
+    ):
+        pytest.skip("this system does not let us make namespaces")
+    code = "import sys\nfrom pipelock.control.client import Client\nwith Client(sys.argv[1]) as c: print(c.welcome.why)"
+    done = subprocess.run(
+        [*contain, sys.executable, "-c", code, str(daemon.path)], capture_output=True, text=True, check=True
+    )
+    assert "another network namespace" in done.stdout
+
+
+def test_a_watcher_that_does_not_read_costs_a_bounded_buffer_and_loses_nothing(daemon: LoopbackDaemon) -> None:
+    def flood() -> None:
+        for number in range(5000):
+            daemon.backend.say("x" * 1000 + str(number))
+
+    def buffered() -> int:
+        wires = [peer.transport for peer in daemon._server._peers]  # type: ignore[union-attr]
+        return max(len(wire.dataBuffer) - wire.offset + wire._tempDataLen for wire in wires)
+
+    daemon.say("first")
+    with Client(daemon.path) as client, Client(daemon.path) as other:
+        events = client.events()
+        assert seqs(take(events, 1)) == [1]
+        daemon.run(flood)
+        assert other.status().last_seq == 5001, "others are served meanwhile"
+        # Once the events have been gathered, what the socket does not take stays in the ring.
+        left = daemon.run(lambda: deferLater(daemon.reactor, 2 * PUMP_DELAY, buffered))
+        assert 0 < left < 65_536 + frames.MAX_FRAME
+        assert seqs(take(events, 5000)) == list(range(2, 5002))
 
 
 def test_an_agent_that_is_watched_may_not_decide(daemon: LoopbackDaemon) -> None:

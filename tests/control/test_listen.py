@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import socket
 import stat
 import subprocess
@@ -100,6 +101,14 @@ def test_stopping_copes_with_a_socket_that_was_removed(daemon: LoopbackDaemon) -
     daemon.path.unlink()
     daemon.stop()
     assert not daemon.path.exists()
+    daemon.start()
+    with Client(daemon.path) as client:
+        assert client.welcome.epoch == "run-1"
+
+
+def test_stopping_copes_with_a_directory_that_was_removed(daemon: LoopbackDaemon) -> None:
+    shutil.rmtree(daemon.path.parent)
+    daemon.stop()
     daemon.start()
     with Client(daemon.path) as client:
         assert client.welcome.epoch == "run-1"
