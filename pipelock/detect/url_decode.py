@@ -43,6 +43,8 @@ def may_hide(token: str) -> bool:
         return False
     if token.islower():
         return not _DIGITS.isdisjoint(token)
+    if " " in token and _DIGITS.isdisjoint(token):
+        return any(map(may_hide, token.split()))
     return not (token.isalpha() and token.istitle())
 
 

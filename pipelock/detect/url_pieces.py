@@ -27,6 +27,8 @@ _BUDGET = 131_072
 _LONGEST_PREFIX = 8
 _LONGEST_WORD = 24
 _MOSTLY = 0.6
+_SHORTEST_DIGEST = 32
+_HEX = frozenset("0123456789abcdef")
 _VOWELS = frozenset("aeiou")
 
 
@@ -45,12 +47,16 @@ def is_fragment(piece: str) -> bool:
     if size < 2 or size > _LONGEST_PIECE or not piece.isascii():
         return False
     if piece.isalpha() and (piece.islower() or piece.istitle()):
-        return size <= 5 and _VOWELS.isdisjoint(piece.lower())
+        return 3 <= size <= 5 and _VOWELS.isdisjoint(piece.lower())
     if piece.isdigit():
         return size >= 4
     capitals = size <= _LONGEST_WORD and piece.isalnum() and piece.isupper()
     edge = piece[-1] in "-_" or piece[0] in "-_"
-    return capitals or edge or (words_share(piece) < _MOSTLY and not is_identifier(piece))
+    if capitals or edge:
+        return True
+    # A digest or a UUID is a whole, not a part.
+    whole = is_identifier(piece) or (size >= _SHORTEST_DIGEST and _HEX.issuperset(piece))
+    return not whole and words_share(piece) < _MOSTLY
 
 
 def rejoined(pieces: Sequence[str], keys: Sequence[str] = ()) -> Iterator[str]:
@@ -68,9 +74,12 @@ def rejoined(pieces: Sequence[str], keys: Sequence[str] = ()) -> Iterator[str]:
     both = sorted(before.union(own))
     if len(both) < 2 or sum(len(pieces[index]) for index in both) < MIN_SECRET:
         return
+    cleaned = [without_noise(piece) for piece in pieces]
+    if len(own) < 2:
+        yield "".join(cleaned[index] for index in both)
+        return
     spent = len(plain)
     seen = {plain}
-    cleaned = [without_noise(piece) for piece in pieces]
     choices = (own,) if len(both) == len(own) else (own, both)
     for joined in chain.from_iterable(_joins(cleaned, keys, chosen) for chosen in choices):
         if len(joined) < MIN_SECRET or joined in seen:
