@@ -9,7 +9,10 @@ from pipelock.control.errors import ControlError
 from pipelock.control.protocol import RemoteProtocolError
 from pipelock.model import Event, escape
 
-__all__ = ["Cursor", "expect", "expect_welcome"]
+__all__ = ["MAX_PARTS", "Cursor", "endless_list", "expect", "expect_welcome"]
+
+MAX_PARTS = 100
+"""How many replies one list may be spread over; at half a mebibyte each, far more than a daemon holds."""
 
 R = TypeVar("R", frames.Ok, frames.StatusReply, frames.PendingReply, frames.SessionsReply, frames.KillReply)
 
@@ -44,6 +47,11 @@ def expect(result: frames.Result, kind: type[R]) -> R:
     if isinstance(result, frames.Failed):
         raise ControlError(escape(result.code, 40), escape(result.message, 1000))
     raise ControlError("protocol", f"the daemon answered with {type(result).__name__}, not {kind.__name__}")
+
+
+def endless_list() -> ControlError:
+    """What to raise after `MAX_PARTS` parts."""
+    return ControlError("protocol", f"the daemon's list did not end within {MAX_PARTS} replies")
 
 
 class Cursor:

@@ -19,7 +19,7 @@ from typing import Self
 from pipelock import __version__
 from pipelock.control import frames
 from pipelock.control._connect import RETRY_SECONDS, connect_error, lost_error, try_connect
-from pipelock.control._replies import Cursor, expect, expect_welcome
+from pipelock.control._replies import MAX_PARTS, Cursor, endless_list, expect, expect_welcome
 from pipelock.control.errors import ControlError, NotRunning
 from pipelock.control.protocol import ClientConnection, ProtocolError, State
 from pipelock.model import AnswerWord, Event, KillSwitchState, Pending, Session, Status, escape
@@ -126,25 +126,27 @@ class AsyncClient:
     async def pending(self) -> tuple[Pending, ...]:
         """What waits for a person, oldest first."""
         found: list[Pending] = []
-        more = True
-        while more:
+        for _ in range(MAX_PARTS):
             after = found[-1].id if found else ""
             part = expect(await self._ask(frames.ListPending(self._id(), after)), frames.PendingReply)
             found += part.items
-            more = part.more and bool(part.items)
-        return tuple(found)
+            if not part.more:
+                return tuple(found)
+        raise endless_list()
 
     async def sessions(self) -> tuple[Session, ...]:
         """The sessions the daemon knows, most recently seen first."""
         found: dict[str, Session] = {}
-        more, offset = True, 0
-        while more:
+        offset = 0
+        for _ in range(MAX_PARTS):
             part = expect(await self._ask(frames.ListSessions(self._id(), offset)), frames.SessionsReply)
+            # One that was active meanwhile moved to the front and pushed another into view a second time.
             for session in part.items:
                 found.setdefault(session.key, session)
             offset += len(part.items)
-            more = part.more and bool(part.items)
-        return tuple(found.values())
+            if not part.more:
+                return tuple(found.values())
+        raise endless_list()
 
     async def answer(self, pending_id: str, word: AnswerWord, note: str = "", binding: str = "") -> frames.Ok:
         """Answer a held action and its twins; see `Client.answer`."""

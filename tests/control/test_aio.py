@@ -206,6 +206,16 @@ async def test_a_full_queue_is_waited_for(tmp_path: Path) -> None:
     assert caught.value.code == "timeout"
 
 
+async def test_a_list_without_end_is_not_followed(tmp_path: Path) -> None:
+    part = b'{"type":"reply","id":%d,"result":{"type":"pending","items":[],"more":true}}\n'
+    endless = b'{"type":"reply","id":%d,"result":{"type":"sessions","items":[],"more":true}}\n'
+    pieces = [part % number for number in range(1, 101)] + [endless % number for number in range(101, 201)]
+    async with await serve(tmp_path / "s", WELCOME, *pieces), AsyncClient(tmp_path / "s") as client:
+        for verb in (client.pending, client.sessions):
+            with pytest.raises(ControlError, match="did not end within 100"):
+                await verb()
+
+
 async def test_lost_events_are_a_fault(tmp_path: Path) -> None:
     ok = b'{"type":"reply","id":1,"result":{"type":"ok"}}\n'
     event = b'{"type":"event","event":{"seq":%d,"at":1.0,"payload":{"type":"notice","level":"info","text":""}}}\n'

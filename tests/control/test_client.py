@@ -196,6 +196,46 @@ def test_a_watcher_that_does_not_read_costs_a_bounded_buffer_and_loses_nothing(d
         assert seqs(take(events, 5000)) == list(range(2, 5002))
 
 
+ORPHAN = """
+import os, sys, time
+from pipelock.control.client import Client
+daemon, path, result = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        while os.getppid() != daemon:
+            time.sleep(0.01)
+        with Client(path) as client, open(result, "w") as out:
+            out.write(client.welcome.why)
+    os._exit(0)
+"""
+ADOPT = """
+import ctypes, os, subprocess, sys, threading
+from pathlib import Path
+from twisted.internet.selectreactor import SelectReactor
+from pipelock.control.testing import LoopbackDaemon
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+reactor = SelectReactor()
+threading.Thread(target=reactor.run, kwargs={"installSignalHandlers": False}, daemon=True).start()
+daemon = LoopbackDaemon(reactor, Path(sys.argv[1]) / "run" / "control.sock")
+daemon.start()
+orphan, result = sys.argv[2], sys.argv[1] + "/result"
+agent = subprocess.Popen([sys.executable, "-c", orphan, str(os.getpid()), str(daemon.path), result])
+agent.wait()
+try:
+    while True:
+        os.wait()
+except ChildProcessError:
+    daemon.stop()
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="child subreapers are Linux's")
+def test_an_agent_cannot_shake_off_its_descent_by_forking_twice(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", ADOPT, str(tmp_path), ORPHAN], check=True, timeout=60)
+    assert (tmp_path / "result").read_text() == "was launched by the daemon, as agents are"
+
+
 def test_an_agent_that_is_watched_may_not_decide(daemon: LoopbackDaemon) -> None:
     with Client(daemon.path) as client:
         client.kill(True)
@@ -301,6 +341,16 @@ def test_bad_answers(puppet: Callable[..., Path], answer: bytes, code: str, text
     with Client(puppet(WELCOME, answer), timeout=0.3) as client, pytest.raises(ControlError, match=text) as caught:
         client.status()
     assert caught.value.code == code
+
+
+def test_a_list_without_end_is_not_followed(puppet: Callable[..., Path]) -> None:
+    part = b'{"type":"reply","id":%d,"result":{"type":"pending","items":[],"more":true}}\n'
+    endless = b'{"type":"reply","id":%d,"result":{"type":"sessions","items":[],"more":true}}\n'
+    pieces = [part % number for number in range(1, 101)] + [endless % number for number in range(101, 201)]
+    with Client(puppet(WELCOME, *pieces)) as client:
+        for verb in (client.pending, client.sessions):
+            with pytest.raises(ControlError, match="did not end within 100"):
+                verb()
 
 
 def test_events_lost_without_a_word_are_a_fault(puppet: Callable[..., Path]) -> None:
