@@ -7,7 +7,8 @@ from pipelock.proxy._entities import resolve_entities
 __all__ = ["HtmlText"]
 
 _MAX_DEPTH = 256
-_SPACE = b" \t\n\r\f"
+# Whatever ends a tag name, as a space.
+_NAME_ENDS = bytes.maketrans(b"\t\n\r\f/>", b" " * 6)
 # In preformatted text a space is carried as this private-use character past the folding of white space.
 _KEPT_SPACE = "\ue000"
 
@@ -194,11 +195,7 @@ class HtmlText:
 
 def _name(lower: bytes, at: int) -> bytes:
     """The tag name at `at`; 32 bytes are more than any element's."""
-    piece = lower[at : at + 32]
-    for index, byte in enumerate(piece):
-        if byte in b" \t\n\r\f/>":
-            return piece[:index]
-    return piece
+    return lower[at : at + 32].translate(_NAME_ENDS).partition(b" ")[0]
 
 
 def _hides(tag: bytes) -> bool:

@@ -47,7 +47,8 @@ def decode_body(
     """Take the codings named in `content_encoding` (the field's value, several joined by commas) off `data`.
 
     Never holds more than `limit` bytes and one of output per coding; output is also bounded by `MAX_RATIO`. Refused:
-    codings nobody here can read, more than `MAX_CODINGS`, corrupt or truncated data, bytes behind its end, too much
+    codings nobody here can read, deflate in a request (bytes can be made that are one thing with a zlib header and
+    another without, and an origin may read the other), more than `MAX_CODINGS`, corrupt or truncated data, bytes behind its end, too much
     output. Linear in the bytes in and out.
 
     Args:
@@ -56,8 +57,9 @@ def decode_body(
         limit: The most bytes of output.
         direction: Whose body it is; decides the code and the status of a fault.
     """
+    known = _KNOWN if direction is Direction.INBOUND else _GZIP
     try:
-        return _decode(content_encoding, data, limit)
+        return _decode(content_encoding, data, limit, known)
     except _RefusedError as refusal:
         if direction is Direction.OUTBOUND:
             return Fault(BlockReason.BAD_REQUEST, refusal.detail, refusal.status)
@@ -65,13 +67,14 @@ def decode_body(
         return Fault(reason, refusal.detail, 403)
 
 
-def _decode(content_encoding: str, data: bytes, limit: int) -> Decoded:
+def _decode(content_encoding: str, data: bytes, limit: int, known: frozenset[str]) -> Decoded:
     named = [name.strip(" \t") for name in content_encoding[:_MAX_NAMED].lower().split(",")]
     codings = [name for name in reversed(named) if name not in {"", "identity"}]
     if len(content_encoding) > _MAX_NAMED or len(codings) > MAX_CODINGS:
         raise _RefusedError(f"the body is encoded more than {MAX_CODINGS} times", status=415)
-    if not _KNOWN.issuperset(codings):
-        raise _RefusedError("the body is compressed in a way that cannot be scanned; gzip and deflate can", status=415)
+    if not known.issuperset(codings):
+        names = "gzip can" if known is _GZIP else "gzip and deflate can"
+        raise _RefusedError(f"the body is compressed in a way that cannot be scanned; {names}", status=415)
     if not data:
         return Decoded(data)
     most = min(limit, max(_RATIO_FLOOR, MAX_RATIO * len(data)))
