@@ -46,10 +46,10 @@ def decode_body(
 ) -> Decoded | Fault:
     """Take the codings named in `content_encoding` (the field's value, several joined by commas) off `data`.
 
-    Never holds more than `limit` bytes and one of output per coding; output is also bounded by `MAX_RATIO`. Refused:
-    codings nobody here can read, deflate in a request (bytes can be made that are one thing with a zlib header and
-    another without, and an origin may read the other), more than `MAX_CODINGS`, corrupt or truncated data, bytes behind its end, too much
-    output. Linear in the bytes in and out.
+    Never holds more than `limit` bytes and one of output per coding; output is also bounded by `MAX_RATIO`. Linear in
+    the bytes in and out. Refused: codings nobody here can read, more than `MAX_CODINGS`, corrupt or truncated data,
+    bytes behind its end, too much output, and deflate in a request: bytes can be made that are one thing with a zlib
+    header and another without, and an origin may read the other.
 
     Args:
         content_encoding: For example `gzip` or `deflate, gzip`; `identity` counts for nothing.
