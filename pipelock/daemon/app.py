@@ -22,7 +22,7 @@ from twisted.python.threadpool import ThreadPool
 
 from pipelock import __version__
 from pipelock.config import ConfigError, Loaded
-from pipelock.config.compare import carry_over, restart_only, weakenings
+from pipelock.config.compare import reconcile, restart_only, weakenings
 from pipelock.control.backend import BackendError
 from pipelock.daemon.dial import Dial
 from pipelock.daemon.listeners import bind, local_names, split_address
@@ -218,7 +218,7 @@ class Daemon:
         self._reloading = True
         old = self.loaded
         kept = restart_only(old.config, loaded.config)
-        merged = msgspec.structs.replace(loaded, config=carry_over(old.config, loaded.config))
+        merged = reconcile(old, loaded)
         weaker = weakenings(old.config, merged.config)
         self._in(
             self._scan_pool,
@@ -234,19 +234,15 @@ class Daemon:
         if isinstance(policy, Failure):
             self._reload_failed(policy.getErrorMessage())
         else:
+            changed = loaded.policy_hash != self.loaded.policy_hash
             self.loaded = loaded
             self.engine.replace_policy(policy)
             self.approvals.limits = approval_limits(loaded.config)
             self._configure_kill(loaded)
             self._configure_recorder(loaded)
             self.context.settings = _proxy_settings(loaded)
-            detail = (
-                "policy unchanged"
-                if not weaker and not kept
-                else "; ".join(
-                    [*(f"weaker: {text}" for text in weaker), *(f"needs a restart: {text}" for text in kept)]
-                )
-            )
+            said = [*(f"weaker: {text}" for text in weaker), *(f"needs a restart: {text}" for text in kept)]
+            detail = "; ".join(said) or ("a new policy is in force" if changed else "the policy is the same")
             self.bus.publish(ConfigReloaded(ok=True, detail=detail, policy=loaded.policy_hash, weaker=weaker))
             _say(f"config reloaded: policy {loaded.policy_hash}" + (f"; {detail}" if weaker or kept else ""))
             self.door.rejudge_held()

@@ -30,6 +30,8 @@ from pipelock.daemon.agent import AgentProcess, agent_environment, become_subrea
 from pipelock.daemon.app import DRAIN_SECONDS, Daemon, DaemonPlace
 from pipelock.daemon.listeners import BindError, raise_file_limit
 from pipelock.daemon.watch import FileWatch
+from pipelock.detect.matcher import MatcherError
+from pipelock.detect.ruleset import RuleError
 from pipelock.door.edges import Reactor
 from pipelock.engine.compile import compile_policy
 
@@ -63,7 +65,11 @@ def run_daemon(options: RunOptions) -> int:
         return EXIT_CONFIG
     for text in (*loaded.notices, *loaded.warnings):
         sys.stderr.write(f"pipelock: {text}\n")
-    policy = compile_policy(loaded, os.environ, home / "cache")
+    try:
+        policy = compile_policy(loaded, os.environ, home / "cache")
+    except (RuleError, MatcherError) as error:
+        sys.stderr.write(f"pipelock: {error}\n")
+        return EXIT_CONFIG
     raise_file_limit()
     predicate = LogLevelFilterPredicate(LogLevel.warn)
     observer = FilteringLogObserver(textFileLogObserver(sys.stderr), [predicate])  # type: ignore[list-item,arg-type]
