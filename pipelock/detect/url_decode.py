@@ -26,6 +26,7 @@ _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 _BASE32 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz234567=")
 _WHOLE = _BASE64 - {"/", "="}
 _DIGITS = frozenset("0123456789")
+_LOWER_HEX = frozenset("0123456789abcdef")
 _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\r\n"
 _STANDARD = str.maketrans("-_", "+/")
 _DELIMITERS = (":", "-", " ", ",", "\\x", "0x", "|", ".", "_")
@@ -96,6 +97,9 @@ def _token(token: str) -> list[tuple[str, bytes]]:
     hexadecimal = _unhex(token)
     if hexadecimal is not None:
         found.append(("hex", hexadecimal))
+    if _LOWER_HEX.issuperset(token):
+        # Sixteen of sixty-four characters: base64 of a text would show others.
+        return found
     if _BASE64.issuperset(token) and not token.isdigit():
         bare = token.rstrip("=").translate(_STANDARD)
         if "=" not in bare and len(bare) % 4 != 1:

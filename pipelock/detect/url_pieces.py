@@ -14,7 +14,7 @@ from itertools import chain, combinations
 
 from pipelock.detect.entropy import is_identifier, words_share
 
-__all__ = ["MIN_SECRET", "is_fragment", "rejoined", "without_noise"]
+__all__ = ["MIN_SECRET", "between_noise", "is_cut_up", "is_fragment", "rejoined", "without_noise"]
 
 MIN_SECRET = 16
 """No secret we know is shorter, in characters; shorter joins are not made."""
@@ -25,6 +25,7 @@ _MOST_PIECES = 64
 _MOST_CHOSEN = 20
 _BUDGET = 131_072
 _LONGEST_PREFIX = 8
+_MANY = 6
 _LONGEST_WORD = 24
 _MOSTLY = 0.6
 _SHORTEST_DIGEST = 32
@@ -59,13 +60,27 @@ def is_fragment(piece: str) -> bool:
     return not whole and words_share(piece) < _MOSTLY
 
 
+def is_cut_up(pieces: Sequence[str]) -> bool:
+    """Whether `pieces` could be a cut-up token: one could be a part of one, or many have one or two characters."""
+    return any(is_fragment(_judged(piece)) for piece in pieces) or sum(len(piece) <= 2 for piece in pieces) >= _MANY
+
+
+def between_noise(text: str) -> list[str]:
+    """What stands between the marks that `without_noise` removes."""
+    for mark in _NOISE[1:]:
+        if mark in text:
+            text = text.replace(mark, ".")
+    return [piece for piece in text.split(".") if piece]
+
+
 def rejoined(pieces: Sequence[str], keys: Sequence[str] = ()) -> Iterator[str]:
     """Ways to put `pieces` (in wire order, with their `keys` if they have any) together, 128 Ki characters in all.
 
-    The first is the plain join; joins shorter than `MIN_SECRET` are left out. Noise is removed from all.
+    The first is the plain join; joins shorter than `MIN_SECRET` are left out. Noise is removed from all. Pieces that
+    are not `is_cut_up` are not joined at all: no credential is made of words.
     """
     plain = without_noise("".join(pieces))
-    if len(pieces) < 2 or len(plain) < MIN_SECRET:
+    if len(pieces) < 2 or len(plain) < MIN_SECRET or not is_cut_up(pieces):
         return
     yield plain
     own = [index for index, piece in enumerate(pieces) if is_fragment(_judged(piece))][:_MOST_PIECES]

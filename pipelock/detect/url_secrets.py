@@ -16,7 +16,7 @@ from pipelock.detect.entropy import words_share
 from pipelock.detect.url_decode import MIN_ENCODED, hidden_texts, may_hide
 from pipelock.detect.url_findings import unsearched
 from pipelock.detect.url_percent import decode_percent
-from pipelock.detect.url_pieces import MIN_SECRET, is_fragment, rejoined, without_noise
+from pipelock.detect.url_pieces import MIN_SECRET, between_noise, is_cut_up, is_fragment, rejoined, without_noise
 from pipelock.detect.url_view import UrlView
 from pipelock.model import Finding, Span
 
@@ -156,13 +156,10 @@ def _add_path(view: UrlView, views: _Collector) -> None:
     segments = view.segments
     for segment in segments:
         views.offer("url:path", segment)
-    if len(view.decoded_path) < MIN_SECRET:
-        return
-    if len(segments) > 1:
-        for text in rejoined(segments):
-            views.add_joined("url:path", text)
-    else:
-        views.add("url:path", without_noise(view.decoded_path), "joined")
+    for text in rejoined(segments):
+        views.add_joined("url:path", text)
+    for segment in segments:
+        _add_without_noise(views, "url:path", segment)
 
 
 def _add_query(view: UrlView, views: _Collector) -> None:
@@ -188,8 +185,14 @@ def _add_part(views: _Collector, place: str, raw: str, text: str) -> None:
     views.offer(place, text)
     if text != raw:
         views.add(place, text, "percent")
+    _add_without_noise(views, place, text)
+
+
+def _add_without_noise(views: _Collector, place: str, text: str) -> None:
+    if len(text) < MIN_SECRET:
+        return
     bare = without_noise(text)
-    if len(bare) >= MIN_SECRET and bare != text:
+    if bare != text and is_cut_up(between_noise(text)):
         views.add_joined(place, bare)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelock.detect.url_pieces import is_fragment, rejoined, without_noise
+from pipelock.detect.url_pieces import between_noise, is_cut_up, is_fragment, rejoined, without_noise
 
 TOKEN = "AKIAQ3EXK7M2NV5TB8WP"
 
@@ -72,10 +72,20 @@ def test_the_order_of_the_keys_is_tried() -> None:
     assert not any(TOKEN in joined for joined in rejoined(pieces))
 
 
-def test_words_are_only_joined_in_order() -> None:
-    assert list(rejoined(["electronics", "apple", "black", "white"])) == ["electronicsappleblackwhite"]
+def test_words_are_not_joined() -> None:
+    assert list(rejoined(["electronics", "apple", "black", "white"])) == []
+    assert list(rejoined(["electronics", "apple", "X9KQ", "white"])) == ["electronicsappleX9KQwhite"]
     assert list(rejoined(["a", "b"])) == []
     assert list(rejoined([])) == []
+
+
+def test_single_characters_are_joined_whatever_they_are() -> None:
+    assert list(rejoined(list("abcdefghijklmnop"))) == ["abcdefghijklmnop"]
+    assert not is_cut_up(["to", "be", "or", "not"])
+
+
+def test_what_stands_between_noise() -> None:
+    assert between_noise("a.b/c d+e,,f|gh") == ["a", "b", "c", "d", "e", "f", "gh"]
 
 
 def test_noise() -> None:

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelock.detect import url_secrets
+from pipelock.detect.ruleset import RuleSet
+from pipelock.detect.secrets import SecretScanner
 from pipelock.detect.url_secrets import find_secrets, secret_views
 from pipelock.detect.url_view import UrlError, UrlView, parse_url, split_url
 from pipelock.model import Finding, Severity, Span
@@ -163,3 +165,38 @@ def test_any_url_is_viewed(text: str) -> None:
         return
     views, _ = secret_views(view)
     assert views[0][:2] == ("url", view.url)
+
+
+@pytest.fixture(scope="module")
+def real() -> SecretScanner:
+    return SecretScanner(RuleSet.builtin("credentials"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://a.example/?t={TOKEN}",
+        "https://a.example/?t=" + b64encode(TOKEN.encode()).decode(),
+        "https://a.example/?a=AKIA&x=red&b=Q3EX&y=12&c=K7M2&z=blue&d=NV5T&w=green&e=B8WP",
+        "https://a.example/AKIA/up/Q3EXK7/red/M2NV5T/B8WP/end",
+        "https://AKIAQ3EX.K7M2.NV5TB8WP.a.example/",
+    ],
+)
+def test_the_real_scanner_works_with_these_views(real: SecretScanner, url: str) -> None:
+    findings = [finding for finding in find_secrets(view_of(url), real) if finding.rule == "AWS Access ID"]
+    assert findings
+    assert findings[0].scanner == "core_dlp"
+    assert "#" not in findings[0].place + findings[0].message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.example.com/repos/octocat/hello-world/issues?state=open&per_page=100",
+        "https://a.example/items/550e8400-e29b-41d4-a716-446655440000/history/da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        # Joined, the numbers pass for a payment card; apart, they are prices.
+        "https://shop.example/?min=4111&max=1111&per_page=1111&page=1111",
+    ],
+)
+def test_the_real_scanner_lets_ordinary_urls_pass(real: SecretScanner, url: str) -> None:
+    assert find_secrets(view_of(url), real) == ()
