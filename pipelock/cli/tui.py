@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 
-from pipelock_tui.app import run
-
 from pipelock.cli.table import Arguments
 from pipelock.control.paths import socket_path
+from pipelock_tui.app import run
 
 __all__ = ["execute"]
 

@@ -24,9 +24,15 @@ dns:
 """
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One home for all, so that the rules are compiled once."""
+    return tmp_path_factory.mktemp("home")
+
+
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PIPELOCK_HOME", str(tmp_path / "home"))
+def file(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PIPELOCK_HOME", str(home))
     path = tmp_path / "pipelock.yaml"
     path.write_text(CONFIG)
     return path

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,12 @@ from pipelock.cli.judge import judge, lookup
 from pipelock.config import loads
 from pipelock.engine import Answers
 from pipelock.model import Verdict
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for all, so that the rules are compiled once."""
+    return tmp_path_factory.mktemp("cache")
 
 
 def resolver(*addresses: str, error: str = "") -> tuple[list[str], object]:
@@ -31,16 +38,16 @@ def resolver(*addresses: str, error: str = "") -> tuple[list[str], object]:
         ((), "no such name", Verdict.BLOCK),
     ],
 )
-def test_what_a_name_resolves_to_counts(addresses: tuple[str, ...], error: str, verdict: Verdict) -> None:
+def test_what_a_name_resolves_to_counts(cache: Path, addresses: tuple[str, ...], error: str, verdict: Verdict) -> None:
     asked, resolve = resolver(*addresses, error=error)
-    decision = judge(loads("", "x"), "http://site.example/", None, resolve)  # type: ignore[arg-type]
+    decision = judge(loads("", "x"), "http://site.example/", cache, resolve)  # type: ignore[arg-type]
     assert decision.verdict is verdict
     assert asked == ["site.example"]
 
 
-def test_what_is_refused_by_its_text_is_not_looked_up() -> None:
+def test_what_is_refused_by_its_text_is_not_looked_up(cache: Path) -> None:
     asked, resolve = resolver("93.184.216.34")
-    assert judge(loads("", "x"), "ftp://site.example/", None, resolve).verdict is Verdict.BLOCK  # type: ignore[arg-type]
+    assert judge(loads("", "x"), "ftp://site.example/", cache, resolve).verdict is Verdict.BLOCK  # type: ignore[arg-type]
     assert asked == []
 
 
