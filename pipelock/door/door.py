@@ -5,7 +5,8 @@
 
 `then` is called exactly once, at once where nothing has to be waited for, unless the transport abandons the ticket
 first. A failure on the way (a scanner that raises, a log that cannot be written in strict mode) is a block that says
-so. Everything runs on the reactor thread except content scans of large bodies.
+so. What waits is judged again when the policy or the kill switch moves. Everything runs on the reactor thread except
+content scans of large bodies.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import msgspec
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from pipelock.door._outcome import allowed, concluded, denied
 from pipelock.door.bus import EventBus
 from pipelock.door.edges import Call, Clock
 from pipelock.door.resolver import Resolver
@@ -43,7 +45,6 @@ from pipelock.model import (
     KillSwitchChanged,
     Notice,
     Outcome,
-    Pending,
     Record,
     Released,
     TunnelClosed,
@@ -55,6 +56,9 @@ __all__ = ["THREAD_BYTES", "Door", "Ticket"]
 THREAD_BYTES = 256 * 1024
 """Bodies from this size on are scanned in the thread pool; smaller ones cost less than the hand-over."""
 
+MAX_NOTE = 500
+"""Characters of an operator's words that travel."""
+
 _COMPLAINT_SECONDS = 60.0
 
 Then = Callable[[Decision], None]
@@ -64,7 +68,7 @@ Inspect = Callable[[Callable[[], Content], Callable[[Content | Failure], None]],
 class Ticket:
     """One action under judgement. A transport whose client leaves calls `abandon`."""
 
-    __slots__ = ("_door", "action", "began", "held_at", "pending", "then")
+    __slots__ = ("_door", "action", "began", "counted", "held_at", "pending", "then")
 
     def __init__(self, door: Door, action: Action, then: Then) -> None:
         self._door = door
@@ -72,7 +76,8 @@ class Ticket:
         self.then: Then | None = then
         self.began = time.perf_counter()
         self.pending: tuple[str, int] | None = None
-        self.held_at = 0.0
+        self.held_at: float | None = None
+        self.counted = False
 
     def abandon(self) -> None:
         """The client is gone: `then` will not be called any more. Harmless after the decision."""
@@ -116,27 +121,37 @@ class Door:
         self._wall = parts.wall
         self._inspect = parts.inspect
         self._deadline: Call | None = None
+        self._closing = False
         self._complained_at = -_COMPLAINT_SECONDS
 
     # -- judging ---------------------------------------------------------------------------------------------------
 
     def judge(self, action: Action, then: Then) -> Ticket:
-        """Judge `action`; `then` gets a decision whose verdict is never `ASK`."""
+        """Judge `action`; `then` gets a decision whose verdict is never `ASK`.
+
+        What `then` raises is logged and announced; the decision is recorded before.
+        """
         ticket = Ticket(self, action, then)
+        self._start(ticket)
+        return ticket
+
+    def _start(self, ticket: Ticket) -> None:
+        action = ticket.action
         if len(action.body) >= THREAD_BYTES:
             self._inspect(lambda: self.engine.inspect(action), lambda content: self._inspected(ticket, content))
         else:
             self._adjudicate(ticket, None)
-        return ticket
 
     def _inspected(self, ticket: Ticket, content: Content | Failure) -> None:
         if isinstance(content, Failure):
             self._crashed(ticket, content)
+        elif content.policy != self.engine.policy.hash:
+            self._start(ticket)  # a reload came between
         else:
             self._adjudicate(ticket, content)
 
     def _adjudicate(self, ticket: Ticket, content: Content | None) -> None:
-        facts = Facts(self._clock.seconds(), self._wall(), content)
+        facts = Facts(self._clock.seconds(), self._wall(), content, again=ticket.counted)
         try:
             outcome = self.engine.adjudicate(ticket.action, facts)
         except Exception:  # noqa: BLE001 - whatever a scanner raises, the answer is a block that says so
@@ -150,11 +165,16 @@ class Door:
 
     def _resolved(self, ticket: Ticket, lookup: Lookup, answers: Answers) -> None:
         try:
-            decision = lookup.resume(answers, Facts(self._clock.seconds(), self._wall()))
+            decision = lookup.resume(answers, Facts(self._clock.seconds(), self._wall(), again=ticket.counted))
         except Exception:  # noqa: BLE001 - as in _adjudicate
             self._crashed(ticket, Failure())  # type: ignore[no-untyped-call]
             return
-        self._decided(ticket, decision)
+        if decision.policy == self.engine.policy.hash:
+            self._decided(ticket, decision)
+        else:
+            # A reload came while the name was looked up; the policy in force has the say.
+            ticket.counted = ticket.counted or decision.verdict is not Verdict.BLOCK
+            self._start(ticket)
 
     def _crashed(self, ticket: Ticket, failure: Failure) -> None:
         self._log.failure("a scanner failed on action {id}", failure=failure, id=ticket.action.id)
@@ -173,10 +193,12 @@ class Door:
     def _decided(self, ticket: Ticket, decision: Decision) -> None:
         if decision.verdict is not Verdict.ASK:
             self._finish(ticket, decision)
-        elif self.approvals.is_granted(ticket.action, decision.policy):
-            self._finish(ticket, _allowed(decision, Outcome.APPROVED_SESSION))
         elif ticket.then is None:
-            self._finish(ticket, _denied(decision, Outcome.ABANDONED, "the client went away before anyone was asked"))
+            self._finish(ticket, denied(decision, Outcome.ABANDONED, "the client went away before anyone was asked"))
+        elif self.approvals.is_granted(ticket.action, decision.policy):
+            self._finish(ticket, allowed(decision, Outcome.APPROVED_SESSION))
+        elif self._closing:
+            self._finish(ticket, denied(decision, Outcome.WITHDRAWN, f"{decision.reason}; the daemon is stopping"))
         else:
             self._hold(ticket, decision)
 
@@ -184,20 +206,24 @@ class Door:
 
     def _hold(self, ticket: Ticket, decision: Decision) -> None:
         now = self._wall()
+        waited = ticket.held_at is not None
         held = self.approvals.hold(
             ticket.action,
             summarise(ticket.action, decision),
             decision,
             (ticket, decision),
             now,
-            attended=self.dashboards > 0,
+            attended=self.dashboards > 0 or waited,
+            since=ticket.held_at,
         )
         if isinstance(held, ApprovalRefused):
-            self._finish(ticket, _denied(decision, held.outcome, f"{decision.reason}; {held.reason}"))
+            self._finish(ticket, denied(decision, held.outcome, f"{decision.reason}; {held.reason}"))
             return
         pending, member = held
         ticket.pending = (pending.id, member)
-        ticket.held_at = now
+        ticket.counted = True
+        if not waited:
+            ticket.held_at = now
         self.bus.publish(Held(pending))
         self._watch_deadline()
 
@@ -207,6 +233,11 @@ class Door:
         Raises:
             StaleAnswerError: nothing waits there, or not what the person saw.
         """
+        # Neither the deadline's timer nor the look at the sentinel file is as quick as a person can be.
+        self._expire()
+        if self.engine.kill.active:
+            self.rejudge_held()
+        answer = msgspec.structs.replace(answer, note=answer.note[:MAX_NOTE])
         settled = self.approvals.answer(pending_id, answer, binding)
         self._release(pending_id, settled)
         return len(settled)
@@ -220,10 +251,9 @@ class Door:
             self._deadline = self._clock.callLater(max(0.0, deadline - self._wall()), self._expire)
 
     def _expire(self) -> None:
-        self._deadline = None
         by_id: dict[str, list[Settled]] = {}
         for settled in self.approvals.expire(self._wall()):
-            ticket, _ = _held(settled)
+            ticket, _ = _held(settled.token)
             by_id.setdefault(ticket.pending[0] if ticket.pending else "", []).append(settled)
         for pending_id, group in by_id.items():
             self._release(pending_id, tuple(group))
@@ -235,26 +265,14 @@ class Door:
         answer = settled[0].answer
         self.bus.publish(Released(pending_id, settled[0].outcome, answer.by if answer else ""))
         for one in settled:
-            ticket, decision = _held(one)
-            ticket.pending = None
-            self._finish(ticket, self._after(one, decision, ticket))
+            self._conclude(one)
         self._watch_deadline()
 
-    def _after(self, settled: Settled, decision: Decision, ticket: Ticket) -> Decision:
-        held_ms = int((self._wall() - ticket.held_at) * 1000)
-        note = settled.answer.note if settled.answer else ""
-        match settled.outcome:
-            case Outcome.APPROVED | Outcome.APPROVED_SESSION:
-                return _allowed(decision, settled.outcome, note=note, held_ms=held_ms)
-            case Outcome.DENIED:
-                reason = f"the operator denied this: {note}" if note else "the operator denied this"
-            case Outcome.EXPIRED:
-                reason = f"{decision.reason}; nobody answered within {held_ms // 1000} s, so it was denied this once"
-            case Outcome.ABANDONED:
-                reason = "the client went away while a person was asked"
-            case _:
-                reason = f"{decision.reason}; it was withdrawn before anyone answered"
-        return _denied(decision, settled.outcome, reason, note=note, held_ms=held_ms)
+    def _conclude(self, settled: Settled) -> None:
+        ticket, decision = _held(settled.token)
+        ticket.pending = None
+        since = self._wall() if ticket.held_at is None else ticket.held_at
+        self._finish(ticket, concluded(decision, settled, max(0, int((self._wall() - since) * 1000))))
 
     def abandoned(self, ticket: Ticket) -> None:
         """A ticket's client is gone."""
@@ -264,32 +282,36 @@ class Door:
         settled, rest = self.approvals.abandon(pending_id, member)
         if settled is None:
             return
-        ticket.pending = None
-        _, decision = _held(settled)
-        self._finish(ticket, self._after(settled, decision, ticket))
-        if rest is not None:
-            self.bus.publish(Held(rest))
-        else:
-            self.bus.publish(Released(pending_id, Outcome.ABANDONED))
+        self.bus.publish(Held(rest) if rest is not None else Released(pending_id, Outcome.ABANDONED))
+        self._conclude(settled)
         self._watch_deadline()
 
     def rejudge_held(self) -> None:
-        """Judge again everything that waits: the policy or the kill switch changed under it."""
-        waiting: list[tuple[str, Settled]] = []
+        """Judge again what waits under another policy than that in force, and what the kill switch stops.
+
+        What a person is still to be asked about waits on under a new id; its deadline stays where it was.
+        """
+        moved: list[Settled] = []
         for pending in self.approvals.waiting():
-            waiting.extend((pending.id, settled) for settled in self.approvals.withdraw(_same(pending)))
-        for pending_id in dict.fromkeys(pending_id for pending_id, _ in waiting):
-            self.bus.publish(Released(pending_id, Outcome.WITHDRAWN))
-        for _, settled in waiting:
-            ticket, _decision = _held(settled)
+            if not any(self._is_overtaken(*_held(token)) for token in self.approvals.tokens(pending.id)):
+                continue
+            moved.extend(self.approvals.withdraw(pending.id))
+            self.bus.publish(Released(pending.id, Outcome.WITHDRAWN))
+        for settled in moved:
+            ticket, _ = _held(settled.token)
             ticket.pending = None
-            self._adjudicate(ticket, None)
+        for settled in moved:
+            self._start(_held(settled.token)[0])
         self._watch_deadline()
 
+    def _is_overtaken(self, ticket: Ticket, decision: Decision) -> bool:
+        return decision.policy != self.engine.policy.hash or self.engine.kill.applies_to(ticket.action.client)
+
     def close(self) -> None:
-        """Deny everything that waits: the daemon stops."""
+        """Deny everything that waits, and from now on everything that would: the daemon stops."""
+        self._closing = True
         for pending in self.approvals.waiting():
-            self._release(pending.id, self.approvals.withdraw(_same(pending)))
+            self._release(pending.id, self.approvals.withdraw(pending.id))
 
     # -- what everyone is told -------------------------------------------------------------------------------------
 
@@ -317,28 +339,41 @@ class Door:
             self._complain(error)
 
     def _finish(self, ticket: Ticket, decision: Decision) -> None:
-        action = ticket.action
         record = self._record(ticket, decision)
+        if not self._is_written(record) and decision.verdict is not Verdict.BLOCK:
+            decision = refuse(
+                ticket.action,
+                self.engine.policy,
+                BlockReason.PATTERN_UNAVAILABLE,
+                "the audit log cannot be written, and this may not pass unrecorded",
+                layer="recorder",
+                status=503,
+            )
+            record = self._record(ticket, decision)
+        self.engine.note(ticket.action, decision, Facts(self._clock.seconds(), record.at))
+        self.stats.decided(record)
+        self.bus.publish(Decided(record))
+        then, ticket.then = ticket.then, None
+        if then is None:
+            return
+        try:
+            then(decision)
+        except Exception as error:  # noqa: BLE001 - one transport's fault must not keep the others' answers from them
+            self._log.failure("a transport failed on the decision about {id}", id=ticket.action.id)
+            self.bus.publish(Notice("error", f"a transport failed on a decision: {type(error).__name__}"))
+
+    def _is_written(self, record: Record) -> bool:
+        """Write `record`; whether its decision may be enforced. A full disk stops traffic in mode strict alone."""
         try:
             self._write(record)
         except OSError as error:
             self._complain(error)
-            if self.engine.policy.mode == "strict" and decision.verdict is not Verdict.BLOCK:
-                decision = refuse(
-                    action,
-                    self.engine.policy,
-                    BlockReason.PATTERN_UNAVAILABLE,
-                    "the audit log cannot be written, and mode strict lets nothing pass unrecorded",
-                    layer="recorder",
-                    status=503,
-                )
-                record = self._record(ticket, decision)
-        self.engine.note(action, decision, Facts(self._clock.seconds(), record.at))
-        self.stats.decided(record)
-        self.bus.publish(Decided(record))
-        then, ticket.then = ticket.then, None
-        if then is not None:
-            then(decision)
+            return self.engine.policy.mode != "strict"
+        except Exception as error:  # noqa: BLE001 - content that cannot be recorded must not pass unseen in any mode
+            self._log.failure("a record could not be made of action {id}", id=record.action.id)
+            self._complain(error)
+            return False
+        return True
 
     def _record(self, ticket: Ticket, decision: Decision) -> Record:
         return Record(
@@ -348,7 +383,7 @@ class Door:
             took_us=int((time.perf_counter() - ticket.began) * 1e6),
         )
 
-    def _complain(self, error: OSError) -> None:
+    def _complain(self, error: Exception) -> None:
         now = self._clock.seconds()
         if now - self._complained_at >= _COMPLAINT_SECONDS:
             self._complained_at = now
@@ -356,34 +391,6 @@ class Door:
             self.bus.publish(Notice("error", f"the audit log cannot be written: {error}"))
 
 
-def _held(settled: Settled) -> tuple[Ticket, Decision]:
-    token: tuple[Ticket, Decision] = settled.token  # type: ignore[assignment]  # it is what `_hold` gave
-    return token
-
-
-def _same(pending: Pending) -> Callable[[Pending], bool]:
-    return lambda other: other.id == pending.id
-
-
-def _allowed(decision: Decision, outcome: Outcome, *, note: str = "", held_ms: int = 0) -> Decision:
-    verdict = Verdict.WARN if decision.findings else Verdict.ALLOW
-    return msgspec.structs.replace(decision, verdict=verdict, outcome=outcome, note=note, held_ms=held_ms)
-
-
-def _denied(decision: Decision, outcome: Outcome, reason: str, *, note: str = "", held_ms: int = 0) -> Decision:
-    inbound = decision.layer in ("response_scan", "core_response")
-    code = BlockReason.PROMPT_INJECTION if inbound else BlockReason.REQUEST_POLICY_DENY
-    if outcome is Outcome.EXPIRED:
-        code = BlockReason.TIMEOUT
-    elif outcome is Outcome.QUEUE_FULL:
-        code = BlockReason.RATE_LIMIT
-    return msgspec.structs.replace(
-        decision,
-        verdict=Verdict.BLOCK,
-        code=code,
-        status=403,
-        reason=reason,
-        outcome=outcome,
-        note=note,
-        held_ms=held_ms,
-    )
+def _held(token: object) -> tuple[Ticket, Decision]:
+    pair: tuple[Ticket, Decision] = token  # type: ignore[assignment]  # it is what `_hold` gave
+    return pair

@@ -55,21 +55,22 @@ class Stats:
         action, decision = record.action, record.decision
         blocked = decision.verdict is Verdict.BLOCK
         agent = "anonymous"  # the profile's name; a header is not one (profiles come with the agents section)
+        is_request = action.kind in (Kind.REQUEST, Kind.CONNECT)
         if action.kind is Kind.CLIENT_HELLO:
             self._sni.labels("mismatch" if blocked else "match", agent).inc()
-            return
-        if action.kind is not Kind.RESPONSE:
-            self.requests += 1
+        self.requests += is_request
         if blocked:
             self._count_block(record, agent)
-        elif action.kind is not Kind.RESPONSE:
+        elif is_request:
             self.allowed += 1
             self._allowed_child.inc()
             if action.kind is Kind.CONNECT:
                 self._tunnels.labels("allowed", agent).inc()
-        if decision.findings:
-            self._count_findings(decision, agent)
-        self._seconds.observe(record.took_us / 1e6)
+        if decision.verdict not in (Verdict.ALLOW, Verdict.BLOCK):
+            self.warned += 1
+        self._count_findings(decision, agent)
+        if is_request:
+            self._seconds.observe(record.took_us / 1e6)
 
     def _count_block(self, record: Record, agent: str) -> None:
         action, decision = record.action, record.decision
@@ -84,8 +85,6 @@ class Stats:
             self._kill_denials.labels(action.transport.value, action.kind.value).inc()
 
     def _count_findings(self, decision: Decision, agent: str) -> None:
-        if decision.verdict is not Verdict.BLOCK:
-            self.warned += 1
         for finding in decision.findings:
             if finding.place.startswith("body"):
                 self._body_hits.labels(decision.verdict.value, agent).inc()

@@ -13,7 +13,7 @@ from pipelock.engine.engine import Engine
 from pipelock.engine.facts import Answers, Content, Facts, Lookup
 from pipelock.engine.killswitch import KillSwitch
 from pipelock.engine.policy import Policy
-from pipelock.engine.settle import refuse
+from pipelock.engine.settle import code_for, refuse
 from pipelock.engine.summary import summarise
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Policy",
     "Settled",
     "StaleAnswerError",
+    "code_for",
     "refuse",
     "summarise",
 ]

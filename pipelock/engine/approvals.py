@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -85,7 +85,6 @@ class _Group:
     id: str
     fingerprint: bytes
     session: str
-    policy: str
     pending: Pending
     members: dict[int, object] = field(default_factory=dict)
 
@@ -102,11 +101,13 @@ class Approvals:
         self._groups: OrderedDict[str, _Group] = OrderedDict()
         self._by_fingerprint: dict[bytes, _Group] = {}
         self._grants: OrderedDict[bytes, None] = OrderedDict()
+        self._waiting = 0
+        self._waiting_in: Counter[str] = Counter()
         self._next_id = 1
         self._next_member = 1
 
     def __len__(self) -> int:
-        return sum(len(group.members) for group in self._groups.values())
+        return self._waiting
 
     def waiting(self) -> tuple[Pending, ...]:
         """What waits, oldest first, one entry for all twins."""
@@ -117,9 +118,26 @@ class Approvals:
         return bool(self._grants) and self._fingerprint(action, policy) in self._grants
 
     def hold(
-        self, action: Action, summary: ActionSummary, decision: Decision, token: object, now: float, *, attended: bool
+        self,
+        action: Action,
+        summary: ActionSummary,
+        decision: Decision,
+        token: object,
+        now: float,
+        *,
+        attended: bool,
+        since: float | None = None,
     ) -> tuple[Pending, int] | ApprovalRefused:
         """Park `action`.
+
+        Args:
+            action: What waits.
+            summary: How a person is shown it.
+            decision: The decision that asks.
+            token: Comes back when it is settled.
+            now: Seconds since the epoch.
+            attended: Whether somebody is there to answer.
+            since: When it first began to wait, for what was judged again meanwhile: its deadline counts from then.
 
         Returns:
             What a person is shown and the member number for `abandon`, or why it was not parked.
@@ -134,16 +152,19 @@ class Approvals:
             return ApprovalRefused(
                 Outcome.QUEUE_FULL, f"{self.limits.max_pending} requests already wait for a person; denied this once"
             )
-        if self._waiting_in(action.session) >= self.limits.max_pending_per_session:
+        if self._waiting_in[action.session] >= self.limits.max_pending_per_session:
             return ApprovalRefused(
                 Outcome.QUEUE_FULL,
                 f"this session already has {self.limits.max_pending_per_session} requests waiting; denied this once",
             )
         fingerprint = self._fingerprint(action, decision.policy)
-        group = self._by_fingerprint.get(fingerprint) or self._open(action, summary, decision, fingerprint, now)
+        group = self._by_fingerprint.get(fingerprint) or self._open(
+            action, summary, decision, fingerprint, now if since is None else since
+        )
         member = self._next_member
         self._next_member += 1
         group.members[member] = token
+        self._count(group.session, 1)
         return group.view(), member
 
     def answer(self, pending_id: str, answer: Answer, binding: str = "") -> tuple[Settled, ...]:
@@ -188,24 +209,28 @@ class Approvals:
         if group is None or member not in group.members:
             return None, None
         token = group.members.pop(member)
+        self._count(group.session, -1)
         settled = Settled(token, Outcome.ABANDONED)
         if group.members:
             return settled, group.view()
         self._close(group)
         return settled, None
 
-    def withdraw(self, wanted: Callable[[Pending], bool] | None = None) -> tuple[Settled, ...]:
-        """Take back every group (or those `wanted`): something stronger than a person decided."""
-        groups = [group for group in self._groups.values() if wanted is None or wanted(group.pending)]
-        return tuple(settled for group in groups for settled in self._settle(group, Outcome.WITHDRAWN))
+    def withdraw(self, pending_id: str) -> tuple[Settled, ...]:
+        """Take a group back: something stronger than a person decided. Nothing where nothing waits under that id."""
+        group = self._groups.get(pending_id)
+        return () if group is None else self._settle(group, Outcome.WITHDRAWN)
 
-    def tokens(self, pending_id: str) -> Iterator[object]:
+    def tokens(self, pending_id: str) -> tuple[object, ...]:
         """The tokens that wait under an id."""
         group = self._groups.get(pending_id)
-        return iter(tuple(group.members.values()) if group else ())
+        return () if group is None else tuple(group.members.values())
 
-    def _waiting_in(self, session: str) -> int:
-        return sum(len(group.members) for group in self._groups.values() if group.session == session)
+    def _count(self, session: str, change: int) -> None:
+        self._waiting += change
+        self._waiting_in[session] += change
+        if not self._waiting_in[session]:
+            del self._waiting_in[session]
 
     def _open(
         self, action: Action, summary: ActionSummary, decision: Decision, fingerprint: bytes, now: float
@@ -226,13 +251,14 @@ class Approvals:
             expires_at=expires_at,
             binding=self._mac(fingerprint, [pending_id, repr(expires_at)]).hex(),
         )
-        group = _Group(pending_id, fingerprint, action.session, decision.policy, pending)
+        group = _Group(pending_id, fingerprint, action.session, pending)
         self._groups[pending_id] = group
         self._by_fingerprint[fingerprint] = group
         return group
 
     def _settle(self, group: _Group, outcome: Outcome, answer: Answer | None = None) -> tuple[Settled, ...]:
         self._close(group)
+        self._count(group.session, -len(group.members))
         return tuple(Settled(token, outcome, answer) for token in group.members.values())
 
     def _close(self, group: _Group) -> None:

@@ -17,7 +17,7 @@ from typing import assert_never
 import msgspec
 
 from pipelock.detect.url_layers import Inspection
-from pipelock.engine.content import inspect_content
+from pipelock.engine.content import folded, inspect_content
 from pipelock.engine.egress import Ruling
 from pipelock.engine.facts import Answers, Content, Facts, Lookup
 from pipelock.engine.killswitch import KillSwitch
@@ -83,7 +83,7 @@ class Engine:
             MatcherError: a scanner failed; the caller blocks.
         """
         case = _Case(action, self.policy, facts)
-        stopped = self._gates(case)
+        stopped = self.stopped(action)
         if stopped is not None:
             return stopped
         match action.kind:
@@ -108,26 +108,25 @@ class Engine:
                 action.session, action.agent, action.client, facts.wall, blocked=decision.verdict is Verdict.BLOCK
             )
 
-    def _gates(self, case: _Case) -> Decision | None:
-        action = case.action
+    def stopped(self, action: Action) -> Decision | None:
+        """The gates alone, which hold whatever policy says or a person answered: kill switch, then faults."""
         if self.kill.applies_to(action.client):
             return refuse(
                 action,
-                case.policy,
+                self.policy,
                 BlockReason.KILL_SWITCH_ACTIVE,
                 self.kill.message,
                 layer="kill_switch",
                 status=503,
                 hint=f"the kill switch is held by: {self.kill.source}; `pipelock status` lists all sources",
             )
-        fault = action.fault
-        if fault is not None:
-            return self._fault(action, case.policy, fault)
-        return None
+        return None if action.fault is None else _faulty(action, self.policy, action.fault)
 
-    def _fault(self, action: Action, policy: Policy, fault: Fault) -> Decision:
-        layer = "parser" if fault.reason is BlockReason.BAD_REQUEST else fault.reason.value
-        return refuse(action, policy, fault.reason, fault.detail, layer=layer, status=fault.status or 403)
+    def _content(self, case: _Case) -> tuple[Finding, ...]:
+        content = case.facts.content
+        if content is None or content.policy != case.policy.hash:
+            content = inspect_content(case.action, case.policy)
+        return content.findings
 
     def _outbound(self, case: _Case) -> Decision | Lookup:
         action, policy = case.action, case.policy
@@ -135,11 +134,10 @@ class Engine:
         case.findings.extend(inspection.findings)
         if inspection.view is None or self._is_refused(case):
             return self._settle(case)
-        content = case.facts.content or inspect_content(action, policy)
-        case.findings.extend(content.findings)
+        case.findings.extend(self._content(case))
         view = inspection.view
         case.ruling = policy.egress.rule(
-            method=action.method,
+            method=action.method.upper(),
             host=view.host.name,
             port=view.port,
             path=_rule_path(view.decoded_path),
@@ -153,7 +151,7 @@ class Engine:
 
         def resume(answers: Answers, facts: Facts) -> Decision:
             case.facts = facts
-            stopped = self._gates(case)
+            stopped = self.stopped(action)
             return stopped if stopped is not None else self._after_dns(case, answers)
 
         return Lookup(view.host.name, resume)
@@ -170,18 +168,19 @@ class Engine:
             case.addresses = answers.addresses
             key = policy.layers.registrable(view)
             case.findings.extend(self._limits(case, key))
-            if not self._is_refused(case) and policy.max_requests_per_minute:
+            if not self._is_refused(case) and policy.max_requests_per_minute and not case.facts.again:
                 # Counted last, so that a request refused for another reason uses up nobody's quota.
                 self._requests.add(key, 1, case.facts.now)
         return self._settle(case)
 
     def _limits(self, case: _Case, key: str) -> list[Finding]:
         policy, now = case.policy, case.facts.now
-        if policy.max_requests_per_minute and self._requests.total(key, now) >= policy.max_requests_per_minute:
+        rate = 0 if case.facts.again else policy.max_requests_per_minute
+        if rate and self._requests.total(key, now) >= rate:
             return [
                 _protective(
                     "ratelimit",
-                    f"more than {policy.max_requests_per_minute} requests to {key} within a minute",
+                    f"more than {rate} requests to {key} within a minute",
                     0.7,
                 )
             ]
@@ -197,20 +196,22 @@ class Engine:
         return []
 
     def _inbound(self, case: _Case) -> Decision:
-        content = case.facts.content or inspect_content(case.action, case.policy)
-        case.findings.extend(content.findings)
+        case.findings.extend(self._content(case))
         return self._settle(case)
 
     def _hello(self, case: _Case) -> Decision:
         action = case.action
-        name = action.server_name.lower().rstrip(".")
-        if not name or not case.policy.sni_verification or name == action.host.lower().rstrip("."):
+        name = action.server_name
+        host = folded(action.host)
+        if not name or not case.policy.sni_verification or (host and folded(name) == host):
             return settle(action, case.policy, (), Ruling(Verdict.ALLOW))
+        # The name was never scanned, and may be what was to be carried out.
+        shown = name[:255] if not case.policy.secrets.scan(name, "url:host") else "another host"
         return refuse(
             action,
             case.policy,
             BlockReason.AUTHORITY_MISMATCH,
-            f"the TLS handshake names {name}, but the tunnel was opened to {action.host}",
+            f"the TLS handshake names {shown}, but the tunnel was opened to {action.host}",
             layer="sni_mismatch",
             hint="a client that fronts one name behind another is refused; forward_proxy.sni_verification",
         )
@@ -230,11 +231,17 @@ class Engine:
         return msgspec.structs.replace(decision, addresses=case.addresses)
 
 
+def _faulty(action: Action, policy: Policy, fault: Fault) -> Decision:
+    layer = "parser" if fault.reason is BlockReason.BAD_REQUEST else fault.reason.value
+    return refuse(action, policy, fault.reason, fault.detail, layer=layer, status=fault.status or 403)
+
+
 def _rule_path(decoded: str) -> str:
-    # A rule for /admin/* must hold for //admin/x too: many servers take the two for one.
-    while "//" in decoded:
-        decoded = decoded.replace("//", "/")
-    return decoded
+    # A rule for /admin/* must hold for //admin/x, /./admin/x and \\admin\\x too: many servers take them for one.
+    segments = decoded.replace("\\", "/").split("/")
+    kept = [segment for segment in segments[:-1] if segment not in ("", ".")]
+    last = "" if segments[-1] == "." else segments[-1]
+    return "/" + "/".join([*kept, last])
 
 
 def _is_this_machine(text: str) -> bool:

@@ -20,9 +20,13 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What the scanners found in headers and body. Computing it touches no state, so any thread may."""
+    """What the scanners found in headers and body. Computing it touches no state, so any thread may.
+
+    `policy` is the hash of the policy it was made with: under another policy it proves nothing.
+    """
 
     findings: tuple[Finding, ...] = ()
+    policy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,13 @@ class Facts:
         now: Monotonic seconds, for windows.
         wall: Seconds since the epoch, for what a person is shown.
         content: The content scan where it was made elsewhere; `None` makes the engine scan here.
+        again: This very action was judged and counted before; the rate limit neither asks nor counts.
     """
 
     now: float
     wall: float
     content: Content | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

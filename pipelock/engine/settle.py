@@ -71,15 +71,17 @@ def settle(action: Action, policy: Policy, findings: tuple[Finding, ...], ruling
     if not findings:
         # Nothing was found and no rule demands more: a plain allow, or a rule that only warns was outranked.
         return Decision(action_id=action.id, verdict=found, rule=ruling.rule, policy=policy.hash)
-    deciding = findings[verdicts.index(found)]
-    ordered = (deciding, *(finding for finding in findings if finding is not deciding))
+    # Where a mode would soften the rest, it is the hard finding that refuses, and its reason that must be given.
     hard = any(finding.hard for finding in findings)
+    deciding = next(f for f, v in zip(findings, verdicts, strict=True) if v is found and f.hard is hard)
+    ordered = (deciding, *(finding for finding in findings if finding is not deciding))
     verdict, enforced = _in_mode(policy, found, hard=hard)
     body = None
     if verdict is Verdict.STRIP:
         body = strip(action.body, findings)
-        if body is None:
-            verdict = Verdict.BLOCK
+        if body is None or body == action.body:
+            # A strip that takes nothing out would deliver what it was to remove.
+            body, verdict = None, Verdict.BLOCK
     layer = deciding.scanner
     blocks = verdict is Verdict.BLOCK
     return Decision(

@@ -1,22 +1,28 @@
-"""An action as it may be written and shown: no body, no credential."""
+"""An action as it may be written and shown: no body, no credential.
+
+What was searched is shown, less what was found. What was refused before anyone searched it (the kill switch, a
+malformed message, a host on a list) is reduced to its outline, because nobody knows what it holds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
-from pipelock.model import Action, ActionSummary, Decision, Finding, Verdict
+from pipelock.engine._preview import MAX_PREVIEW, preview
+from pipelock.model import Action, ActionSummary, Decision, Finding, Kind, Span, Verdict
 
 __all__ = ["MAX_PREVIEW", "MAX_SHOWN_HEADERS", "summarise"]
 
-MAX_PREVIEW = 2048
 MAX_SHOWN_HEADERS = 64
 MAX_SHOWN_VALUE = 256
 MAX_SHOWN_URL = 2048
+MAX_SHOWN_HOST = 255
+MAX_SHOWN_WORD = 100
+"""Most characters of a method or media type."""
+LONG_LABEL = 20
+"""Host labels of an unsearched URL that are this long could hold a key; shorter ones could not."""
 
-# What these found is, or may be, a secret; what the others found is the reason itself and must be readable.
-_SECRET_LAYERS = frozenset({"core_dlp", "dlp", "entropy", "subdomain_entropy"})
-
+_SCHEMES = frozenset({"http", "https"})
 _CREDENTIAL_HEADERS = frozenset(
     {
         "authorization",
@@ -29,6 +35,10 @@ _CREDENTIAL_HEADERS = frozenset(
         "x-token",
     }
 )
+# Layers that find data in a URL: what they found must not be repeated.
+_CONTENT = frozenset({"dlp", "core_dlp", "entropy", "subdomain_entropy"})
+# Layers that speak only after the whole request was searched.
+_AFTER_CONTENT = frozenset({"ssrf", "length", "ratelimit", "databudget", "body_dlp", "header_dlp"})
 
 
 def summarise(action: Action, decision: Decision) -> ActionSummary:
@@ -36,7 +46,9 @@ def summarise(action: Action, decision: Decision) -> ActionSummary:
 
     A plain allow keeps no headers: ten thousand of them are held in memory for dashboards.
     """
-    plain = decision.verdict is Verdict.ALLOW and not decision.findings and decision.outcome is None
+    findings = decision.findings
+    searched = _was_searched(action, decision)
+    plain = decision.verdict is Verdict.ALLOW and not findings and decision.outcome is None
     return ActionSummary(
         id=action.id,
         kind=action.kind,
@@ -45,57 +57,101 @@ def summarise(action: Action, decision: Decision) -> ActionSummary:
         session=action.session,
         agent=action.agent,
         client=action.client,
-        method=action.method,
-        url=_safe_url(action, decision.findings),
-        host=_safe_host(action.host, decision.findings),
+        method=action.method[:MAX_SHOWN_WORD],
+        url=_safe_url(action, findings, searched=searched),
+        host=_safe_host(action, findings, searched=searched),
         port=action.port,
         status=action.status,
         size=action.size or len(action.body),
-        content_type=action.content_type,
-        headers=() if plain else _safe_headers(action.headers, decision.findings),
-        preview=_preview(action, decision.findings) if decision.verdict is Verdict.ASK else "",
+        content_type=_media_type(action, findings, searched=searched),
+        headers=() if plain else _safe_headers(action.headers, findings, searched=searched),
+        preview=preview(action, findings) if decision.verdict is Verdict.ASK else "",
     )
 
 
-def _concerns_url(finding: Finding) -> bool:
-    return finding.scanner in _SECRET_LAYERS and finding.place.startswith("url")
+def _was_searched(action: Action, decision: Decision) -> bool:
+    """Whether the scanners saw all of `action` before it was decided."""
+    if action.kind is Kind.RESPONSE:
+        return True  # its URL is that of a request that was let through; of its headers only a few are shown in clear
+    if decision.findings:
+        return all(finding.scanner in _AFTER_CONTENT for finding in decision.findings)
+    return not (decision.hard and decision.verdict is Verdict.BLOCK)
 
 
-def _concerns_host(finding: Finding) -> bool:
-    return finding.scanner in _SECRET_LAYERS and finding.place.startswith("url:host")
-
-
-def _safe_url(action: Action, findings: Iterable[Finding]) -> str:
-    if not any(map(_concerns_url, findings)):
+def _safe_url(action: Action, findings: Iterable[Finding], *, searched: bool) -> str:
+    if searched:
         url = _without_userinfo(action.url)
         return url if len(url) <= MAX_SHOWN_URL else url[:MAX_SHOWN_URL] + "…"
-    scheme = action.url.partition("://")[0][:16]
-    return f"{scheme}://{_safe_host(action.host, findings)}/[redacted]"
+    scheme = action.url.partition("://")[0].lower()
+    host = _safe_host(action, findings, searched=False)
+    return f"{scheme if scheme in _SCHEMES else '[other]'}://{host}/[redacted]"
 
 
 def _without_userinfo(url: str) -> str:
-    if "@" not in url:
-        return url
-    try:
-        netloc = urlsplit(url).netloc
-    except ValueError:
-        return "[unreadable url]"
-    userinfo, found, _ = netloc.rpartition("@")
-    return url.replace(f"{userinfo}@", "[redacted]@", 1) if found else url
+    start = url.find("://") + 3
+    ends = [at for at in (url.find(mark, start) for mark in "/?#\\") if at >= 0]
+    end = min(ends, default=len(url))
+    at = url.rfind("@", start, end)
+    return url if start < 3 or at < 0 else f"{url[:start]}[redacted]@{url[at + 1 :]}"
 
 
-def _safe_host(host: str, findings: Iterable[Finding]) -> str:
-    if not any(map(_concerns_host, findings)):
+def _safe_host(action: Action, findings: Iterable[Finding], *, searched: bool) -> str:
+    host = action.host[:MAX_SHOWN_HOST]
+    kept = host
+    for finding in findings:
+        shorter = _clean_end(action, finding)
+        if len(shorter) < len(kept):
+            kept = shorter
+    if kept != host:
+        return f"[redacted]{'.' if kept else ''}{kept}"
+    if searched or len(host) < LONG_LABEL or ":" in host:
         return host
-    # The secret is in the labels: keep what names the owner of the domain, roughly, and drop the rest.
-    return "[redacted]." + ".".join(host.rsplit(".", 2)[-2:])
+    return ".".join("[redacted]" if len(label) >= LONG_LABEL else label for label in host.split("."))
 
 
-def _safe_headers(headers: tuple[tuple[str, str], ...], findings: Iterable[Finding]) -> tuple[tuple[str, str], ...]:
+def _clean_end(action: Action, finding: Finding) -> str:
+    """The labels at the host's end that what was found does not touch; they name, roughly, the domain's owner."""
+    host = action.host[:MAX_SHOWN_HOST]
+    if finding.scanner not in _CONTENT:
+        return host
+    if finding.place.startswith("url:host"):
+        # Joined labels and opaque ones lie below the registered domain; a decoded one may be the domain itself.
+        count = 2 if finding.scanner == "subdomain_entropy" or "joined" in finding.path else 1
+        return ".".join(host.rsplit(".", count)[-count:]) if host.count(".") >= count else ""
+    return _end_after(finding.span, host, action.url) if finding.place == "url" else host
+
+
+def _end_after(span: Span | None, host: str, url: str) -> str:
+    """The labels of `host` that come whole after `span` in `url`; all of them where the span lies elsewhere."""
+    start = url.lower().find(host.lower(), url.find("://") + 1)
+    if start < 0:
+        return ""
+    if span is None:
+        # Found in the decoded URL as a whole: the host is no part of it unless it was encoded itself.
+        return "" if "%" in host else host
+    if span.end <= start or span.start >= start + len(host):
+        return host
+    return host[span.end - start :].partition(".")[2]
+
+
+def _media_type(action: Action, findings: Iterable[Finding], *, searched: bool) -> str:
+    if not searched or {"header:content-type", "headers"} & {finding.place for finding in findings}:
+        return ""
+    return action.content_type.partition(";")[0].strip()[:MAX_SHOWN_WORD]
+
+
+def _safe_headers(
+    headers: tuple[tuple[str, str], ...], findings: Iterable[Finding], *, searched: bool
+) -> tuple[tuple[str, str], ...]:
     hit = {finding.place.removeprefix("header:") for finding in findings if finding.place.startswith("header")}
-    everything = "headers" in hit
+    if not searched or "headers" in hit:
+        # Names were not searched either, or it was the names together that gave something away.
+        return tuple(
+            (name if len(name) < LONG_LABEL else f"[{len(name)} characters]", _masked(value))
+            for name, value in headers[:MAX_SHOWN_HEADERS]
+        )
     return tuple(
-        (name, _masked(value) if everything or name in hit or name in _CREDENTIAL_HEADERS else value[:MAX_SHOWN_VALUE])
+        (name, _masked(value) if name in hit or name in _CREDENTIAL_HEADERS else value[:MAX_SHOWN_VALUE])
         for name, value in headers[:MAX_SHOWN_HEADERS]
     )
 
@@ -105,27 +161,3 @@ def _masked(value: str) -> str:
     if space and scheme.isalpha() and len(scheme) <= 12:
         return f"{scheme} [{len(rest)} characters]"
     return f"[{len(value)} characters]"
-
-
-def _preview(action: Action, findings: Iterable[Finding]) -> str:
-    body = action.body
-    if not body:
-        return ""
-    spans = []
-    for finding in findings:
-        if finding.place.startswith("body"):
-            if finding.span is None:
-                return (
-                    "[not shown: it holds a secret in another spelling]" if finding.scanner != "response_scan" else ""
-                )
-            spans.append(finding.span)
-    pieces: list[bytes] = []
-    at = 0
-    for span in sorted(spans, key=lambda span: span.start):
-        if span.start >= at:
-            pieces.append(body[at : span.start])
-            # An instruction is what the operator has to read; a credential is what nobody may.
-            pieces.append(body[span.start : span.end] if action.status else b"[masked]")
-            at = span.end
-    pieces.append(body[at : at + MAX_PREVIEW])
-    return b"".join(pieces)[:MAX_PREVIEW].decode("utf-8", "replace")

@@ -2,7 +2,8 @@
 
 A line is handed to the kernel before the decision it records is enforced, so a daemon that dies loses nothing it
 acted upon; the disk itself is synchronised by the kernel. Whoever writes a line gets the `OSError` of a full or
-read-only disk and decides what it means: the door blocks.
+read-only disk and decides what it means: the door blocks. Whatever happened to the line before, a line starts at the
+beginning of a line.
 """
 
 from __future__ import annotations
@@ -12,6 +13,11 @@ import stat
 from pathlib import Path
 
 __all__ = ["AuditLog"]
+
+_LINE_FEED = 0x0A
+# O_NOFOLLOW: a link planted here would make us append to, and chmod, somebody else's file. O_NONBLOCK: opening a pipe
+# that nobody reads would wait for ever. Readable, to see how the file ends.
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class AuditLog:
@@ -27,6 +33,7 @@ class AuditLog:
         self.keep = keep
         self._fd = -1
         self._size = 0
+        self._is_torn = False
         self._open()
 
     def write(self, line: bytes) -> None:
@@ -39,10 +46,13 @@ class AuditLog:
             self._open()
         if self._size and self._size + len(line) > self.max_bytes:
             self._rotate()
+        if self._is_torn:
+            line = b"\n" + line
         written = os.write(self._fd, line)
         self._size += written
+        if written:
+            self._is_torn = line[written - 1] != _LINE_FEED
         if written != len(line):
-            os.write(self._fd, b"\n")
             raise OSError(f"{self.path}: only {written} of {len(line)} bytes were written")
 
     def close(self) -> None:
@@ -53,14 +63,18 @@ class AuditLog:
 
     def _open(self) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # O_NOFOLLOW: a link planted here would make us append to, and chmod, somebody else's file.
-        fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        info = os.fstat(fd)
-        if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid():
+        fd = os.open(self.path, _FLAGS, 0o600)
+        try:
+            info = os.fstat(fd)
+            if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid():
+                raise PermissionError(f"{self.path} is not a regular file of this user; move it away")
+            if info.st_mode & 0o077:
+                os.fchmod(fd, 0o600)
+            # A daemon that was killed, or a disk that was full, may have left half a line.
+            self._is_torn = info.st_size > 0 and os.pread(fd, 1, info.st_size - 1) != b"\n"
+        except OSError:
             os.close(fd)
-            raise PermissionError(f"{self.path} is not a regular file of this user; move it away")
-        if info.st_mode & 0o077:
-            os.fchmod(fd, 0o600)
+            raise
         self._fd, self._size = fd, info.st_size
 
     def _rotate(self) -> None:

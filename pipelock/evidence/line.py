@@ -15,6 +15,7 @@ import msgspec
 from pipelock.model import (
     Action,
     BlockReason,
+    Category,
     Decision,
     Finding,
     Kind,
@@ -29,7 +30,8 @@ __all__ = ["MITRE", "audit_event", "audit_line", "error_line", "tunnel_line"]
 
 Value = str | int | float | bool | list[str] | list[dict[str, "Value"]]
 
-# MITRE ATT&CK technique per layer; absent for limits and infrastructure, which are nobody's attack.
+# MITRE ATT&CK technique per layer; left out of a line where the finding is a limit, a mismatch of settings or a
+# failure of the world, which are nobody's attack.
 MITRE = {
     "dlp": "T1048",
     "core_dlp": "T1048",
@@ -81,9 +83,10 @@ def audit_event(record: Record) -> tuple[str, str]:
         return ("sni_mismatch" if decision.layer == "sni_mismatch" else "blocked"), "warn"
     if decision.findings:
         return _FINDING_EVENTS.get(decision.findings[0].scanner, "anomaly"), "warn"
-    if action.kind is Kind.RESPONSE and action.transport is not Transport.FORWARD:
-        return "allowed", "info"
-    return _PLAIN_EVENTS.get(action.kind, "allowed"), "info"
+    if decision.verdict is not Verdict.ALLOW:
+        return "anomaly", "warn"
+    is_fetched = action.kind is Kind.RESPONSE and action.transport is not Transport.FORWARD
+    return "allowed" if is_fetched else _PLAIN_EVENTS.get(action.kind, "allowed"), "info"
 
 
 _PLAIN_EVENTS = {Kind.CONNECT: "tunnel_open", Kind.CLIENT_HELLO: "sni", Kind.RESPONSE: "forward_http"}
@@ -100,7 +103,7 @@ def audit_line(record: Record) -> bytes:
         "component": "pipelock",
         "event": event,
         "message": escape(decision.reason) if decision.reason else event,
-        "request_id": action.id,
+        "request_id": escape(action.id),
         "verdict": decision.verdict.value,
         "transport": action.transport.value,
         "kind": action.kind.value,
@@ -112,7 +115,7 @@ def audit_line(record: Record) -> bytes:
     if action.method:
         entry["method"] = escape(action.method)
     if action.client:
-        entry["client_ip"] = action.client
+        entry["client_ip"] = escape(action.client)
     if action.agent:
         entry["agent"] = escape(action.agent)
     if action.status:
@@ -129,7 +132,7 @@ def audit_line(record: Record) -> bytes:
 def _explain(entry: dict[str, Value], decision: Decision, event: str) -> None:
     optional = {
         "scanner": decision.layer,
-        "mitre_technique": MITRE.get(decision.layer, ""),
+        "mitre_technique": _technique(decision),
         "reason": escape(decision.reason),
         "block_reason": decision.code.value if decision.code is not None else "",
         "rule": escape(decision.rule),
@@ -146,13 +149,20 @@ def _explain(entry: dict[str, Value], decision: Decision, event: str) -> None:
         if event in ("response_scan", "body_dlp", "header_dlp"):
             entry["action"] = decision.verdict.value
             entry["match_count"] = len(decision.findings)
-            entry["patterns"] = list(dict.fromkeys(finding.rule for finding in decision.findings))
+            entry["patterns"] = list(dict.fromkeys(escape(finding.rule) for finding in decision.findings))
+
+
+def _technique(decision: Decision) -> str:
+    deciding = decision.findings[0] if decision.findings else None
+    if deciding is not None and deciding.scanner == decision.layer and deciding.category is not Category.THREAT:
+        return ""
+    return MITRE.get(decision.layer, "")
 
 
 def _finding(finding: Finding) -> dict[str, Value]:
     entry: dict[str, Value] = {
         "scanner": finding.scanner,
-        "rule": finding.rule,
+        "rule": escape(finding.rule),
         "severity": finding.severity.value,
         "place": escape(finding.place),
     }
@@ -169,11 +179,11 @@ def error_line(action: Action, why: str, at: float) -> bytes:
         "component": "pipelock",
         "event": "error",
         "message": escape(why),
-        "request_id": action.id,
+        "request_id": escape(action.id),
         "transport": action.transport.value,
         "method": escape(action.method),
         "target": escape(f"{action.host}:{action.port}"),
-        "client_ip": action.client,
+        "client_ip": escape(action.client),
         "error": escape(why),
     }
     return _encoder.encode(entry) + b"\n"
@@ -187,7 +197,7 @@ def tunnel_line(closed: TunnelClosed, at: float) -> bytes:
         "component": "pipelock",
         "event": "tunnel_close",
         "message": escape(closed.reason) or "tunnel_close",
-        "request_id": closed.action_id,
+        "request_id": escape(closed.action_id),
         "target": escape(closed.target),
         "total_bytes": closed.sent + closed.received,
         "sent_bytes": closed.sent,

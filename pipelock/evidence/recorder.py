@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from pipelock.evidence.audit import AuditLog
@@ -11,11 +12,15 @@ from pipelock.model import Action, Record, TunnelClosed, Verdict
 
 __all__ = ["Recorder"]
 
+_log = logging.getLogger(__name__)
+
 
 class Recorder:
     """One line a decision to the log, and to `echo` (standard output) if one is given.
 
     `include_allowed` and `include_blocked` are `logging`'s switches; they thin out the log, never the event stream.
+    `include_allowed` is about what passed without a remark: warnings and what a person let through stay.
+    An echo that fails is dropped until the next one is set: the file is the record.
     """
 
     def __init__(
@@ -39,13 +44,12 @@ class Recorder:
         Raises:
             OSError: the log could not be written.
         """
-        blocked = record.decision.verdict is Verdict.BLOCK
-        if not (self.include_blocked if blocked else self.include_allowed or record.decision.findings):
+        if not self._is_wanted(record):
             return
         line = audit_line(record)
         self.log.write(line)
         if self.echo is not None:
-            self.echo(text_line(record) if self.echo_text else line)
+            self._repeat(text_line(record) if self.echo_text else line)
 
     def write_tunnel(self, closed: TunnelClosed, at: float) -> None:
         """Write a tunnel's end.
@@ -56,8 +60,8 @@ class Recorder:
         if self.include_allowed:
             line = tunnel_line(closed, at)
             self.log.write(line)
-            if self.echo is not None and not self.echo_text:
-                self.echo(line)
+            if not self.echo_text:
+                self._repeat(line)
 
     def write_error(self, action: Action, why: str, at: float) -> None:
         """Write that an allowed action could not be carried out.
@@ -67,5 +71,21 @@ class Recorder:
         """
         line = error_line(action, why, at)
         self.log.write(line)
-        if self.echo is not None and not self.echo_text:
+        if not self.echo_text:
+            self._repeat(line)
+
+    def _is_wanted(self, record: Record) -> bool:
+        decision = record.decision
+        if decision.verdict is Verdict.BLOCK:
+            return self.include_blocked
+        unremarkable = decision.verdict is Verdict.ALLOW and not decision.findings and decision.outcome is None
+        return self.include_allowed or not unremarkable
+
+    def _repeat(self, line: bytes) -> None:
+        if self.echo is None:
+            return
+        try:
             self.echo(line)
+        except (OSError, ValueError) as error:  # ValueError: the stream was closed
+            self.echo = None
+            _log.warning("decisions are no longer written to standard output: %s", error)

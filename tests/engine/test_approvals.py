@@ -158,5 +158,8 @@ def test_withdrawing_empties_the_queue() -> None:
     queue = Approvals(KEY)
     held(queue, an_action(), token="a")
     held(queue, an_action(url="http://h/2"), token="b")
-    assert {(s.token, s.outcome) for s in queue.withdraw()} == {("a", Outcome.WITHDRAWN), ("b", Outcome.WITHDRAWN)}
+    settled = [s for pending in queue.waiting() for s in queue.withdraw(pending.id)]
+    assert {(s.token, s.outcome) for s in settled} == {("a", Outcome.WITHDRAWN), ("b", Outcome.WITHDRAWN)}
+    assert len(queue) == 0
+    assert queue.withdraw("1") == ()
     assert queue.waiting() == ()

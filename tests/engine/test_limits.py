@@ -26,9 +26,7 @@ def test_keys_are_bounded_and_the_least_recent_goes() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 300), st.integers(1, 5)), max_size=50), st.floats(0, 60))
-def test_it_never_counts_less_than_the_last_minute_minus_a_bucket(
-    adds: list[tuple[float, int]], later: float
-) -> None:
+def test_it_never_counts_less_than_the_last_minute_minus_a_bucket(adds: list[tuple[float, int]], later: float) -> None:
     window = SlidingWindow()
     now = 0.0
     for at, amount in sorted(adds):
