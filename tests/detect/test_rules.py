@@ -1,0 +1,81 @@
+"""Tests generated from the rules' own examples, and how rule files are refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelock.detect.injection import InjectionScanner
+from pipelock.detect.ruleset import RuleError, RuleSet, UserPattern, check_pattern, load_rules
+from pipelock.detect.secrets import SecretScanner
+
+FAMILIES = {family: RuleSet.builtin(family).rules for family in ("credentials", "injection")}
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["native", "linear"])
+def scanners(request):
+    return {
+        "credentials": SecretScanner(RuleSet.builtin("credentials"), native=request.param).scan,
+        "injection": InjectionScanner(RuleSet.builtin("injection"), native=request.param).scan,
+    }
+
+
+ALL = [pytest.param(family, rule, id=rule.name) for family, rules in FAMILIES.items() for rule in rules]
+
+
+@pytest.mark.parametrize(("family", "rule"), ALL)
+def test_matches_its_examples_and_no_near_miss(scanners, family, rule):
+    for text in rule.examples.match:
+        assert rule.name in {found.rule for found in scanners[family](text, "body")}, text
+    for text in rule.examples.clean:
+        assert rule.name not in {found.rule for found in scanners[family](text, "body")}, text
+
+
+@pytest.mark.parametrize(("family", "rule"), ALL)
+def test_has_enough_examples_and_a_pattern_in_the_common_subset(family, rule):
+    assert len(rule.examples.match) >= 3
+    assert len(rule.examples.clean) >= 3
+    check_pattern(rule.pattern, rule.name, case=rule.case)
+
+
+def test_the_full_sets_and_their_cores_ship():
+    credentials, injection = FAMILIES["credentials"], FAMILIES["injection"]
+    assert len(credentials) >= 62
+    assert len(injection) >= 29
+    assert sum(rule.core for rule in credentials) == 8
+    assert sum(rule.core for rule in injection) >= 8
+
+
+def test_without_defaults_only_the_core_and_the_users_patterns_stay():
+    mine = UserPattern(name="Badge", pattern=r"BDG-\d{6}")
+    rules = RuleSet.builtin("credentials", extra=[mine], include_defaults=False).rules
+    assert {rule.name for rule in rules if not rule.core} == {"Badge"}
+
+
+def test_a_users_pattern_replaces_a_rule_of_its_name_but_none_of_the_core():
+    mine = UserPattern(name="stripe key", pattern=r"only-this-\d+")
+    rules = RuleSet.builtin("credentials", extra=[mine]).rules
+    assert [rule.pattern for rule in rules if rule.name.casefold() == "stripe key"] == [r"only-this-\d+"]
+    with pytest.raises(RuleError, match="core"):
+        RuleSet.builtin("credentials", extra=[UserPattern(name="AWS Access ID", pattern="x")])
+
+
+@pytest.mark.parametrize("pattern", [r"(?=a)b", r"(a)\1", r"a(?<!b)c", "(", r"[é]", "a*", r"\p{L}"])
+def test_patterns_outside_the_subset_are_refused_with_their_place(pattern):
+    with pytest.raises(RuleError, match=r"policy\.yaml:3: pattern 'Mine'"):
+        check_pattern(pattern, "policy.yaml:3: pattern 'Mine'")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- name: A\n  pattern: '(?=x)y'\n", "r.yaml:1: rule 'A'"),
+        ("- name: A\n  pattern: x\n- name: B\n  patern: y\n", "r.yaml:3: rule 'B'"),
+        ("- name: A\n  pattern: x\n- name: a\n  pattern: y\n", "taken"),
+        ("name: A\n", "must be a list"),
+        ("- [unclosed\n", "r.yaml"),
+    ],
+)
+def test_a_bad_file_is_refused_with_file_line_and_rule(text, said):
+    with pytest.raises(RuleError, match="r.yaml") as caught:
+        load_rules(text, "r.yaml")
+    assert said in str(caught.value)

@@ -1,0 +1,195 @@
+"""Secrets in bodies, values and encodings."""
+
+from __future__ import annotations
+
+import base64
+import json
+import string
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelock.detect.known import KnownSecrets
+from pipelock.detect.matcher import MatcherError
+from pipelock.detect.ruleset import RuleSet, UserPattern
+from pipelock.detect.secrets import SecretScanner
+from pipelock.model import Span
+
+KEY = "AKIA" + "Q3EGRIVLXN5WUBMT"
+TOKEN = "ghp_" + "k3Jd92LmQx7TzVb1" + "Rf6YpWc8Hn5GsAe4Uo0i"
+
+
+@pytest.fixture(scope="module")
+def scanner():
+    return SecretScanner(RuleSet.builtin("credentials"))
+
+
+@pytest.fixture(scope="module")
+def linear():
+    return SecretScanner(RuleSet.builtin("credentials"), native=False)
+
+
+def names(findings):
+    return {finding.rule for finding in findings}
+
+
+def nested(text: str, *steps: str) -> str:
+    for step in steps:
+        raw = text.encode()
+        text = {
+            "base64": lambda raw=raw: base64.b64encode(raw).decode(),
+            "base64url": lambda raw=raw: base64.urlsafe_b64encode(raw).decode().rstrip("="),
+            "base32": lambda raw=raw: base64.b32encode(raw).decode(),
+            "hex": lambda raw=raw: raw.hex(),
+            "colons": lambda raw=raw: ":".join(f"{byte:02x}" for byte in raw),
+            "spaces": lambda raw=raw: " ".join(f"{byte:02X}" for byte in raw),
+            "commas": lambda raw=raw: ", ".join(f"0x{byte:02x}" for byte in raw),
+            "slashx": lambda raw=raw: "".join(f"\\x{byte:02x}" for byte in raw),
+            "slashu": lambda raw=raw: "".join(f"\\u{byte:04x}" for byte in raw),
+            "percent": lambda raw=raw: "".join(f"%{byte:02X}" for byte in raw),
+            "entities": lambda raw=raw: "".join(f"&#{byte};" for byte in raw),
+            "utf16": lambda raw=raw: base64.b64encode(raw.decode().encode("utf-16-le")).decode(),
+        }[step]()
+    return text
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ("base64",), ("base64url",), ("base32",), ("hex",), ("colons",), ("spaces",), ("commas",), ("slashx",),
+        ("slashu",), ("percent",), ("entities",), ("utf16",), ("base64", "base64"), ("hex", "base64"),
+        ("base64", "percent"), ("percent", "percent", "percent"), ("base32", "hex", "base64"),
+        ("base64", "base64", "base64", "base64", "base64"),
+    ],
+)  # fmt: skip
+def test_a_key_is_found_under_layers_of_encoding(scanner, steps):
+    findings = scanner.scan(f"note {nested('key ' + KEY + ' end', *steps)} end".encode(), "body")
+    assert "AWS Access ID" in names(findings)
+    assert findings[0].path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        KEY[:4] + "\u200b" + KEY[4:], KEY[:9] + "\u202e" + KEY[9:], "\uff21" + KEY[1:], "\u0410" + KEY[1:],
+        KEY[:6] + "\n" + KEY[6:], KEY[:6] + "\x00" + KEY[6:], KEY.lower(), "x" * 5000 + " " + KEY,
+    ],
+)  # fmt: skip
+def test_a_key_is_found_under_disguise(scanner, text):
+    assert "AWS Access ID" in names(scanner.scan(text, "body"))
+    assert "AWS Access ID" in names(scanner.scan(text.encode(), "body"))
+
+
+def test_json_values_are_read_and_joined(scanner):
+    escaped = json.dumps({"k": KEY}).replace("AKIA", "\\u0041KIA").encode()
+    assert "AWS Access ID" in names(scanner.scan(escaped, "body", content_type="application/json"))
+    split = json.dumps({"a": KEY[:7], "b": [KEY[7:]]}).encode()
+    assert "AWS Access ID" in names(scanner.scan(split, "body", content_type="application/json"))
+    assert "AWS Access ID" in names(scanner.scan(json.dumps({KEY: 1}).encode(), "body"))
+
+
+def test_forms_and_multipart_are_read(scanner):
+    form = f"a={KEY[:8]}&b={KEY[8:]}".encode()
+    assert names(scanner.scan(form, "body", content_type="application/x-www-form-urlencoded")) == {"AWS Access ID"}
+    part = base64.b64encode(KEY.encode())
+    body = b'--B\r\nContent-Disposition: form-data; name="f"\r\nContent-Transfer-Encoding: base64\r\n\r\n' + part
+    found = scanner.scan(body + b"\r\n--B--\r\n", "body", content_type='multipart/form-data; boundary="B"')
+    assert "AWS Access ID" in names(found)
+
+
+def test_a_body_that_is_not_what_it_says_is_scanned_raw(scanner):
+    assert names(scanner.scan(b'{"a": ' + KEY.encode(), "body", content_type="application/json")) == {"AWS Access ID"}
+
+
+def test_weak_rules_do_not_count_where_parts_were_joined(scanner):
+    body = json.dumps({"a": "4012888888", "b": "881881"}).encode()
+    assert scanner.scan(body, "body", content_type="application/json") == ()
+
+
+def test_values_name_their_place_and_span(scanner):
+    values = [("header:a", "nothing"), ("header:b", f"é {KEY}"), ("url:query:x", TOKEN)]
+    findings = scanner.scan_values(values)
+    assert {(f.place, f.scanner, f.rule) for f in findings} == {
+        ("header:b", "header_dlp", "AWS Access ID"),
+        ("url:query:x", "core_dlp", "GitHub Token"),
+    }
+    assert next(f.span for f in findings if f.place == "header:b") == Span(2, 22)
+
+
+def test_a_match_never_runs_from_one_value_into_the_next(scanner):
+    assert scanner.scan_values([("header:a", KEY[:10]), ("header:b", KEY[10:])]) == ()
+
+
+def test_a_vendors_own_host_may_have_its_key_and_nobody_else(scanner):
+    assert scanner.scan_values([("header:authorization", TOKEN)], host="api.github.com") == ()
+    assert scanner.scan_values([("header:authorization", TOKEN)], host="api.github.com.evil.example")
+    assert scanner.scan(KEY, "body", host="api.github.com")
+
+
+def test_a_failing_decoy_does_not_hide_a_real_number(scanner):
+    text = "4012888888881882 " * 200 + "4012888888881881"
+    assert "Credit Card Number" in names(scanner.scan(text, "body"))
+
+
+def test_a_users_pattern_warns_and_is_exempted():
+    mine = UserPattern(name="Badge", pattern=r"BDG-\d{6}", warns=True, exempt=("*.corp.example",))
+    scanner = SecretScanner(RuleSet.builtin("credentials", extra=[mine]))
+    (finding,) = scanner.scan("my BDG-123456", "url:path", host="x.example")
+    assert finding.warns
+    assert finding.scanner == "dlp"
+    assert scanner.scan("my BDG-123456", "url:path", host="a.corp.example") == ()
+
+
+VALUE = "Zx9-qLm!27/kP+wT4vB8"
+
+
+@pytest.mark.parametrize("steps", [(), ("base64",), ("base64url",), ("hex",), ("colons",), ("base32",), ("percent",)])
+def test_environment_values_are_found_in_any_form_and_named_not_shown(steps):
+    known = KnownSecrets.from_environ({"DEPLOY_KEY": VALUE, "HOME": "/home/someone-with-a-name", "N": "1"})
+    scanner = SecretScanner(RuleSet.builtin("credentials", include_defaults=False), known=known)
+    findings = scanner.scan(f"see {nested(VALUE, *steps)} there", "body")
+    leak = next(finding for finding in findings if finding.rule == "Environment Variable Leak")
+    assert "DEPLOY_KEY" in leak.message
+    assert VALUE not in repr(findings)
+
+
+def test_public_environment_values_are_not_watched():
+    environ = {"PATH": "/usr/bin:/bin:/usr/local/bin", "LC_TIME": "de_DE.UTF-8@something", "X": "short", "A": "a" * 40,
+               "PROJECT": "/home/me/projects/thing", "SITE": "https://www.example.org/index.html"}  # fmt: skip
+    assert len(KnownSecrets.from_environ(environ)) == 0
+
+
+def secret_texts():
+    edge = st.text(alphabet=string.ascii_letters + " \n\t.,:;=\"'{}[]é\u200b", max_size=40)
+    return st.tuples(edge, st.sampled_from([KEY, TOKEN]), edge)
+
+
+@settings(max_examples=60, deadline=None)
+@given(secret_texts(), st.sampled_from([(), ("base64",), ("percent",), ("hex", "base64")]))
+def test_no_finding_ever_shows_the_secret(scanner, parts, steps):
+    before, secret, after = parts
+    body = f"{before} {nested(secret, *steps)} {after}"
+    findings = scanner.scan(body, "body")
+    assert findings
+    shown = msgspec.json.encode(findings).decode()
+    assert secret not in shown
+    assert nested(secret, *steps) not in shown
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(st.binary(max_size=300), st.lists(st.sampled_from(
+    [KEY.encode(), TOKEN.encode(), b"AKIA", b"password=", b"?token=Ab3dEf9h", b"-----BEGIN PRIVATE KEY-----", b"\v", b" ",
+     b"\n", b"4012888888881881", b"DE89370400440532013000", b"\xff", b"e", b"=", b'"', b"%41", b"sk-ant-"]), max_size=12).map(b"".join)))  # fmt: skip
+def test_both_engines_give_the_same_verdict(scanner, linear, data):
+    assert scanner.scan(data, "body") == linear.scan(data, "body")
+
+
+def test_a_matcher_that_fails_is_an_error_and_not_a_clean_verdict(scanner, monkeypatch):
+    def broken(_data):
+        raise MatcherError("the matcher failed")
+
+    monkeypatch.setattr(scanner._matcher, "propose", broken)
+    with pytest.raises(MatcherError):
+        scanner.scan("anything", "body")
