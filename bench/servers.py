@@ -27,12 +27,19 @@ _START = 30.0
 
 @dataclass(slots=True)
 class Server:
-    """A running program. `address` is its listener; `start_seconds` from spawning to the first accepted connection."""
+    """A running program.
+
+    Attributes:
+        address: Its listener.
+        start_seconds: From spawning to the first accepted connection.
+        first_start_seconds: The same for its very first start, where it prepares things that it keeps.
+    """
 
     name: str
     address: tuple[str, int]
     process: psutil.Process
     start_seconds: float
+    first_start_seconds: float = 0.0
 
     def family(self) -> list[psutil.Process]:
         """The process and its descendants."""
@@ -138,6 +145,10 @@ logging: {{output: file, file: {folder}/audit.jsonl}}
     program = Path(sys.executable).with_name("pipelock")
     command = [str(program), "--home", str(folder / "home"), "run", "--config", str(config)]
     with _started("pipelock", command, port, folder) as server:
+        # The first start compiles the rules; every later one loads them.
+        first = server.start_seconds
+    with _started("pipelock", command, port, folder) as server:
+        server.first_start_seconds = first
         yield server
 
 
@@ -148,6 +159,10 @@ def mitmdump(folder: Path, program: Path, tunnel: int) -> Iterator[Server]:
     command = [str(program), "-q", "--listen-host", "127.0.0.1", "-p", str(port)]
     command += ["--set", f"confdir={folder}/mitmproxy", "--ignore-hosts", rf"127\.0\.0\.1:{tunnel}"]
     with _started("mitmdump", command, port, folder) as server:
+        # The first start makes a certificate authority.
+        first = server.start_seconds
+    with _started("mitmdump", command, port, folder) as server:
+        server.first_start_seconds = first
         yield server
 
 
