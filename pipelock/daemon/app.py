@@ -107,6 +107,7 @@ class Daemon:
             pool=Pool(dial, reactor, Limits()),
             clock=reactor,
             dial_tunnel=dial.tunnel,
+            offload=self._offload,
             settings=_proxy_settings(loaded),
             routes=self._routes(),
         )
@@ -151,6 +152,7 @@ class Daemon:
             pool=self.context.pool,
             clock=self.context.clock,
             dial_tunnel=self.context.dial_tunnel,
+            offload=self.context.offload,
             settings=replace(self.context.settings, forward_enabled=False),
             budget=self.context.budget,
             routes=routes,
@@ -420,6 +422,9 @@ class Daemon:
         return LocalAnswer(200, "text/plain; version=0.0.4; charset=utf-8", self.stats.exposition())
 
     # -- helpers ---------------------------------------------------------------------------------------------------
+
+    def _offload(self, call: Callable[[], _T], then: Callable[[_T | Failure], None]) -> None:
+        self._in(self._scan_pool, call, then)
 
     def _in(self, pool: ThreadPool, call: Callable[[], _T], then: Callable[[_T | Failure], None]) -> None:
         deferToThreadPool(self._reactor, pool, call).addBoth(then)  # type: ignore[arg-type]  # a zope interface there

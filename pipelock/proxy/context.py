@@ -7,8 +7,10 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol as Shape
+from typing import TypeVar
 
 from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
 
 from pipelock.door.door import Door
 from pipelock.door.edges import Clock, Connector
@@ -19,6 +21,8 @@ from pipelock.proxy.limits import MAX_TUNNELS, Budget
 from pipelock.proxy.upstream import Pool
 
 __all__ = ["LocalAnswer", "ProxyContext", "ProxySettings", "Watched"]
+
+_T = TypeVar("_T")
 
 _OLDEST_LOOKED_AT = 256
 
@@ -70,6 +74,13 @@ class OpenTunnel(Shape):
         """End if the kill switch is on."""
 
 
+class Offload(Shape):
+    """Runs slow, pure work in the scan threads."""
+
+    def __call__(self, call: Callable[[], _T], then: Callable[[_T | Failure], None]) -> None:
+        """Run `call` there and `then` on the reactor thread, with what it returned or how it failed."""
+
+
 class Client(Watched, Shape):
     """A client connection, as the table of them sees it."""
 
@@ -89,6 +100,7 @@ class ProxyContext:
     pool: Pool
     clock: Clock
     dial_tunnel: Callable[[str, int, Factory, float], Connector]
+    offload: Offload
     settings: ProxySettings = field(default_factory=ProxySettings)
     limits: Limits = field(default_factory=Limits)
     budget: Budget = field(default_factory=Budget)

@@ -78,7 +78,11 @@ class Fetch:
             fault=self._fault(target),
         )
         self._road = RoundTrip(
-            self._context, action, lambda _decision: self._request(target), lambda result: self._arrived(target, result)
+            self._context,
+            action,
+            lambda _decision: self._request(target),
+            lambda result: self._arrived(target, result),
+            view=_page,
         )
         self._road.start()
 
@@ -121,14 +125,14 @@ class Fetch:
 
     def _answer(self, target: Target, result: Answered) -> None:
         content_type = next((value for name, value in result.head.headers if name == "content-type"), "")
-        page = readable(result.decoded, content_type)
+        title, _, text = result.body.decode("utf-8", "replace").partition("\n")
         body = fetch_body(
             url=target.url,
             agent=self._agent,
             status_code=result.head.status,
             content_type=content_type,
-            title=page.title,
-            content=page.text,
+            title=title,
+            content=text,
             blocked=False,
         )
         self._end(200, body, ())
@@ -152,6 +156,12 @@ class Fetch:
         done, self._done = self._done, None
         if done is not None:
             done(LocalAnswer(status, "application/json", body), headers)
+
+
+def _page(data: bytes, content_type: str) -> bytes:
+    """The page as the agent gets it, which is what must be judged: joining words and entities can spell new ones."""
+    page = readable(data, content_type)
+    return f"{' '.join(page.title.split())}\n{page.text}".encode()
 
 
 def _parameters(query: str) -> tuple[str, str]:

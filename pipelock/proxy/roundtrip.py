@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from twisted.python.failure import Failure
+
 from pipelock.door.door import Ticket
 from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, Verdict
 from pipelock.proxy.context import ProxyContext
@@ -39,16 +41,19 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A judged response. `body` is what to send: the wire bytes, or the rewritten ones (then `rewritten`)."""
+    """A judged response. `body` is what was judged; `rewritten` where that is not what was on the wire."""
 
     head: ResponseHead
     body: bytes
-    decoded: bytes
     rewritten: bool
     decision: Decision
 
 
 Result = Refused | Failed | Answered
+View = Callable[[bytes, str], bytes]
+
+_OFFLOAD_BYTES = 64 * 1024
+"""Encoded or rendered bodies from this size on are read in a thread."""
 
 
 class RoundTrip:
@@ -59,6 +64,7 @@ class RoundTrip:
         request: The request, as an action.
         build: Makes the bytes to send from the decision.
         done: Takes the result. It must call `finish` when it no longer holds the body.
+        view: What of a decoded body (and its Content-Type) is judged and handed on; the whole of it by default.
     """
 
     def __init__(
@@ -67,11 +73,13 @@ class RoundTrip:
         request: Action,
         build: Callable[[Decision], tuple[Origin, UpstreamRequest]],
         done: Callable[[Result], None],
+        view: View | None = None,
     ) -> None:
         self.deadline = 0.0
         self._context = context
         self._request = request
         self._build = build
+        self._view = view
         self._done: Callable[[Result], None] | None = done
         self._ticket: Ticket | None = None
         self._cancel_send: Callable[[], None] | None = None
@@ -149,14 +157,33 @@ class RoundTrip:
         wire = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces = []
         encodings = [value for name, value in head.headers if name == "content-encoding"]
-        if not encodings or not wire:
-            self._judge_response(head, wire, wire, None)
+        if not wire or not (encodings or self._view):
+            self._judge_response(head, wire, None)
             return
-        decoded = decode_body(", ".join(encodings), wire, self._context.settings.max_response_body)
-        if isinstance(decoded, Fault):
-            self._judge_response(head, wire, b"", decoded)
+        limit, view = self._context.settings.max_response_body, self._view
+        content_type = _content_type(head)
+
+        def read() -> bytes | Fault:
+            decoded = decode_body(", ".join(encodings), wire, limit)
+            if isinstance(decoded, Fault):
+                return decoded
+            return view(decoded.data, content_type) if view is not None else decoded.data
+
+        if len(wire) < _OFFLOAD_BYTES:
+            self._was_read(head, read())
         else:
-            self._judge_response(head, wire, decoded.data, None)
+            self._context.offload(read, lambda result: self._was_read(head, result))
+
+    def _was_read(self, head: ResponseHead, result: bytes | Fault | Failure) -> None:
+        if self._done is None:
+            return
+        if isinstance(result, Failure):
+            # Whatever a decoder or a page reader stumbled over, nobody has judged it.
+            result = Fault(BlockReason.PARSE_ERROR, "the response could not be read", 502)
+        if isinstance(result, Fault):
+            self._judge_response(head, b"", result)
+        else:
+            self._judge_response(head, result, None)
 
     def response_failed(self, why: str) -> None:
         """There is no response, or no more of it."""
@@ -167,7 +194,7 @@ class RoundTrip:
             self._context.door.failed(self._request, why)
             self._end(Failed(502, why))
         else:
-            self._judge_response(self._head, b"", b"", Fault(BlockReason.PARSE_ERROR, why, 502))
+            self._judge_response(self._head, b"", Fault(BlockReason.PARSE_ERROR, why, 502))
 
     def expired(self) -> None:
         """The upstream was silent for too long."""
@@ -186,9 +213,9 @@ class RoundTrip:
         self._stop_sending()
         self._pieces = []
         if self._head is not None:
-            self._judge_response(self._head, b"", b"", fault)
+            self._judge_response(self._head, b"", fault)
 
-    def _judge_response(self, head: ResponseHead, wire: bytes, decoded: bytes, fault: Fault | None) -> None:
+    def _judge_response(self, head: ResponseHead, body: bytes, fault: Fault | None) -> None:
         request = self._request
         action = Action(
             id=request.id,
@@ -203,11 +230,11 @@ class RoundTrip:
             host=request.host,
             port=request.port,
             headers=head.headers,
-            body=decoded,
-            content_type=next((value for name, value in head.headers if name == "content-type"), ""),
+            body=body,
+            content_type=_content_type(head),
             status=head.status,
             fault=fault,
-            size=max(self._size, len(wire)),
+            size=self._size,
         )
 
         def judged(decision: Decision) -> None:
@@ -215,9 +242,11 @@ class RoundTrip:
             if decision.verdict is Verdict.BLOCK:
                 self._end(Refused(action, decision))
             elif decision.body is not None:
-                self._end(Answered(head, decision.body, decision.body, rewritten=True, decision=decision))
+                self._end(Answered(head, decision.body, rewritten=True, decision=decision))
             else:
-                self._end(Answered(head, wire, decoded, rewritten=False, decision=decision))
+                # Encoded bodies go on as they were judged, decoded: two decoders can read one stream in two ways.
+                encoded = any(name == "content-encoding" for name, _ in head.headers)
+                self._end(Answered(head, body, rewritten=encoded and bool(body), decision=decision))
 
         ticket = self._context.door.judge(action, judged)
         if ticket.then is not None:
@@ -241,6 +270,10 @@ class RoundTrip:
         done, self._done = self._done, None
         if done is not None:
             done(result)
+
+
+def _content_type(head: ResponseHead) -> str:
+    return next((value for name, value in head.headers if name == "content-type"), "")
 
 
 def _too_large(limit: int) -> Fault:

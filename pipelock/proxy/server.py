@@ -282,7 +282,7 @@ class ClientConnection(Protocol):
             self._local(self._head, target)
 
     def _malformed(self, error: RemoteProtocolError) -> None:
-        self._refuse_fault(Fault(BlockReason.BAD_REQUEST, str(error), error.status))
+        self._refuse_fault(error.fault())
 
     # -- the roads -------------------------------------------------------------------------------------------------
 
