@@ -1,0 +1,84 @@
+"""A dashboard on a scripted link, and what is on its screen."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from pipelock.model import Pending
+from pipelock_tui import testing
+from pipelock_tui.dashboard import Dashboard
+from pipelock_tui.ports import Item
+
+
+@dataclass
+class Stage:
+    """The dashboard under test and everything around it."""
+
+    app: Dashboard
+    link: testing.FakeLink
+    clock: testing.StillClock
+    pilot: Pilot[None]
+
+    async def feed(self, *items: Item) -> None:
+        """Let the daemon say something, and the screen show it."""
+        self.link.feed(*items)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let all that was set going come to its end."""
+        await self.pilot.pause()
+        self.app.flush()
+        passing = [worker for worker in self.app.workers if worker.name != "listen"]
+        if passing:
+            await self.app.workers.wait_for_complete(passing)
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        """Press keys."""
+        await self.pilot.press(*keys)
+        await self.settle()
+
+    async def connect(self, *waiting: Pending) -> None:
+        """The link comes up with these prompts waiting, and they have been on the screen for a second."""
+        self.link.now_pending = list(waiting)
+        await self.feed(testing.connected())
+        self.clock.advance(1)
+
+    @property
+    def lines(self) -> list[str]:
+        """The screen as text."""
+        strips = self.app.screen._compositor.render_strips()
+        return ["".join(segment.text for segment in strip) for strip in strips]
+
+    @property
+    def text(self) -> str:
+        """The screen as one text."""
+        return "\n".join(self.lines)
+
+
+Open = Callable[..., AbstractAsyncContextManager[Stage]]
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Opens a stage of a size; `environ` decides on the colours."""
+
+    @contextlib.asynccontextmanager
+    async def opened(size: tuple[int, int] = (120, 40), **environ: Any) -> AsyncGenerator[Stage, None]:
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        monkeypatch.setenv("PIPELOCK_THEME", "dark")
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        link, clock = testing.FakeLink(), testing.StillClock()
+        app = Dashboard(link, clock)
+        async with app.run_test(size=size) as pilot:
+            yield Stage(app, link, clock, pilot)
+
+    return opened
