@@ -39,12 +39,14 @@ def compile_policy(loaded: Loaded, environ: Mapping[str, str], cache: Path | Non
     responses = config.response_scanning
     monitoring = config.fetch_proxy.monitoring
     everything = bodies.header_mode == "all"
+    layers = UrlLayers(_url_settings(config), secrets)
+    layers.registrable_host("www.example.com")  # loads the public suffix list now, not during the first request
     return Policy(
         hash=loaded.policy_hash,
         mode=config.mode,
         enforce=config.enforce and config.mode != "audit",
         explain=config.explain_blocks,
-        layers=UrlLayers(_url_settings(config), secrets),
+        layers=layers,
         secrets=secrets,
         credential_rules=len(rules.rules),
         injection=InjectionScanner(_injection_rules(config), cache=cache),

@@ -17,7 +17,7 @@ from pipelock.model import Action, Finding, Kind, Severity, Verdict
 __all__ = ["Policy"]
 
 _TEXT_LABELS = frozenset({"body_dlp", "header_dlp"})
-_CORE_LABELS = frozenset({"core_dlp", "core_ssrf", "core_response"})
+_CORE_LABELS = frozenset({"core_dlp", "core_ssrf", "core_response", "ssrf_metadata"})
 
 
 @dataclass(frozen=True, slots=True)
