@@ -130,7 +130,9 @@ def corpora(secrets: SecretScanner, injection: InjectionScanner, *, misses: bool
             if case["label"] == "benign":
                 missed[path.stem].extend(f"FP {case['id']} {f.scanner} {f.rule}: {f.excerpt!r}" for f in found[:2])
             elif not found:
-                missed[path.stem].append(f"MISS {case['id']} {case.get('rule') or case.get('kind')} {label} {case['text'][:160]!r}")
+                missed[path.stem].append(
+                    f"MISS {case['id']} {case.get('rule') or case.get('kind')} {label} {case['text'][:160]!r}"
+                )
         for label, total in sorted(totals.items()):
             print(f"{path.stem:>30} {label:>20} {hits[label]:>6} {total:>6} {hits[label] / total:>6.1%}")
             report[f"{path.stem}:{label}"] = [hits[label], total]

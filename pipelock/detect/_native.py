@@ -14,11 +14,12 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 try:
-    import hyperscan
+    hyperscan: Any = import_module("hyperscan")
 except ImportError:  # a platform without wheels: the linear fallback gives the same verdicts
     hyperscan = None
 

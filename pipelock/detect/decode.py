@@ -16,6 +16,7 @@ from binascii import Error as BinasciiError
 from binascii import a2b_base64, unhexlify
 from collections.abc import Collection, Iterator
 from enum import IntEnum
+from functools import lru_cache
 from html.entities import html5
 from pathlib import Path
 from typing import NamedTuple
@@ -37,13 +38,20 @@ _HEAD = 24
 
 _TO_BASE64 = bytes(code if chr(code).isalnum() and code < 128 or code in b"+/-_" else 0x20 for code in range(256))
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
-_HEX = frozenset(b"0123456789abcdefABCDEF")
-_BASE32 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
-_NOT_HEX = bytes(set(range(256)) - _HEX)
+_HEX_DIGITS = b"0123456789abcdefABCDEF"
+_HEX = frozenset(_HEX_DIGITS)
+_ALL_HEX = frozenset(_HEX_DIGITS.decode())
+_BASE32_UPPER = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_BASE32_LOWER = _BASE32_UPPER.lower()
 _UNPRINTABLE = bytes([*range(9), 11, *range(14, 32), 127])
+_PRINTABLE = bytes(set(range(128)) - set(_UNPRINTABLE))
+_NOT_UNPRINTABLE = bytes(set(range(256)) - set(_UNPRINTABLE))
 _ROT13 = bytes.maketrans(
     b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", b"nopqrstuvwxyzabcdefghijklmNOPQRSTUVWXYZABCDEFGHIJKLM"
 )
+
+
+_BYTES = {bytes((high, low)): unhexlify(bytes((high, low))) for high in _HEX_DIGITS for low in _HEX_DIGITS}
 
 
 class Gate(IntEnum):
@@ -134,7 +142,7 @@ class Decoder:
         return results
 
 
-def _decoders(data: bytes, gates: frozenset[int]) -> Iterator[tuple[str, bytes]]:
+def _decoders(data: bytes, gates: Collection[int]) -> Iterator[tuple[str, bytes]]:
     if Gate.PERCENT in gates:
         yield "url", _percent(data)
     if Gate.ENTITY in gates:
@@ -170,21 +178,29 @@ def _runs(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _token(token: bytes) -> Iterator[tuple[str, bytes]]:
-    symbols = set(token)
-    if symbols <= _HEX:
+    # Most runs are names, paths and noise; the tests that turn them down come first and make no objects.
+    if not token.translate(None, _HEX_DIGITS):
         decoded = _text(_unhex(token))
         if decoded:
             yield "hex", decoded
     head = _base64(token[:_HEAD].translate(_URL_SAFE))
-    if head and _is_text(head, cut=True):
+    if head and _may_be_text(head):
         decoded = _text(_base64(token.translate(_URL_SAFE)))
         if decoded:
             yield "base64", decoded
-    upper = token.upper()
-    if set(upper) <= _BASE32 and (symbols <= _BASE32 or token.islower() or token.isupper()):
-        decoded = _text(_base32(upper))
+    if not token.translate(None, _BASE32_UPPER) or not token.translate(None, _BASE32_LOWER):
+        decoded = _text(_base32(token.upper()))
         if decoded:
             yield "base32", decoded
+
+
+def _may_be_text(head: bytes) -> bool:
+    """Whether the start of a decoded run reads as UTF-8 or as UTF-16 of Latin letters."""
+    if head.isascii():
+        return not head.translate(None, _PRINTABLE) or not head[1::2].strip(b"\0") or not head[::2].strip(b"\0")
+    if len(head.decode("utf-8", "ignore").encode()) < len(head) - 3:
+        return False
+    return not head.translate(None, _NOT_UNPRINTABLE)
 
 
 def _base64(token: bytes) -> bytes:
@@ -211,16 +227,14 @@ def _unhex(token: bytes) -> bytes:
     return unhexlify(token[: len(token) & ~1])
 
 
-def _is_text(data: bytes, *, cut: bool = False) -> bool:
-    """Whether `data` is UTF-8 without control characters; with `cut` its last character may be broken off."""
+def _is_text(data: bytes) -> bool:
+    """Whether `data` is UTF-8 without control characters."""
     if len(data.translate(None, _UNPRINTABLE)) != len(data):
         return False
-    if data.isascii():
-        return True
     try:
         data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return cut and error.start >= len(data) - 3
+    except UnicodeDecodeError:
+        return False
     return True
 
 
@@ -243,14 +257,16 @@ def _text(data: bytes) -> bytes:
 
 
 def _percent(data: bytes) -> bytes:
-    parts = data.split(b"%")
-    out = [parts[0]]
-    for part in parts[1:]:
-        code = part[:2]
-        if len(code) == 2 and code[0] in _HEX and code[1] in _HEX:
-            out.append(unhexlify(code) + part[2:])
+    first, *parts = data.split(b"%")
+    out = [first]
+    for part in parts:
+        char = _BYTES.get(part[:2])
+        if char is None:
+            out.append(b"%")
+            out.append(part)
         else:
-            out.append(b"%" + part)
+            out.append(char)
+            out.append(part[2:])
     return b"".join(out)
 
 
@@ -264,6 +280,7 @@ def _entities(data: bytes) -> bytes:
     return b"".join(out)
 
 
+@lru_cache(maxsize=1024)
 def _entity(name: bytes) -> bytes | None:
     text = name.decode("latin-1")
     if not text.startswith("#"):
@@ -287,7 +304,7 @@ def _escapes(data: bytes) -> bytes:
     for part in parts[1:]:
         digits = {"u": 4, "x": 2}.get(part[:1], 0)
         code = part[1 : 1 + digits]
-        if digits and len(code) == digits and all(ord(char) < 128 and ord(char) in _HEX for char in code):
+        if digits and len(code) == digits and _ALL_HEX.issuperset(code):
             out.append(chr(int(code, 16)) + part[1 + digits :])
         else:
             out.append("\\" + part)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from pipelock.detect._context import is_documented
 from pipelock.detect._folded import FoldedPhrases, fold_hard
 from pipelock.detect.decode import Decoder, Gate
@@ -61,11 +63,17 @@ class InjectionScanner:
         views = self._views(origin, content_type)
         proposed, matches = sightings(self._matcher, views, _TRIED)
         kept: list[tuple[Rule, Sighting]] = []
+        cut = False
         for number, group in zip(proposed, matches, strict=True):
             rule = self._rules[number]
             believed = [one for one in group if not is_documented(one.view.data, one.hit.start, one.hit.end)]
-            kept.extend((rule, one) for one in _each_once(believed))
+            once = _each_once(believed)
+            cut = cut or len(once) > _PER_RULE
+            kept.extend((rule, one) for one in once[:_PER_RULE])
         findings = [_finding(rule, one) for rule, one in kept[:MAX_FINDINGS]]
+        if cut or len(kept) > MAX_FINDINGS:
+            # There is more than is listed. A finding without a span keeps `strip` from passing the rest.
+            findings.append(msgspec.structs.replace(findings[-1], span=None))
         findings += self._disguised(views, {self._rules[number].name for number in proposed})
         findings.sort(key=lambda finding: -finding.severity.rank)
         return tuple(findings)
@@ -114,7 +122,7 @@ class InjectionScanner:
 def _plain(view: View) -> list[View]:
     """The text without disguises of single characters; twice where invisible ones may stand for spaces."""
     text = view.data.decode("utf-8", "replace")
-    out = []
+    out: list[View] = []
     folded = fold_text(text).encode("utf-8", "surrogatepass")
     if folded != view.data:
         out.append(View(view.place, folded, (*view.path, "normalised"), folded=not view.path))
@@ -128,7 +136,7 @@ def _plain(view: View) -> list[View]:
 
 def _without_tags(data: bytes) -> bytes:
     """Markup cut out, so that a word it divides is whole; linear. An unclosed tag stays."""
-    out = []
+    out: list[bytes] = []
     for part in data.replace(b"**", b"").split(b"<"):
         inside, closed, after = part.partition(b">")
         out.append(after if closed and out and len(inside) <= 512 else (b"<" + part if out else part))
@@ -142,7 +150,7 @@ def _each_once(group: list[Sighting]) -> list[Sighting]:
     first = [one for one in group if one.view is group[0].view]
     rest = [one for one in group if one.view is not group[0].view and one.view.path and not one.view.folded]
     seen = {one.view.data[one.hit.start : one.hit.end] for one in first}
-    return first[:_PER_RULE] + [one for one in rest if one.view.data[one.hit.start : one.hit.end] not in seen][:1]
+    return first + [one for one in rest if one.view.data[one.hit.start : one.hit.end] not in seen][:1]
 
 
 def _label(rule: Rule) -> str:

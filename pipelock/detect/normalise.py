@@ -60,12 +60,12 @@ def _fold_char(char: str) -> str:
     for part in unicodedata.normalize("NFKC", char):
         letter = LOOKALIKES.get(part)
         if letter is not None:
-            out.append(letter)
+            out.append(letter.upper() if part.isupper() else letter)
             continue
         decomposed = unicodedata.normalize("NFD", part)
         if len(decomposed) > 1 and _is_diacritic(decomposed[1]):
             base = decomposed[0]
-            out.append(LOOKALIKES.get(base, base))
+            out.append(_fold_char(base) if base in LOOKALIKES else base)
         elif not (part in _INVISIBLE or part in _CONTROL or _is_diacritic(part)):
             out.append(part)
     return "".join(out)

@@ -127,7 +127,8 @@ class SecretScanner:
             fused = folded.translate(None, _NOISE)
             if len(fused) != len(folded):
                 result.append(View(view.place, fused, (*view.path, "joined lines"), joined=True))
-            gates = self._decoder.gates(data)
+            # Values put together look like one long encoded run; what they hide is found in each of them.
+            gates = [] if view.joined else self._decoder.gates(data)
             if gates and gates != [Gate.CONTROL]:
                 for derived in self._decoder.derive(data, gates):
                     result.append(View(view.place, derived.data, (*view.path, *derived.path)))

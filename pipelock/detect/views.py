@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pipelock.detect.matcher import Hit, Matcher
 from pipelock.detect.normalise import fold_text, original_span
@@ -50,8 +51,7 @@ class View:
     folded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """A match of pattern `number` in a view; `hit` counts in the view's bytes."""
 
     number: int
