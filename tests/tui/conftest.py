@@ -78,7 +78,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Open:
             monkeypatch.setenv(name, value)
         link, clock = testing.FakeLink(), testing.StillClock()
         app = Dashboard(link, clock)
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=size, notifications=True) as pilot:
             yield Stage(app, link, clock, pilot)
 
     return opened

@@ -57,7 +57,7 @@ async def test_the_next_prompt_is_not_answered_by_a_double_stroke(stage: Open) -
 
 
 async def test_choosing_and_viewing_a_prompt(stage: Open) -> None:
-    async with stage() as show:
+    async with stage((120, 80)) as show:
         await show.connect(testing.pending("7"), testing.pending("8", host="billing.example.com"))
         await show.press("right_square_bracket")
         await show.press("d")
@@ -191,8 +191,8 @@ async def test_detail_follows_the_cursor_and_closes(stage: Open) -> None:
         for words in ["✗ BLOCK", "A credential would leave", "Remove the key", "url:query:token, 12 to 32", "base64 → url"]:
             assert words in show.text
         await show.press("tab", *["pagedown"] * 4)
-        for words in ["token=[masked]&region=eu", "policy 3f9a1c2e55d0b7aa", "code dlp_match", "judged in 312.0 µs"]:
-            assert words.replace("312.0", "312") in show.text
+        for words in ["token=[masked]&region=eu", "policy 3f9a1c2e55d0b7aa", "code dlp_match", "judged in 312 µs"]:
+            assert words in show.text
         await show.press("shift+tab", "k")
         assert "An instruction is hidden" in show.text
         await show.press("escape")

@@ -33,7 +33,7 @@ async def test_a_yes_that_was_typed_before_the_question_is_ignored_and_says_so(s
         await show.press("K", "y")
         assert show.link.kills == []
         assert "Key ignored" in show.text
-        show.clock.advance(0.3)
+        show.clock.advance(0.31)
         await show.press("y")
         assert show.link.kills == [True]
 

@@ -53,10 +53,11 @@ async def test_while_paused_the_row_stays_where_it_is(stage: Open) -> None:
         decisions = await filled(show)
         await show.press("g", "j", "j")
         row = decisions.selected
-        before = show.text
+        before = [text[:90] for text in show.lines]
         await show.feed(*[testing.decided(number) for number in range(41, 141)])
         assert decisions.selected is row
-        assert show.text.replace("[3/140]", "[3/40]").split() == before.split()
+        assert [text[:90] for text in show.lines] == before
+        assert "[3/140]" in show.text
         await show.press("G")
         assert "FOLLOWING  [140/140]" in show.text
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -41,7 +42,7 @@ ROLES = (
 _CLASSES = frozenset(f"role--{role}" for role in ROLES)
 
 
-class Painted(Widget, inherit_bindings=False):
+class Painted(Widget):
     """A widget that draws lines."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"role--{role}" for role in ROLES} | {"row--selected"}
@@ -79,6 +80,13 @@ class Bar(Painted):
 
 class Page(Painted, ScrollView, can_focus=True):
     """Text that is wrapped to the width and scrolled up and down."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", "Down", show=False),
+        Binding("k", "scroll_up", "Up", show=False),
+        Binding("g", "scroll_home", "Start", show=False),
+        Binding("G", "scroll_end", "End", show=False),
+    ]
 
     def __init__(self, hang: int = 0, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
