@@ -11,7 +11,7 @@ __all__ = ["is_documented"]
 _REACH = 160
 _QUOTES = ((b'"', b'"'), (b"`", b"`"), (b"\xe2\x80\x9c", b"\xe2\x80\x9d"), (b"'", b"'"), (b"\xc2\xab", b"\xc2\xbb"))
 _CUES = (
-    b"such as", b"e.g.", b"for example", b"for instance", b"phrases like", b"phrase", b"attack", b"injection", b"payload",
+    b"such as", b"e.g.", b"for example", b"for instance", b"phrase", b"attack", b"injection", b"payload",
     b"jailbreak", b"detect", b"pattern", b"malicious", b"adversar", b"blocks", b"blocked", b"flags", b"looks like",
     b"attempt", b"prevent", b"red team", b"attacker", b"known as", b"instructions like", b"strings like", b"text like",
 )  # fmt: skip

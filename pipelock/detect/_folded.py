@@ -1,7 +1,7 @@
-"""The hard fold: a view in which case, gaps, punctuation, leetspeak and the choice of vowels no longer tell words apart.
+"""The hard fold: a view in which case, gaps, punctuation, leetspeak and vowels no longer tell words apart.
 
-It undoes "1gn0re", "i g n o r e", "ignoreprevious", "instroctions" and their mixtures at once. What is left of a text is
-so little that only long phrases may be looked for; rules list them as `folded`.
+It undoes "1gn0re", "i g n o r e", "ignoreprevious", "instroctions" and their mixtures at once. What is left of a text
+is so little that only long phrases may be looked for; rules list them as `folded`.
 """
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - look-alikes are what this table holds
 """Letters of other scripts that a reader takes for Latin ones (UTS #39, Unicode confusables; our selection)."""
 
 from __future__ import annotations

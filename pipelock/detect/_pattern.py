@@ -28,10 +28,10 @@ class PatternError(ValueError):
 
 
 def for_bytes(pattern: str, *, case: bool = False) -> bytes:
-    """Rewrite `pattern` into the byte dialect both engines read alike, flags included.
+    r"""Rewrite `pattern` into the byte dialect both engines read alike, flags included.
 
     Raises:
-        PatternError: it is too long, or has a non-ASCII character or `\\S` inside brackets.
+        PatternError: it is too long, or has a non-ASCII character or `\S` inside brackets.
     """
     if len(pattern) > MAX_PATTERN:
         raise PatternError(f"longer than {MAX_PATTERN} characters")

@@ -1,8 +1,8 @@
-"""Encodings that hide a text inside a text, undone layer by layer.
+r"""Encodings that hide a text inside a text, undone layer by layer.
 
 A small pattern database (the gate) tells in one pass which encodings can be there; only those are tried. Each result
 knows the way it came by, from the outside in. Formats: base64 and base32 (RFC 4648), percent (RFC 3986), character
-references (HTML), `\\u` and `\\x` escapes (JSON and its relatives), ROT13.
+references (HTML), `\u` and `\x` escapes (JSON and its relatives), ROT13.
 
 Limits: eight layers; a layer is not looked into once the derived texts of one input exceed four times its size plus
 64 KiB. Every decoder is linear in its input.
@@ -36,7 +36,7 @@ _RUN = 24
 _INVOLUTIONS = frozenset({"rot13", "reversed"})
 _HEAD = 24
 
-_TO_BASE64 = bytes(code if chr(code).isalnum() and code < 128 or code in b"+/-_" else 0x20 for code in range(256))
+_TO_BASE64 = bytes(code if (code < 128 and chr(code).isalnum()) or code in b"+/-_" else 0x20 for code in range(256))
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _HEX_DIGITS = b"0123456789abcdefABCDEF"
 _HEX = frozenset(_HEX_DIGITS)
@@ -75,7 +75,12 @@ _GATE_PATTERNS = {
     Gate.PERCENT: r"%[0-9A-Fa-f]{2}",
     Gate.ENTITY: r"&(?:#[0-9xX]|[A-Za-z]{2,8};)",
     Gate.ESCAPE: r"\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})",
-    Gate.SPACED_HEX: r"(?:[0-9a-f]{2}[ :,-]|0x[0-9a-f]{2}[ ,]{1,2}){15}",
+    # One alternative for each delimiter: as a class the automaton is five times slower.
+    Gate.SPACED_HEX: (
+        r"[0-9a-f]:[0-9a-f]{2}:[0-9a-f]{2}:|[0-9a-f]-[0-9a-f]{2}-[0-9a-f]{2}-[0-9a-f]{2}-"
+        r"|[0-9a-f],[0-9a-f]{2},[0-9a-f]{2},[0-9a-f]{2},|[0-9a-f] [0-9a-f]{2} [0-9a-f]{2} [0-9a-f]{2} "
+        r"|0x[0-9a-f]{2}[ ,]{1,2}0x"
+    ),
     Gate.ROT13: r"vtaber|qvfertneq|vafgehpgvba|cerivbhf|flfgrz cebzcg|fx-nag|tuc_|nxvn",
     Gate.REVERSED: r"erongi|drager|snoitcurtsni|suoiverp|tpmorp metsys",
     Gate.WRAPPED: r"[A-Za-z0-9+/]{48}\r?\n[A-Za-z0-9+/]",
@@ -162,7 +167,7 @@ def _decoders(data: bytes, gates: Collection[int]) -> Iterator[tuple[str, bytes]
 
 
 def _runs(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Texts in runs of the base64 alphabets; the runs are cut at memory speed and most are turned down by their head."""
+    """Texts in runs of the base64 alphabets; the runs are cut at memory speed most fail by their head."""
     seen: set[bytes] = set()
     for token in data.translate(_TO_BASE64).split():
         if len(token) < _RUN or token in seen:

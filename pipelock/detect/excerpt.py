@@ -22,6 +22,9 @@ def excerpt(data: bytes, start: int, end: int, hidden: Sequence[tuple[int, int]]
     """The surroundings of `data[start:end]`, at most 200 characters.
 
     Args:
+        data: The text.
+        start: Where the match starts, in bytes.
+        end: Where it ends.
         hidden: Ranges that must not be shown, ascending, in bytes; they may overlap each other.
         ends: Show the ends of a long hidden range, as `mask` does.
     """

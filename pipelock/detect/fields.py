@@ -4,7 +4,7 @@ A body is scanned as it came in any case; this adds what only parsing brings tog
 joined, so that a secret cut in pieces is whole again. A body that does not parse as what it says has no values here
 and is still scanned raw.
 
-Limits: 128 levels of nesting, 200 000 values, 100 multipart parts; beyond them the rest is scanned raw only.
+Limits: 200 000 values, 100 multipart parts, the JSON parser's own depth; what is beyond is scanned raw only.
 """
 
 from __future__ import annotations
@@ -19,22 +19,21 @@ __all__ = ["Fields", "read_fields"]
 
 MAX_VALUES = 200_000
 MAX_PARTS = 100
-_DEPTH = 128
 
 
 class Fields(NamedTuple):
-    """Values of a body, in order, as UTF-8; keys apart, as a key may carry a secret but seldom half of one.
+    """What a body holds, as UTF-8.
 
     Attributes:
-        differs: Whether some value is spelled otherwise in the raw body (an escape, an encoding).
+        lines: Keys and values, one a line; empty where all of them stand in the raw body as they are.
+        joined: The values put together without anything between, keys left out; empty for fewer than two.
     """
 
-    keys: list[bytes]
-    values: list[bytes]
-    differs: bool
+    lines: bytes
+    joined: bytes
 
 
-_NONE = Fields([], [], differs=False)
+_NONE = Fields(b"", b"")
 
 
 def read_fields(data: bytes, content_type: str) -> Fields:
@@ -54,16 +53,18 @@ def _json(data: bytes) -> Fields:
         document: Any = msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return _json_lines(data)
-    return _walk([document], differs=b"\\" in data)
+    return _walk([document], differs=b"\\" in data) if type(document) in _HOLDERS else _NONE
 
 
 def _json_lines(data: bytes) -> Fields:
     """Newline-delimited JSON, if every line of it parses."""
-    documents = []
+    documents: list[Any] = []
     try:
         for line in data.splitlines():
             if line.strip():
-                documents.append(msgspec.json.decode(line))
+                document: Any = msgspec.json.decode(line)
+                if type(document) in _HOLDERS:
+                    documents.append(document)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return _NONE
     return _walk(documents, differs=b"\\" in data)
@@ -73,29 +74,23 @@ def _walk(documents: list[Any], *, differs: bool) -> Fields:
     keys: list[str] = []
     values: list[str] = []
     stack: list[Any] = documents[::-1]
-    depths = _DEPTH * 4096
-    while stack and len(values) < MAX_VALUES and depths:
+    while stack and len(values) < MAX_VALUES:
         item = stack.pop()
         kind = type(item)
-        if kind is str:
-            values.append(item)
-        elif kind is dict:
-            keys.extend(item)
-            for value in item.values():
-                if type(value) is str:
-                    values.append(value)
-                elif value is not None and value is not True and value is not False:
-                    stack.append(value)
+        if kind is dict:
+            if differs:
+                keys.extend(item)
+            # Reversed, as the stack turns the order round once more.
+            stack.extend([value for value in reversed(item.values()) if type(value) in _HOLDERS])
         elif kind is list:
-            depths -= 1
-            stack.extend(reversed(item))
-        elif kind is int:
-            values.append(str(item) if item.bit_length() < 256 else "")
-    return Fields(_encode(keys), _encode(values), differs)
+            stack.extend([value for value in reversed(item) if type(value) in _HOLDERS])
+        else:
+            values.append(item)
+    lines = "\n".join([*keys, *values]).encode("utf-8", "surrogatepass") if differs else b""
+    return Fields(lines, "".join(values).encode("utf-8", "surrogatepass") if len(values) > 1 else b"")
 
 
-def _encode(texts: list[str]) -> list[bytes]:
-    return [text.encode("utf-8", "surrogatepass") for text in texts]
+_HOLDERS = frozenset({str, dict, list})
 
 
 def _form(data: bytes) -> Fields:
@@ -105,7 +100,8 @@ def _form(data: bytes) -> Fields:
         key, _, value = pair.partition(b"=")
         keys.append(unquote(key))
         values.append(unquote(value))
-    return Fields(keys, values, differs=b"%" in data or b"+" in data)
+    differs = b"%" in data or b"+" in data
+    return Fields(b"\n".join([*keys, *values]) if differs else b"", b"".join(values) if len(values) > 1 else b"")
 
 
 def unquote(data: bytes) -> bytes:
@@ -144,7 +140,7 @@ def _multipart(data: bytes, content_type: str) -> Fields:
             continue
         keys.extend(head.strip(b"\n").split(b"\n")[:32])
         values.append(_transfer(head.lower(), body.removesuffix(b"\n")))
-    return Fields(keys, values, differs=True)
+    return Fields(b"\n".join([*keys, *values]), b"".join(values))
 
 
 def _transfer(head: bytes, body: bytes) -> bytes:

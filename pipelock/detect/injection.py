@@ -61,14 +61,14 @@ class InjectionScanner:
         raw = to_bytes(data)
         origin = Place(place, raw, data if isinstance(data, str) else None)
         views = self._views(origin, content_type)
-        proposed, matches = sightings(self._matcher, views, _TRIED)
+        proposed, matches = sightings(self._matcher, views)
         kept: list[tuple[Rule, Sighting]] = []
         cut = False
         for number, group in zip(proposed, matches, strict=True):
             rule = self._rules[number]
-            believed = [one for one in group if not is_documented(one.view.data, one.hit.start, one.hit.end)]
+            believed = [one for one in group[:_TRIED] if not is_documented(one.view.data, one.hit.start, one.hit.end)]
             once = _each_once(believed)
-            cut = cut or len(once) > _PER_RULE
+            cut = cut or len(group) > _TRIED or len(once) > _PER_RULE
             kept.extend((rule, one) for one in once[:_PER_RULE])
         findings = [_finding(rule, one) for rule, one in kept[:MAX_FINDINGS]]
         if cut or len(kept) > MAX_FINDINGS:
@@ -83,8 +83,8 @@ class InjectionScanner:
         views = [View(origin, raw)]
         if b"\\" in raw:
             fields = read_fields(raw, content_type)
-            if fields.differs:
-                views.append(View(origin, b"\n".join([*fields.keys, *fields.values]), ("fields",)))
+            if fields.lines:
+                views.append(View(origin, fields.lines, ("fields",)))
         for view in tuple(views):
             gates = self._decoder.gates(view.data)
             if not view.data.isascii() or Gate.CONTROL in gates:

@@ -22,7 +22,6 @@ _LONGEST = 4_096
 _NEEDLE = 126
 """Bytes of a value that are looked for: its start gives it away, and a multiple of three ends a base64 group."""
 _CALM = 3.0
-_PER_FORM = 8
 
 # Names whose values are public or say nothing; lower-case.
 _HARMLESS = frozenset(
@@ -33,7 +32,7 @@ _HARMLESS = frozenset(
     ld_library_path dyld_library_path pkg_config_path ps1 ps2 ps4 prompt_command histfile histcontrol shlvl columns lines
     tz pathext comspec systemroot windir userprofile appdata localappdata programdata programfiles commonprogramfiles
     public allusersprofile psmodulepath username userdomain computername os term_program term_session_id
-    http_proxy https_proxy no_proxy all_proxy ftp_proxy""".split()
+    http_proxy https_proxy no_proxy all_proxy ftp_proxy""".split()  # noqa: SIM905 - a list of words
 )
 _HARMLESS_PREFIXES = ("lc_", "xdg_", "pipelock_")
 _QUOTED = frozenset(b"\\.+*?()|[]{}^$/-#&~ \t\n\r\v\f")
@@ -72,6 +71,7 @@ class KnownSecrets:
 
         Args:
             environ: The environment.
+            native: Use Hyperscan where it is there.
             min_length: Shortest value that counts, in characters (8 to 4 096).
         """
         chosen = []
@@ -97,7 +97,7 @@ class KnownSecrets:
         """
         if not self._names:
             return []
-        proposed, matches = sightings(self._matcher, views, _PER_FORM)
+        proposed, matches = sightings(self._matcher, views)
         found: dict[str, Sighting] = {}
         for number, group in zip(proposed, matches, strict=True):
             if group:

@@ -22,7 +22,6 @@ __all__ = ["SecretScanner"]
 MAX_FINDINGS = 64
 """Most findings of one scan; the decision needs one, a person a few."""
 _PER_RULE = 8
-_TRIED = 100_000
 _NOISE = bytes([*range(9), 9, 10, 11, 12, 13, *range(14, 32), 127])
 
 
@@ -76,10 +75,10 @@ class SecretScanner:
         views = [View(origin, raw)]
         if place == "body" or content_type:
             fields = read_fields(raw, content_type)
-            if fields.differs:
-                views.append(View(origin, b"\n".join([*fields.keys, *fields.values]), ("fields",)))
-            if len(fields.values) > 1:
-                views.append(View(origin, b"".join(fields.values), ("joined",), joined=True))
+            if fields.lines:
+                views.append(View(origin, fields.lines, ("fields",)))
+            if fields.joined:
+                views.append(View(origin, fields.joined, ("joined",), joined=True))
         return self._judge(views, host)
 
     def scan_values(self, values: Sequence[tuple[str, str]], *, host: str = "") -> tuple[Finding, ...]:
@@ -100,7 +99,7 @@ class SecretScanner:
     def _judge(self, views: list[View], host: str) -> tuple[Finding, ...]:
         views = self._with_derived(views)
         found = self._known.find(views) if self._known is not None else []
-        proposed, matches = sightings(self._matcher, views, _TRIED)
+        proposed, matches = sightings(self._matcher, views)
         if not proposed and not found:
             return ()
         kept: list[tuple[Rule, Sighting]] = []
@@ -206,7 +205,7 @@ def _leak(name: str, sighting: Sighting, hidden: dict[int, list[tuple[int, int]]
         scanner=_label(view.place.name, core=False),
         rule="Environment Variable Leak",
         severity=Severity.CRITICAL,
-        message=f"the value of the environment variable {name} found in {view.place.name or 'the text'}{_via(view.path)}",
+        message=f"the value of environment variable {name} found in {view.place.name or 'the text'}{_via(view.path)}",
         place=view.place.name,
         span=locate(view, hit.start, hit.end),
         path=view.path,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from pipelock.detect.matcher import Hit, Matcher
@@ -13,6 +14,8 @@ from pipelock.model import Span
 
 __all__ = ["SEPARATOR", "Place", "Sighting", "View", "locate", "sightings", "to_bytes"]
 
+MAX_SIGHTINGS = 100_000
+"""Most matches of one pattern that are looked at: validators may turn down many before one holds."""
 SEPARATOR = b"\n\x00\n"
 """Stands between views: ends words and lines, so that no edge of a rule sees the neighbour."""
 
@@ -64,11 +67,11 @@ def to_bytes(data: bytes | str) -> bytes:
     return data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")
 
 
-def sightings(matcher: Matcher, views: Sequence[View], limit: int) -> tuple[list[int], list[list[Sighting]]]:
+def sightings(matcher: Matcher, views: Sequence[View]) -> tuple[list[int], list[list[Sighting]]]:
     """Scan all views in one pass.
 
     Returns:
-        The numbers of the patterns that were proposed, and the matches of each, at most `limit`, by view order.
+        The numbers of the patterns that were proposed, and the matches of each, at most `MAX_SIGHTINGS`, by view order.
 
     Raises:
         MatcherError: nothing is known about the views.
@@ -80,7 +83,7 @@ def sightings(matcher: Matcher, views: Sequence[View], limit: int) -> tuple[list
     if not proposed:
         return [], []
     starts = _starts(views)
-    return proposed, [_of_pattern(matcher, number, whole, views, starts, limit) for number in proposed]
+    return proposed, [_of_pattern(matcher, number, whole, views, starts) for number in proposed]
 
 
 def _starts(views: Sequence[View]) -> list[int]:
@@ -93,7 +96,7 @@ def _starts(views: Sequence[View]) -> list[int]:
 
 
 def _of_pattern(
-    matcher: Matcher, number: int, whole: bytes, views: Sequence[View], starts: list[int], limit: int
+    matcher: Matcher, number: int, whole: bytes, views: Sequence[View], starts: list[int]
 ) -> list[Sighting]:
     found: list[Sighting] = []
     for hit in matcher.hits(number, whole):
@@ -101,18 +104,17 @@ def _of_pattern(
         view, base = views[index], starts[index]
         if hit.end > base + len(view.data):
             # It ran over the edge of a view and may have swallowed true matches: ask each view alone.
-            return [Sighting(number, single, one) for single in views for one in matcher.hits(number, single.data)][
-                :limit
-            ]
+            alone = (Sighting(number, single, one) for single in views for one in matcher.hits(number, single.data))
+            return list(islice(alone, MAX_SIGHTINGS))
         found.append(
             Sighting(number, view, Hit(hit.start - base, hit.end - base, hit.inner_start - base, hit.inner_end - base))
         )
-        if len(found) >= limit:
+        if len(found) >= MAX_SIGHTINGS:
             break
     return found
 
 
-def locate(view: View, start: int, end: int) -> Span | None:
+def locate(view: View, start: int, end: int) -> Span | None:  # noqa: PLR0911 - one for each kind of view
     """Where bytes `start` to `end` of a view stand in the original: characters of a text, bytes otherwise."""
     place = view.place
     if view.folded:

@@ -76,6 +76,6 @@ def test_patterns_outside_the_subset_are_refused_with_their_place(pattern):
     ],
 )
 def test_a_bad_file_is_refused_with_file_line_and_rule(text, said):
-    with pytest.raises(RuleError, match="r.yaml") as caught:
+    with pytest.raises(RuleError, match=r"r\.yaml") as caught:
         load_rules(text, "r.yaml")
     assert said in str(caught.value)
