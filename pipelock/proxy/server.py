@@ -26,6 +26,7 @@ from pipelock.door.edges import Wire
 from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, Transport, session_key
 from pipelock.proxy.context import LocalAnswer, ProxyContext
 from pipelock.proxy.encoding import decode_body
+from pipelock.proxy.fastwrite import write_now
 from pipelock.proxy.fetch import Fetch
 from pipelock.proxy.forward import answer_headers, upstream_request
 from pipelock.proxy.http1 import (
@@ -474,7 +475,7 @@ class ClientConnection(Protocol):
         wire = response_head(status, reason, lines)
         self._after_write = after
         if len(body) <= CHUNK:
-            self.transport.write(wire + body if body else wire)
+            write_now(self.transport, wire + body if body else wire)
             self._answered()
         else:
             self.transport.write(wire)

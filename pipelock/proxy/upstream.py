@@ -17,8 +17,10 @@ from twisted.internet.protocol import ClientFactory, Factory, Protocol, connecti
 from twisted.python.failure import Failure
 
 from pipelock.door.edges import Clock, Connector, Wire
+from pipelock.proxy.fastwrite import write_now
 from pipelock.proxy.http1 import BodyData, Limits, MessageComplete, RemoteProtocolError, ResponseHead, ResponseReader
 from pipelock.proxy.limits import (
+    CHUNK,
     CONNECT_SECONDS,
     MAX_IDLE_PER_ORIGIN,
     MAX_IDLE_UPSTREAMS,
@@ -100,8 +102,10 @@ class UpstreamConnection(Protocol):
         self._heard = self._keep = False
         self._reader = ResponseReader(request.method, self._pool.limits)
         if self.transport is not None:
-            self.transport.write(request.head + request.body if len(request.body) <= 65536 else request.head)
-            if len(request.body) > 65536:
+            if len(request.body) <= CHUNK:
+                write_now(self.transport, request.head + request.body)
+            else:
+                self.transport.write(request.head)
                 self.transport.write(request.body)
 
     def dataReceived(self, data: bytes) -> None:
