@@ -98,9 +98,10 @@ def adversarial(size: int) -> dict[str, bytes]:
 def speed(secrets: SecretScanner, injection: InjectionScanner) -> dict[str, object]:
     """Print and return the timings."""
     report: dict[str, object] = {}
-    naive = []
-    for family in ("credentials", "injection"):
-        naive.append([re.compile(rule.pattern, re.IGNORECASE | re.MULTILINE) for rule in RuleSet.builtin(family).rules])  # noqa: TID251
+    naive = [
+        [re.compile(rule.pattern, re.IGNORECASE | re.MULTILINE) for rule in RuleSet.builtin(family).rules]  # noqa: TID251
+        for family in ("credentials", "injection")
+    ]
     print(f"\n{'clean JSON':>14} {'secrets us':>11} {'injection us':>13} {'both/re':>8}")
     for size in (90, 1024, 10_240, 204_800):
         data = clean_json(size)

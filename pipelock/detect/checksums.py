@@ -14,8 +14,8 @@ __all__ = ["CHECKS", "aba", "base58check", "luhn", "mod97", "token_crc", "wif"]
 _BASE58 = {char: value for value, char in enumerate("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")}
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
-_PLACEHOLDERS = ("example", "placeholder", "changeme", "change_me", "change-me", "redacted", "your", "xxxx", "****", "none",
-                 "null", "true", "false", "undefined", "todo", "dummy")  # fmt: skip
+_PLACEHOLDERS = ("example", "placeholder", "changeme", "change_me", "change-me", "redacted", "your", "xxxx", "****",
+                 "none", "null", "true", "false", "undefined", "todo", "dummy")  # fmt: skip
 
 _MANUAL = frozenset({"password", "pass", "passwd", "pwd", "secret", "pw", "mypassword", "yourpassword", "your_password",
                      "your-password", "changeme", "example", "test", "user",

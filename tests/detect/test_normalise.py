@@ -1,0 +1,47 @@
+"""Folds of single characters."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelock.detect.normalise import fold_text, has_invisible, hidden_tags, original_span, spaced_text
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("plain\ttext\r\n", "plain\ttext\r\n"), ("a\u200bb", "ab"), ("a\u00a0b", "a b"), ("\u0410\u0435", "Ae"),
+        ("\uff49\uff47", "ig"), ("e\u0301\u0302", "e"), ("\u00e9", "e"), ("\U0001f170", "A"), ("\u2163", "IV"),
+        ("か\u3099", "か\u3099"), ("が", "が"), ("忽略", "忽略"), ("무시", "무시"), ("a\x00b", "ab"), ("\U000e0041x", "x"),
+    ],
+)  # fmt: skip
+def test_table(text, folded):
+    assert fold_text(text) == folded
+
+
+@given(st.text(max_size=60))
+def test_folding_twice_changes_nothing_more(text):
+    once = fold_text(text)
+    assert fold_text(once) == fold_text(fold_text(once))
+
+
+@given(st.text(max_size=60))
+def test_few_and_many_replacements_agree(text):
+    assert fold_text(text) == "".join(fold_text(char) for char in text)
+
+
+def test_invisible_characters_can_stand_for_spaces():
+    assert spaced_text("a\u200bb") == "a b"
+    assert has_invisible("a\u200bb")
+    assert not has_invisible("a b\n")
+    assert hidden_tags("x\U000e0068\U000e0069") == "hi"
+
+
+@given(st.text(alphabet="ab\u200b\u0435\ufb01", max_size=30), st.text(alphabet="ab\u200b", max_size=10))
+def test_a_span_leads_back_to_what_folds_to_it(before, after):
+    text = f"{before}NEEDLE{after}"
+    start = fold_text(text).index("NEEDLE")
+    first, last = original_span(text, start, start + 6)
+    assert fold_text(text[first:last]) == "NEEDLE"
