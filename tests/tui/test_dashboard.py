@@ -173,7 +173,9 @@ async def test_versions_that_differ_are_told(stage: Open) -> None:
 async def test_gaps_and_reloads_are_rows(stage: Open) -> None:
     async with stage() as show:
         await show.feed(testing.connected(), Gap(1, 250))
-        await show.feed(testing.event(251, ConfigReloaded(ok=True, detail="policy 00ff", weaker=("dlp off",)), show.clock.now))
+        await show.feed(
+            testing.event(251, ConfigReloaded(ok=True, detail="policy 00ff", weaker=("dlp off",)), show.clock.now)
+        )
         assert "250 earlier events are not shown here" in show.text
         assert "WEAKER: dlp off" in show.text
         assert "Weaker now: dlp off." in show.text, "and as a toast"
@@ -188,7 +190,13 @@ async def test_detail_follows_the_cursor_and_closes(stage: Open) -> None:
     async with stage() as show:
         await show.feed(testing.connected(), *testing.busy_day())
         await show.press("k", "enter")
-        for words in ["✗ BLOCK", "A credential would leave", "Remove the key", "url:query:token, 12 to 32", "base64 → url"]:
+        for words in [
+            "✗ BLOCK",
+            "A credential would leave",
+            "Remove the key",
+            "url:query:token, 12 to 32",
+            "base64 → url",
+        ]:
             assert words in show.text
         await show.press("tab", *["pagedown"] * 4)
         for words in ["token=[masked]&region=eu", "policy 3f9a1c2e55d0b7aa", "code dlp_match", "judged in 312 µs"]:

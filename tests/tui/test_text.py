@@ -32,7 +32,13 @@ def test_cut_keeps_the_start(text: str, width: int, wanted: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "width", "wanted"),
-    [("abc", 3, "abc"), ("abcd", 3, "…cd"), ("login.bank.example.evil.test", 10, "…evil.test"), ("日本語", 4, "…語"), ("ab", 0, "")],
+    [
+        ("abc", 3, "abc"),
+        ("abcd", 3, "…cd"),
+        ("login.bank.example.evil.test", 10, "…evil.test"),
+        ("日本語", 4, "…語"),
+        ("ab", 0, ""),
+    ],
 )
 def test_cut_start_keeps_the_end(text: str, width: int, wanted: str) -> None:
     assert cut_start(text, width) == wanted

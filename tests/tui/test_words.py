@@ -11,7 +11,17 @@ from pipelock_tui import words
 
 @pytest.mark.parametrize(
     ("count", "wanted"),
-    [(0, "0"), (999, "999"), (1000, "1.0k"), (9949, "9.9k"), (9950, "10k"), (999_499, "999k"), (999_500, "1.0M"), (52_300_000, "52M"), (10**18, ">999T")],
+    [
+        (0, "0"),
+        (999, "999"),
+        (1000, "1.0k"),
+        (9949, "9.9k"),
+        (9950, "10k"),
+        (999_499, "999k"),
+        (999_500, "1.0M"),
+        (52_300_000, "52M"),
+        (10**18, ">999T"),
+    ],
 )
 def test_size(count: int, wanted: str) -> None:
     assert words.size(count) == wanted
@@ -28,7 +38,14 @@ def test_span(seconds: float, wanted: str) -> None:
 
 @pytest.mark.parametrize(
     ("expires", "now", "wanted"),
-    [(100, 40, "1:00"), (100, 40.5, "1:00"), (100, 99.5, "0:01"), (100, 100, "0:00"), (100, 300, "0:00"), (0, 5, "no limit")],
+    [
+        (100, 40, "1:00"),
+        (100, 40.5, "1:00"),
+        (100, 99.5, "0:01"),
+        (100, 100, "0:00"),
+        (100, 300, "0:00"),
+        (0, 5, "no limit"),
+    ],
 )
 def test_countdown_rounds_up_and_stops_at_nothing(expires: float, now: float, wanted: str) -> None:
     assert words.countdown(expires, now) == wanted

@@ -10,13 +10,14 @@ from pipelock.control.frames import Gap
 from pipelock.model import (
     ActionSummary,
     ConfigReloaded,
+    Decided,
     Decision,
     Event,
     Finding,
     Held,
-    Kind,
     KillSwitchChanged,
     KillSwitchState,
+    Kind,
     Notice,
     Outcome,
     Pending,
@@ -27,7 +28,6 @@ from pipelock.model import (
     TunnelClosed,
     Verdict,
 )
-from pipelock.model import Decided
 from pipelock_tui import testing
 from pipelock_tui.text import line
 from pipelock_tui.widgets.paint import Page
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
 HOSTILE = st.text(
     st.one_of(
-        st.sampled_from("\x00\x07\x08\x1b\x7f\x9b\x9d\n\r\t\u200b\u200d\u202e\u2066\ufeff\u2028\U000e0041\ufe0f\u3164[]/"),
+        st.sampled_from(
+            "\x00\x07\x08\x1b\x7f\x9b\x9d\n\r\t\u200b\u200d\u202e\u2066\ufeff\u2028\U000e0041\ufe0f\u3164[]/"
+        ),
         st.characters(),
     ),
     max_size=24,
@@ -92,7 +94,9 @@ def hostile_events(draw: st.DrawFn) -> list[Event]:
         Decided(Record(at=testing.NOON, action=action, decision=decision)),
         Held(pending),
         Released("6", Outcome.APPROVED, draw(HOSTILE)),
-        KillSwitchChanged(KillSwitchState(active=True, sources={draw(HOSTILE): True}, message=draw(HOSTILE)), draw(HOSTILE)),
+        KillSwitchChanged(
+            KillSwitchState(active=True, sources={draw(HOSTILE): True}, message=draw(HOSTILE)), draw(HOSTILE)
+        ),
         ConfigReloaded(ok=True, detail=draw(HOSTILE), weaker=(draw(HOSTILE),)),
         TunnelClosed(draw(HOSTILE), draw(HOSTILE), 1, 2, 3, draw(HOSTILE)),
         Notice("error", draw(HOSTILE)),
@@ -123,9 +127,9 @@ async def test_nothing_from_the_network_draws_on_the_terminal(stage: Open, event
 async def test_square_brackets_are_not_markup(stage: Open) -> None:
     async with stage() as show:
         await show.feed(testing.connected())
-        made = testing.record(testing.summary("api.example.com", "/[bold red]x[/bold red][link=x]"))
+        made = testing.record(testing.summary("a.example", "/[bold]x[/bold][@click=q]"))
         await show.feed(testing.decided(1, made), testing.event(2, Notice("error", "[blink]look[/blink] [/]")))
-        assert "/[bold red]x[/bold red][link=x]" in show.text
+        assert "/[bold]x[/bold][@click=q]" in show.text
         assert show.text.count("[blink]look[/blink] [/]") == 2, "a row and a toast"
 
 
