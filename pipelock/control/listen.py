@@ -18,8 +18,8 @@ from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.protocol import Factory
 
 from pipelock.control._credentials import credentials
-from pipelock.control._edges import Port, UnixReactor
 from pipelock.control.paths import SocketPathError, max_socket_path
+from pipelock.door.edges import Port, UnixReactor
 
 __all__ = ["AlreadyRunningError", "ControlPort", "UnsafePathError", "listen", "prepare_runtime_dir"]
 

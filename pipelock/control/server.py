@@ -27,13 +27,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pipelock.control import frames
-from pipelock.control._edges import Call, Clock, Wire
 from pipelock.control._verbs import Question, decides, perform
 from pipelock.control._wire import fit_event
 from pipelock.control.backend import Backend, BackendError
 from pipelock.control.frames import PROTOCOL
 from pipelock.control.peers import DaemonFacts, Peer, PeerFacts, Rights, judge_peer
 from pipelock.control.protocol import MAX_NUMBER, LocalProtocolError, RemoteProtocolError, ServerConnection, State
+from pipelock.door.edges import Call, Clock, Wire
 from pipelock.model import Event
 
 __all__ = [

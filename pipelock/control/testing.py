@@ -11,12 +11,12 @@ import msgspec
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import blockingCallFromThread
 
-from pipelock.control._edges import UnixReactor
 from pipelock.control.backend import BackendError
 from pipelock.control.listen import ControlPort, listen
 from pipelock.control.peers import read_daemon_facts
 from pipelock.control.server import ControlServer
 from pipelock.door.bus import CAPACITY, EventBus
+from pipelock.door.edges import UnixReactor
 from pipelock.model import ActionSummary, Answer, KillSwitchState, Kind, Notice, Pending, Session, Status, Transport
 
 __all__ = ["FakeBackend", "LoopbackDaemon", "ThreadReactor", "make_pending"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, ProcessProtocol
 
-__all__ = ["Address", "Call", "Clock", "Connector", "Port", "Process", "Reactor", "Wire"]
+__all__ = ["Address", "Call", "Clock", "Connector", "Port", "Process", "Reactor", "UnixReactor", "Wire"]
 
 
 class Call(Protocol):
@@ -62,9 +63,12 @@ class Process(Protocol):
 
 
 class Wire(Protocol):
-    """A connected transport: TCP, TLS, and Twisted's StringTransport."""
+    """A connected transport: TCP, TLS, Unix, and (but for the handle) Twisted's StringTransport."""
 
     bufferSize: int
+
+    def getHandle(self) -> socket.socket:
+        """The socket."""
 
     def write(self, data: bytes) -> None:
         """Send, or buffer."""
@@ -91,7 +95,14 @@ class Wire(Protocol):
         """Close now."""
 
 
-class Reactor(Clock, Protocol):
+class UnixReactor(Clock, Protocol):
+    """IReactorUNIX and IReactorTime."""
+
+    def listenUNIX(self, address: str, factory: Factory, backlog: int, mode: int) -> Port:
+        """Listen on a Unix socket."""
+
+
+class Reactor(UnixReactor, Protocol):
     """The parts of the reactor that the daemon uses."""
 
     running: bool
@@ -110,9 +121,6 @@ class Reactor(Clock, Protocol):
 
     def listenTCP(self, port: int, factory: Factory, backlog: int = ..., interface: str = ...) -> Port:
         """Listen."""
-
-    def listenUNIX(self, address: str, factory: Factory, backlog: int, mode: int) -> Port:
-        """Listen on a Unix socket."""
 
     def connectTCP(self, host: str, port: int, factory: Factory, timeout: float = ...) -> Connector:
         """Connect."""
