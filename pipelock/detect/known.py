@@ -31,8 +31,8 @@ _HARMLESS = frozenset(
     gobin pythonpath pythonhome virtual_env virtual_env_prompt conda_prefix node_path nvm_dir java_home manpath infopath
     ld_library_path dyld_library_path pkg_config_path ps1 ps2 ps4 prompt_command histfile histcontrol shlvl columns
     lines tz pathext comspec systemroot windir userprofile appdata localappdata programdata programfiles
-    commonprogramfiles public allusersprofile psmodulepath username userdomain computername os term_program term_session_id
-    http_proxy https_proxy no_proxy all_proxy ftp_proxy""".split()  # noqa: SIM905 - a list of words
+    commonprogramfiles public allusersprofile psmodulepath username userdomain computername os term_program
+    term_session_id http_proxy https_proxy no_proxy all_proxy ftp_proxy""".split()  # noqa: SIM905 - a list of words
 )
 _HARMLESS_PREFIXES = ("lc_", "xdg_", "pipelock_")
 _QUOTED = frozenset(b"\\.+*?()|[]{}^$/-#&~ \t\n\r\v\f")
