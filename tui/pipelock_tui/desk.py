@@ -94,7 +94,8 @@ class Desk:
             self.overflow += 1
         else:
             self._prompts[pending.id] = Prompt(pending, self._revision)
-            if self.chosen is None:
+            # An ended prompt only lingers to be read; what waits comes first, and is not armed yet.
+            if self.chosen is None or self.chosen.ended:
                 self._choose(pending.id, now)
 
     def release(self, pending_id: str, outcome: Outcome, by: str, now: float) -> None:
