@@ -33,12 +33,12 @@ class Stage:
 
     async def settle(self) -> None:
         """Let all that was set going come to its end."""
-        await self.pilot.pause()
+        await self.pilot.pause(0.01)
         self.app.flush()
         passing = [worker for worker in self.app.workers if worker.name != "listen"]
         if passing:
             await self.app.workers.wait_for_complete(passing)
-        await self.pilot.pause()
+        await self.pilot.pause(0.01)
 
     async def press(self, *keys: str) -> None:
         """Press keys."""

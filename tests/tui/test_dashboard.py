@@ -177,10 +177,10 @@ async def test_gaps_and_reloads_are_rows(stage: Open) -> None:
             testing.event(251, ConfigReloaded(ok=True, detail="policy 00ff", weaker=("dlp off",)), show.clock.now)
         )
         assert "250 earlier events are not shown here" in show.text
-        assert "WEAKER: dlp off" in show.text
+        assert "WEAKER: dlp off" in show.app.journal.row(1).text
         assert "Weaker now: dlp off." in show.text, "and as a toast"
         await show.feed(testing.event(252, ConfigReloaded(ok=False, detail="line 3: no such key"), show.clock.now))
-        assert "reload failed, the old policy stays: line 3: no such key" in show.text
+        assert show.app.journal.row(2).text == "✗ reload failed, the old policy stays: line 3: no such key"
         await show.press("ctrl+r")
         assert show.link.reloads == 1
         assert "nothing weaker" in show.text
