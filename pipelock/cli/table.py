@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 __all__ = ["Arguments", "Command", "Operand", "Option"]
 
@@ -42,8 +43,7 @@ class Arguments(argparse.Namespace):
     filter: str
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(msgspec.Struct, frozen=True):
     """A flag. Without a `metavar` and without `choices` it is a switch that is off unless given.
 
     Attributes:
@@ -67,8 +67,7 @@ class Option:
         return not self.metavar and not self.choices
 
 
-@dataclass(frozen=True, slots=True)
-class Operand:
+class Operand(msgspec.Struct, frozen=True):
     """A word that is recognised by its place."""
 
     name: str
@@ -77,8 +76,7 @@ class Operand:
     metavar: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """One verb.
 
     Attributes:
