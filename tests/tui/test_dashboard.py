@@ -178,7 +178,8 @@ async def test_gaps_and_reloads_are_rows(stage: Open) -> None:
         )
         assert "250 earlier events are not shown here" in show.text
         assert "WEAKER: dlp off" in show.app.journal.row(1).text
-        assert "Weaker now: dlp off." in show.text, "and as a toast"
+        told = [notification.message for notification in show.app._notifications]
+        assert told == ["policy 00ff Weaker now: dlp off."], "and as a toast"
         await show.feed(testing.event(252, ConfigReloaded(ok=False, detail="line 3: no such key"), show.clock.now))
         assert show.app.journal.row(2).text == "✗ reload failed, the old policy stays: line 3: no such key"
         await show.press("ctrl+r")
