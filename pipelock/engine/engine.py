@@ -16,7 +16,7 @@ from typing import assert_never
 
 import msgspec
 
-from pipelock.detect.url_layers import Inspection
+from pipelock.detect.url_view import UrlView
 from pipelock.engine.content import folded, inspect_content
 from pipelock.engine.egress import Ruling
 from pipelock.engine.facts import Answers, Content, Facts, Lookup
@@ -47,7 +47,6 @@ class _Case:
     action: Action
     policy: Policy
     facts: Facts
-    inspection: Inspection | None = None
     findings: list[Finding] = field(default_factory=list)
     ruling: Ruling | None = None
     addresses: tuple[str, ...] = ()
@@ -100,12 +99,13 @@ class Engine:
 
     def note(self, action: Action, decision: Decision, facts: Facts) -> None:
         """Take a final decision into account: sessions, and the bytes that a response brought in."""
-        if action.kind is Kind.RESPONSE:
-            if self.policy.max_data_per_minute and decision.verdict is not Verdict.BLOCK:
-                self._bytes.add(self.policy.layers.registrable_host(action.host), action.size, facts.now)
-        else:
+        blocked = decision.verdict is Verdict.BLOCK
+        if action.kind is Kind.RESPONSE and self.policy.max_data_per_minute and not blocked:
+            self._bytes.add(self.policy.layers.registrable_host(action.host), action.size, facts.now)
+        is_request = action.kind in (Kind.REQUEST, Kind.CONNECT)
+        if is_request or blocked:
             self.sessions.note(
-                action.session, action.agent, action.client, facts.wall, blocked=decision.verdict is Verdict.BLOCK
+                action.session, action.agent, action.client, facts.wall, blocked=blocked, request=is_request
             )
 
     def stopped(self, action: Action) -> Decision | None:
@@ -130,12 +130,12 @@ class Engine:
 
     def _outbound(self, case: _Case) -> Decision | Lookup:
         action, policy = case.action, case.policy
-        inspection = case.inspection = policy.layers.before_dns(action.url)
+        inspection = policy.layers.before_dns(action.url)
         case.findings.extend(inspection.findings)
-        if inspection.view is None or self._is_refused(case):
+        view = inspection.view
+        if view is None or self._is_refused(case):
             return self._settle(case)
         case.findings.extend(self._content(case))
-        view = inspection.view
         case.ruling = policy.egress.rule(
             method=action.method.upper(),
             host=view.host.name,
@@ -147,20 +147,17 @@ class Engine:
             return self._settle(case)
         known = policy.known_addresses(view.host)
         if known:
-            return self._after_dns(case, Answers(addresses=known))
+            return self._after_dns(case, view, Answers(addresses=known))
 
         def resume(answers: Answers, facts: Facts) -> Decision:
             case.facts = facts
             stopped = self.stopped(action)
-            return stopped if stopped is not None else self._after_dns(case, answers)
+            return stopped if stopped is not None else self._after_dns(case, view, answers)
 
         return Lookup(view.host.name, resume)
 
-    def _after_dns(self, case: _Case, answers: Answers) -> Decision:
+    def _after_dns(self, case: _Case, view: UrlView, answers: Answers) -> Decision:
         policy = case.policy
-        if case.inspection is None or case.inspection.view is None:
-            return refuse(case.action, policy, BlockReason.PARSE_ERROR, "no URL was judged")
-        view = case.inspection.view
         case.findings.extend(policy.layers.after_dns(view, answers.addresses or None, answers.error))
         if view.port in self.own_ports and any(map(_is_this_machine, answers.addresses)):
             case.findings.append(_OWN_LISTENER)

@@ -32,8 +32,8 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def note(self, key: str, agent: str, client: str, at: float, *, blocked: bool) -> None:
-        """Count one request of session `key`."""
+    def note(self, key: str, agent: str, client: str, at: float, *, blocked: bool, request: bool = True) -> None:
+        """Session `key` was heard of: count a request, unless it was another message, and whether it was refused."""
         row = self._rows.get(key)
         if row is None:
             row = self._rows[key] = _Row(agent, client, at, at)
@@ -42,7 +42,7 @@ class Sessions:
         else:
             self._rows.move_to_end(key)
         row.last_seen_at = at
-        row.requests += 1
+        row.requests += request
         row.blocked += blocked
 
     def known(self) -> tuple[Session, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -614,8 +615,6 @@ def test_a_big_held_body_is_scanned_elsewhere_again() -> None:
 
 
 def test_a_switch_that_exempts_a_client_leaves_its_requests_waiting() -> None:
-    from ipaddress import ip_network  # noqa: PLC0415
-
     house = House()
     house.kill.configure(config=True, message="stop", exempt=(ip_network("10.1.1.1/32"),), probe=None)
     _, exempt = house.post()
@@ -639,4 +638,23 @@ def test_closing_denies_what_waits_and_what_would() -> None:
     assert late == []
     house.clock.advance(5)  # the lookup's own deadline
     assert settled(late).verdict is Verdict.BLOCK
+    assert len(house.approvals) == 0
+
+
+def test_one_that_leaves_while_another_is_denied_at_closing_is_recorded_once() -> None:
+    house = House()
+    tickets: list[Ticket] = []
+    house.door.judge(an_action(method="POST"), lambda _decision: tickets[0].abandon())
+    tickets.append(house.post(url="http://example.org/")[0])
+    house.door.close()
+    assert house.outcomes() == [Outcome.WITHDRAWN, Outcome.ABANDONED]
+
+
+def test_one_that_leaves_while_another_is_judged_again_is_recorded_once() -> None:
+    house = House()
+    tickets: list[Ticket] = []
+    house.door.judge(an_action(method="POST"), lambda _decision: tickets[0].abandon())
+    tickets.append(house.post(url="http://example.org/")[0])
+    house.reload(hash="p2", egress=EgressRules([EgressRule(name="all", action=Verdict.BLOCK)], Verdict.ALLOW))
+    assert [record.decision.verdict for record in house.records] == [Verdict.BLOCK] * 2
     assert len(house.approvals) == 0

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelock.engine import ApprovalLimits, ApprovalRefused, Approvals, StaleAnswerError, summarise
 from pipelock.engine.approvals import MAX_GRANTS
@@ -163,3 +167,58 @@ def test_withdrawing_empties_the_queue() -> None:
     assert len(queue) == 0
     assert queue.withdraw("1") == ()
     assert queue.waiting() == ()
+
+
+def test_what_was_judged_again_keeps_the_deadline_it_had() -> None:
+    queue = Approvals(KEY, ApprovalLimits(timeout_seconds=60))
+    action = an_action()
+    decision = a_decision()
+    result = queue.hold(action, summarise(action, decision), decision, "t", 150.0, attended=True, since=100.0)
+    assert not isinstance(result, ApprovalRefused)
+    assert (result[0].held_at, result[0].expires_at) == (100.0, 160.0)
+
+
+def test_the_tokens_of_a_group_can_be_looked_at() -> None:
+    queue = Approvals(KEY)
+    pending, _ = held(queue, an_action(), token="a")
+    held(queue, an_action(), token="b")
+    assert queue.tokens(pending.id) == ("a", "b")
+    assert queue.tokens("99") == ()
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["hold", "hold", "answer", "abandon", "expire", "withdraw"]), st.integers(0, 5)),
+    max_size=60,
+)
+
+
+@given(STEPS)
+def test_whatever_happens_each_action_is_settled_once_and_the_limits_hold(steps: list[tuple[str, int]]) -> None:
+    limits = ApprovalLimits(timeout_seconds=5, max_pending=6, max_pending_per_session=4)
+    queue = Approvals(KEY, limits)
+    waiting: dict[int, tuple[str, int]] = {}
+    ended: Counter[object] = Counter()
+    for now, (step, choice) in enumerate(steps):
+        ids = [pending.id for pending in queue.waiting()]
+        chosen = ids[choice % len(ids)] if ids else "none"
+        settled: tuple[object, ...] = ()
+        if step == "hold":
+            result = hold(queue, an_action(session=f"s{choice % 2}", body=b"%d" % (choice % 3)), now, token=now)
+            if not isinstance(result, ApprovalRefused):
+                waiting[now] = (result[0].id, result[1])
+        elif step == "answer" and ids:
+            settled = queue.answer(chosen, Answer(list(AnswerWord)[choice % 3]))
+        elif step == "abandon" and waiting:
+            one, _ = queue.abandon(*list(waiting.values())[choice % len(waiting)])
+            settled = (one,)
+        elif step == "expire":
+            settled = queue.expire(now)
+        elif step == "withdraw":
+            settled = queue.withdraw(chosen)
+        for one in settled:
+            ended[one.token] += 1
+            del waiting[one.token]
+        by_session = Counter(pending.action.session for pending in queue.waiting() for _ in range(pending.twins))
+        assert len(queue) == len(waiting) == by_session.total() <= limits.max_pending
+        assert max(by_session.values(), default=0) <= limits.max_pending_per_session
+    assert set(ended.values()) <= {1}

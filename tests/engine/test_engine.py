@@ -478,12 +478,25 @@ def test_without_enforcement_limits_warn() -> None:
     assert (decision.verdict, decision.layer, decision.enforced) == (Verdict.WARN, "ratelimit", False)
 
 
-def test_sessions_count_requests_and_not_responses() -> None:
+@pytest.mark.parametrize(
+    ("kind", "verdict", "requests", "blocked"),
+    [
+        (Kind.REQUEST, Verdict.ALLOW, 2, 1),
+        (Kind.CONNECT, Verdict.BLOCK, 2, 2),
+        (Kind.RESPONSE, Verdict.ALLOW, 1, 1),
+        (Kind.RESPONSE, Verdict.BLOCK, 1, 2),
+        (Kind.CLIENT_HELLO, Verdict.ALLOW, 1, 1),
+        (Kind.TUNNEL_DATA, Verdict.BLOCK, 1, 2),
+    ],
+)
+def test_sessions_count_requests_and_refusals_of_anything(
+    kind: Kind, verdict: Verdict, requests: int, blocked: int
+) -> None:
     engine = an_engine()
     engine.note(an_action(), Decision(action_id="t-1", verdict=Verdict.BLOCK), facts())
-    engine.note(a_response(), Decision(action_id="t-1", verdict=Verdict.ALLOW), facts())
+    engine.note(an_action(kind=kind), Decision(action_id="t-1", verdict=verdict), facts())
     (session,) = engine.sessions.known()
-    assert (session.requests, session.blocked, session.last_seen_at) == (1, 1, 1_700_001_000.0)
+    assert (session.requests, session.blocked, session.last_seen_at) == (requests, blocked, 1_700_001_000.0)
 
 
 # -- addresses ---------------------------------------------------------------------------------------------------------

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelock.config import loads
 from pipelock.engine import Answers, Engine, Facts, KillSwitch, Lookup, refuse, summarise
+from pipelock.engine.compile import compile_policy
 from pipelock.engine.egress import EgressRules
 from pipelock.engine.summary import MAX_SHOWN_HEADERS
 from pipelock.model import Action, BlockReason, Decision, Fault, Finding, Outcome, Severity, Span, Verdict
@@ -249,3 +254,35 @@ def test_no_text_upsets_it(url: str, host: str, name: str, places: list[str]) ->
         assert len(summary.url) <= 2100
         assert len(summary.method) <= 100
         assert len(summary.preview) <= 2048
+
+
+# -- with the scanners that ship ---------------------------------------------------------------------------------------
+
+TOKEN = "AKIA" + "QXZ7K2MN5PWT3RVB"
+SPELLINGS = {
+    "plain": lambda text: text,
+    "base64": lambda text: b64encode(f"id={text}".encode()).decode().rstrip("="),
+    "hex": lambda text: text.encode().hex(),
+    "percent": lambda text: "".join(f"%{byte:02X}" for byte in text.encode()),
+    "percent, twice": lambda text: quote("".join(f"%{byte:02X}" for byte in text.encode())),
+}
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory):
+    cache: Path = tmp_path_factory.mktemp("cache")
+    return compile_policy(loads("version: 1\n", "test"), {}, cache)
+
+
+@pytest.mark.parametrize("spelling", sorted(SPELLINGS))
+@pytest.mark.parametrize("place", sorted(PLACES.keys() - {"content type"}))  # not among the headers that are scanned
+def test_no_credential_that_was_stopped_is_kept_in_the_spelling_it_came_in(place: str, spelling: str, shipped) -> None:
+    text = SPELLINGS[spelling](TOKEN)
+    action = an_action(**PLACES[place](text))
+    engine = Engine(shipped, KillSwitch())
+    outcome = engine.adjudicate(action, Facts(1.0, 1.0))
+    decision = outcome.resume(Answers(("93.184.215.14",)), Facts(1.0, 1.0)) if isinstance(outcome, Lookup) else outcome
+    assert decision.verdict is Verdict.BLOCK
+    kept = msgspec.json.encode([summarise(action, decision), decision]).decode().lower()
+    assert TOKEN.lower() not in kept
+    assert text.lower() not in kept

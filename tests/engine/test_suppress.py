@@ -17,6 +17,7 @@ from pipelock.engine._suppress import Suppressions
         ("https://h/x", "https://h:443/x", True),
         ("http://h/x", "http://h:80/x", True),
         ("http://h/x", "http://h:81/x", False),
+        ("http://h:port/x", "http://h:port/x", True),
         ("evil.example/*", "https://h/?u=evil.example/x", False),
     ],
 )
