@@ -2,7 +2,8 @@ r"""The one escaper for text that came from outside and is about to reach a scre
 
 Everything that could move a cursor, hide, reorder or fuse text is replaced by a visible `\x1b`, `\u202e` or
 `\U000e0041` form: C0 and C1 controls, DEL, line and paragraph separators, every format character (category Cf: bidi
-controls, zero-width, tags), surrogates, private use, unassigned, and variation selectors.
+controls, zero-width, tags), surrogates, private use, unassigned, variation selectors, and combining marks that are
+piled up higher than any writing needs, which would draw over the lines above and below.
 """
 
 from __future__ import annotations
@@ -17,11 +18,24 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _INVISIBLE = frozenset({0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0})
 
 
-def _is_shown(char: str) -> bool:
-    code = ord(char)
-    if 0xFE00 <= code <= 0xFE0F or 0xE0100 <= code <= 0xE01EF or code in _INVISIBLE:
-        return False
-    return unicodedata.category(char) not in _HIDDEN
+_MARKS = frozenset({"Mn", "Me"})
+_MOST_MARKS = 4
+"""Combining marks that one letter may carry; Vietnamese takes two, pointed Hebrew three."""
+
+
+def _shown(text: str) -> str:
+    out: list[str] = []
+    marks = 0
+    for char in text:
+        category = unicodedata.category(char)
+        marks = marks + 1 if category in _MARKS else 0
+        hidden = category in _HIDDEN or marks > _MOST_MARKS or _is_invisible(ord(char))
+        out.append(_visible(char) if hidden else char)
+    return "".join(out)
+
+
+def _is_invisible(code: int) -> bool:
+    return 0xFE00 <= code <= 0xFE0F or 0xE0100 <= code <= 0xE01EF or code in _INVISIBLE
 
 
 def _visible(char: str) -> str:
@@ -40,7 +54,7 @@ def escape(text: str, limit: int = 4096) -> str:
     if cut:
         text = text[:limit]
     if not (text.isascii() and text.isprintable()):
-        text = "".join(char if _is_shown(char) else _visible(char) for char in text)
+        text = _shown(text)
     return text + "…" if cut else text
 
 

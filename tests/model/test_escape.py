@@ -30,6 +30,8 @@ ANYTHING = st.text(st.characters(exclude_categories=()), max_size=60)  # surroga
         ("\u0378", "\\u0378"),
         ("x\ufe0f\U000e0100", "x\\ufe0f\\U000e0100"),
         ("\u3164\u115f\u1160\uffa0\u2800\u034f", "\\u3164\\u115f\\u1160\\uffa0\\u2800\\u034f"),
+        ("Ti\u1ebf\u0302\u0301ng", "Ti\u1ebf\u0302\u0301ng"),
+        ("e" + "\u0301" * 6 + "f\u0301", "e" + "\u0301" * 4 + "\\u0301\\u0301f\u0301"),
         ("größe ☃ 漢字 😀", "größe ☃ 漢字 😀"),
     ],
 )
