@@ -42,6 +42,8 @@ class AuditLog:
         Raises:
             OSError: it was not written whole. A torn line is closed by the next write's line feed.
         """
+        if self._fd >= 0 and os.fstat(self._fd).st_nlink == 0:
+            self.close()  # somebody removed the file: what is written to it now, nobody would ever read
         if self._fd < 0:
             self._open()
         if self._size and self._size + len(line) > self.max_bytes:

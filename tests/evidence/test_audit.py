@@ -184,3 +184,15 @@ def test_closed_it_opens_again_when_written_to(path: Path) -> None:
     log.write(b"one\n")
     log.close()
     assert path.read_bytes() == b"one\n"
+
+
+def test_a_file_that_was_removed_is_made_anew_and_one_that_was_moved_is_followed(path: Path) -> None:
+    log = AuditLog(path)
+    log.write(b"one\n")
+    path.unlink()
+    log.write(b"two\n")
+    assert (path.read_bytes(), mode(path)) == (b"two\n", 0o600)
+    path.rename(path.with_name("moved"))
+    log.write(b"three\n")
+    log.close()
+    assert path.with_name("moved").read_bytes() == b"two\nthree\n"
