@@ -125,8 +125,8 @@ class FakeInjection:
         self.hidden = hidden
         self.core = core
 
-    def scan(self, data: bytes, place: str, content_type: str = "") -> tuple[Finding, ...]:
-        at = data.find(FAKE_ORDER.encode())
+    def scan(self, data: bytes | str, place: str, content_type: str = "") -> tuple[Finding, ...]:
+        at = data.find(FAKE_ORDER) if isinstance(data, str) else data.find(FAKE_ORDER.encode())
         if at < 0:
             return ()
         return (

@@ -51,7 +51,9 @@ class FileWatch:
 
     def _settle(self, before: Stamp) -> None:
         stamp = self._stamp()
-        if stamp == before:
+        if stamp is None:
+            self._timer = self._clock.callLater(LOOK_SECONDS, self._look)
+        elif stamp == before:
             self._seen = stamp
             self._timer = self._clock.callLater(LOOK_SECONDS, self._look)
             self._changed()

@@ -121,8 +121,11 @@ class RoundTrip:
         self._context.watched[self] = None
         self._touch()
         cancel = self._context.pool.send(origin, decision.addresses, request, self)
-        if self._done is not None and self in self._context.watched:
+        if self in self._context.watched:
             self._cancel_send = cancel
+        else:
+            # It is over already. Cancelling what ended is nothing; what was refused half-way must not read on.
+            cancel()
 
     # -- the response ----------------------------------------------------------------------------------------------
 
@@ -153,7 +156,7 @@ class RoundTrip:
         head = self._head
         if self._done is None or head is None or self not in self._context.watched:
             return
-        self._unwatch()
+        self._sent()
         wire = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces = []
         encodings = [value for name, value in head.headers if name == "content-encoding"]
@@ -189,7 +192,7 @@ class RoundTrip:
         """There is no response, or no more of it."""
         if self._done is None or self not in self._context.watched:
             return
-        self._unwatch()
+        self._sent()
         if self._head is None:
             self._context.door.failed(self._request, why)
             self._end(Failed(502, why))
@@ -259,6 +262,11 @@ class RoundTrip:
 
     def _unwatch(self) -> None:
         self._context.watched.pop(self, None)
+
+    def _sent(self) -> None:
+        """The exchange is over. Its connection may serve someone else now: nothing of it may be cancelled later."""
+        self._unwatch()
+        self._cancel_send = None
 
     def _stop_sending(self) -> None:
         self._unwatch()

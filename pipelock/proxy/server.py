@@ -127,7 +127,9 @@ class ClientConnection(Protocol):
             self.lose()
 
     def writeConnectionLost(self) -> None:
-        """Our own half-close is done."""
+        """Our own half-close is done: the client has the whole answer, and gets a little time to see that."""
+        if self._state is _State.LINGERING:
+            self.deadline = self._context.clock.seconds() + LINGER_SECONDS
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The client is gone: nothing is done for it any more."""
@@ -139,6 +141,9 @@ class ClientConnection(Protocol):
             self._road.cancel()
         if self._tunnel is not None:
             self._tunnel.client_lost()
+        after, self._after_write = self._after_write, None
+        if after is not None:
+            after()
         self._drop_body()
         self._outgoing = None
         self._events.clear()
@@ -158,7 +163,10 @@ class ClientConnection(Protocol):
             self._tunnel.client_ready()
         elif self._outgoing is not None:
             self._flush()
-        else:
+        elif self._state is _State.READING:
+            self.deadline = self._context.clock.seconds() + (HEAD_SECONDS if self._began else IDLE_SECONDS)
+            if self.transport is not None:
+                self.transport.resumeProducing()
             self._run()
 
     def stopProducing(self) -> None:
@@ -167,7 +175,7 @@ class ClientConnection(Protocol):
     def expired(self) -> None:
         """A phase took too long."""
         if self._tunnel is not None:
-            self._tunnel.end("the client does not take what is sent")
+            self._tunnel.end("the client does not take what is sent", abort=True)
         elif self._state is _State.READING and not self._blocked and self._began:
             self._refuse_fault(Fault(BlockReason.TIMEOUT, "the request did not arrive in time", 408))
         else:
@@ -182,6 +190,7 @@ class ClientConnection(Protocol):
         """Close after what was written is sent."""
         if self.transport is not None and self._state is not _State.CLOSED:
             self._state = _State.CLOSED
+            self.deadline = self._context.clock.seconds() + WRITE_SECONDS
             self.transport.unregisterProducer()
             self.transport.loseConnection()
             if self._road is not None or self._ticket is not None:
@@ -211,7 +220,9 @@ class ClientConnection(Protocol):
             return
         self._events.extend(events)
         self._run()
-        if self._state is _State.BUSY and self._reader.buffered > BUSY_BUFFER and self.transport is not None:
+        # While an answer is not taken its client is not read either: what it sends would pile up here.
+        piles_up = self._blocked if self._state is _State.READING else self._state is _State.BUSY
+        if piles_up and (self._events or self._reader.buffered > BUSY_BUFFER) and self.transport is not None:
             self.transport.pauseProducing()
 
     def _run(self) -> None:
@@ -523,7 +534,7 @@ class ClientConnection(Protocol):
         if self.transport is None:
             return
         self._state = _State.LINGERING
-        self.deadline = self._context.clock.seconds() + LINGER_SECONDS
+        self.deadline = self._context.clock.seconds() + WRITE_SECONDS  # until `writeConnectionLost`
         self._events.clear()
         self.transport.unregisterProducer()
         self.transport.loseWriteConnection()

@@ -100,6 +100,8 @@ class Tunnel:
         self._blocked_since: float | None = None
         self._sent = self._received = 0
         self._client_done = self._upstream_done = False
+        self._client_gone = self._upstream_gone = False
+        self._close_by: float | None = None
         self._over = False
 
     # -- opening ---------------------------------------------------------------------------------------------------
@@ -152,6 +154,11 @@ class Tunnel:
         self._last = self._context.clock.seconds()
         if self._hello is not None:
             self._read_hello(data)
+        elif self._early:
+            # The handshake is being judged: nothing overtakes it, and no more is read.
+            self._early.append(data)
+            if self._client.transport is not None:
+                self._client.transport.pauseProducing()
         elif self._upstream is not None and self._upstream.transport is not None:
             self._sent += len(data)
             self._upstream.transport.write(data)
@@ -201,6 +208,8 @@ class Tunnel:
             self._upstream.transport.write(early)
             if self._client_done:
                 self._upstream.transport.loseWriteConnection()
+            elif self._blocked_since is None and self._client.transport is not None:
+                self._client.transport.resumeProducing()
 
     # -- back-pressure ---------------------------------------------------------------------------------------------
 
@@ -233,6 +242,8 @@ class Tunnel:
     @property
     def deadline(self) -> float:
         """The earliest moment at which something is late."""
+        if self._close_by is not None:
+            return self._close_by
         settings = self._context.settings
         late = min(self._began + settings.max_tunnel_seconds, self._last + settings.tunnel_idle_seconds, self._hello_by)
         return late if self._blocked_since is None else min(late, self._blocked_since + WRITE_SECONDS)
@@ -240,7 +251,11 @@ class Tunnel:
     def expired(self) -> None:
         """Something is late."""
         now, settings = self._context.clock.seconds(), self._context.settings
-        if self._hello_by <= now:
+        if self._over:
+            self._abort()
+        elif self._blocked_since is not None and self._blocked_since + WRITE_SECONDS <= now:
+            self.end(f"what is sent was not taken for {WRITE_SECONDS:.0f} s", abort=True)
+        elif self._hello_by <= now:
             self.end("the TLS handshake did not arrive in time")
         elif self._began + settings.max_tunnel_seconds <= now:
             self.end(f"open for {settings.max_tunnel_seconds:.0f} s: forward_proxy.max_tunnel_seconds")
@@ -265,11 +280,15 @@ class Tunnel:
 
     def client_lost(self) -> None:
         """The client's connection is gone."""
+        self._client_gone = True
         self.end("")
+        self._unwatch_closed()
 
     def upstream_lost(self) -> None:
         """The upstream's connection is gone."""
+        self._upstream_gone = True
         self.end("")
+        self._unwatch_closed()
 
     def check_kill_switch(self) -> None:
         """Called when the switch moved: a silent tunnel has no reads to be stopped at."""
@@ -297,14 +316,15 @@ class Tunnel:
                 self._connector.disconnect()
             self._client.abort()
             return
-        self._context.watched.pop(self, None)
+        # Both sides may take what is written still, but not for ever: `expired` aborts them.
+        self._close_by = self._context.clock.seconds() + WRITE_SECONDS
         for transport in (upstream.transport, self._client.transport):
             if transport is not None:
                 transport.unregisterProducer()
-                if abort:
-                    transport.abortConnection()
-                else:
+                if not abort:
                     transport.loseConnection()
+        if abort:
+            self._abort()
         self._context.door.tunnel_closed(
             TunnelClosed(
                 action_id=self._action.id,
@@ -315,3 +335,13 @@ class Tunnel:
                 reason=reason,
             )
         )
+
+    def _abort(self) -> None:
+        self._context.watched.pop(self, None)
+        self._client.abort()
+        if self._upstream is not None and self._upstream.transport is not None:
+            self._upstream.transport.abortConnection()
+
+    def _unwatch_closed(self) -> None:
+        if self._client_gone and self._upstream_gone:
+            self._context.watched.pop(self, None)

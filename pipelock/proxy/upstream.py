@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol as Shape
 
-from twisted.internet.error import ConnectError
+from twisted.internet.error import ConnectError, ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.protocol import ClientFactory, Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
@@ -87,19 +87,23 @@ class UpstreamConnection(Protocol):
     def __init__(self, pool: Pool, key: Key) -> None:
         self.key = key
         self.idle_since = 0.0
-        self.uses = 0
         self._pool = pool
         self._sink: ResponseSink | None = None
         self._reader: ResponseReader | None = None
         self._request: UpstreamRequest | None = None
+        self._unheard: Callable[[UpstreamRequest, ResponseSink], None] | None = None
         self._heard = False
-        self._keep = False
 
-    def send(self, request: UpstreamRequest, sink: ResponseSink) -> None:
-        """Send `request` and report its response to `sink`."""
-        self.uses += 1
+    def send(
+        self,
+        request: UpstreamRequest,
+        sink: ResponseSink,
+        unheard: Callable[[UpstreamRequest, ResponseSink], None] | None = None,
+    ) -> None:
+        """Send `request` and report its response to `sink`; `unheard` is called if the origin left without a word."""
+        self._unheard = unheard
         self._sink, self._request = sink, request
-        self._heard = self._keep = False
+        self._heard = False
         self._reader = ResponseReader(request.method, self._pool.limits)
         if self.transport is not None:
             if len(request.body) <= CHUNK:
@@ -126,10 +130,14 @@ class UpstreamConnection(Protocol):
         self._pool.lost(self)
         if self._sink is None or self._reader is None:
             return
-        if not self._heard and self.uses > 1 and self._request is not None:
-            sink, request = self._sink, self._request
-            self._sink = self._reader = None
-            self._pool.died_unheard(self, request, sink)
+        if not self._heard and self._unheard is not None and self._request is not None:
+            sink, request, unheard = self._sink, self._request, self._unheard
+            self._forget()
+            unheard(request, sink)
+            return
+        if not isinstance(reason.value, ConnectionDone | ConnectionLost | ConnectionAborted):
+            # Only TLS ends in other ways: a certificate that is not the host's, no common version, ...
+            self._fail(f"TLS with {self.key[1]} failed: {_tls_error(reason)}")
             return
         try:
             events = self._reader.feed_eof()
@@ -140,8 +148,12 @@ class UpstreamConnection(Protocol):
 
     def abandon(self) -> None:
         """The sink is not interested any more."""
-        self._sink = self._reader = None
+        self._forget()
         self.abort()
+
+    def is_serving(self, sink: ResponseSink) -> bool:
+        """Whether the exchange under way is that of `sink`."""
+        return self._sink is sink
 
     def abort(self) -> None:
         """Close at once."""
@@ -166,21 +178,26 @@ class UpstreamConnection(Protocol):
             if isinstance(event, BodyData):
                 sink.response_data(event.data)
             elif isinstance(event, ResponseHead):
-                self._keep = event.keep_alive and not event.close_delimited
                 sink.response_head(event)
             else:
-                self._sink = self._reader = self._request = None
-                if self._keep:
+                # Bytes behind the response would be taken for the next one's: such a connection is not kept.
+                keep = self._reader is not None and self._reader.is_reusable
+                self._forget()
+                if keep:
                     self._pool.release(self)
                 elif self.transport is not None:
                     self.transport.loseConnection()
                 sink.response_end()
 
     def _fail(self, why: str) -> None:
-        sink, self._sink, self._reader = self._sink, None, None
+        sink = self._sink
+        self._forget()
         self.abort()
         if sink is not None:
             sink.response_failed(why)
+
+    def _forget(self) -> None:
+        self._sink = self._reader = self._request = self._unheard = None
 
 
 class _Factory(ClientFactory):
@@ -212,6 +229,7 @@ class _Attempt:
         self._sink: ResponseSink | None = sink
         self._connector: Connector | None = None
         self._connection: UpstreamConnection | None = None
+        self._served: ResponseSink | None = None
         self._why = "no address to dial"
 
     def start(self) -> None:
@@ -236,6 +254,7 @@ class _Attempt:
             connection.abort()
             return
         self._connection = connection
+        self._served = sink
         connection.send(self._request, sink)
 
     def failed(self, reason: Failure) -> None:
@@ -248,9 +267,43 @@ class _Attempt:
         """Nobody waits for this any more."""
         self._sink = None
         if self._connection is not None:
-            self._connection.abandon()
+            if self._served is not None and self._connection.is_serving(self._served):
+                self._connection.abandon()
         elif self._connector is not None:
             self._connector.disconnect()
+
+
+class _KeptExchange:
+    """A request on a kept connection, sent again on a new one if the origin had just closed that: the usual race."""
+
+    def __init__(self, pool: Pool, connection: UpstreamConnection, origin: Origin, addresses: tuple[str, ...]) -> None:
+        self._pool = pool
+        self._connection = connection
+        self._origin = origin
+        self._addresses = addresses
+        self._sink: ResponseSink | None = None
+        self._cancel_again: Callable[[], None] | None = None
+
+    def start(self, request: UpstreamRequest, sink: ResponseSink) -> None:
+        self._sink = sink
+        self._connection.send(request, sink, self._again)
+
+    def cancel(self) -> None:
+        if self._cancel_again is not None:
+            self._cancel_again()
+        elif self._sink is not None and self._connection.is_serving(self._sink):
+            self._connection.abandon()
+
+    def _again(self, request: UpstreamRequest, sink: ResponseSink) -> None:
+        if request.method not in SAFE_TO_REPEAT:
+            sink.response_failed("the upstream closed a kept connection as the request was sent; it may be repeated")
+            return
+        self._cancel_again = self._pool.dial_anew(self._origin, self._addresses, request, sink)
+
+
+def _tls_error(reason: Failure) -> str:
+    """What OpenSSL or the check of the certificate's names has against the origin."""
+    return reason.getErrorMessage() or (reason.type.__name__ if reason.type is not None else "no reason given")
 
 
 def _dial_error(reason: Failure) -> str:
@@ -277,7 +330,6 @@ class Pool:
         self._idle: OrderedDict[UpstreamConnection, None] = OrderedDict()
         self._idle_by_key: dict[Key, list[UpstreamConnection]] = {}
         self._open: set[UpstreamConnection] = set()
-        self._addresses: dict[UpstreamConnection, tuple[Origin, tuple[str, ...]]] = {}
 
     def __len__(self) -> int:
         return len(self._open) + self.dialling
@@ -288,17 +340,18 @@ class Pool:
         """Send `request` to one of the judged `addresses`; returns what cancels it."""
         kept = self._take(origin, addresses, request.method)
         if kept is not None:
-            self._addresses[kept] = (origin, addresses)
-            kept.send(request, sink)
-            return kept.abandon
+            exchange = _KeptExchange(self, kept, origin, addresses)
+            exchange.start(request, sink)
+            return exchange.cancel
         if len(self) >= MAX_UPSTREAMS and not self._evict_idle():
             sink.response_failed(f"{MAX_UPSTREAMS} upstream connections are already open")
             return lambda: None
-        return self._dial(origin, addresses, request, sink)
+        return self.dial_anew(origin, addresses, request, sink)
 
-    def _dial(
+    def dial_anew(
         self, origin: Origin, addresses: tuple[str, ...], request: UpstreamRequest, sink: ResponseSink
     ) -> Callable[[], None]:
+        """Send `request` on a new connection; returns what cancels it."""
         attempt = _Attempt(self, origin, addresses, request, sink)
         attempt.start()
         return attempt.cancel
@@ -330,14 +383,6 @@ class Pool:
         self._idle[connection] = None
         if len(self._idle) > MAX_IDLE_UPSTREAMS:
             self._evict_idle()
-
-    def died_unheard(self, connection: UpstreamConnection, request: UpstreamRequest, sink: ResponseSink) -> None:
-        """A kept connection was closed by the origin as we sent: the usual race. Repeat once where that is safe."""
-        origin, addresses = self._addresses.pop(connection, (None, ()))
-        if origin is None or request.method not in SAFE_TO_REPEAT:
-            sink.response_failed("the upstream closed a kept connection as the request was sent; it may be repeated")
-            return
-        self._dial(origin, addresses, request, sink)
 
     def lost(self, connection: UpstreamConnection) -> None:
         """A connection is gone."""
