@@ -69,6 +69,7 @@ DEFAULT_SENSITIVE_HEADERS = (
     "Proxy-Authorization",
     "X-Goog-Api-Key",
 )
+# Only what never goes out as the client sent it: a secret travels as well in Accept or User-Agent.
 DEFAULT_IGNORE_HEADERS = (
     "Connection",
     "Keep-Alive",
@@ -79,10 +80,7 @@ DEFAULT_IGNORE_HEADERS = (
     "Upgrade",
     "Host",
     "Content-Length",
-    "Content-Type",
-    "Accept",
     "Accept-Encoding",
-    "User-Agent",
 )
 
 

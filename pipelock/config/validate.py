@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pipelock.config.rules import is_loopback, listen_port
 from pipelock.config.schema import Config
+from pipelock.config.schema_operations import EgressRule
 
 __all__ = ["contradictions", "notices", "warnings"]
 
@@ -64,9 +65,23 @@ def warnings(config: Config, written: Mapping[str, object]) -> Iterator[str]:
         yield "response_scanning.exempt_domains: has no effect while response_scanning is off"
     if config.mode == "strict" and config.egress_default == "allow":
         yield "egress_default: allow in strict mode; only api_allowlist limits where requests go"
+    yield from _blind_rules(config)
     for section in _UPSTREAM_ON:
         if section in written and f"{section}.enabled" not in written:
             yield f"{section}: not supported yet by this version and stays off"
+
+
+def _blind_rules(config: Config) -> Iterator[str]:
+    names = [rule.name for rule in config.egress_rules if rule.action != "allow" and _needs_to_see_inside(rule)]
+    if names and config.forward_proxy.enabled:
+        yield (
+            f"egress_rules: {', '.join(names[:5])}: method and path are seen in plain HTTP only; HTTPS goes through "
+            "tunnels, which a rule with method CONNECT (or with neither condition) stops as a whole"
+        )
+
+
+def _needs_to_see_inside(rule: EgressRule) -> bool:
+    return bool(rule.path) or bool(rule.method and "CONNECT" not in rule.method)
 
 
 def notices(written: Mapping[str, object]) -> Iterator[str]:

@@ -30,21 +30,9 @@ __all__ = ["MAX_GRANTS", "ApprovalLimits", "ApprovalRefused", "Approvals", "Sett
 
 MAX_GRANTS = 1000
 
-# Headers that a client varies from one identical request to the next, and that no upstream acts upon.
-_VOLATILE = frozenset(
-    {
-        "accept-encoding",
-        "connection",
-        "content-length",
-        "date",
-        "keep-alive",
-        "proxy-connection",
-        "traceparent",
-        "tracestate",
-        "user-agent",
-        "x-request-id",
-    }
-)
+# Headers that never go out as the client sent them. Everything else is bound: what reaches the upstream can change
+# what the request does there, and Connection says which headers do not reach it.
+_VOLATILE = frozenset({"accept-encoding", "content-length", "keep-alive", "proxy-connection"})
 
 _encoder = msgspec.json.Encoder()
 

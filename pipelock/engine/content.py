@@ -30,6 +30,10 @@ def inspect_content(action: Action, policy: Policy) -> Content:
     return Content(tuple(f for f in findings if not policy.is_suppressed(f, action.url)), policy.hash)
 
 
+_DATES = frozenset({"date", "expires", "last-modified"})
+_TAGS = frozenset({"age", "content-length", "etag"})
+
+
 def folded(host: str) -> str:
     """`host` in the one spelling that host lists know; text that is no host is in no list."""
     try:
@@ -42,23 +46,64 @@ def _outbound(action: Action, policy: Policy) -> tuple[Finding, ...]:
     found: tuple[Finding, ...] = ()
     host = folded(action.host)
     if policy.scan_headers:
-        chosen = [(f"header:{name}", value) for name, value in action.headers if policy.scans_header(name)]
-        if len(chosen) > 1:
-            # A secret cut into several headers is whole again only when they are joined.
-            chosen.append(("headers", "".join(value for _, value in chosen)))
-        if chosen:
-            # A name carries data as well as a value does.
-            chosen.append(("headers", "\n".join(place.removeprefix("header:") for place, _ in chosen)))
-            found = policy.secrets.scan_values(chosen, host=host)
+        found = _headers(action, policy, host)
     if policy.scan_bodies and action.body:
         found += policy.secrets.scan(action.body, "body", host=host, content_type=action.content_type)
     return found
 
 
-def _inbound(action: Action, policy: Policy) -> tuple[Finding, ...]:
-    if not action.body:
+def _headers(action: Action, policy: Policy, host: str) -> tuple[Finding, ...]:
+    pairs = [(name, value) for name, value in action.headers if policy.scans_header(name)]
+    if not pairs:
         return ()
+    digest = policy.cleared.digest(host, pairs)
+    if digest in policy.cleared:
+        return ()
+    chosen = [(f"header:{name}", value) for name, value in pairs]
+    if len(pairs) > 1:
+        # A secret cut into several headers is whole again only when they are joined.
+        chosen.append(("headers", "".join(value for _, value in pairs)))
+    # A name carries data as well as a value does, and so does a value together with its name.
+    chosen.append(("headers", "\n".join(name for name, _ in pairs)))
+    chosen.append(("headers", "\n".join(f"{name}={value}" for name, value in pairs)))
+    found = policy.secrets.scan_values(chosen, host=host)
+    if not found:
+        policy.cleared.add(digest)
+        return ()
+    # What stands in one header is not told again for the joined ones.
+    told = {finding.rule for finding in found if finding.place != "headers"}
+    kept: list[Finding] = []
+    for finding in found:
+        if finding.place != "headers":
+            kept.append(finding)
+        elif finding.rule not in told:
+            told.add(finding.rule)
+            kept.append(finding)
+    return tuple(kept)
+
+
+def _response_headers(action: Action, policy: Policy) -> tuple[Finding, ...]:
+    """Some agents show their model the headers, so they are read like the body; plain dates and tags are not."""
+    values = [
+        (name, value)
+        for name, value in action.headers
+        if not (name in _DATES and len(value) <= 29) and not (name in _TAGS and " " not in value)
+    ]
+    if not values:
+        return ()
+    digest = policy.cleared.digest("", values)
+    if digest in policy.cleared:
+        return ()
+    found = policy.injection.scan("\n".join(value for _, value in values), "headers")
+    if not found:
+        policy.cleared.add(digest)
+    return found
+
+
+def _inbound(action: Action, policy: Policy) -> tuple[Finding, ...]:
     if folded(action.host) in policy.response_exempt:
         return ()
-    found = policy.injection.scan(action.body, "body", action.content_type)
+    found = _response_headers(action, policy)
+    if action.body:
+        found += policy.injection.scan(action.body, "body", action.content_type)
     return found if policy.scan_responses else tuple(f for f in found if f.scanner == "core_response")

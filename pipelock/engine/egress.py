@@ -11,6 +11,7 @@ import msgspec
 
 from pipelock.detect.hosts import HostSet
 from pipelock.engine._glob import glob_match
+from pipelock.engine._paths import RulePaths
 from pipelock.model import Verdict
 
 __all__ = ["EgressRule", "EgressRules", "Ruling"]
@@ -28,15 +29,20 @@ class EgressRule(msgspec.Struct, frozen=True):
     agent: str = ""
     reason: str = ""
 
-    def matches(self, *, method: str, host: str, port: int, path: str, agent: str) -> bool:
-        """Whether every condition holds. `host` is folded, `path` starts with `/` and has no query."""
+    def matches(self, *, method: str, host: str, port: int, paths: RulePaths, agent: str) -> bool:
+        """Whether every condition holds. `host` is folded; `paths` are the forms of the path, without query."""
         return (
             (not self.methods or method in self.methods)
             and (not self.port or port == self.port)
             and (self.hosts is None or host in self.hosts)
             and (not self.agent or glob_match(self.agent, agent))
-            and (not self.path or glob_match(self.path, path))
+            and (not self.path or self._matches_path(*paths))
         )
+
+    def _matches_path(self, exact: str, loose: str) -> bool:
+        if self.action is Verdict.ALLOW:
+            return glob_match(self.path, exact) and (exact == loose or glob_match(self.path.casefold(), loose))
+        return glob_match(self.path, exact) or glob_match(self.path.casefold(), loose)
 
 
 class Ruling(msgspec.Struct, frozen=True):
@@ -57,9 +63,9 @@ class EgressRules:
     def __len__(self) -> int:
         return len(self._rules)
 
-    def rule(self, *, method: str, host: str, port: int, path: str, agent: str) -> Ruling:
+    def rule(self, *, method: str, host: str, port: int, paths: RulePaths, agent: str) -> Ruling:
         """The first matching rule's answer, or the default."""
         for rule in self._rules:
-            if rule.matches(method=method, host=host, port=port, path=path, agent=agent):
+            if rule.matches(method=method, host=host, port=port, paths=paths, agent=agent):
                 return Ruling(rule.action, rule.name, rule.reason)
         return self._default

@@ -17,6 +17,7 @@ from typing import assert_never
 import msgspec
 
 from pipelock.detect.url_view import UrlView
+from pipelock.engine._paths import rule_paths
 from pipelock.engine.content import folded, inspect_content
 from pipelock.engine.egress import Ruling
 from pipelock.engine.facts import Answers, Content, Facts, Lookup
@@ -25,6 +26,7 @@ from pipelock.engine.limits import SlidingWindow
 from pipelock.engine.policy import Policy
 from pipelock.engine.sessions import Sessions
 from pipelock.engine.settle import refuse, settle
+from pipelock.engine.summary import shown_identity
 from pipelock.model import (
     Action,
     BlockReason,
@@ -104,9 +106,8 @@ class Engine:
             self._bytes.add(self.policy.layers.registrable_host(action.host), action.size, facts.now)
         is_request = action.kind in (Kind.REQUEST, Kind.CONNECT)
         if is_request or blocked:
-            self.sessions.note(
-                action.session, action.agent, action.client, facts.wall, blocked=blocked, request=is_request
-            )
+            session, agent = shown_identity(action, decision)
+            self.sessions.note(session, agent, action.client, facts.wall, blocked=blocked, request=is_request)
 
     def stopped(self, action: Action) -> Decision | None:
         """The gates alone, which hold whatever policy says or a person answered: kill switch, then faults."""
@@ -140,7 +141,7 @@ class Engine:
             method=action.method.upper(),
             host=view.host.name,
             port=view.port,
-            path=_rule_path(view.decoded_path),
+            paths=rule_paths(view.decoded_path),
             agent=action.agent,
         )
         if self._is_refused(case):
@@ -231,14 +232,6 @@ class Engine:
 def _faulty(action: Action, policy: Policy, fault: Fault) -> Decision:
     layer = "parser" if fault.reason is BlockReason.BAD_REQUEST else fault.reason.value
     return refuse(action, policy, fault.reason, fault.detail, layer=layer, status=fault.status or 403)
-
-
-def _rule_path(decoded: str) -> str:
-    # A rule for /admin/* must hold for //admin/x, /./admin/x and \\admin\\x too: many servers take them for one.
-    segments = decoded.replace("\\", "/").split("/")
-    kept = [segment for segment in segments[:-1] if segment not in ("", ".")]
-    last = "" if segments[-1] == "." else segments[-1]
-    return "/" + "/".join([*kept, last])
 
 
 def _is_this_machine(text: str) -> bool:

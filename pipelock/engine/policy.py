@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipelock.detect.addresses import Host
 from pipelock.detect.hosts import HostSet
 from pipelock.detect.injection import InjectionScanner
 from pipelock.detect.secrets import SecretScanner
 from pipelock.detect.url_layers import UrlLayers
+from pipelock.engine._cleared import Cleared
 from pipelock.engine._suppress import Suppressions
 from pipelock.engine.egress import EgressRules
 from pipelock.model import Action, Finding, Kind, Severity, Verdict
@@ -53,6 +54,7 @@ class Policy:
     host_overrides: Mapping[str, tuple[str, ...]]
     max_requests_per_minute: int
     max_data_per_minute: int
+    cleared: Cleared = field(default_factory=Cleared)
 
     def scans_header(self, name: str) -> bool:
         """Whether the header (lower-case name) is scanned: `header_names` lists the exceptions in mode `all`."""

@@ -22,6 +22,9 @@ MAX_SHOWN_WORD = 100
 LONG_LABEL = 20
 """Host labels of an unsearched URL that are this long could hold a key; shorter ones could not."""
 
+_REDACTED = "[redacted]"
+
+_AGENT_PLACES = frozenset({"header:x-pipelock-agent", "headers"})
 _SCHEMES = frozenset({"http", "https"})
 _CREDENTIAL_HEADERS = frozenset(
     {
@@ -48,14 +51,15 @@ def summarise(action: Action, decision: Decision) -> ActionSummary:
     """
     findings = decision.findings
     searched = _was_searched(action, decision)
+    session, agent = shown_identity(action, decision)
     plain = decision.verdict is Verdict.ALLOW and not findings and decision.outcome is None
     return ActionSummary(
         id=action.id,
         kind=action.kind,
         transport=action.transport,
         direction=action.direction,
-        session=action.session,
-        agent=action.agent,
+        session=session,
+        agent=agent,
         client=action.client,
         method=action.method[:MAX_SHOWN_WORD],
         url=_safe_url(action, findings, searched=searched),
@@ -67,6 +71,14 @@ def summarise(action: Action, decision: Decision) -> ActionSummary:
         headers=() if plain else _safe_headers(action.headers, findings, searched=searched),
         preview=preview(action, findings) if decision.verdict is Verdict.ASK else "",
     )
+
+
+def shown_identity(action: Action, decision: Decision) -> tuple[str, str]:
+    """Session key and agent as they may be kept: a name that holds, or may hold, a secret is left out of both."""
+    hidden = any(finding.place in _AGENT_PLACES for finding in decision.findings)
+    if hidden or (len(action.agent) >= LONG_LABEL and not _was_searched(action, decision)):
+        return action.client, _REDACTED
+    return action.session, action.agent
 
 
 def _was_searched(action: Action, decision: Decision) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import parse_qsl, unquote_plus, urljoin
 
+from pipelock.engine import summarise
 from pipelock.model import Action, BlockReason, Decision, Fault, Kind, Transport, session_key
 from pipelock.proxy.context import LocalAnswer, ProxyContext
 from pipelock.proxy.http1 import RemoteProtocolError, request_head
@@ -75,6 +76,7 @@ class Fetch:
             url=target.url,
             host=target.host,
             port=target.port,
+            headers=(("x-pipelock-agent", self._agent),),
             fault=self._fault(target),
         )
         self._road = RoundTrip(
@@ -138,11 +140,11 @@ class Fetch:
         self._end(200, body, ())
 
     def _refused(self, action: Action, decision: Decision) -> None:
-        # The URL is echoed only as far as it can hold no secret.
-        shown = f"{action.url.partition('://')[0]}://{action.host}/" if decision.findings else action.url
+        # Nothing is echoed that may hold what was refused.
+        shown = summarise(action, decision)
         body = fetch_body(
-            url=shown,
-            agent=self._agent,
+            url=shown.url,
+            agent=shown.agent,
             blocked=True,
             block_reason=decision.reason,
             hint=decision.hint if self._context.settings.explain else "",

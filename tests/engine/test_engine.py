@@ -317,7 +317,7 @@ def test_a_path_rule_holds_for_every_spelling(path: str) -> None:
     assert judged(engine, to(f"http://e.com{path}")).rule == "admin"
 
 
-@pytest.mark.parametrize("path", ["/administrator/x", "/x/admin/y", "/admin", "/Admin/x", "/?/admin/x"])
+@pytest.mark.parametrize("path", ["/administrator/x", "/x/admin/y", "/admin", "/?/admin/x"])
 def test_a_path_rule_does_not_hold_for_its_neighbours(path: str) -> None:
     engine = an_engine(a_policy(egress=rules(rule("admin", Verdict.BLOCK, path="/admin/*"))))
     assert judged(engine, to(f"http://e.com{path}")).verdict is Verdict.ALLOW
