@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -60,11 +61,28 @@ def free_port() -> int:
     raise AssertionError("no free port")
 
 
-class DaemonProcess:
-    """One `pipelock run`, its home and what it wrote."""
+def copy_compiled(source: Path, target: Path) -> None:
+    """Copy the compiled rules that `target` lacks; other workers may do the same at the same time."""
+    target.mkdir(mode=0o700, exist_ok=True)
+    for file in source.glob("[!.]*"):
+        if not (target / file.name).exists():
+            draft = target / f".{os.getpid()}-{file.name}"
+            shutil.copy(file, draft)  # with its mode, 0600
+            draft.rename(target / file.name)
 
-    def __init__(self, home: Path, config: str, environ: dict[str, str] | None = None) -> None:
+
+class DaemonProcess:
+    """One `pipelock run`, its home and what it wrote.
+
+    Rules that another daemon of this test run compiled are taken over from `compiled`: compiling takes seconds, and
+    the files are named by what they hold. Nothing else is shared.
+    """
+
+    def __init__(
+        self, home: Path, config: str, environ: dict[str, str] | None = None, compiled: Path | None = None
+    ) -> None:
         self.home = home
+        self.compiled = compiled
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.config_path = home / "pipelock.yaml"
         self.config_path.write_text(config)
@@ -76,6 +94,8 @@ class DaemonProcess:
 
     def start(self, *extra: str, listen: str = "") -> DaemonProcess:
         listen = listen or f"127.0.0.1:{free_port()}"
+        if self.compiled is not None:
+            copy_compiled(self.compiled, self.home / "cache")
         with self.log.open("ab") as log:
             offset = log.tell()
             command = [PIPELOCK, "run", "-c", str(self.config_path), "-l", listen, *extra]
@@ -92,6 +112,8 @@ class DaemonProcess:
             return None
 
         self.port = int(wait_for(ready, 20, "the daemon's start").rpartition(":")[2])
+        if self.compiled is not None:
+            copy_compiled(self.home / "cache", self.compiled)
         return self
 
     @property
@@ -204,13 +226,22 @@ def origin() -> Iterator[Origin]:
     server.close()
 
 
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory of compiled rules that all daemons of a test run, those of other xdist workers included, share."""
+    base = tmp_path_factory.getbasetemp()
+    directory = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled-rules"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    return directory
+
+
 @pytest.fixture
-def make_daemon(tmp_path: Path) -> Iterator[Callable[..., DaemonProcess]]:
+def make_daemon(tmp_path: Path, compiled: Path) -> Iterator[Callable[..., DaemonProcess]]:
     """Start daemons; they end with the test."""
     started: list[DaemonProcess] = []
 
     def make(config: str = BASE_CONFIG, name: str = "home", environ: dict[str, str] | None = None) -> DaemonProcess:
-        daemon = DaemonProcess(tmp_path / name, config, environ)
+        daemon = DaemonProcess(tmp_path / name, config, environ, compiled)
         started.append(daemon)
         return daemon.start()
 
@@ -220,9 +251,9 @@ def make_daemon(tmp_path: Path) -> Iterator[Callable[..., DaemonProcess]]:
 
 
 @pytest.fixture(scope="module")
-def shared_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+def shared_daemon(tmp_path_factory: pytest.TempPathFactory, compiled: Path) -> Iterator[DaemonProcess]:
     """One daemon with the base config for all tests of a module that do not change it."""
-    daemon = DaemonProcess(tmp_path_factory.mktemp("shared") / "home", BASE_CONFIG)
+    daemon = DaemonProcess(tmp_path_factory.mktemp("shared") / "home", BASE_CONFIG, compiled=compiled)
     daemon.start()
     yield daemon
     daemon.stop()

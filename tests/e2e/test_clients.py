@@ -276,10 +276,10 @@ def tls_origin(tls_files: tuple[Path, Path]) -> Iterator[TlsOrigin]:
 
 
 @pytest.fixture(scope="module")
-def local_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+def local_daemon(tmp_path_factory: pytest.TempPathFactory, compiled: Path) -> Iterator[DaemonProcess]:
     """Tunnels are opened to the name that the certificate has."""
     config = BASE_CONFIG + "trusted_domains: [localhost.example]\ndns: {host_overrides: {localhost: [127.0.0.1]}}\n"
-    daemon = DaemonProcess(tmp_path_factory.mktemp("tunnel") / "home", config)
+    daemon = DaemonProcess(tmp_path_factory.mktemp("tunnel") / "home", config, compiled=compiled)
     daemon.start()
     yield daemon
     daemon.stop()

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -155,7 +156,9 @@ def test_a_held_answer_is_released_or_kept_back(make_daemon, origin: Origin) -> 
         assert ("Ignore all previous" in done.stdout) is (status == 200)
 
 
-def test_the_agent_that_the_daemon_runs_cannot_approve_itself(make_daemon, origin: Origin, tmp_path) -> None:
+def test_the_agent_that_the_daemon_runs_cannot_approve_itself(
+    make_daemon, origin: Origin, tmp_path, compiled: Path
+) -> None:
     """The child of `run -- AGENT` uses the operator's own command line: it may look, it may not decide."""
     script = tmp_path / "agent.sh"
     out = tmp_path / "out"
@@ -171,7 +174,7 @@ sleep 60
 """
     )
     script.chmod(0o755)
-    daemon = DaemonProcess(tmp_path / "home", BASE_CONFIG + HOLD)
+    daemon = DaemonProcess(tmp_path / "home", BASE_CONFIG + HOLD, compiled=compiled)
     daemon.start("--", "/bin/sh", str(script))
     try:
         wait_for(lambda: (tmp_path / "out.done").exists(), 20, "the agent's attempts")
