@@ -145,6 +145,8 @@ def corpora(  # noqa: C901 - one pass over everything
                 found += secrets.scan(data, "body")
             if case["label"] not in ("secret", "near_miss"):
                 found += injection.scan(data, "body")
+            # What only warns passes.
+            found = [finding for finding in found if not finding.warns]
             totals[label] += 1
             hits[label] += bool(found)
             if case["label"] == "benign":

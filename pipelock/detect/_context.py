@@ -2,6 +2,9 @@
 
 A phrase counts as documented only if it stands inside quotation marks or code marks on its line *and* the words just
 before say that it is an example, or what is done about it. Either alone proves nothing.
+
+Whoever writes the text writes the marks and the words as well, so a documented phrase is still reported: all this
+decides is that a rule outside the core asks for a warning only.
 """
 
 from __future__ import annotations
@@ -17,14 +20,27 @@ _CUES = (
 )  # fmt: skip
 
 
-def is_documented(data: bytes, start: int, end: int) -> bool:
-    """Whether the text at `start` to `end` is quoted as an example by the writing around it. Constant time."""
+def is_documented(data: bytes, start: int, end: int, *, structured: bool = False) -> bool:
+    """Whether the text at `start` to `end` is quoted as an example by the writing around it. Constant time.
+
+    Args:
+        data: The text.
+        start: Where the phrase starts, in bytes.
+        end: Where it ends.
+        structured: `data` is JSON as it travels: a plain double quote is punctuation of the format. It quotes nothing,
+            and what stands before it belongs to another value or is a key.
+    """
     before = data[max(0, start - _REACH) : start]
     before = before[before.rfind(b"\n") + 1 :]
     after = data[end : end + _REACH]
     newline = after.find(b"\n")
     if newline >= 0:
         after = after[:newline]
+    if structured:
+        # Escaped quotes are the writer's own; what is left afterwards is the format's.
+        before = before.replace(b'\\"', b"``")
+        before = before[before.rfind(b'"') + 1 :]
+        after = after.replace(b'\\"', b"``").partition(b'"')[0]
     lead = -1
     for opening, closing in _QUOTES:
         # The phrase must be what is quoted: at most a few words may stand between it and the opening mark.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,7 @@ from pipelock.detect.decode import Decoder, Gate
 from pipelock.detect.excerpt import excerpt
 from pipelock.detect.fields import read_fields
 from pipelock.detect.matcher import Matcher
-from pipelock.detect.normalise import fold_text, has_invisible, hidden_tags, spaced_text
+from pipelock.detect.normalise import fold_text, has_invisible, hidden_tags, spaced_text, unusual
 from pipelock.detect.removal import strip
 from pipelock.detect.ruleset import Rule, RuleSet, patterns_of
 from pipelock.detect.views import Place, Sighting, View, locate, sightings, to_bytes
@@ -23,6 +24,9 @@ __all__ = ["InjectionScanner", "strip"]
 MAX_FINDINGS = 64
 _PER_RULE = 32
 _TRIED = 1_000
+_TAGS = frozenset(map(chr, range(0xE0020, 0xE007F)))
+_BLANK = b" \t\r\n\xef\xbb\xbf"
+_JSON_STARTS = frozenset({b"{", b"[", b'"'})
 
 
 class InjectionScanner:
@@ -62,21 +66,35 @@ class InjectionScanner:
         origin = Place(place, raw, data if isinstance(data, str) else None)
         views = self._views(origin, content_type)
         proposed, matches = sightings(self._matcher, views)
+        findings = self._plain_findings(views, proposed, matches)
+        findings += self._disguised(views, findings, matches)
+        findings.sort(key=lambda finding: (finding.warns, -finding.severity.rank))
+        return tuple(findings)
+
+    def _plain_findings(
+        self, views: Sequence[View], proposed: Sequence[int], matches: Sequence[list[Sighting]]
+    ) -> list[Finding]:
+        """What the rules' own patterns found; phrases that are merely written about come last and only warn."""
         kept: list[tuple[Rule, Sighting]] = []
-        cut = False
+        warned: list[tuple[Rule, Sighting]] = []
+        cut: list[Rule] = []
         for number, group in zip(proposed, matches, strict=True):
             rule = self._rules[number]
-            believed = [one for one in group[:_TRIED] if not is_documented(one.view.data, one.hit.start, one.hit.end)]
+            believed, documented = _by_context(rule, group[:_TRIED])
             once = _each_once(believed)
-            cut = cut or len(group) > _TRIED or len(once) > _PER_RULE
+            if len(group) > _TRIED or len(once) > _PER_RULE:
+                cut.append(rule)
             kept.extend((rule, one) for one in once[:_PER_RULE])
+            warned.extend((rule, one) for one in _each_once(documented)[:_PER_RULE])
         findings = [_finding(rule, one) for rule, one in kept[:MAX_FINDINGS]]
-        if cut or len(kept) > MAX_FINDINGS:
+        if len(kept) > MAX_FINDINGS:
+            cut.append(kept[MAX_FINDINGS][0])
+        if cut:
             # There is more than is listed. A finding without a span keeps `strip` from passing the rest.
-            findings.append(msgspec.structs.replace(findings[-1], span=None))
-        findings += self._disguised(views, {self._rules[number].name for number in proposed})
-        findings.sort(key=lambda finding: -finding.severity.rank)
-        return tuple(findings)
+            findings.append(_unlisted(cut[0], views[0].place))
+        room = MAX_FINDINGS - len(findings)
+        findings += [msgspec.structs.replace(_finding(rule, one), warns=True) for rule, one in warned[: max(room, 0)]]
+        return findings
 
     def _views(self, origin: Place, content_type: str) -> list[View]:
         raw = origin.data
@@ -99,11 +117,20 @@ class InjectionScanner:
                         views.extend(_plain(inner))
         return views
 
-    def _disguised(self, views: list[View], seen: set[str]) -> list[Finding]:
-        """Phrases that only the hard fold shows. A family that the plain pass met, even to let it go, is not asked."""
+    def _disguised(
+        self, views: Sequence[View], findings: Sequence[Finding], matches: Sequence[list[Sighting]]
+    ) -> list[Finding]:
+        """Phrases that only the hard fold shows; families that were found already are not asked again.
+
+        Where phrases were found that are merely written about, the fold sees the text without them: they must not come
+        back as disguised ones, nor may they keep a disguised one of their family from being found.
+        """
+        seen = {finding.rule for finding in findings if not finding.warns}
+        excused = {finding.rule for finding in findings} - seen
+        quoted = _quoted_ranges(matches) if excused else {}
         found = []
         for view in views:
-            for rule in self._folded.find(fold_hard(view.data)):
+            for rule in self._folded.find(fold_hard(_without(view.data, quoted.get(id(view), ())))):
                 if rule.name not in seen:
                     seen.add(rule.name)
                     found.append(
@@ -119,16 +146,67 @@ class InjectionScanner:
         return found
 
 
+def _by_context(rule: Rule, group: Sequence[Sighting]) -> tuple[list[Sighting], list[Sighting]]:
+    """The matches that count, and those that are merely written about. Of the core every match counts."""
+    if rule.core:
+        return list(group), []
+    believed: list[Sighting] = []
+    documented: list[Sighting] = []
+    for one in group:
+        (documented if _is_quoted(one) else believed).append(one)
+    return believed, documented
+
+
+def _is_quoted(one: Sighting) -> bool:
+    structured = not one.view.path and one.view.data[:64].lstrip(_BLANK)[:1] in _JSON_STARTS
+    return is_documented(one.view.data, one.hit.start, one.hit.end, structured=structured)
+
+
+def _quoted_ranges(matches: Sequence[list[Sighting]]) -> dict[int, list[tuple[int, int]]]:
+    """The ranges of each view that hold a documented phrase, by the view's identity."""
+    ranges: dict[int, list[tuple[int, int]]] = {}
+    for group in matches:
+        for one in group[:_TRIED]:
+            if _is_quoted(one):
+                ranges.setdefault(id(one.view), []).append((one.hit.start, one.hit.end))
+    return ranges
+
+
+def _without(data: bytes, ranges: Sequence[tuple[int, int]]) -> bytes:
+    """`data` with `ranges` cut out, and in the place of each a letter that keeps what is left apart."""
+    if not ranges:
+        return data
+    out: list[bytes] = []
+    position = 0
+    for start, end in sorted(ranges):
+        out.append(data[position:start])
+        position = max(position, end)
+    out.append(data[position:])
+    return b" q ".join(out)
+
+
+def _unlisted(rule: Rule, place: Place) -> Finding:
+    """More matches than are looked at one by one."""
+    return Finding(
+        scanner=_label(rule),
+        rule=rule.name,
+        severity=rule.severity,
+        message=f"{rule.name} found in {place.name or 'the text'} more often than is listed",
+        place=place.name,
+    )
+
+
 def _plain(view: View) -> list[View]:
     """The text without disguises of single characters; twice where invisible ones may stand for spaces."""
     text = view.data.decode("utf-8", "replace")
     out: list[View] = []
-    folded = fold_text(text).encode("utf-8", "surrogatepass")
+    chars = unusual(text)
+    folded = fold_text(text, chars).encode("utf-8", "surrogatepass")
     if folded != view.data:
         out.append(View(view.place, folded, (*view.path, "normalised"), folded=not view.path))
-    if has_invisible(text):
-        out.append(View(view.place, spaced_text(text).encode("utf-8", "surrogatepass"), (*view.path, "spaced")))
-        hidden = hidden_tags(text)
+    if has_invisible(text, chars):
+        out.append(View(view.place, spaced_text(text, chars).encode("utf-8", "surrogatepass"), (*view.path, "spaced")))
+        hidden = "" if _TAGS.isdisjoint(chars) else hidden_tags(text)
         if hidden:
             out.append(View(view.place, hidden.encode(), (*view.path, "hidden tags")))
     return out
