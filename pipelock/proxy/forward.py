@@ -14,10 +14,16 @@ __all__ = ["answer_headers", "upstream_request"]
 _PARTIAL = frozenset({"range", "if-range"})
 
 
+# A compressed stream has room for what its content does not show (RFC 1952 §2.3: names, comments, extra fields), so a
+# body goes out as it was judged, decoded.
+_DECODED = frozenset({"content-encoding"})
+
+
 def upstream_request(head: RequestHead, target: Target, body: bytes) -> tuple[Origin, UpstreamRequest]:
-    """The request in origin form, with our own framing."""
+    """The request in origin form, with our own framing and the judged body."""
+    dropped = _PARTIAL | _DECODED
     lines = [("host", target.authority)]
-    lines.extend((name, value) for name, value in forwardable_request(head.headers) if name not in _PARTIAL)
+    lines.extend((name, value) for name, value in forwardable_request(head.headers) if name not in dropped)
     if body or head.content_length is not None or head.chunked:
         lines.append(("content-length", str(len(body))))
     origin = Origin(target.scheme, target.host, target.port)

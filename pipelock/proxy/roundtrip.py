@@ -20,7 +20,7 @@ from pipelock.proxy.encoding import decode_body
 from pipelock.proxy.http1 import ResponseHead
 from pipelock.proxy.upstream import Origin, UpstreamRequest
 
-__all__ = ["Answered", "Failed", "Refused", "Result", "RoundTrip"]
+__all__ = ["TOO_BUSY", "Answered", "Failed", "Refused", "Result", "RoundTrip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class RoundTrip:
         if self._size > limit:
             self._fault(_too_large(limit))
         elif not self._context.budget.take(len(data)):
-            self._fault(_TOO_BUSY)
+            self._fault(TOO_BUSY)
         else:
             self._reserved += len(data)
             self._pieces.append(data)
@@ -183,9 +183,15 @@ class RoundTrip:
         if isinstance(result, Failure):
             # Whatever a decoder or a page reader stumbled over, nobody has judged it.
             result = Fault(BlockReason.PARSE_ERROR, "the response could not be read", 502)
+        # The decoded body takes the wire's place in memory.
+        self._context.budget.give(self._reserved)
+        self._reserved = 0
+        if isinstance(result, bytes) and not self._context.budget.take(len(result)):
+            result = TOO_BUSY
         if isinstance(result, Fault):
             self._judge_response(head, b"", result)
         else:
+            self._reserved = len(result)
             self._judge_response(head, result, None)
 
     def response_failed(self, why: str) -> None:
@@ -293,7 +299,7 @@ def _too_large(limit: int) -> Fault:
     )
 
 
-_TOO_BUSY = Fault(
+TOO_BUSY = Fault(
     BlockReason.PATTERN_UNAVAILABLE,
     "too many bodies are in memory at this moment; try again",
     503,

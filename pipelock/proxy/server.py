@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
+from http import HTTPStatus
 
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -51,13 +52,14 @@ from pipelock.proxy.limits import (
 )
 from pipelock.proxy.local import local_answer
 from pipelock.proxy.pages import refusal
-from pipelock.proxy.roundtrip import Answered, Failed, Refused, Result, RoundTrip
+from pipelock.proxy.roundtrip import TOO_BUSY, Answered, Failed, Refused, Result, RoundTrip
 from pipelock.proxy.target import Target, parse_target
 from pipelock.proxy.tunnel import Tunnel
 
 __all__ = ["ClientConnection", "ProxyFactory"]
 
 _NEVER = float("inf")
+_STATUSES = frozenset(HTTPStatus)
 
 
 class _State(Enum):
@@ -87,6 +89,7 @@ class ClientConnection(Protocol):
         self._target: Target | None = None
         self._pieces: list[bytes] = []
         self._size = 0
+        self._decoded = 0
         self._road: RoundTrip | Fetch | None = None
         self._ticket: Ticket | None = None
         self._tunnel: Tunnel | None = None
@@ -274,9 +277,7 @@ class ClientConnection(Protocol):
             self._refuse_fault(_too_large(self._context.settings.max_request_body))
         elif not self._context.budget.take(len(data)):
             self._size -= len(data)
-            self._refuse_fault(
-                Fault(BlockReason.PATTERN_UNAVAILABLE, "too many bodies are in memory at this moment; try again", 503)
-            )
+            self._refuse_fault(TOO_BUSY)
         else:
             self._pieces.append(data)
 
@@ -340,13 +341,16 @@ class ClientConnection(Protocol):
             )
             if isinstance(decoded, Fault):
                 body, fault = b"", decoded
-            else:
+            elif self._context.budget.take(len(decoded.data)):
                 body = decoded.data
+                self._decoded = len(body)
+            else:
+                body, fault = b"", TOO_BUSY
         action = self._action(Transport.FORWARD, body, fault)
         road = RoundTrip(
             self._context,
             action,
-            lambda _decision: upstream_request(head, target, wire),
+            lambda _decision: upstream_request(head, target, body),
             lambda result: self._forwarded(head, road, result),
         )
         self._road = road
@@ -358,7 +362,7 @@ class ClientConnection(Protocol):
             case Answered():
                 headers = answer_headers(head.method, result)
                 body = b"" if head.method == "HEAD" else result.body
-                self._answer(result.head.status, headers, body, reason=result.head.reason, after=road.finish)
+                self._answer(result.head.status, headers, body, after=road.finish)
             case Refused():
                 road.finish()
                 self._refuse(result.action, result.decision)
@@ -465,7 +469,6 @@ class ClientConnection(Protocol):
         headers: tuple[tuple[str, str], ...],
         body: bytes,
         *,
-        reason: str = "",
         after: Callable[[], None] | None = None,
     ) -> None:
         if self._state is _State.CLOSED or self.transport is None:
@@ -483,7 +486,8 @@ class ClientConnection(Protocol):
             self._close_after = True
         elif head is not None and head.version == "1.0":
             lines.append(("connection", "keep-alive"))
-        wire = response_head(status, reason, lines)
+        # The reason phrase is ours: the origin's is free text that nobody has judged.
+        wire = response_head(status, HTTPStatus(status).phrase if status in _STATUSES else "", lines)
         self._after_write = after
         if len(body) <= CHUNK:
             write_now(self.transport, wire + body if body else wire)
@@ -541,7 +545,8 @@ class ClientConnection(Protocol):
         self.transport.resumeProducing()
 
     def _drop_body(self) -> None:
-        self._context.budget.give(sum(map(len, self._pieces)))
+        self._context.budget.give(sum(map(len, self._pieces)) + self._decoded)
+        self._decoded = 0
         self._pieces = []
         self._size = 0
 

@@ -19,16 +19,34 @@ from zope.interface import implementer
 
 from pipelock.door.edges import Connector, Wire
 from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, TunnelClosed, Verdict
-from pipelock.proxy.client_hello import ClientHelloReader, Hello, Malformed, NeedMore
+from pipelock.proxy.client_hello import ClientHelloReader, Hello, Malformed, NeedMore, NotTls
 from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.limits import CONNECT_SECONDS, HELLO_SECONDS, WRITE_SECONDS
 
 if TYPE_CHECKING:
     from pipelock.proxy.server import ClientConnection
 
-__all__ = ["Tunnel"]
+__all__ = ["Tunnel", "looks_like_http"]
 
 _READ_SIZE = 256 * 1024
+MAX_FIRST_LINE = 16_384
+_PLAIN_HTTP = Fault(
+    BlockReason.BAD_REQUEST,
+    "plain HTTP inside a tunnel would pass unread; send it to the proxy as an ordinary request with an absolute URL",
+)
+
+
+def looks_like_http(start: bytes) -> bool | None:
+    """Whether the first bytes of a conversation are an HTTP request line (RFC 9112 §3); `None` if more are needed.
+
+    Text without a line end is waited for, up to 16 KiB; anything that is no text is not HTTP.
+    """
+    line, found, _ = start.partition(b"\n")
+    if not line.rstrip(b"\r").isascii() or any(byte < 0x20 for byte in line.rstrip(b"\r")):
+        return False
+    if found:
+        return b" http/" in line.lower()
+    return None if len(line) < MAX_FIRST_LINE else False
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
@@ -180,12 +198,17 @@ class Tunnel:
         seen = self._hello.feed(data)
         if isinstance(seen, NeedMore):
             return
+        speaks_http = isinstance(seen, NotTls) and looks_like_http(b"".join(self._early))
+        if speaks_http is None:
+            return
         self._hello = None
         self._hello_by = float("inf")
         if isinstance(seen, Hello):
             self._judge_hello(seen.server_name or "", None)
         elif isinstance(seen, Malformed):
             self._judge_hello("", Fault(BlockReason.BAD_REQUEST, f"the TLS handshake is malformed: {seen.why}"))
+        elif speaks_http:
+            self._judge_hello("", _PLAIN_HTTP)
         else:
             self._send_early()
 
