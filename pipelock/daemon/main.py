@@ -8,8 +8,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import cast
+from typing import Literal, cast
 
+import msgspec
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import (
     FilteringLogObserver,
@@ -35,7 +36,7 @@ from pipelock.detect.ruleset import RuleError
 from pipelock.door.edges import Reactor
 from pipelock.engine.compile import compile_policy
 
-__all__ = ["RunOptions", "run_daemon"]
+__all__ = ["RunOptions", "run_daemon", "with_lines"]
 
 EXIT_FAILED = 1
 EXIT_CONFIG = 2
@@ -88,7 +89,17 @@ def _read(options: RunOptions) -> Loaded:
         loaded = loads(preset_text(options.preset), f"preset {options.preset}", mode=mode, listen=options.listen)
     else:
         loaded = load(options.config, mode=mode, listen=options.listen)
-    return loaded
+    return with_lines(loaded) if options.lines else loaded
+
+
+def with_lines(loaded: Loaded) -> Loaded:
+    """The same policy, with each decision as a line for people on standard output; a log file that is set stays."""
+    section = loaded.config.logging
+    # What follows from `output` alone: in text form the lines go to the screen, the file keeps its JSON.
+    output: Literal["stdout", "both"] = "stdout" if section.output == "stdout" else "both"
+    lines = msgspec.structs.replace(section, format="text", output=output)
+    config = msgspec.structs.replace(loaded.config, logging=lines)
+    return msgspec.structs.replace(loaded, config=config)
 
 
 class _Run:

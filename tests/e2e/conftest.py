@@ -89,6 +89,7 @@ class DaemonProcess:
         self.environ = {**os.environ, "PIPELOCK_HOME": str(home), "NO_COLOR": "1", **(environ or {})}
         self.socket = home / "run" / "control.sock"
         self.log = home / "stderr.log"
+        self.stdout = home / "stdout.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
@@ -96,12 +97,10 @@ class DaemonProcess:
         listen = listen or f"127.0.0.1:{free_port()}"
         if self.compiled is not None:
             copy_compiled(self.compiled, self.home / "cache")
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, self.stdout.open("ab") as out:
             offset = log.tell()
             command = [PIPELOCK, "run", "-c", str(self.config_path), "-l", listen, *extra]
-            self.process = subprocess.Popen(
-                command, env=self.environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log
-            )
+            self.process = subprocess.Popen(command, env=self.environ, stdin=subprocess.DEVNULL, stdout=out, stderr=log)
 
         def ready() -> str | None:
             if self.process is not None and self.process.poll() is not None:
@@ -136,6 +135,9 @@ class DaemonProcess:
     def lines(self) -> list[dict[str, Any]]:
         path = self.home / "audit" / "audit.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def output(self) -> str:
+        return self.stdout.read_text()
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)

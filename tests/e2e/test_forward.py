@@ -228,3 +228,15 @@ def test_it_stops_cleanly(make_daemon) -> None:
     assert daemon.stop() == 0
     assert time.monotonic() - began < 8
     assert not daemon.socket.exists()
+
+
+def test_lines_print_decisions_for_people(tmp_path: Path, compiled: Path, origin: Origin) -> None:
+    daemon = DaemonProcess(tmp_path / "home", BASE_CONFIG, compiled=compiled)
+    daemon.start("--lines")
+    try:
+        curl(daemon, f"{origin.url}/shown")
+        line = wait_for(lambda: next((x for x in daemon.output().splitlines() if "/shown" in x), None), 5, "a line")
+        assert not line.startswith("{")
+        assert any(record["event"] == "allowed" for record in daemon.lines())
+    finally:
+        daemon.stop()
