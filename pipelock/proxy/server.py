@@ -219,7 +219,11 @@ class ClientConnection(Protocol):
         try:
             events = self._reader.feed(data)
         except RemoteProtocolError as error:
-            self._malformed(error)
+            if self._state is _State.READING:
+                self._malformed(error)
+            else:
+                # An answer is being made or written: another one in the midst of it would be taken for its body.
+                self.abort()
             return
         self._events.extend(events)
         self._run()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.error import ConnectionDone, ConnectionRefusedError
+from twisted.internet import error
+from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -57,7 +58,7 @@ class Line(StringTransport):
     def resumeProducing(self) -> None:
         self.producerState = "producing"
 
-    def registerProducer(self, producer: Any, streaming: bool) -> None:  # noqa: FBT001
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
         self.producer = producer
 
     def unregisterProducer(self) -> None:
@@ -89,11 +90,11 @@ class Dialled:
         return self
 
     def refuse(self) -> None:
-        self._factory.clientConnectionFailed(self, Failure(ConnectionRefusedError()))
+        self._factory.clientConnectionFailed(self, Failure(error.ConnectionRefusedError()))
 
     def disconnect(self) -> None:
         self.is_cancelled = True
-        self._factory.clientConnectionFailed(self, Failure(ConnectionRefusedError("cancelled")))
+        self._factory.clientConnectionFailed(self, Failure(error.ConnectionRefusedError("cancelled")))
 
     def says(self, data: bytes) -> None:
         self.protocol.dataReceived(data)
@@ -156,10 +157,11 @@ class House:
         self.slow_names = False
         self.slow_threads = False
         self.waiting: list[Callable[[], None]] = []
+        self.approvals = Approvals(b"k" * 32, None)
         self.door = Door(
             DoorParts(
                 engine=self.engine,
-                approvals=Approvals(b"k" * 32, None),
+                approvals=self.approvals,
                 bus=EventBus(lambda: EPOCH, 1000),
                 resolver=Resolver(self.clock, self._look_up, lambda _host: ADDRESSES),
                 stats=Stats("0"),
@@ -193,7 +195,7 @@ class House:
     def _offload(self, call: Any, then: Any) -> None:
         self._now_or_later(self.slow_threads, call, then)
 
-    def _now_or_later(self, later: bool, call: Any, then: Any) -> None:  # noqa: FBT001
+    def _now_or_later(self, later: bool, call: Any, then: Any) -> None:
         if later:
             self.waiting.append(lambda: then(call()))
         else:

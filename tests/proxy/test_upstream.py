@@ -160,13 +160,13 @@ def test_a_client_that_leaves_while_we_dial_stops_the_dialling() -> None:
 
 
 def test_tls_that_fails_is_named() -> None:
-    class Mismatch(Exception):
+    class MismatchError(Exception):
         pass
 
     house = House()
     client = house.caller()
     client.says(b"GET https://example.com/ HTTP/1.1\r\nHost: example.com\r\n\r\n")
-    house.dials[0].answer().hangs_up(Mismatch("the certificate is for evil.example"))
+    house.dials[0].answer().hangs_up(MismatchError("the certificate is for evil.example"))
     assert house.dials[0].port == 443
     assert client.heard.startswith(b"HTTP/1.1 502")
     assert b"TLS with example.com failed: the certificate is for evil.example" in client.heard
