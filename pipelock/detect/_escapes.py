@@ -40,14 +40,9 @@ def entities(data: bytes) -> bytes:
     first, *parts = data.split(b"&")
     out = [first]
     for part in parts:
-        end = part.find(b";", 0, _LONGEST_NAME)
-        char = _entity(part[:end]) if end >= 0 else None
-        if char is None:
-            out.append(b"&")
-            out.append(part)
-        else:
-            out.append(char)
-            out.append(part[end + 1 :])
+        name, end, rest = part.partition(b";")
+        char = _entity(name) if end and len(name) < _LONGEST_NAME else None
+        out.append(b"&" + part if char is None else char + rest)
     return b"".join(out)
 
 

@@ -41,20 +41,23 @@ def hidden_runs(data: bytes) -> Iterator[tuple[str, bytes]]:
         if separator in data:
             pieces = [run.split(separator) for run in runs if separator in run]
             runs.update(dict.fromkeys([piece for some in pieces for piece in some if len(piece) >= RUN]))
+    heads = [run[:RUN] for run in runs]
     # Whole heads are whole groups of four, so all of them are one text to the decoder.
-    heads = a2b_base64(b"".join([run[:RUN] for run in runs]).translate(_URL_SAFE))
-    for index, run in enumerate(runs):
-        head = heads[index * _HEAD : index * _HEAD + _HEAD]
-        # Most of them end here: a control character shows that a head is noise.
-        if (head.isascii() or not head.translate(None, _NOT_UNPRINTABLE)) and _may_be_text(head):
+    decoded = a2b_base64(b"".join(heads).translate(_URL_SAFE))
+    start = 0
+    for run, head in zip(runs, heads, strict=True):
+        first = decoded[start : start + _HEAD]
+        start += _HEAD
+        # Most end here: a control character beside a byte above ASCII shows noise.
+        if (first.isascii() or not first.translate(None, _NOT_UNPRINTABLE)) and _may_be_text(first):
             text = _text(_base64(run.translate(_URL_SAFE)))
             if text:
                 yield "base64", text
-        if not run[:RUN].translate(None, HEX_DIGITS):
+        if not head.translate(None, HEX_DIGITS):
             text = _hex_text(run)
             if text:
                 yield "hex", text
-        if not run[:RUN].translate(None, _BASE32_UPPER) or not run[:RUN].translate(None, _BASE32_LOWER):
+        if head.isupper() or head.islower() or head.isdigit():
             text = _base32_text(run)
             if text:
                 yield "base32", text
@@ -67,11 +70,9 @@ def _hex_text(run: bytes) -> bytes:
 
 
 def _base32_text(run: bytes) -> bytes:
-    if not _is_plausible(_base32(run[:RUN])):
-        return b""
     if run.translate(None, _BASE32_UPPER) and run.translate(None, _BASE32_LOWER):
         return b""
-    return _text(_base32(run))
+    return _text(_base32(run)) if _is_plausible(_base32(run[:RUN])) else b""
 
 
 def _is_plausible(head: bytes) -> bool:

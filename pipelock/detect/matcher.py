@@ -103,10 +103,16 @@ class Matcher:
         Raises:
             MatcherError: the pattern can't be compiled.
         """
-        for match in self._regexp(number).finditer(data):
+        regexp = self._regexp(number)
+        if not regexp.groups:
+            for match in regexp.finditer(data):
+                start, end = match.span()
+                yield Hit(start, end, start, end)
+            return
+        for match in regexp.finditer(data):
             start, end = match.span()
-            inner = match.span(1) if match.re.groups else (start, end)
-            yield Hit(start, end, *(inner if inner[0] >= 0 else (start, end)))
+            first, last = match.span(1)
+            yield Hit(start, end, first, last) if first >= 0 else Hit(start, end, start, end)
 
     def _regexp(self, number: int) -> Any:  # noqa: ANN401 - the binding publishes no types
         regexp = self._compiled[number]

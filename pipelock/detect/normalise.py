@@ -8,16 +8,18 @@ ignorable.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 
 from pipelock.detect._lookalikes import LOOKALIKES
 
-__all__ = ["fold_text", "has_invisible", "hidden_tags", "original_span", "spaced_text"]
+__all__ = ["fold_text", "has_invisible", "hidden_tags", "original_span", "spaced_text", "unusual"]
 
 _CACHE = 16_384
 """Characters whose fold is remembered, for each view."""
 _FEW = 8
+_MANY = 256
 
 
 def _ranges(*pairs: tuple[int, int]) -> frozenset[str]:
@@ -32,27 +34,20 @@ _INVISIBLE = _ranges(
 _CONTROL = _ranges((0x00, 0x08), (0x0E, 0x1F), (0x7F, 0x9F))
 _SPACES = _ranges((0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2029), (0x202F, 0x202F),
                   (0x205F, 0x205F), (0x3000, 0x3000))  # fmt: skip
+# Marks that decorate Latin, Greek or Cyrillic letters; those of other scripts carry meaning.
+_DIACRITICS = _ranges((0x0300, 0x036F), (0x0483, 0x0489), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF),
+                      (0xFE20, 0xFE2F))  # fmt: skip
 _PLAIN = frozenset(map(chr, range(0x80))) - _CONTROL
-
-
-def _is_diacritic(char: str) -> bool:
-    """A mark of the kind that decorates Latin, Greek or Cyrillic letters; marks of other scripts carry meaning."""
-    code = ord(char)
-    return (
-        0x0300 <= code <= 0x036F
-        or 0x0483 <= code <= 0x0489
-        or 0x1AB0 <= code <= 0x1AFF
-        or 0x1DC0 <= code <= 0x1DFF
-        or 0x20D0 <= code <= 0x20FF
-        or 0xFE20 <= code <= 0xFE2F
-    )
+_ITSELF = {char: char for char in _PLAIN}
+# What folds change though it is its own normal form; a letter with a mark on it is not.
+_SPECIAL = _INVISIBLE | _CONTROL | _SPACES | _DIACRITICS | frozenset(LOOKALIKES)
 
 
 @lru_cache(maxsize=_CACHE)
 def _fold_char(char: str) -> str:
     if char in _PLAIN:
         return char
-    if char in _INVISIBLE or char in _CONTROL or _is_diacritic(char):
+    if char in _INVISIBLE or char in _CONTROL or char in _DIACRITICS:
         return ""
     if char in _SPACES:
         return " "
@@ -63,10 +58,10 @@ def _fold_char(char: str) -> str:
             out.append(letter.upper() if part.isupper() else letter)
             continue
         decomposed = unicodedata.normalize("NFD", part)
-        if len(decomposed) > 1 and _is_diacritic(decomposed[1]):
+        if len(decomposed) > 1 and decomposed[1] in _DIACRITICS:
             base = decomposed[0]
             out.append(_fold_char(base) if base in LOOKALIKES else base)
-        elif not (part in _INVISIBLE or part in _CONTROL or _is_diacritic(part)):
+        elif not (part in _INVISIBLE or part in _CONTROL or part in _DIACRITICS):
             out.append(part)
     return "".join(out)
 
@@ -76,41 +71,65 @@ def _space_char(char: str) -> str:
     return " " if char in _INVISIBLE or char in _CONTROL else _fold_char(char)
 
 
-def _apply(text: str, fold: Callable[[str], str]) -> str:
+def _changing(chars: AbstractSet[str]) -> Iterable[str]:
+    """Those of `chars` that a fold may change, without asking for each of very many."""
+    if len(chars) <= _MANY:
+        return chars
+    # Separated by line ends no two characters compose, so one call normalises all of them.
+    listed = list(chars)
+    composed = unicodedata.normalize("NFKC", "\n".join(listed))
+    apart = unicodedata.normalize("NFD", composed).split("\n")
+    moved = [char for char, whole, parts in zip(listed, composed.split("\n"), apart, strict=True)
+             if whole != char or (parts != char and not "\uac00" <= char <= "\ud7a3")]  # fmt: skip
+    return [*moved, *(chars & _SPECIAL)]
+
+
+def _apply(text: str, chars: AbstractSet[str], fold: Callable[[str], str]) -> str:
     changes = {}
-    for char in set(text) - _PLAIN:
+    for char in _changing(chars):
         new = fold(char)
         if new != char:
             changes[char] = new
     if len(changes) <= _FEW:
-        # A replace of one character runs at memory speed; a translation table is an order slower.
+        # A replace of one character runs at memory speed; going through them one by one is an order slower.
         for char, new in changes.items():
             text = text.replace(char, new)
         return text
-    return text.translate({ord(char): new for char, new in changes.items()})
+    every = dict(zip(chars, chars, strict=True)) | _ITSELF | changes
+    return "".join(map(every.__getitem__, text))
 
 
-def fold_text(text: str) -> str:
+def unusual(text: str) -> frozenset[str]:
+    """The characters of `text` that are not plain ASCII: what the folds look at. Linear."""
+    return frozenset() if text.isascii() and text.isprintable() else frozenset(text) - _PLAIN
+
+
+def fold_text(text: str, chars: AbstractSet[str] | None = None) -> str:
     """The matching view: controls and invisible characters gone, tab and line ends kept, look-alikes made Latin.
 
     Linear in `len(text)`; idempotent up to what a fold itself produces.
+
+    Args:
+        text: Any text.
+        chars: `unusual(text)`, where the caller has it.
     """
-    return _apply(text, _fold_char)
+    return _apply(text, unusual(text) if chars is None else chars, _fold_char)
 
 
-def spaced_text(text: str) -> str:
+def spaced_text(text: str, chars: AbstractSet[str] | None = None) -> str:
     """Like `fold_text`, but invisible characters become spaces: they may have stood in for the gaps between words."""
-    return _apply(text, _space_char)
+    return _apply(text, unusual(text) if chars is None else chars, _space_char)
 
 
-def has_invisible(text: str) -> bool:
+def has_invisible(text: str, chars: AbstractSet[str] | None = None) -> bool:
     """Whether `text` holds a character that nobody sees, line ends and tabs apart."""
-    return not (_INVISIBLE.isdisjoint(text) and _CONTROL.isdisjoint(text))
+    chars = unusual(text) if chars is None else chars
+    return not (_INVISIBLE.isdisjoint(chars) and _CONTROL.isdisjoint(chars))
 
 
 def hidden_tags(text: str) -> str:
     """What is written in the invisible Tags block (U+E0020..U+E007E), as ASCII; empty where nothing is."""
-    return "".join(chr(ord(char) - 0xE0000) for char in text if "\U000e0020" <= char <= "\U000e007e")
+    return "".join([chr(ord(char) - 0xE0000) for char in text if "\U000e0020" <= char <= "\U000e007e"])
 
 
 def original_span(text: str, start: int, end: int) -> tuple[int, int]:
