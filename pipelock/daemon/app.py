@@ -111,6 +111,7 @@ class Daemon:
             settings=_proxy_settings(loaded),
             routes=self._routes(),
         )
+        self._metrics_context: ProxyContext | None = None
         self._ports: list[Port] = []
         self._loops: list[LoopingCall] = []
         self._was_killed = self.kill.active
@@ -157,6 +158,7 @@ class Daemon:
             budget=self.context.budget,
             routes=routes,
         )
+        self._metrics_context = context
         port = bind(self._reactor, "metrics_listen", address, ProxyFactory(context))
         self._ports.append(port)
         number = int(port.getHost().port)
@@ -195,8 +197,9 @@ class Daemon:
         for loop in self._loops:
             if loop.running:
                 loop.stop()
-        for client in list(self.context.connections):
-            client.abort()
+        for context in (self.context, self._metrics_context):
+            for client in list(context.connections) if context is not None else ():
+                client.abort()
         self._scan_pool.stop()
         self._lookup_pool.stop()
         self.recorder.log.close()
@@ -243,6 +246,8 @@ class Daemon:
             self._configure_kill(loaded)
             self._configure_recorder(loaded)
             self.context.settings = _proxy_settings(loaded)
+            if self._metrics_context is not None:
+                self._metrics_context.settings = replace(self.context.settings, forward_enabled=False)
             said = [*(f"weaker: {text}" for text in weaker), *(f"needs a restart: {text}" for text in kept)]
             detail = "; ".join(said) or ("a new policy is in force" if changed else "the policy is the same")
             self.bus.publish(ConfigReloaded(ok=True, detail=detail, policy=loaded.policy_hash, weaker=weaker))
@@ -290,8 +295,13 @@ class Daemon:
 
     # -- kill switch -----------------------------------------------------------------------------------------------
 
-    def toggle_by_signal(self) -> None:
-        """SIGUSR1."""
+    def toggle_by_signal(self, may_release: bool = True) -> None:  # noqa: FBT001, FBT002 - a signal has no more to say
+        """SIGUSR1: pull the switch, or release it where the sender may."""
+        if self.kill.state.sources["signal"] and not may_release:
+            text = "a SIGUSR1 that may have come from an agent does not release the kill switch"
+            self.bus.publish(Notice("warn", text))
+            _say(text)
+            return
         word = "ACTIVATED" if self.kill.toggle_signal() else "DEACTIVATED"
         _say(f"kill switch {word} via SIGUSR1")
         self._kill_may_have_moved("signal", always=True)

@@ -25,11 +25,18 @@ from pipelock.config.presets import preset_text
 from pipelock.config.schema import Mode
 from pipelock.control.listen import AlreadyRunningError, ControlPort, UnsafePathError, listen
 from pipelock.control.paths import SocketPathError, home_dir, socket_path
-from pipelock.control.peers import UnreadableProcessError, read_daemon_facts
+from pipelock.control.peers import (
+    Credentials,
+    UnreadableProcessError,
+    judge_peer,
+    read_daemon_facts,
+    read_peer_facts,
+)
 from pipelock.control.server import ControlServer
 from pipelock.daemon.agent import AgentProcess, agent_environment, become_subreaper
 from pipelock.daemon.app import DRAIN_SECONDS, Daemon, DaemonPlace
 from pipelock.daemon.listeners import BindError, raise_file_limit
+from pipelock.daemon.signals import as_before, await_usr1
 from pipelock.daemon.watch import FileWatch
 from pipelock.detect.matcher import MatcherError
 from pipelock.detect.ruleset import RuleError
@@ -138,14 +145,15 @@ class _Run:
     def _start(self) -> None:
         daemon = self._daemon
         become_subreaper()
-        self._control = ControlServer(daemon, self._reactor, read_daemon_facts(), self._watched)
+        self._facts = read_daemon_facts()
+        await_usr1(self._usr1)
+        self._control = ControlServer(daemon, self._reactor, self._facts, self._watched)
         self._control_port = listen(self._reactor, self._socket, self._control)
         daemon.start()
         if daemon.loaded.path is not None:
             self._watch = FileWatch(daemon.loaded.path, self._reactor, self._reload)
             self._watch.start()
         signal.signal(signal.SIGHUP, self._on_signal)
-        signal.signal(signal.SIGUSR1, self._on_signal)
         config = daemon.loaded.config
         sys.stderr.write(
             f"pipelock: listening on {daemon.address} (mode {config.mode}, policy {daemon.loaded.policy_hash}, "
@@ -157,14 +165,26 @@ class _Run:
         if self._options.agent:
             self._agent = AgentProcess(self._agent_ended)
             environ = agent_environment(os.environ, f"http://{daemon.address}")
-            self._agent.start(self._reactor, self._options.agent, environ)
+            with as_before():
+                self._agent.start(self._reactor, self._options.agent, environ)
 
     def _watched(self) -> tuple[tuple[int, int], ...]:
         return (self._agent.watched,) if self._agent is not None and self._agent.watched is not None else ()
 
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        call = self._daemon.toggle_by_signal if number == signal.SIGUSR1 else self._reload
-        self._reactor.callFromThread(call)
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._reactor.callFromThread(self._reload)
+
+    def _usr1(self, sender: int) -> None:
+        # Asked at once: a `kill` that is a program of its own is gone in a moment.
+        may_release = self._may_release(sender)
+        self._reactor.callFromThread(self._daemon.toggle_by_signal, may_release)
+
+    def _may_release(self, sender: int) -> bool:
+        """Whether the kill switch may be released by a signal from this process; anybody may pull it."""
+        if self._agent is None:
+            return True
+        facts = read_peer_facts(Credentials(sender, os.getuid()))
+        return judge_peer(facts, self._facts, self._watched()).may_decide
 
     def _reload(self) -> None:
         if self._daemon.loaded.path is not None:

@@ -1,0 +1,76 @@
+"""The daemon on a reactor in memory: settings that reach every listener."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.testing import MemoryReactorClock
+
+from pipelock.config import loads
+from pipelock.control.backend import BackendError
+from pipelock.daemon.app import Daemon, DaemonPlace
+from pipelock.model import ConfigReloaded, KillSwitchChanged
+from tests.factories import a_policy
+
+TEXT = "mode: balanced\nmetrics_listen: 127.0.0.1:9091\n"
+
+
+class Home:
+    def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.text = TEXT
+        self.reactor: Any = MemoryReactorClock()
+        place = DaemonPlace(home=tmp_path, read=lambda: loads(self.text, "test"), environ={})
+        # Compiling the real rules takes seconds and has tests of its own.
+        monkeypatch.setattr("pipelock.daemon.app.compile_policy", lambda *_: a_policy(hash="p2"))
+        self.daemon = Daemon(self.reactor, place, loads(TEXT, "test"), a_policy())
+        self.events: list[Any] = []
+        publish = self.daemon.bus.publish
+        monkeypatch.setattr(self.daemon.bus, "publish", lambda event: (self.events.append(event), publish(event))[1])
+        monkeypatch.setattr(self.daemon, "_in", lambda _pool, call, then: then(call()))
+
+    def of(self, kind: type) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    made = Home(tmp_path, monkeypatch)
+    made.daemon.start()
+    yield made
+    made.daemon.stop()
+
+
+def test_the_metrics_have_a_listener_of_their_own(home: Home) -> None:
+    assert [server[0] for server in home.reactor.tcpServers] == [8888, 9091]
+    assert set(home.daemon.context.routes) == {"/health"}
+
+
+def test_a_reload_swaps_the_policy_for_every_listener(home: Home) -> None:
+    home.text = TEXT + "kill_switch:\n  metrics_exempt: false\n"
+    home.daemon.reload()
+    assert home.daemon.status().policy == "p2"
+    assert [event.ok for event in home.of(ConfigReloaded)] == [True]
+    for server in home.reactor.tcpServers:
+        connection = server[1].buildProtocol(None)
+        assert not connection._context.settings.metrics_exempt
+
+
+def test_a_broken_file_changes_nothing(home: Home) -> None:
+    home.text = "mode: [\n"
+    with pytest.raises(BackendError):
+        home.daemon.reload()
+    assert home.daemon.status().policy == "p1"
+    assert [event.ok for event in home.of(ConfigReloaded)] == [False]
+
+
+def test_each_source_of_the_kill_switch_is_told(home: Home, tmp_path: Path) -> None:
+    home.daemon.switch_kill(True, "ann")
+    home.daemon.switch_kill(False, "ann")
+    home.daemon.toggle_by_signal()
+    home.daemon.toggle_by_signal()
+    (tmp_path / "KILL").touch()
+    home.reactor.advance(1)
+    assert home.daemon.status().kill_switch.active
+    assert len(home.of(KillSwitchChanged)) == 5
