@@ -324,3 +324,21 @@ def test_a_dashboard_that_dies_leaves_the_daemon_and_what_waits_alone(make_daemo
     assert held.waits
     daemon.cli("approve", pending_of(daemon)[0]["id"], check=True)
     assert status_of(held.wait()) == 200
+
+
+def test_an_agent_may_pull_the_kill_switch_by_signal_but_not_release_it(origin: Origin, tmp_path) -> None:
+    script = tmp_path / "agent.sh"
+    script.write_text(
+        f"#!/bin/sh\nkill -USR1 $PPID\nsleep 1\nkill -USR1 $PPID\nsleep 1\ntouch {tmp_path}/done\nsleep 60\n"
+    )
+    script.chmod(0o755)
+    daemon = DaemonProcess(tmp_path / "home", BASE_CONFIG)
+    daemon.start("--", "/bin/sh", str(script))
+    try:
+        wait_for(lambda: (tmp_path / "done").exists(), 20, "the agent's signals")
+        with daemon.client() as operator:
+            assert operator.status().kill_switch.sources["signal"] is True
+            daemon.signal(signal.SIGUSR1)  # this process is the operator
+            wait_for(lambda: not operator.status().kill_switch.active, what="the release")
+    finally:
+        daemon.stop()
