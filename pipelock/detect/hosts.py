@@ -7,10 +7,9 @@ Addresses match only themselves, in whatever spelling the pattern or the request
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
-from typing import Protocol
 
 from pipelock.detect.addresses import Host, HostError, fold_host
+from pipelock.detect.suffixes import registrable_name
 
 __all__ = ["HostPatternError", "HostSet", "registrable_domain"]
 
@@ -83,32 +82,11 @@ def _name(pattern: str, text: str, *, wildcard: bool) -> str:
     return host.name
 
 
-class _Suffixes(Protocol):
-    """The one question asked of the public suffix list."""
-
-    def privatesuffix(self, domain: str) -> str | None: ...
-
-
-@lru_cache(maxsize=1)
-def _suffix_list() -> _Suffixes:
-    # 50 ms and 2 MiB; only hosts with something to ask about pay it. The list is the one bundled in the package.
-    from publicsuffixlist import PublicSuffixList  # noqa: PLC0415
-
-    suffixes: _Suffixes = PublicSuffixList()
-    return suffixes
-
-
-@lru_cache(maxsize=4096)
-def _registrable_name(name: str) -> str:
-    return _suffix_list().privatesuffix(name) or name
-
-
 def registrable_domain(host: Host) -> str:
     """The part of a name that somebody registered (eTLD+1, private suffixes such as github.io included).
 
-    An address, a single label and a public suffix are their own registrable domain. The first call loads the public
-    suffix list (about 50 ms); results of the last 4 096 hosts are remembered.
+    An address, a single label and a public suffix are their own registrable domain.
     """
     if host.address is not None or "." not in host.name:
         return host.name
-    return _registrable_name(host.name)
+    return registrable_name(host.name)
