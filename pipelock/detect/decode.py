@@ -2,15 +2,16 @@ r"""Encodings that hide a text inside a text, undone layer by layer.
 
 A small pattern database (the gate) tells in one pass which encodings can be there; only those are tried. Each result
 knows the way it came by, from the outside in. Formats: base64 and base32 (RFC 4648), percent (RFC 3986), character
-references (HTML), `\u` and `\x` escapes (JSON and its relatives), ROT13.
+references (HTML), backslash escapes (JSON and its relatives), control sequences (ECMA-48), ROT13.
 
-Limits: eight layers; a layer is not looked into once the derived texts of one input exceed four times its size plus
-64 KiB. Every decoder is linear in its input.
+Limits: eight layers; the derived texts of one input hold at most eight times its size plus 256 KiB, those that were
+reversed or shifted (ROT13) half of that on their own. Whoever asks is told when a limit was met. Every decoder is
+linear in its input.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -18,16 +19,17 @@ from typing import NamedTuple
 from pipelock.detect._escapes import entities, escapes, percent
 from pipelock.detect._pattern import for_bytes
 from pipelock.detect._runs import RUN, SHORTEST, hidden_runs, spaced_hex
+from pipelock.detect._terminal import has_sequences, without_sequences
 from pipelock.detect.matcher import Matcher
 
-__all__ = ["MAX_DEPTH", "Decoder", "Derived", "Gate"]
+__all__ = ["MAX_DEPTH", "Decoder", "Derivation", "Derived", "Gate"]
 
 MAX_DEPTH = 8
 """Layers of encoding that are undone."""
 MAX_APART = 64
 """Texts in runs of one input that are looked at one by one; further ones are put together, with a break between."""
-_EXTRA = 65_536
-_FACTOR = 4
+_EXTRA = 262_144
+_FACTOR = 8
 _INVOLUTIONS = frozenset({"rot13", "reversed"})
 _BETWEEN = b"\n\x00\n"
 _ROT13 = bytes.maketrans(
@@ -51,7 +53,7 @@ class Gate(IntEnum):
 
 
 _GATE_PATTERNS = {
-    Gate.CONTROL: r"[\x00-\x08\x0e-\x1f\x7f]",
+    Gate.CONTROL: r"[\x00-\x08\x0e-\x1f\x7f]|(?-i:\xc2\x9b)",
     Gate.RUN: rf"[A-Za-z0-9+/_-]{{{RUN}}}",
     Gate.PERCENT: r"%[0-9A-Fa-f]{2}",
     Gate.ENTITY: r"&(?:#[0-9xX]|[A-Za-z]{2,8};)",
@@ -76,6 +78,18 @@ class Derived(NamedTuple):
     path: tuple[str, ...]
 
 
+class Derivation(NamedTuple):
+    """What was found hidden in a text.
+
+    Attributes:
+        texts: Outer layers first, none twice.
+        complete: No limit was met: there is nothing else. Where it is false the text has not been judged.
+    """
+
+    texts: list[Derived]
+    complete: bool
+
+
 class Decoder:
     """The gate and the decoders behind it. Pure and safe to share between threads.
 
@@ -95,50 +109,57 @@ class Decoder:
         """
         return self._gate.propose(data)
 
-    def derive(self, data: bytes, gates: Collection[int]) -> list[Derived]:
-        """Every text hidden in `data`, given what its gate reported; outer layers first, without repetition.
+    def is_plain(self, data: bytes) -> bool:
+        """Whether `derive` would find nothing in `data`, nor in any part of it between line ends.
+
+        Raises:
+            MatcherError: the matcher failed.
+        """
+        gates = self.gates(data)
+        return not gates or (gates == [Gate.RUN] and next(hidden_runs(data), None) is None)
+
+    def derive(self, data: bytes, gates: Collection[int]) -> Derivation:
+        """Every text hidden in `data`, given what its gate reported.
 
         Raises:
             MatcherError: the matcher failed.
         """
         results: list[Derived] = []
         seen = {data}
-        budget = _FACTOR * len(data) + _EXTRA
+        budgets = {False: _FACTOR * len(data) + _EXTRA, True: (_FACTOR * len(data) + _EXTRA) // 2}
         layer = [(Derived(data, ()), gates)]
-        for _ in range(MAX_DEPTH):
+        depth = 0
+        while layer:
             following: list[tuple[Derived, Collection[int]]] = []
             for text, found in layer:
-                for name, decoded in _decoders(text.data, found):
+                for names, decoded, final in _decoders(text, found):
                     if decoded in seen or len(decoded) < SHORTEST:
                         continue
-                    budget -= len(decoded)
-                    if budget < 0:
-                        return results
+                    path = (*text.path, *names)
+                    turned = not _INVOLUTIONS.isdisjoint(path)
+                    budgets[turned] -= len(decoded)
+                    if budgets[turned] < 0 or depth >= MAX_DEPTH:
+                        return Derivation(results, complete=False)
                     seen.add(decoded)
-                    derived = Derived(decoded, (*text.path, name))
+                    derived = Derived(decoded, path)
                     results.append(derived)
-                    inner = self.gates(decoded)
-                    if name in _INVOLUTIONS:
+                    inner = [] if final else self.gates(decoded)
+                    if turned:
                         inner = [gate for gate in inner if gate not in (Gate.ROT13, Gate.REVERSED)]
                     if inner:
                         following.append((derived, inner))
-            if not following:
-                break
             layer = following
-        return results
+            depth += 1
+        return Derivation(results, complete=True)
 
 
-def _decoders(data: bytes, gates: Collection[int]) -> Iterator[tuple[str, bytes]]:
-    if Gate.PERCENT in gates:
-        yield "url", percent(data)
-    if Gate.ENTITY in gates:
-        yield "html", entities(data)
-    if Gate.ESCAPE in gates:
-        yield "escape", escapes(data)
-    if Gate.ROT13 in gates:
-        yield "rot13", data.translate(_ROT13)
-    if Gate.REVERSED in gates:
-        yield "reversed", data[::-1]
+_Step = tuple[tuple[str, ...], bytes, bool]
+"""Names of what was undone, the result, and whether another text that is also given holds all that is hidden in it."""
+
+
+def _decoders(text: Derived, gates: Collection[int]) -> Iterator[_Step]:
+    """The selective decoders first: what they find costs little, however large the text."""
+    data = text.data
     runs: list[tuple[str, bytes]] = []
     if Gate.SPACED_HEX in gates:
         runs.extend(spaced_hex(data))
@@ -146,7 +167,45 @@ def _decoders(data: bytes, gates: Collection[int]) -> Iterator[tuple[str, bytes]
         runs.extend(hidden_runs(data))
     if Gate.WRAPPED in gates:
         runs.extend(hidden_runs(data.replace(b"\r", b"").replace(b"\n", b"")))
-    yield from runs if len(runs) <= MAX_APART else _gathered(runs)
+    for name, decoded in runs if len(runs) <= MAX_APART else _gathered(runs):
+        yield (name,), decoded, False
+    yield from _spellings(text, gates)
+    if Gate.ROT13 in gates:
+        yield ("rot13",), data.translate(_ROT13), False
+    if Gate.REVERSED in gates:
+        yield ("reversed",), data[::-1], False
+
+
+def _spellings(text: Derived, gates: Collection[int]) -> Iterator[_Step]:
+    """The text with its characters spelled plainly.
+
+    Where several notations are met all are undone at once, so that a text in which they are mixed does not fork into
+    every order of undoing them. At the outermost layer each is undone alone as well, and not followed any further.
+    """
+    data = text.data
+    chosen = [(name, undo) for gate, name, undo in _WHOLE if gate in gates]
+    sequences = Gate.CONTROL in gates and has_sequences(data)
+    if sequences:
+        yield ("terminal",), without_sequences(data, b" "), True
+        chosen.append(("terminal", without_sequences))
+    if len(chosen) > 1 and not text.path:
+        for name, undo in chosen:
+            yield (name,), undo(data), True
+    names: list[str] = []
+    for name, undo in chosen:
+        undone = undo(data)
+        if undone != data:
+            names.append(name)
+            data = undone
+    if names:
+        yield tuple(names), data, False
+
+
+_WHOLE: tuple[tuple[Gate, str, Callable[[bytes], bytes]], ...] = (
+    (Gate.PERCENT, "url", percent),
+    (Gate.ENTITY, "html", entities),
+    (Gate.ESCAPE, "escape", escapes),
+)
 
 
 def _gathered(runs: list[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:

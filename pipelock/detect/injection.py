@@ -9,6 +9,7 @@ import msgspec
 
 from pipelock.detect._context import is_documented
 from pipelock.detect._folded import FoldedPhrases, fold_hard
+from pipelock.detect._unfinished import unfinished
 from pipelock.detect.decode import Decoder, Gate
 from pipelock.detect.excerpt import excerpt
 from pipelock.detect.fields import read_fields
@@ -64,10 +65,12 @@ class InjectionScanner:
             return ()
         raw = to_bytes(data)
         origin = Place(place, raw, data if isinstance(data, str) else None)
-        views = self._views(origin, content_type)
+        views, complete = self._views(origin, content_type)
         proposed, matches = sightings(self._matcher, views)
         findings = self._plain_findings(views, proposed, matches)
         findings += self._disguised(views, findings, matches)
+        if not complete:
+            findings.append(unfinished("response_scan", place))
         findings.sort(key=lambda finding: (finding.warns, -finding.severity.rank))
         return tuple(findings)
 
@@ -96,9 +99,11 @@ class InjectionScanner:
         findings += [msgspec.structs.replace(_finding(rule, one), warns=True) for rule, one in warned[: max(room, 0)]]
         return findings
 
-    def _views(self, origin: Place, content_type: str) -> list[View]:
+    def _views(self, origin: Place, content_type: str) -> tuple[list[View], bool]:
+        """The forms of a text that are scanned, and whether these are all."""
         raw = origin.data
         views = [View(origin, raw)]
+        complete = True
         if b"\\" in raw:
             fields = read_fields(raw, content_type)
             if fields.lines:
@@ -110,12 +115,14 @@ class InjectionScanner:
             if Gate.TAGGED in gates:
                 views.append(View(origin, _without_tags(view.data), (*view.path, "tags removed")))
             if gates:
-                for derived in self._decoder.derive(view.data, gates):
+                derivation = self._decoder.derive(view.data, gates)
+                complete = complete and derivation.complete
+                for derived in derivation.texts:
                     inner = View(origin, derived.data, (*view.path, *derived.path))
                     views.append(inner)
                     if not derived.data.isascii():
                         views.extend(_plain(inner))
-        return views
+        return views, complete
 
     def _disguised(
         self, views: Sequence[View], findings: Sequence[Finding], matches: Sequence[list[Sighting]]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelock.detect import checksums
+from pipelock.detect._terminal import has_sequences
+from pipelock.detect._unfinished import unfinished
 from pipelock.detect.decode import Decoder, Gate
 from pipelock.detect.excerpt import excerpt
 from pipelock.detect.fields import read_fields
@@ -22,6 +24,8 @@ __all__ = ["SecretScanner"]
 MAX_FINDINGS = 64
 """Most findings of one scan; the decision needs one, a person a few."""
 _PER_RULE = 8
+_BETWEEN = b"\n\n"
+"""Stands between texts that are asked about together; two line ends, as one may stand inside wrapped base64."""
 _NOISE = bytes([*range(9), 9, 10, 11, 12, 13, *range(14, 32), 127])
 
 
@@ -97,25 +101,28 @@ class SecretScanner:
         return self._judge(views, host) if views else ()
 
     def _judge(self, views: list[View], host: str) -> tuple[Finding, ...]:
-        views = self._with_derived(views)
+        views, findings = self._with_derived(views)
         found = self._known.find(views) if self._known is not None else []
         proposed, matches = sightings(self._matcher, views)
         if not proposed and not found:
-            return ()
+            return tuple(findings)
         kept: list[tuple[Rule, Sighting]] = []
         for number, group in zip(proposed, matches, strict=True):
             rule = self._rules[number]
             if not (host and rule.name in self._hosts and host in self._hosts[rule.name]):
                 kept.extend((rule, sighting) for sighting in _believed(rule, group))
         hidden = _hidden([sighting for _, sighting in kept] + [sighting for _, sighting in found])
-        findings = [_leak(name, sighting, hidden) for name, sighting in found]
+        findings += [_leak(name, sighting, hidden) for name, sighting in found]
         findings += [_finding(rule, sighting, hidden) for rule, sighting in kept]
         findings.sort(key=lambda finding: -finding.severity.rank)
         return tuple(findings[:MAX_FINDINGS])
 
-    def _with_derived(self, views: list[View]) -> list[View]:
-        """The views and what is hidden in them: disguised characters, fused lines, encodings."""
+    def _with_derived(self, views: list[View]) -> tuple[list[View], list[Finding]]:
+        """The views and what is hidden in them: disguised characters, fused lines, encodings; and what is left over."""
+        if len(views) > 1 and self._is_plain(views):
+            return views, []
         result = list(views)
+        left: dict[str, Finding] = {}
         for view in views:
             data = view.data
             folded = data
@@ -128,13 +135,25 @@ class SecretScanner:
                 result.append(View(view.place, fused, (*view.path, "joined lines"), joined=True))
             # Values put together look like one long encoded run; what they hide is found in each of them.
             gates = [] if view.joined else self._decoder.gates(data)
-            if gates and gates != [Gate.CONTROL]:
-                for derived in self._decoder.derive(data, gates):
+            if gates and (gates != [Gate.CONTROL] or has_sequences(data)):
+                derivation = self._decoder.derive(data, gates)
+                if not derivation.complete:
+                    name = view.place.name
+                    left[name] = unfinished(_label(name, core=False), name)
+                for derived in derivation.texts:
                     result.append(View(view.place, derived.data, (*view.path, *derived.path)))
                     if not derived.data.isascii():
                         plain = fold_text(derived.data.decode("utf-8", "replace")).encode("utf-8", "surrogatepass")
                         result.append(View(view.place, plain, (*view.path, *derived.path, "normalised")))
-        return result
+        return result, list(left.values())
+
+    def _is_plain(self, views: list[View]) -> bool:
+        """Whether nothing can be hidden in any of the views: asked of all together, as a request has many."""
+        whole = _BETWEEN.join([view.data for view in views])
+        # The breaks are the only noise there may be.
+        if not whole.isascii() or len(whole.translate(None, _NOISE)) + len(_BETWEEN) * (len(views) - 1) != len(whole):
+            return False
+        return self._decoder.is_plain(_BETWEEN.join([view.data for view in views if not view.joined]))
 
 
 def _believed(rule: Rule, group: list[Sighting]) -> list[Sighting]:

@@ -15,7 +15,11 @@ TEXT = b"the quick brown fox jumps over the lazy dog"
 
 
 def derive(data):
-    return DECODER.derive(data, DECODER.gates(data))
+    return DECODER.derive(data, DECODER.gates(data)).texts
+
+
+def is_complete(data):
+    return DECODER.derive(data, DECODER.gates(data)).complete
 
 
 @pytest.mark.parametrize(
@@ -37,18 +41,48 @@ def test_ordinary_text_has_nothing_hidden():
     assert derive(b"see /usr/lib/python3/dist-packages/some_package_name/__init__.py") == []
 
 
-def test_depth_ends():
-    data = TEXT
-    for _ in range(MAX_DEPTH + 2):
-        data = base64.b64encode(data)
-    found = derive(data)
-    assert max(len(one.path) for one in found) == MAX_DEPTH
-    assert TEXT not in {one.data for one in found}
+def encoded(times, text=TEXT):
+    for _ in range(times):
+        text = base64.b64encode(text)
+    return text
 
 
-def test_size_ends():
+def test_depth_ends_and_says_so():
+    assert is_complete(encoded(MAX_DEPTH))
+    assert (TEXT, ("base64",) * MAX_DEPTH) in derive(encoded(MAX_DEPTH))
+    assert not is_complete(encoded(MAX_DEPTH + 1))
+    assert max(len(one.path) for one in derive(encoded(MAX_DEPTH + 2))) == MAX_DEPTH
+
+
+JUNK = b"%41 &#x41; \\u0041 \x1b[1m vtaber erongi 41:42:43:44\n"
+
+
+@pytest.mark.parametrize("head", [b"%41 &#x41;", b"%2541 &amp;#x41; \\\\u0041", b"", b"%41 &amp;amp;lt; \\\\n"])
+@pytest.mark.parametrize("size", [100, 90_000])
+def test_notations_in_front_leave_nothing_behind_unread(head, size):
+    data = head + (b"an ordinary word or two, and more. " * (size // 35)) + base64.b64encode(TEXT)
+    assert is_complete(data)
+    assert TEXT in {one.data for one in derive(data)}
+
+
+def test_a_flood_of_notations_is_read_where_it_is_cheap_and_else_reported():
+    data = JUNK + (b"an ordinary word or two, and more. " * 3_000) + base64.b64encode(TEXT)
+    assert TEXT in {one.data for one in derive(data)}
+    assert not is_complete(data)
+
+
+def test_size_ends_and_says_so():
     data = b"%25" * 50_000
-    assert sum(len(one.data) for one in derive(data)) <= 4 * len(data) + 65_536
+    assert is_complete(data)
+    deep = b"%" + b"25" * 300_000
+    assert sum(len(one.data) for one in derive(deep)) <= 8 * len(deep) + 262_144
+    assert not is_complete(deep)
+
+
+def test_mixed_notations_are_undone_together():
+    assert TEXT in {
+        one.data for one in derive(TEXT.replace(b"q", b"%71").replace(b"k", b"&#107;").replace(b"l", b"\\u006c"))
+    }
 
 
 @settings(max_examples=150, deadline=None)

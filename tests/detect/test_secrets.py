@@ -15,7 +15,7 @@ from pipelock.detect.known import KnownSecrets
 from pipelock.detect.matcher import MatcherError
 from pipelock.detect.ruleset import RuleSet, UserPattern
 from pipelock.detect.secrets import SecretScanner
-from pipelock.model import Span
+from pipelock.model import Severity, Span
 
 KEY = "AKIA" + "Q3EGRIVLXN5WUBMT"
 TOKEN = "ghp_" + "k3Jd92LmQx7TzVb1" + "Rf6YpWc8Hn5GsAe4Uo0i"
@@ -101,6 +101,24 @@ def test_forms_and_multipart_are_read(scanner):
 
 def test_a_body_that_is_not_what_it_says_is_scanned_raw(scanner):
     assert names(scanner.scan(b'{"a": ' + KEY.encode(), "body", content_type="application/json")) == {"AWS Access ID"}
+
+
+JUNK = "%41 &#x41; \\u0041 \x1b[1m vtaber erongi\n"
+
+
+def test_no_notation_in_front_hides_what_follows(scanner):
+    text = JUNK + "an ordinary word or two, and more. " * 2_600 + nested(KEY, "base64")
+    assert "AWS Access ID" in names(scanner.scan(text.encode(), "body"))
+
+
+@pytest.mark.parametrize(("place", "label"), [("body", "body_dlp"), ("header:x", "header_dlp"), ("url:path", "dlp")])
+def test_what_is_not_looked_into_is_reported(scanner, place, label):
+    (finding,) = scanner.scan(nested(KEY, *["base64"] * 9), place)
+    assert (finding.rule, finding.scanner, finding.severity) == ("Encoding Limit", label, Severity.CRITICAL)
+    assert finding.span is None
+    assert not finding.warns
+    found = scanner.scan(nested(KEY, *["base64"] * 8), place)
+    assert names(found) == {"AWS Access ID"}
 
 
 def test_weak_rules_do_not_count_where_parts_were_joined(scanner):
