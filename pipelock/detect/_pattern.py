@@ -13,8 +13,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import re2
-
 __all__ = ["PatternError", "compile_linear", "for_bytes"]
 
 _SPACE = "\\t\\n\\x0b\\f\\r "
@@ -96,6 +94,9 @@ def compile_linear(pattern: bytes) -> Any:  # noqa: ANN401 - the binding publish
     Raises:
         PatternError: RE2 does not take it.
     """
+    # Imported here: a policy that hits nothing compiles nothing, and `check` should start fast.
+    import re2  # noqa: PLC0415
+
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.log_errors = False

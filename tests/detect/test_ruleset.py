@@ -1,0 +1,56 @@
+"""The quick form of the rules: the same as the YAML, or not used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelock.detect import ruleset
+from pipelock.detect.ruleset import RULES, RuleError, RuleSet, load_rules, pack_rules
+
+FAMILIES = sorted(path.stem for path in RULES.glob("*.yaml"))
+SOURCE = b"- {name: Widget Key, pattern: 'wk_[0-9]{8}', literals: [wk_]}\n"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_quick_form_that_is_shipped_is_up_to_date(family: str) -> None:
+    source = (RULES / f"{family}.yaml").read_bytes()
+    assert (RULES / f"{family}.json").read_bytes() == pack_rules(source, family), "run scripts/rules.py"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_quick_form_says_what_the_yaml_says(family: str) -> None:
+    source = (RULES / f"{family}.yaml").read_bytes()
+    quick = ruleset._unpack_rules(RULES / f"{family}.json", source)
+    assert quick == load_rules(source.decode(), family, check=False)
+
+
+@pytest.fixture
+def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(ruleset, "RULES", tmp_path)
+    ruleset._builtin.cache_clear()
+    (tmp_path / "family.yaml").write_bytes(SOURCE)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        None,
+        b"",
+        pack_rules(SOURCE, "x"),
+        pack_rules(SOURCE.replace(b"wk_", b"other_"), "x"),
+        b"0" * 64 + b"\n[]\n",
+    ],
+    ids=["missing", "empty", "right", "of other rules", "of nothing known"],
+)
+def test_whatever_lies_beside_it_the_yaml_holds(rules: Path, packed: bytes | None) -> None:
+    if packed is not None:
+        (rules / "family.json").write_bytes(packed)
+    assert [rule.pattern for rule in RuleSet.builtin("family").rules] == ["wk_[0-9]{8}"]
+
+
+def test_a_wrong_rule_is_not_packed() -> None:
+    with pytest.raises(RuleError, match="Widget"):
+        pack_rules(SOURCE.replace(b"wk_[0-9]", b"(?=wk_)[0-9]"), "x")
