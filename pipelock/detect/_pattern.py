@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["PatternError", "compile_linear", "for_bytes"]
+__all__ = ["PatternError", "alternatives", "compile_linear", "for_bytes"]
 
 _SPACE = "\\t\\n\\x0b\\f\\r "
 MAX_PATTERN = 16_384
@@ -86,6 +86,42 @@ def _class_start(pattern: str, index: int) -> tuple[int, str]:
     if pattern.startswith("]", end):
         return end + 1 - index, opening + "\\]"
     return end - index, opening
+
+
+def alternatives(pattern: bytes) -> list[bytes]:
+    """The outermost alternatives of a pattern that `for_bytes` made, each with its flags; the pattern where it has one.
+
+    Together they match where it matches. Hyperscan compiles several small patterns faster than a large one.
+    """
+    flags, closing, rest = pattern.partition(b")")
+    if b"|" not in rest or not pattern.startswith(b"(?") or not flags[2:].isalpha() or _sets_flags(rest):
+        return [pattern]
+    cuts = [-1]
+    depth = index = 0
+    in_class = False
+    while index < len(rest):
+        char = rest[index : index + 1]
+        if char == b"\\":
+            index += 1
+        elif in_class:
+            if rest.startswith(b"[:", index):
+                index = rest.index(b":]", index) + 1
+            in_class = char != b"]"
+        elif char == b"[":
+            in_class = True
+            index += rest.startswith(b"^", index + 1)
+        elif char in b"()":
+            depth += 1 if char == b"(" else -1
+        elif char == b"|" and depth == 0:
+            cuts.append(index)
+        index += 1
+    parts = [rest[start + 1 : end] for start, end in zip(cuts, [*cuts[1:], len(rest)], strict=True)]
+    return [flags + closing + part for part in parts] if all(parts) else [pattern]
+
+
+def _sets_flags(rest: bytes) -> bool:
+    """Whether flags may change inside the pattern from some point on: such a point must not be cut off."""
+    return any(not part.startswith((b":", b"-i:", b"i:", b"P<")) for part in rest.split(b"(?")[1:])
 
 
 def compile_linear(pattern: bytes) -> Any:  # noqa: ANN401 - the binding publishes no types

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipelock.detect._native import NativeDatabase, NativeError, is_available
-from pipelock.detect._pattern import PatternError, compile_linear
+from pipelock.detect._pattern import PatternError, alternatives, compile_linear
 
 __all__ = ["Hit", "Matcher", "MatcherError"]
 
@@ -54,10 +54,14 @@ class Matcher:
         self._patterns = tuple(patterns)
         self._literals = tuple(tuple(word.encode() for word in words) for words in literals)
         self._compiled: list[Any] = [None] * len(self._patterns)
+        self._owners: list[int] = []
         self._database: NativeDatabase | None = None
         if native and is_available() and self._patterns:
+            # Each alternative is an expression of its own; `_owners` leads back to the pattern.
+            parts = [alternatives(pattern) for pattern in self._patterns]
+            self._owners = [number for number, some in enumerate(parts) for _ in some]
             try:
-                self._database = NativeDatabase(self._patterns, cache)
+                self._database = NativeDatabase([part for some in parts for part in some], cache)
             except NativeError as error:
                 raise MatcherError(f"the patterns can't be compiled: {error}") from error
 
@@ -82,9 +86,10 @@ class Matcher:
             found = self._database.scan(data)
         except NativeError as error:
             raise MatcherError(f"the matcher failed: {error}") from error
-        if len(found) > 1:
-            found.sort()
-        return found
+        if not found:
+            return found
+        owners = self._owners
+        return [owners[found[0]]] if len(found) == 1 else sorted({owners[number] for number in found})
 
     def _propose_linear(self, data: bytes) -> list[int]:
         lowered = data.lower()
