@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -109,6 +110,16 @@ def with_lines(loaded: Loaded) -> Loaded:
     return msgspec.structs.replace(loaded, config=config)
 
 
+def _calm_collector() -> None:
+    """Look for reference cycles less often: what a request allocates is freed by counting, what the start made stays.
+
+    The default looks at everything alive every few hundred requests, the ring of events and all rules included.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
 class _Run:
     """One run of the reactor."""
 
@@ -138,6 +149,7 @@ class _Run:
             sys.stderr.write(f"pipelock: {error}\n")
             self._daemon.stop()
             return EXIT_FAILED
+        _calm_collector()
         self._reactor.addSystemEventTrigger("before", "shutdown", self._drain)
         self._reactor.run()
         return self._code

@@ -95,6 +95,7 @@ class UrlLayers:
         self._addresses = AddressPolicy(settings.internal, settings.ip_allowlist)
         # Agents talk to few hosts: what depends on the host alone is judged once for the last 4 096 of them.
         self._judge_host = lru_cache(maxsize=4096)(self._host_findings)
+        self._classify = lru_cache(maxsize=4096)(self._class_of)
 
     def before_dns(self, url: str) -> Inspection:
         """Everything that can be said without looking the host up. Never raises on any text.
@@ -127,14 +128,14 @@ class UrlLayers:
         private = ""
         for answer in answers:
             try:
-                address = parse_address(answer)
+                kind = self._classify(answer, view.host.is_address)
             except HostError as problem:
                 return (findings.unresolved(view.host, str(problem)),)
-            match classify(address, self._addresses, literal=view.host.is_address):
+            match kind:
                 case AddressClass.METADATA:
-                    return (findings.metadata(f"{view.host.name} resolves to {address}, a cloud metadata service"),)
+                    return (findings.metadata(f"{view.host.name} resolves to {answer}, a cloud metadata service"),)
                 case AddressClass.PRIVATE:
-                    private = private or str(address)
+                    private = private or answer
                 case AddressClass.PUBLIC:
                     continue
         if not private or self._is_trusted(view.host):
@@ -168,6 +169,9 @@ class UrlLayers:
         if leaves_its_folder(view.path):
             return (findings.traversal(),)
         return self._judge_host(view.host) or self._content(view)
+
+    def _class_of(self, answer: str, literal: bool) -> AddressClass:  # noqa: FBT001 - a key of the cache
+        return classify(parse_address(answer), self._addresses, literal=literal)
 
     def _host_findings(self, host: Host) -> tuple[Finding, ...]:
         """The layers that look at the host alone: lists and the address floor."""

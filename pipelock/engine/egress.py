@@ -59,13 +59,15 @@ class EgressRules:
     def __init__(self, rules: Sequence[EgressRule], default: Verdict) -> None:
         self._rules = tuple(rules)
         self._default = Ruling(default)
+        self._rulings = tuple(Ruling(rule.action, rule.name, rule.reason) for rule in self._rules)
+        self.look_at_paths = any(rule.path for rule in self._rules)
 
     def __len__(self) -> int:
         return len(self._rules)
 
     def rule(self, *, method: str, host: str, port: int, paths: RulePaths, agent: str) -> Ruling:
         """The first matching rule's answer, or the default."""
-        for rule in self._rules:
+        for rule, ruling in zip(self._rules, self._rulings, strict=True):
             if rule.matches(method=method, host=host, port=port, paths=paths, agent=agent):
-                return Ruling(rule.action, rule.name, rule.reason)
+                return ruling
         return self._default

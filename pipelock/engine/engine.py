@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import assert_never
 
-import msgspec
-
 from pipelock.detect.url_view import UrlView
 from pipelock.engine._paths import rule_paths
 from pipelock.engine.content import folded, inspect_content
@@ -141,7 +139,7 @@ class Engine:
             method=action.method.upper(),
             host=view.host.name,
             port=view.port,
-            paths=rule_paths(view.decoded_path),
+            paths=rule_paths(view.decoded_path) if policy.egress.look_at_paths else _ANY_PATH,
             agent=action.agent,
         )
         if self._is_refused(case):
@@ -217,16 +215,19 @@ class Engine:
     def _is_refused(self, case: _Case) -> bool:
         """Whether the answer is a refusal already, so that nothing later need be looked at (or looked up)."""
         blocks = case.ruling is not None and case.ruling.action is Verdict.BLOCK
-        blocks = blocks or any(
-            case.policy.verdict_for(case.action, finding) is Verdict.BLOCK for finding in case.findings
-        )
+        if not blocks:
+            if not case.findings:
+                return False
+            verdicts = (case.policy.verdict_for(case.action, finding) for finding in case.findings)
+            blocks = Verdict.BLOCK in verdicts
         return blocks and (case.policy.enforce or any(finding.hard for finding in case.findings))
 
     def _settle(self, case: _Case) -> Decision:
-        decision = settle(case.action, case.policy, tuple(case.findings), case.ruling or Ruling(Verdict.ALLOW))
-        if decision.verdict is Verdict.BLOCK:
-            return decision
-        return msgspec.structs.replace(decision, addresses=case.addresses)
+        return settle(case.action, case.policy, tuple(case.findings), case.ruling or _NO_RULING, case.addresses)
+
+
+_ANY_PATH = ("/", "/")
+_NO_RULING = Ruling(Verdict.ALLOW)
 
 
 def _faulty(action: Action, policy: Policy, fault: Fault) -> Decision:

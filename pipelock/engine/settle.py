@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from pipelock.detect.injection import strip
 from pipelock.detect.url_layers import block_reason
 from pipelock.engine.egress import Ruling
@@ -62,15 +64,32 @@ def refuse(
     )
 
 
-def settle(action: Action, policy: Policy, findings: tuple[Finding, ...], ruling: Ruling) -> Decision:
-    """The strictest of what was found and what the rules say; a finding speaks before a rule of equal strictness."""
+def settle(
+    action: Action,
+    policy: Policy,
+    findings: tuple[Finding, ...],
+    ruling: Ruling,
+    addresses: tuple[str, ...] = (),
+) -> Decision:
+    """The strictest of what was found and what the rules say; a finding speaks before a rule of equal strictness.
+
+    `addresses` go into the decision unless it blocks.
+    """
+    if not findings and ruling.action is Verdict.ALLOW:
+        return Decision(
+            action_id=action.id, verdict=Verdict.ALLOW, addresses=addresses, rule=ruling.rule, policy=policy.hash
+        )
+    decision = _weigh(action, policy, findings, ruling)
+    if not addresses or decision.verdict is Verdict.BLOCK:
+        return decision
+    return msgspec.structs.replace(decision, addresses=addresses)
+
+
+def _weigh(action: Action, policy: Policy, findings: tuple[Finding, ...], ruling: Ruling) -> Decision:
     verdicts = [policy.verdict_for(action, finding) for finding in findings]
     found = strictest(verdicts)
     if ruling.action.rank > found.rank:
         return _by_rule(action, policy, findings, ruling)
-    if not findings:
-        # Nothing was found and no rule demands more: a plain allow, or a rule that only warns was outranked.
-        return Decision(action_id=action.id, verdict=found, rule=ruling.rule, policy=policy.hash)
     # Where a mode would soften the rest, it is the hard finding that refuses, and its reason that must be given.
     hard = any(finding.hard for finding in findings)
     deciding = next(f for f, v in zip(findings, verdicts, strict=True) if v is found and f.hard is hard)
@@ -78,10 +97,9 @@ def settle(action: Action, policy: Policy, findings: tuple[Finding, ...], ruling
     verdict, enforced = _in_mode(policy, found, hard=hard)
     body = None
     if verdict is Verdict.STRIP:
-        body = strip(action.body, findings)
-        if body is None or body == action.body:
-            # A strip that takes nothing out would deliver what it was to remove.
-            body, verdict = None, Verdict.BLOCK
+        body = _stripped(action, findings)
+        if body is None:
+            verdict = Verdict.BLOCK
     layer = deciding.scanner
     blocks = verdict is Verdict.BLOCK
     return Decision(
@@ -99,6 +117,14 @@ def settle(action: Action, policy: Policy, findings: tuple[Finding, ...], ruling
         body=body,
         hard=hard,
     )
+
+
+def _stripped(action: Action, findings: tuple[Finding, ...]) -> bytes | None:
+    """The body without what was found; `None` where that can't be had: it stands elsewhere, or nothing came out."""
+    if not all(finding.place.startswith("body") for finding in findings):
+        return None
+    body = strip(action.body, findings)
+    return None if body == action.body else body
 
 
 def _by_rule(action: Action, policy: Policy, findings: tuple[Finding, ...], ruling: Ruling) -> Decision:
