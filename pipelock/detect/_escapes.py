@@ -1,6 +1,6 @@
 r"""Characters written as escapes: `%41`, `&#65;`, `\u0041`, `\x41`. Whole texts, at or near memory speed.
 
-Formats: percent (RFC 3986 §2.1), character references (HTML), `\u` and `\x` escapes (JSON and its relatives).
+Formats: percent (RFC 3986 §2.1), character references (HTML), backslash escapes (JSON, C, Python, shells).
 A broken escape stays as it is. All functions are linear in their input.
 """
 
@@ -64,16 +64,29 @@ def _entity(name: bytes) -> bytes | None:
 
 
 def escapes(data: bytes) -> bytes:
-    r"""`\uXXXX` (pairs of surrogates joined) and `\xXX` undone, once; other escapes stay."""
+    r"""The backslash escapes of JSON, C, Python and shells undone, once; a broken one stays as it is.
+
+    `\n` and its kin, `\\`, octal, `\xXX`, `\uXXXX` (pairs of surrogates joined), `\u{X}`, `\UXXXXXXXX`; an escaped line
+    end joins its lines.
+    """
     if not data.isascii():
         data = data.decode("utf-8", "replace").encode()
     first, *parts = data.split(b"\\")
     out = [first]
+    escaped = False
     for part in parts:
-        # The five bytes that can name a character are one key: looking it up costs a fifth of reading it.
-        char, size = _escape(part[:5])
-        out.append(char)
-        out.append(part[size:])
+        if escaped:
+            # A backslash stood before this one: it is text, and so is what follows it.
+            out.append(part)
+            escaped = False
+        elif part:
+            # The five bytes that can name a character are one key: looking it up costs a fifth of reading it.
+            char, size = _escape(part[:5]) if part[:2] not in _LONG else _long_escape(part[:11])
+            out.append(char)
+            out.append(part[size:])
+        else:
+            out.append(b"\\")
+            escaped = True
     joined = b"".join(out)
     if b"\xed" not in joined:
         return joined
@@ -82,11 +95,49 @@ def escapes(data: bytes) -> bytes:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
+_SINGLE = {
+    b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"v": b"\v", b"a": b"\a",
+    b"e": b"\x1b", b"E": b"\x1b",
+    b'"': b'"', b"'": b"'", b"/": b"/", b"`": b"`", b"\n": b"",
+}  # fmt: skip
+_LONG = frozenset({b"u{", b"U0"})
+_OCTAL = b"01234567"
+
+
 @lru_cache(maxsize=8192)
 def _escape(start: bytes) -> tuple[bytes, int]:
     """What replaces a backslash and how many of the bytes after it, given five of them."""
-    size = {b"u": 5, b"x": 3}.get(start[:1], 0)
-    code = start[1:size]
-    if not size or len(start) < size or code.translate(None, _HEX_DIGITS):
+    first = start[:1]
+    single = _SINGLE.get(first)
+    if single is not None:
+        return single, 1
+    if first in (b"u", b"x"):
+        size = 5 if first == b"u" else 3
+        code = start[1:size]
+        if len(code) == size - 1 and not code.translate(None, _HEX_DIGITS):
+            return _character(code, 16), size
+    digits = start[:3]
+    while digits.translate(None, _OCTAL):
+        digits = digits[:-1]
+    # One digit that is not zero is a reference to a group in most notations.
+    if len(digits) > 1 or digits == b"0":
+        return _character(digits, 8), len(digits)
+    return b"\\", 0
+
+
+def _long_escape(start: bytes) -> tuple[bytes, int]:
+    """Likewise for the forms that are longer, given eleven bytes."""
+    if start[:1] == b"U":
+        code, size = start[1:9], 9
+        whole = len(code) == 8
+    else:
+        code, closing, _ = start[2:].partition(b"}")
+        size = len(code) + 3
+        whole = bool(closing and code)
+    if not whole or code.translate(None, _HEX_DIGITS) or int(code, 16) > 0x10FFFF:
         return b"\\", 0
-    return chr(int(code, 16)).encode("utf-8", "surrogatepass"), size
+    return _character(code, 16), size
+
+
+def _character(digits: bytes, base: int) -> bytes:
+    return chr(int(digits, base)).encode("utf-8", "surrogatepass")

@@ -57,7 +57,7 @@ _GATE_PATTERNS = {
     Gate.RUN: rf"[A-Za-z0-9+/_-]{{{RUN}}}",
     Gate.PERCENT: r"%[0-9A-Fa-f]{2}",
     Gate.ENTITY: r"&(?:#[0-9xX]|[A-Za-z]{2,8};)",
-    Gate.ESCAPE: r"\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})",
+    Gate.ESCAPE: r"\\(?:[\\nrtbfvae\"'/`\n]|u[0-9A-Fa-f{]|x[0-9A-Fa-f]{2}|[0-7]{2}|0)",
     # One alternative for each delimiter: as a class the automaton is five times slower.
     Gate.SPACED_HEX: (
         r"[0-9a-f]:[0-9a-f]{2}:[0-9a-f]{2}:|[0-9a-f]-[0-9a-f]{2}-[0-9a-f]{2}-[0-9a-f]{2}-"

@@ -30,6 +30,54 @@ def test_matches_its_examples_and_no_near_miss(scanners, family, rule):
         assert rule.name not in {found.rule for found in scanners[family](text, "body")}, text
 
 
+CREDENTIALS = [pytest.param(rule, id=rule.name) for rule in FAMILIES["credentials"]]
+# What may stand right before a secret without being part of it: line ends that are escaped once and twice (JSON in
+# JSON), in Python's spelling, and colours.
+BEFORE = (
+    "\\n",
+    "\\\\n",
+    "\\\\\\\\n",
+    "\\t",
+    "\\x0a",
+    "\\u000a",
+    "\\012",
+    "\x1b[31m",
+    "\\u001b[1;31m",
+    "\\033[0m",
+    "\x1b(B",
+)
+
+
+@pytest.mark.parametrize("rule", CREDENTIALS)
+def test_no_spelling_of_a_line_end_or_colour_before_a_secret_hides_it(scanners, rule):
+    for text in rule.examples.match[:2]:
+        for before in BEFORE:
+            found = scanners["credentials"](before + text, "body")
+            assert rule.name in {one.rule for one in found}, before + text
+
+
+STRONG = [
+    pytest.param(rule, id=rule.name)
+    for rule in FAMILIES["credentials"]
+    if not rule.pattern.startswith((r"\b", "(?:^"))  # too weak to be believed inside a word
+]
+
+
+@pytest.mark.parametrize("rule", STRONG)
+def test_a_prefix_that_no_word_has_counts_inside_words(scanners, rule):
+    text = max(rule.examples.match, key=len)
+    for before in ("_",) if rule.pattern.startswith(r"(?:\b|_)") and "|(?-i:" not in rule.pattern else ("_", "x"):
+        assert rule.name in {one.rule for one in scanners["credentials"](before + text, "body")}, before + text
+
+
+@pytest.mark.parametrize("text", [
+    "desk-ant-colony-optimisation-notes", "monkey-fb5b61c7a09783a3343d3c939d9b453d", "task-proj-alpha-beta-gamma-delta",
+    "task_test_eQPg6EHKuEkZ1ft4TA9qt2bg", "risk-or-v1-of-the-plan", "self_hf_model_loader_for_everything_else",
+])  # fmt: skip
+def test_words_that_end_like_a_prefix_are_words(scanners, text):
+    assert scanners["credentials"](text, "body") == ()
+
+
 @pytest.mark.parametrize(("family", "rule"), ALL)
 def test_has_enough_examples_and_a_pattern_in_the_common_subset(family, rule):
     assert len(rule.examples.match) >= 3
