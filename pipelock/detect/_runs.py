@@ -37,9 +37,10 @@ _NOT_UNPRINTABLE = bytes(set(range(256)) - set(_UNPRINTABLE))
 def hidden_runs(data: bytes) -> Iterator[tuple[str, bytes]]:
     """(encoding, text) for each run of `data`, and for each of its pieces between slashes, hyphens or underscores."""
     runs = dict.fromkeys([run for run in data.translate(_TO_BASE64).split() if len(run) >= RUN])
+    whole = tuple(runs)
     for separator in (b"/", b"_", b"-"):
         if separator in data:
-            pieces = [run.split(separator) for run in runs if separator in run]
+            pieces = [run.split(separator) for run in whole if separator in run]
             runs.update(dict.fromkeys([piece for some in pieces for piece in some if len(piece) >= RUN]))
     heads = [run[:RUN] for run in runs]
     # Whole heads are whole groups of four, so all of them are one text to the decoder.

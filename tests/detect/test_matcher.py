@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelock.detect._native import NativeError, is_available
-from pipelock.detect._pattern import PatternError, compile_linear, for_bytes
+from pipelock.detect._pattern import PatternError, alternatives, compile_linear, for_bytes
 from pipelock.detect.matcher import Hit, Matcher, MatcherError
 
 PATTERNS = [for_bytes(p) for p in (r"a\sb", r"^x[\s]y$", r"[^\d\n]{3}z", "é\\b", r"\bkey-([0-9a-f]{4})\b", r"(?:ab)+c")]
@@ -130,3 +130,24 @@ def test_threads_share_a_matcher():
     for thread in threads:
         thread.join()
     assert not failures
+
+
+@pytest.mark.parametrize(
+    ("pattern", "parts"),
+    [
+        (r"a|b", [b"(?im)a", b"(?im)b"]),
+        (r"(a|b)c|[|]x|\|y", [b"(?im)(a|b)c", b"(?im)[|]x", rb"(?im)\|y"]),
+        (r"[^]|]a|b", [rb"(?im)[^\]|]a", b"(?im)b"]),
+        (r"[[:alpha:]|]|z", [b"(?im)[[:alpha:]|]", b"(?im)z"]),
+        (r"(?-i:A|B)|c", [b"(?im)(?-i:A|B)", b"(?im)c"]),
+        (r"(?i)a|b", [b"(?im)(?i)a|b"]),
+        (r"a||b", [b"(?im)a||b"]),
+        (r"abc", [b"(?im)abc"]),
+    ],
+)
+def test_a_pattern_is_cut_at_its_outermost_bars_alone(pattern, parts):
+    assert alternatives(for_bytes(pattern)) == parts
+
+
+def test_a_pattern_of_which_several_alternatives_occur_is_proposed_once():
+    assert Matcher([for_bytes("zz"), for_bytes("one|two"), for_bytes("three")]).propose(b"one two three") == [1, 2]

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelock.detect.normalise import fold_text, has_invisible, hidden_tags, original_span, spaced_text
+from pipelock.detect.normalise import (
+    fold_text,
+    has_invisible,
+    hidden_tags,
+    original_span,
+    spaced_text,
+    unusual,
+)
 
 
 @pytest.mark.parametrize(
@@ -45,3 +52,23 @@ def test_a_span_leads_back_to_what_folds_to_it(before, after):
     start = fold_text(text).index("NEEDLE")
     first, last = original_span(text, start, start + 6)
     assert fold_text(text[first:last]) == "NEEDLE"
+
+
+# Every character up to the end of the Arabic forms, and of the planes that hold letters in disguise and hidden tags.
+EVERY = [chr(code) for first, last in ((1, 0xD7FF), (0xE000, 0x1FFFF), (0x2F800, 0x2FFFF), (0xE0000, 0xE01FF))
+         for code in range(first, last)]  # fmt: skip
+
+
+@pytest.mark.parametrize("fold", [fold_text, spaced_text])
+def test_many_different_characters_fold_as_each_does_alone(fold):
+    # Above a few hundred, characters are chosen by normalising all of them in one call.
+    assert fold("".join(EVERY)) == "".join(map(fold, EVERY))
+
+
+def test_what_is_unusual_is_told_once_for_all_folds():
+    text = "pl\u0430in\u200b text"
+    chars = unusual(text)
+    assert chars == {"\u0430", "\u200b"}
+    assert fold_text(text, chars) == fold_text(text) == "plain text"
+    assert has_invisible(text, chars)
+    assert unusual("plain\n") == frozenset()
