@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,6 +26,9 @@ def as_json(value: object, indent: int | None = 2) -> str:
 
     The escapes are JSON's own, so a program that reads it gets exactly what was there.
     """
+    # Imported here: most output is text.
+    import json  # noqa: PLC0415
+
     text = json.dumps(msgspec.to_builtins(value), indent=indent)
     return text.replace("\x7f", "\\u007f")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import NoReturn
 
 from pipelock import __version__
@@ -16,6 +17,7 @@ from pipelock.model import escape
 __all__ = ["find_command", "parse"]
 
 _DESCRIPTION = "The firewall for AI agents: `pipelock run` starts it, `pipelock tui` shows what it does."
+_COLUMNS = 80
 _EPILOG = "`pipelock COMMAND --help` says more about a command."
 
 
@@ -24,6 +26,24 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see `{self.prog} --help`")
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal. Told its width: to find out by itself it would import archivers and compressors."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    """Characters of a line: COLUMNS, else the terminal's, else 80."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isascii() and said.isdigit() and 0 < len(said) <= 4 and int(said):
+        return int(said)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns if sys.__stdout__ is not None else _COLUMNS
+    except (OSError, ValueError):
+        return _COLUMNS
 
 
 def find_command(name: str) -> Command | None:
@@ -41,6 +61,8 @@ def parse(argv: Sequence[str]) -> Arguments:
     verb = _verb(words)
     command = find_command(verb) if verb else None
     if verb and command is None:
+        from difflib import get_close_matches  # noqa: PLC0415 - only for mistakes
+
         near = get_close_matches(verb[:64], [known.name for known in COMMANDS], n=1)
         hint = f"did you mean `{near[0]}`?" if near else "`pipelock --help` lists them"
         raise UsageError(f"there is no command {escape(verb, 64)}; {hint}")
@@ -78,12 +100,12 @@ def _root(command: Command | None) -> argparse.ArgumentParser:
         description=_DESCRIPTION,
         epilog=_EPILOG,
         allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Formatter,
     )
     root.add_argument("--version", action="version", version=f"pipelock {__version__}")
     for option in GLOBAL_OPTIONS:
         _add_option(root, option, option.default)
-    verbs = root.add_subparsers(dest="verb", metavar="COMMAND", required=True, parser_class=_Parser)
+    verbs = root.add_subparsers(dest="verb", metavar="COMMAND", required=True, parser_class=_Parser, prog="pipelock")
     for known in COMMANDS if command is None else (command,):
         _add_command(verbs, known)
     return root
@@ -97,7 +119,7 @@ def _add_command(verbs: argparse._SubParsersAction[_Parser], command: Command) -
         description=f"{command.summary[0].upper()}{command.summary[1:]}.",
         epilog=command.details or None,
         allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Formatter,
     )
     for operand in command.operands:
         choices = operand.choices or None

@@ -1,13 +1,12 @@
-"""The configuration: a typed, strict schema, a loader that says where a file is wrong, presets, and comparison.
+"""The configuration: a typed, strict schema, a loader that says where a file is wrong, and presets.
 
-Importing this reads no file and compiles nothing; RE2 is loaded only for a file that brings patterns of its own.
+Importing this reads no file and compiles nothing; the YAML parser is loaded only for a file, and RE2 only for one that
+brings patterns of its own. What only a running daemon (`compare`) or an editor (`editor`) needs is imported from there.
 """
 
 from __future__ import annotations
 
-from pipelock.config.compare import RESTART_ONLY, carry_over, reconcile, restart_only, weakenings
 from pipelock.config.digest import policy_hash, source_hash
-from pipelock.config.editor import json_schema
 from pipelock.config.loader import Loaded, load, loads
 from pipelock.config.presets import DEFAULT_PRESET, UnknownPresetError, preset_names, preset_text
 from pipelock.config.problems import ConfigError, Problem
@@ -15,21 +14,15 @@ from pipelock.config.schema import Config
 
 __all__ = [
     "DEFAULT_PRESET",
-    "RESTART_ONLY",
     "Config",
     "ConfigError",
     "Loaded",
     "Problem",
     "UnknownPresetError",
-    "carry_over",
-    "json_schema",
     "load",
     "loads",
     "policy_hash",
     "preset_names",
     "preset_text",
-    "reconcile",
-    "restart_only",
     "source_hash",
-    "weakenings",
 ]

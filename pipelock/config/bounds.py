@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from msgspec import Meta
 
-from pipelock.config.nodes import ScalarNode
 from pipelock.config.problems import nearest
 from pipelock.config.scalars import ScalarError, is_null
+from pipelock.config.tree import ScalarNode
 
 __all__ = ["check_length", "choose", "in_range"]
 

@@ -15,7 +15,6 @@ import msgspec
 from pipelock import __version__
 from pipelock.config.bounds import check_length, choose, in_range
 from pipelock.config.newer import NEWER_KEYS
-from pipelock.config.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from pipelock.config.plans import FieldPlan, Kind, field_plans, paths_of, section_of, unwrap
 from pipelock.config.problems import MAX_PROBLEMS, Problem, nearest
 from pipelock.config.rules import TEXT_RULES, ValueRuleError, parse_duration
@@ -30,6 +29,7 @@ from pipelock.config.scalars import (
     read_text,
     resolve_path,
 )
+from pipelock.config.tree import MappingNode, Node, ScalarNode, SequenceNode
 
 __all__ = ["Decoder"]
 

@@ -11,11 +11,11 @@ import msgspec
 
 from pipelock.config.decode import Decoder
 from pipelock.config.digest import policy_hash, source_hash
-from pipelock.config.nodes import MAX_BYTES, YamlError, parse
 from pipelock.config.problems import ConfigError, Problem
 from pipelock.config.rules import ValueRuleError, parse_listen
 from pipelock.config.schema import Config, Mode
 from pipelock.config.schema_operations import EgressRule
+from pipelock.config.tree import MAX_BYTES, YamlError
 from pipelock.config.validate import contradictions, notices, warnings
 
 __all__ = ["Loaded", "load", "loads"]
@@ -86,6 +86,9 @@ def loads(
 
 
 def _decode(data: bytes, decoder: Decoder, path: Path | None, overrides: _Overrides) -> Loaded:
+    # Imported here: without a file there is no YAML to parse, and `check` should start fast.
+    from pipelock.config.nodes import parse  # noqa: PLC0415
+
     name = decoder.file
     if len(data) > MAX_BYTES:
         raise ConfigError([Problem(name, 0, 0, "", f"larger than {MAX_BYTES} bytes")])

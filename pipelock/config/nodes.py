@@ -1,4 +1,4 @@
-"""YAML text to a small tree in which every value knows its place.
+"""YAML text to the tree of `pipelock.config.tree`.
 
 PyYAML parses (YAML 1.1 syntax, libyaml where it was built); what a plain scalar *means* is left to the schema, so that
 `no` stays text where text is wanted and is false only for a switch. Limits: 4 MiB of text, 100 000 nodes after aliases
@@ -7,10 +7,11 @@ are followed, 32 levels. One document, no merge keys, no tags but YAML's own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import yaml
+
+from pipelock.config.tree import MAX_BYTES, MAX_DEPTH, MAX_NODES, MappingNode, Node, ScalarNode, SequenceNode, YamlError
 
 __all__ = [
     "MAX_BYTES",
@@ -24,10 +25,6 @@ __all__ = [
     "parse",
 ]
 
-MAX_BYTES = 4 * 1024 * 1024
-MAX_NODES = 100_000
-MAX_DEPTH = 32
-
 _STANDARD = "tag:yaml.org,2002:"
 _SCALAR_TAGS = frozenset(_STANDARD + name for name in ("str", "int", "float", "bool", "null"))
 _Loader: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -40,51 +37,6 @@ class _Mark(Protocol):
     def line(self) -> int: ...
     @property
     def column(self) -> int: ...
-
-
-class YamlError(Exception):
-    """The text is not one document that can be used. Line and column are 1-based, 0 where there is no place."""
-
-    def __init__(self, line: int, column: int, message: str) -> None:
-        super().__init__(message)
-        self.line = line
-        self.column = column
-        self.message = message
-
-
-@dataclass(frozen=True, slots=True)
-class ScalarNode:
-    """One value. `plain` is false for quoted and block text; `tag` is empty or YAML's own, without its prefix."""
-
-    line: int
-    column: int
-    text: str
-    plain: bool
-    tag: str = ""
-    weight: int = 1
-
-
-@dataclass(slots=True)
-class SequenceNode:
-    """A list. `weight` counts this node and everything under it, aliases followed."""
-
-    line: int
-    column: int
-    items: list[Node] = field(default_factory=list)
-    weight: int = 1
-
-
-@dataclass(slots=True)
-class MappingNode:
-    """A mapping in file order, duplicates included: telling them is the reader's business."""
-
-    line: int
-    column: int
-    pairs: list[tuple[Node, Node]] = field(default_factory=list)
-    weight: int = 1
-
-
-Node = ScalarNode | SequenceNode | MappingNode
 
 
 class _Builder:

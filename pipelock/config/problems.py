@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 import msgspec
 
@@ -53,5 +52,8 @@ class ConfigError(Exception):
 
 def nearest(word: str, candidates: Iterable[str]) -> str:
     """The candidate a typing slip away from `word`, or empty. Looks at no more than 64 characters of `word`."""
+    # Imported here: most files have nothing wrong with them.
+    from difflib import get_close_matches  # noqa: PLC0415
+
     found = get_close_matches(word[:64].lower().replace("-", "_"), list(candidates), n=1, cutoff=0.7)
     return found[0] if found else ""

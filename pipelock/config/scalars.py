@@ -11,7 +11,7 @@ import math
 import os.path
 from pathlib import Path
 
-from pipelock.config.nodes import ScalarNode
+from pipelock.config.tree import ScalarNode
 
 __all__ = [
     "ScalarError",

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipelock.config import Config, carry_over, loads, policy_hash, reconcile, restart_only, weakenings
+from pipelock.config import Config, loads, policy_hash
+from pipelock.config.compare import carry_over, reconcile, restart_only, weakenings
 
 
 def config(text: str) -> Config:

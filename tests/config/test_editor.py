@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from pipelock.config import json_schema
+from pipelock.config.editor import json_schema
 
 
 def test_the_schema_is_plain_json_and_closed() -> None:

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from pipelock.config import UnknownPresetError, load, loads, preset_names, preset_text, weakenings
+from pipelock.config import UnknownPresetError, load, loads, preset_names, preset_text
+from pipelock.config.compare import weakenings
 
 
 def test_the_default_comes_first() -> None:
