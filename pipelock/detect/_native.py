@@ -1,7 +1,13 @@
 """Hyperscan databases: compiled once, kept on disk, one scratch space for each thread.
 
 A serialised database is trusted native input, so a cached file counts only if it and its directory belong to this
-user and nobody else may read or write them, and its digest is right. Anything else is ignored and rebuilt.
+user and nobody else may read or write them, and if its digest, which covers the patterns it was made of, is right: a
+file can't stand in for another one. What was loaded must then find a sample of each pattern that has one. Anything
+else is ignored and rebuilt.
+
+All this keeps out other users, damage and mix-ups. It does not keep out code that runs as the same user: no secret
+that this process can read is hidden from that code, so a keyed digest would add nothing. Whoever runs agents as the
+same user without a sandbox should start the daemon without a cache directory.
 """
 
 from __future__ import annotations
@@ -25,8 +31,9 @@ except ImportError:  # a platform without wheels: the linear fallback gives the 
 
 __all__ = ["NativeDatabase", "NativeError", "is_available"]
 
-_MAGIC = b"pipelock-matcher-1\n"
+_MAGIC = b"pipelock-matcher-2\n"
 _LARGEST = 64 << 20
+_APART = b"\n\x00\n"
 
 
 class NativeError(Exception):
@@ -44,20 +51,36 @@ class NativeDatabase:
     Args:
         patterns: In the dialect of `_pattern.for_bytes`.
         cache: Directory for the compiled form, or `None` to keep nothing.
+        samples: Texts, each with the numbers of patterns of which at least one occurs in it. What is loaded from the
+            cache is tried on all of them in one scan.
 
     Raises:
         NativeError: a pattern can't be compiled.
     """
 
-    def __init__(self, patterns: Sequence[bytes], cache: Path | None = None) -> None:
+    def __init__(
+        self,
+        patterns: Sequence[bytes],
+        cache: Path | None = None,
+        *,
+        samples: Sequence[tuple[bytes, frozenset[int]]] = (),
+    ) -> None:
         self._local = threading.local()
-        path = cache / f"{_key(patterns)}.db" if cache is not None else None
-        database = _load(path) if path is not None else None
-        if database is None:
-            database = _compile(patterns)
+        key = _key(patterns) if cache is not None else b""
+        path = cache / f"{key.hex()[:40]}.db" if cache is not None else None
+        self._database: Any = _load(path, key) if path is not None else None
+        if self._database is None or not self._finds(samples):
+            self._local = threading.local()
+            self._database = _compile(patterns)
             if path is not None:
-                _store(path, hyperscan.dumpb(database))
-        self._database = database
+                _store(path, key, hyperscan.dumpb(self._database))
+
+    def _finds(self, samples: Sequence[tuple[bytes, frozenset[int]]]) -> bool:
+        try:
+            found = self.scan(_APART.join([text for text, _ in samples]))
+        except NativeError:
+            return False
+        return not any(numbers.isdisjoint(found) for _, numbers in samples)
 
     def scan(self, data: bytes) -> list[int]:
         """Numbers of the patterns that occur in `data`, each once, in no order.
@@ -97,11 +120,11 @@ def _compile(patterns: Sequence[bytes]) -> Any:  # noqa: ANN401 - the binding pu
     return database
 
 
-def _key(patterns: Sequence[bytes]) -> str:
+def _key(patterns: Sequence[bytes]) -> bytes:
     digest = hashlib.sha256(_MAGIC)
     for part in (hyperscan.__version__.encode(), platform.machine().encode(), _cpu(), *patterns):
         digest.update(len(part).to_bytes(4, "big") + part)
-    return digest.hexdigest()[:40]
+    return digest.digest()
 
 
 def _cpu() -> bytes:
@@ -117,7 +140,7 @@ def _is_private(info: os.stat_result, kind: int) -> bool:
     return stat.S_IFMT(info.st_mode) == kind and info.st_uid == os.geteuid() and not info.st_mode & 0o077
 
 
-def _load(path: Path) -> Any | None:  # noqa: ANN401, PLR0911 - no types there; every way to distrust a file
+def _load(path: Path, key: bytes) -> Any | None:  # noqa: ANN401, PLR0911 - no types there; every way to distrust a file
     try:
         if not _is_private(path.parent.lstat(), stat.S_IFDIR):
             return None
@@ -135,7 +158,7 @@ def _load(path: Path) -> Any | None:  # noqa: ANN401, PLR0911 - no types there; 
     body = content[head:]
     if not content.startswith(_MAGIC) or len(content) > _LARGEST:
         return None
-    if hashlib.sha256(body).digest() != content[len(_MAGIC) : head]:
+    if _seal(key, body) != content[len(_MAGIC) : head]:
         return None
     try:
         return hyperscan.loadb(body, hyperscan.HS_MODE_BLOCK)
@@ -143,7 +166,11 @@ def _load(path: Path) -> Any | None:  # noqa: ANN401, PLR0911 - no types there; 
         return None
 
 
-def _store(path: Path, body: bytes) -> None:
+def _seal(key: bytes, body: bytes) -> bytes:
+    return hashlib.sha256(_MAGIC + key + body).digest()
+
+
+def _store(path: Path, key: bytes, body: bytes) -> None:
     """Write the cache file; where that can't be done the next start compiles again, nothing worse."""
     with suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -152,7 +179,7 @@ def _store(path: Path, body: bytes) -> None:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".matcher-")
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(_MAGIC + hashlib.sha256(body).digest() + body)
+                file.write(_MAGIC + _seal(key, body) + body)
             Path(name).replace(path)
         except OSError:
             Path(name).unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from pipelock.detect.fields import read_fields
 from pipelock.detect.matcher import Matcher
 from pipelock.detect.normalise import fold_text, has_invisible, hidden_tags, spaced_text, unusual
 from pipelock.detect.removal import strip
-from pipelock.detect.ruleset import Rule, RuleSet, patterns_of
+from pipelock.detect.ruleset import Rule, RuleSet, patterns_of, samples_of
 from pipelock.detect.views import Place, Sighting, View, locate, sightings, to_bytes
 from pipelock.model import Finding
 
@@ -45,7 +45,11 @@ class InjectionScanner:
     def __init__(self, rules: RuleSet, *, cache: Path | None = None, native: bool = True) -> None:
         self._rules = rules.rules
         self._matcher = Matcher(
-            patterns_of(rules.rules), literals=[rule.literals for rule in rules.rules], cache=cache, native=native
+            patterns_of(rules.rules),
+            literals=[rule.literals for rule in rules.rules],
+            samples=samples_of(rules.rules),
+            cache=cache,
+            native=native,
         )
         self._folded = FoldedPhrases(rules.rules, cache=cache, native=native)
         self._decoder = Decoder(cache=cache, native=native)

@@ -30,12 +30,21 @@ class Hit(NamedTuple):
     inner_end: int
 
 
+def _trials(samples: Sequence[str], owners: Sequence[int]) -> list[tuple[bytes, frozenset[int]]]:
+    """Each sample with the numbers of the expressions that its pattern was made into."""
+    numbers: dict[int, list[int]] = {}
+    for number, owner in enumerate(owners):
+        numbers.setdefault(owner, []).append(number)
+    return [(text.encode(), frozenset(numbers[owner])) for owner, text in enumerate(samples) if text]
+
+
 class Matcher:
     """Compiled patterns. Pure and safe to share between threads.
 
     Args:
         patterns: In the dialect of `_pattern.for_bytes`.
         literals: For each pattern, lower-case words of which every match has one; used by the fallback alone.
+        samples: For each pattern a text it matches, or an empty one: what a cached database is tried on before use.
         cache: Directory for compiled databases (0700), or `None`.
         native: Use Hyperscan where it is there.
 
@@ -48,6 +57,7 @@ class Matcher:
         patterns: Sequence[bytes],
         *,
         literals: Sequence[Sequence[str]] = (),
+        samples: Sequence[str] = (),
         cache: Path | None = None,
         native: bool = True,
     ) -> None:
@@ -61,7 +71,9 @@ class Matcher:
             parts = [alternatives(pattern) for pattern in self._patterns]
             self._owners = [number for number, some in enumerate(parts) for _ in some]
             try:
-                self._database = NativeDatabase([part for some in parts for part in some], cache)
+                self._database = NativeDatabase(
+                    [part for some in parts for part in some], cache, samples=_trials(samples, self._owners)
+                )
             except NativeError as error:
                 raise MatcherError(f"the patterns can't be compiled: {error}") from error
 

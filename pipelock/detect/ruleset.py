@@ -17,6 +17,7 @@ from typing import Literal
 import msgspec
 
 from pipelock.detect._pattern import PatternError, compile_linear, for_bytes
+from pipelock.detect.normalise import fold_text
 from pipelock.model import Severity
 
 __all__ = ["RULES", "Examples", "Rule", "RuleError", "RuleSet", "UserPattern", "load_rules", "pack_rules"]
@@ -222,3 +223,8 @@ def _line(text: str, name: str) -> int:
 def patterns_of(rules: Iterable[Rule]) -> tuple[bytes, ...]:
     """The patterns of `rules` in the dialect of both engines."""
     return tuple(for_bytes(rule.pattern, case=rule.case) for rule in rules)
+
+
+def samples_of(rules: Iterable[Rule]) -> list[str]:
+    """For each rule a text its pattern matches as it stands: its first example, folded; empty for rules without one."""
+    return [fold_text(rule.examples.match[0]) if rule.examples.match else "" for rule in rules]

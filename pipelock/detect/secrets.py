@@ -15,7 +15,7 @@ from pipelock.detect.hosts import HostSet
 from pipelock.detect.known import KnownSecrets
 from pipelock.detect.matcher import Matcher
 from pipelock.detect.normalise import fold_text
-from pipelock.detect.ruleset import Rule, RuleSet, patterns_of
+from pipelock.detect.ruleset import Rule, RuleSet, patterns_of, samples_of
 from pipelock.detect.views import Place, Sighting, View, locate, sightings, to_bytes
 from pipelock.model import Finding, Severity
 
@@ -47,7 +47,11 @@ class SecretScanner:
     ) -> None:
         self._rules = rules.rules
         self._matcher = Matcher(
-            patterns_of(rules.rules), literals=[rule.literals for rule in rules.rules], cache=cache, native=native
+            patterns_of(rules.rules),
+            literals=[rule.literals for rule in rules.rules],
+            samples=samples_of(rules.rules),
+            cache=cache,
+            native=native,
         )
         self._decoder = Decoder(cache=cache, native=native)
         self._known = known

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelock.detect._native import NativeError, is_available
+from pipelock.detect._native import NativeError, _compile, _key, _store, hyperscan, is_available
 from pipelock.detect._pattern import PatternError, alternatives, compile_linear, for_bytes
 from pipelock.detect.matcher import Hit, Matcher, MatcherError
 
@@ -104,6 +104,35 @@ def test_a_cache_that_can_not_be_trusted_is_rebuilt(tmp_path, spoil):
         file.rename(other)
         file.symlink_to(other)
     assert Matcher(PATTERNS, cache=directory).propose(b"a b") == [0]
+
+
+OTHER = [for_bytes(p) for p in ("never", "occurs", "here")]
+
+
+@native
+def test_a_database_of_other_patterns_can_not_take_a_files_place(tmp_path):
+    directory = tmp_path / "cache"
+    Matcher(PATTERNS, cache=directory)
+    (file,) = directory.iterdir()
+    Matcher(OTHER, cache=directory)
+    (other,) = set(directory.iterdir()) - {file}
+    file.write_bytes(other.read_bytes())
+    assert Matcher(PATTERNS, cache=directory).propose(b"a b") == [0]
+    assert file.read_bytes() != other.read_bytes()
+
+
+@native
+def test_a_sealed_database_that_finds_less_is_rebuilt(tmp_path):
+    directory = tmp_path / "cache"
+    samples = ["a b", "", "abcz", "", "a key-00ff", "ababc"]
+    Matcher(PATTERNS, cache=directory)
+    (file,) = directory.iterdir()
+    good = file.read_bytes()
+    # As someone would write it who can compute the seal.
+    parts = [part for pattern in PATTERNS for part in alternatives(pattern)]
+    _store(file, _key(parts), hyperscan.dumpb(_compile(OTHER)))
+    assert Matcher(PATTERNS, samples=samples, cache=directory).propose(b"a b") == [0]
+    assert file.read_bytes() == good
 
 
 @native

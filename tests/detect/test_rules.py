@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from pipelock.detect.injection import InjectionScanner
-from pipelock.detect.ruleset import RuleError, RuleSet, UserPattern, check_pattern, load_rules
+from pipelock.detect.matcher import Matcher
+from pipelock.detect.ruleset import (
+    RuleError,
+    RuleSet,
+    UserPattern,
+    check_pattern,
+    load_rules,
+    patterns_of,
+    samples_of,
+)
 from pipelock.detect.secrets import SecretScanner
 
 FAMILIES = {family: RuleSet.builtin(family).rules for family in ("credentials", "injection")}
@@ -83,6 +92,14 @@ def test_has_enough_examples_and_a_pattern_in_the_common_subset(family, rule):
     assert len(rule.examples.match) >= 3
     assert len(rule.examples.clean) >= 3
     check_pattern(rule.pattern, rule.name, case=rule.case)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_each_first_example_can_vouch_for_a_cached_database(family):
+    rules = FAMILIES[family]
+    matcher = Matcher(patterns_of(rules), native=False)
+    for number, sample in enumerate(samples_of(rules)):
+        assert any(matcher.hits(number, sample.encode())), rules[number].name
 
 
 def test_the_full_sets_and_their_cores_ship():
