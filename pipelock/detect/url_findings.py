@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipelock.detect.addresses import Host
+from pipelock.detect.excerpt import mask
 from pipelock.detect.hosts import registrable_domain
 from pipelock.detect.url_reasons import DNS_RULE, METADATA_RULE, OVERENCODED_RULE, PRIVATE_RULE, UNSEARCHED_RULE
 from pipelock.detect.url_view import UrlError
@@ -18,6 +19,7 @@ __all__ = [
     "private_answer",
     "private_literal",
     "scheme",
+    "shown_host",
     "traversal",
     "unreadable",
     "unresolved",
@@ -28,6 +30,26 @@ _EXEMPTIONS = {
     "url:path": "fetch_proxy.monitoring.subdomain_entropy_exclusions",
     "url:query": "fetch_proxy.monitoring.query_entropy_exclusions",
 }
+
+
+_LONG_LABEL = 20
+_SEPARATORS = ".:%[]"
+
+
+def shown_host(name: str) -> str:
+    """`name` as a message may show it: nobody has searched it yet, so long labels keep only their ends.
+
+    A label of 20 characters or more can be a secret, and what is shown reaches logs and screens.
+    """
+    out: list[str] = []
+    start = 0
+    for index, char in enumerate(name + "."):
+        if char in _SEPARATORS:
+            label = name[start:index]
+            out.append(label if len(label) < _LONG_LABEL else mask(label))
+            out.append(char)
+            start = index + 1
+    return "".join(out)[:-1]
 
 
 def finding(
@@ -90,11 +112,11 @@ def metadata(message: str) -> Finding:
 
 def private_literal(host: Host) -> Finding:
     """An address literal that the floor refuses."""
-    written = f" (written as {host.written[:64]})" if host.spellings else ""
+    written = f" (written as {shown_host(host.written)[:64]})" if host.spellings else ""
     return finding(
         "core_ssrf",
-        f"{host.name}{written} is a private or special address; if it is your own service, list its network in "
-        "ssrf.ip_allowlist",
+        f"{shown_host(host.name)}{written} is a private or special address; if it is your own service, list its "
+        "network in ssrf.ip_allowlist",
         rule=PRIVATE_RULE,
         severity=Severity.CRITICAL,
         place="url:host",
@@ -106,8 +128,8 @@ def private_answer(host: Host, address: str, *, known: bool) -> Finding:
     """A name with a private address; a `known` host (in `api_allowlist`) is a mistake rather than a threat."""
     return finding(
         "ssrf",
-        f"{host.name} resolves to the private address {address}; if that is your own service, list its network in "
-        "ssrf.ip_allowlist or its name in trusted_domains",
+        f"{shown_host(host.name)} resolves to the private address {address}; if that is your own service, list its "
+        "network in ssrf.ip_allowlist or its name in trusted_domains",
         rule=PRIVATE_RULE,
         place="url:host",
         category=Category.CONFIG_MISMATCH if known else Category.THREAT,
@@ -118,8 +140,8 @@ def unresolved(host: Host, error: str) -> Finding:
     """No addresses, or none that can be read."""
     return finding(
         "ssrf",
-        f"{host.name} could not be resolved ({error}), so nobody knows where the request would go; check the name "
-        "and your DNS",
+        f"{shown_host(host.name)} could not be resolved ({error}), so nobody knows where the request would go; "
+        "check the name and your DNS",
         rule=DNS_RULE,
         severity=Severity.MEDIUM,
         place="url:host",
@@ -153,8 +175,8 @@ def opaque(place: str, entropy: float) -> Finding:
 def opaque_subdomain(host: Host, entropy: float) -> Finding:
     """Data in the host's labels."""
     message = (
-        f"the labels below {registrable_domain(host)} look like encoded data, which a DNS lookup would carry out; if "
-        "the host is yours, add it to fetch_proxy.monitoring.subdomain_entropy_exclusions"
+        f"the labels below {shown_host(registrable_domain(host))} look like encoded data, which a DNS lookup would "
+        "carry out; if the host is yours, add it to fetch_proxy.monitoring.subdomain_entropy_exclusions"
     )
     return finding(
         "subdomain_entropy", message, severity=Severity.MEDIUM, place="url:host", score=min(entropy / 8, 1.0)

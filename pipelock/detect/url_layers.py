@@ -133,7 +133,11 @@ class UrlLayers:
                 return (findings.unresolved(view.host, str(problem)),)
             match kind:
                 case AddressClass.METADATA:
-                    return (findings.metadata(f"{view.host.name} resolves to {answer}, a cloud metadata service"),)
+                    return (
+                        findings.metadata(
+                            f"{findings.shown_host(view.host.name)} resolves to {answer}, a cloud metadata service"
+                        ),
+                    )
                 case AddressClass.PRIVATE:
                     private = private or answer
                 case AddressClass.PUBLIC:
@@ -175,12 +179,12 @@ class UrlLayers:
 
     def _host_findings(self, host: Host) -> tuple[Finding, ...]:
         """The layers that look at the host alone: lists and the address floor."""
-        name = host.name
+        name, shown = host.name, findings.shown_host(host.name)
         if self._settings.mode_strict and name not in self._allowed:
-            message = f"{name} is not in api_allowlist, and mode is strict; add it there if agents need it"
+            message = f"{shown} is not in api_allowlist, and mode is strict; add it there if agents need it"
             return (findings.finding("allowlist", message, severity=Severity.MEDIUM),)
         if name in self._blocked:
-            message = f"{name} is on the operator's list of refused hosts, fetch_proxy.monitoring.blocklist"
+            message = f"{shown} is on the operator's list of refused hosts, fetch_proxy.monitoring.blocklist"
             return (findings.finding("blocklist", message),)
         if name in METADATA_NAMES:
             return (findings.metadata(f"{name} is a cloud metadata service"),)

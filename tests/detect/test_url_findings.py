@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pipelock.detect import url_findings
 from pipelock.detect.addresses import fold_host
 from pipelock.model import Category
@@ -32,3 +34,32 @@ def test_the_labels_that_carry_data_are_not_repeated() -> None:
     message = url_findings.opaque_subdomain(fold_host("deadbeef01234567.example.com"), 3.0).message
     assert "deadbeef" not in message
     assert "example.com" in message
+
+
+LABEL = "akiaq3egrivlxn5wubmt"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("api.example.com", "api.example.com"),
+        (LABEL[:19] + ".example.com", LABEL[:19] + ".example.com"),
+        (LABEL + ".example.com", "akia••••mt.example.com"),
+        ("a." + LABEL * 3 + ".com", "a.akia••••mt.com"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("[fe80::1%" + LABEL + "]", "[fe80::1%akia••••mt]"),
+        ("", ""),
+    ],
+)
+def test_long_labels_keep_their_ends_only(name: str, shown: str) -> None:
+    assert url_findings.shown_host(name) == shown
+
+
+def test_no_message_repeats_a_long_label() -> None:
+    host = fold_host(f"{LABEL}.example.com")
+    for found in (
+        url_findings.private_answer(host, "10.0.0.1", known=False),
+        url_findings.unresolved(host, "no answer"),
+        url_findings.opaque_subdomain(fold_host(f"x.{LABEL}.com"), 3.0),
+    ):
+        assert LABEL not in found.message

@@ -269,3 +269,10 @@ def test_hostile_urls_of_64_kib_take_time_in_line_with_their_size(name: str) -> 
     small, large = spent
     # Four times the text; quadratic work would be sixteen times the time. The floor keeps noise out.
     assert large < max(0.25, small * 10)
+
+
+@pytest.mark.parametrize("settings", [{"mode_strict": True}, {"blocklist": ["*.example.com"]}])
+def test_the_lists_refuse_before_secrets_are_looked_for_and_repeat_none(settings: dict[str, object]) -> None:
+    (finding,) = layers(**settings).before_dns(f"https://{TOKEN}.example.com/").findings
+    assert TOKEN.lower() not in finding.message.lower()
+    assert "example.com" in finding.message
