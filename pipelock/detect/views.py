@@ -99,16 +99,21 @@ def _of_pattern(
     matcher: Matcher, number: int, whole: bytes, views: Sequence[View], starts: list[int]
 ) -> list[Sighting]:
     found: list[Sighting] = []
+    # Hits ascend, so the view is looked up only where one ends: hostile text has tens of thousands of them.
+    view, base, end = views[0], 0, -1
     for hit in matcher.hits(number, whole):
-        index = bisect_right(starts, hit.start) - 1
-        view, base = views[index], starts[index]
-        if hit.end > base + len(view.data):
+        start = hit.start
+        if start > end:
+            index = bisect_right(starts, start) - 1
+            view, base = views[index], starts[index]
+            end = base + len(view.data)
+        if hit.end > end:
             # It ran over the edge of a view and may have swallowed true matches: ask each view alone.
             alone = (Sighting(number, single, one) for single in views for one in matcher.hits(number, single.data))
             return list(islice(alone, MAX_SIGHTINGS))
-        found.append(
-            Sighting(number, view, Hit(hit.start - base, hit.end - base, hit.inner_start - base, hit.inner_end - base))
-        )
+        if base:
+            hit = Hit(start - base, hit.end - base, hit.inner_start - base, hit.inner_end - base)  # noqa: PLW2901
+        found.append(Sighting(number, view, hit))
         if len(found) >= MAX_SIGHTINGS:
             break
     return found
