@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from pipelock.config import Loaded
+from pipelock.door.lookup import lookup_failure, system_lookup
 from pipelock.engine import Answers, Engine, Facts, KillSwitch, Lookup
 from pipelock.engine.compile import compile_policy
 from pipelock.model import Action, Decision, Kind, Transport
@@ -29,7 +29,7 @@ def judge(loaded: Loaded, url: str, cache: Path | None, resolve: Callable[[str],
     Raises:
         MatcherError: a scanner failed.
     """
-    engine = Engine(compile_policy(loaded, os.environ, cache), KillSwitch())
+    engine = Engine(compile_policy(loaded, os.environ, cache, judges_responses=False), KillSwitch())
     action = Action(id="check", kind=Kind.REQUEST, transport=Transport.FORWARD, method="GET", url=url)
     result = engine.adjudicate(action, _facts())
     if isinstance(result, Lookup):
@@ -43,21 +43,15 @@ def lookup(host: str) -> Answers:
 
     def ask() -> None:
         try:
-            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            answers.append(Answers(addresses=system_lookup(host)))
         except (OSError, UnicodeError) as error:
-            answers.append(Answers(error=str(error)))
-        else:
-            answers.append(Answers(addresses=_unique([str(item[4][0]) for item in found])))
+            answers.append(Answers(error=lookup_failure(error)))
 
     # getaddrinfo takes no deadline; a daemon thread is left behind when the process ends.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(DNS_TIMEOUT)
     return answers[0] if answers else Answers(error=f"no answer within {DNS_TIMEOUT:g} s")
-
-
-def _unique(addresses: Sequence[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(addresses))
 
 
 def _facts() -> Facts:

@@ -1,7 +1,7 @@
 """Names to addresses, off the reactor thread, with a deadline.
 
-The system's own resolver (`getaddrinfo`) is asked, in a pool of its own: it knows /etc/hosts, VPN split DNS and mDNS,
-which a DNS client does not. Every way to fail is an `Answers` with an error, never an exception and never silence.
+The system's own resolver (`pipelock.door.lookup`) is asked, in a pool of its own. Every way to
+fail is an `Answers` with an error, never an exception and never silence.
 
 Limits: 5 s a lookup, 16 lookups at once, 512 waiting; equal names in flight share one lookup; good answers are kept
 for 10 s (1 000 names), so that a keep-alive client does not resolve for each request. An answer is judged anew each
@@ -10,13 +10,13 @@ time and the judged addresses are what is dialled, so a cached answer can never 
 
 from __future__ import annotations
 
-import socket
 from collections import OrderedDict
 from collections.abc import Callable
 
 from twisted.python.failure import Failure
 
 from pipelock.door.edges import Call, Clock
+from pipelock.door.lookup import lookup_failure, system_lookup
 from pipelock.engine import Answers
 
 __all__ = ["CACHE_SECONDS", "LOOKUP_SECONDS", "MAX_LOOKUPS", "Resolver"]
@@ -28,16 +28,6 @@ MAX_CACHED = 1000
 
 Listener = Callable[[Answers], None]
 Work = Callable[[Callable[[], tuple[str, ...]], Callable[[tuple[str, ...] | Failure], None]], None]
-
-
-def system_lookup(host: str) -> tuple[str, ...]:
-    """All addresses of `host` in the system's order of preference, without duplicates; blocks.
-
-    Raises:
-        OSError: the name does not resolve.
-    """
-    rows = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return tuple(dict.fromkeys(str(row[4][0]) for row in rows))
 
 
 class Resolver:
@@ -84,7 +74,7 @@ class Resolver:
         if flying is None or flying[1] is not timer:
             return  # too late: the deadline answered, and a newer lookup may be under way
         if isinstance(result, Failure):
-            self._finish(host, Answers(error=_why(result.value)))
+            self._finish(host, Answers(error=lookup_failure(result.value)))
         else:
             answers = Answers(addresses=result)
             if result:
@@ -100,11 +90,3 @@ class Resolver:
             timer.cancel()
         for listener in listeners:
             listener(answers)
-
-
-def _why(error: BaseException | None) -> str:
-    if isinstance(error, socket.gaierror):
-        return f"no such host ({error.strerror})"
-    if isinstance(error, UnicodeError):
-        return "not a host name that can be looked up"
-    return f"lookup failed ({type(error).__name__})"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pipelock.config import Config, Loaded
 from pipelock.detect.hosts import HostSet
-from pipelock.detect.injection import InjectionScanner
 from pipelock.detect.known import KnownSecrets
 from pipelock.detect.ruleset import RuleSet, UserPattern
 from pipelock.detect.secrets import SecretScanner
@@ -15,19 +14,22 @@ from pipelock.detect.url_layers import UrlLayers, UrlSettings
 from pipelock.engine._suppress import Suppressions
 from pipelock.engine.approvals import ApprovalLimits
 from pipelock.engine.egress import EgressRule, EgressRules
-from pipelock.engine.policy import Policy
+from pipelock.engine.policy import NoResponses, Policy, ResponseScanner
 from pipelock.model import Severity, Verdict
 
 __all__ = ["approval_limits", "compile_policy"]
 
 
-def compile_policy(loaded: Loaded, environ: Mapping[str, str], cache: Path | None) -> Policy:
+def compile_policy(
+    loaded: Loaded, environ: Mapping[str, str], cache: Path | None, *, judges_responses: bool = True
+) -> Policy:
     """Compile what `loaded` says.
 
     Args:
         loaded: A valid configuration.
         environ: The environment whose secrets are looked for, if `dlp.scan_env` says so.
         cache: Directory (0700) of compiled rule databases; `None` compiles anew.
+        judges_responses: False leaves out what judges responses, half of the work; a response then fails to be judged.
 
     Raises:
         MatcherError: a pattern can't be compiled.
@@ -49,7 +51,7 @@ def compile_policy(loaded: Loaded, environ: Mapping[str, str], cache: Path | Non
         layers=layers,
         secrets=secrets,
         credential_rules=len(rules.rules),
-        injection=InjectionScanner(_injection_rules(config), cache=cache),
+        injection=_injection(config, cache) if judges_responses else NoResponses(),
         egress=_egress(config),
         suppressions=Suppressions([(entry.rule, entry.path) for entry in config.suppress]),
         scan_headers=bodies.enabled and bodies.scan_headers,
@@ -130,6 +132,13 @@ def _credential_rules(config: Config) -> RuleSet:
         for pattern in config.dlp.patterns
     ]
     return RuleSet.builtin("credentials", extra=extra, include_defaults=config.dlp.include_defaults)
+
+
+def _injection(config: Config, cache: Path | None) -> ResponseScanner:
+    # Imported here: a policy for requests alone does without.
+    from pipelock.detect.injection import InjectionScanner  # noqa: PLC0415
+
+    return InjectionScanner(_injection_rules(config), cache=cache)
 
 
 def _injection_rules(config: Config) -> RuleSet:

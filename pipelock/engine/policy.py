@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NoReturn, Protocol
 
 from pipelock.detect.addresses import Host
 from pipelock.detect.hosts import HostSet
-from pipelock.detect.injection import InjectionScanner
+from pipelock.detect.matcher import MatcherError
 from pipelock.detect.secrets import SecretScanner
 from pipelock.detect.url_layers import UrlLayers
 from pipelock.engine._cleared import Cleared
@@ -15,10 +16,26 @@ from pipelock.engine._suppress import Suppressions
 from pipelock.engine.egress import EgressRules
 from pipelock.model import Action, Finding, Kind, Severity, Verdict
 
-__all__ = ["Policy"]
+__all__ = ["NoResponses", "Policy", "ResponseScanner"]
 
 _TEXT_LABELS = frozenset({"body_dlp", "header_dlp"})
 _CORE_LABELS = frozenset({"core_dlp", "core_ssrf", "core_response", "ssrf_metadata"})
+
+
+class ResponseScanner(Protocol):
+    """What looks for injection; `pipelock.detect.injection.InjectionScanner` is the one."""
+
+    def scan(self, data: bytes | str, place: str, content_type: str = "") -> tuple[Finding, ...]:
+        """What in `data` tries to give orders. Raises MatcherError: nothing is known about it; block."""
+        ...
+
+
+class NoResponses:
+    """Stands in a policy that is asked about requests alone. A response it is asked about is one that must block."""
+
+    def scan(self, data: bytes | str, place: str, content_type: str = "") -> NoReturn:
+        """Raise MatcherError, whatever is asked."""
+        raise MatcherError("this policy was compiled for requests alone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +56,7 @@ class Policy:
     layers: UrlLayers
     secrets: SecretScanner
     credential_rules: int
-    injection: InjectionScanner
+    injection: ResponseScanner
     egress: EgressRules
     suppressions: Suppressions
     scan_headers: bool

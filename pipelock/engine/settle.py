@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pipelock.detect.injection import strip
+from pipelock.detect.removal import strip
 from pipelock.detect.url_layers import block_reason
 from pipelock.engine.egress import Ruling
 from pipelock.engine.policy import Policy

@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from pipelock.door.resolver import CACHE_SECONDS, LOOKUP_SECONDS, MAX_CACHED, MAX_LOOKUPS, Resolver, system_lookup
+from pipelock.door.resolver import CACHE_SECONDS, LOOKUP_SECONDS, MAX_CACHED, MAX_LOOKUPS, Resolver
 from pipelock.engine import Answers
 
 FOUND = ("93.184.215.14", "2606:2800:21f::1")
@@ -143,9 +143,3 @@ def test_whoever_asks_again_while_being_answered_is_answered_too() -> None:
     names.resolver.resolve("e.com", lambda _first: names.resolver.resolve("e.com", seen.append))
     names.land()
     assert seen == [Answers(FOUND)]
-
-
-def test_the_systems_answers_come_in_order_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [(socket.AF_INET6, 1, 6, "", ("::1", 0, 0, 0)), *[(socket.AF_INET, 1, 6, "", ("127.0.0.1", 0))] * 2]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: rows)
-    assert system_lookup("localhost") == ("::1", "127.0.0.1")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelock.config import loads
+from pipelock.detect.matcher import MatcherError
 from pipelock.engine import Answers, Engine, Facts, KillSwitch, Lookup, Policy
 from pipelock.engine.compile import approval_limits, compile_policy
 from pipelock.model import Action, Decision, Verdict
@@ -154,3 +155,10 @@ def test_approval_limits() -> None:
     )
     assert (limits.timeout_seconds, limits.response_timeout_seconds, limits.hold_unattended) == (9.0, 5.0, True)
     assert (limits.max_pending, limits.max_pending_per_session) == (3, 2)
+
+
+def test_a_policy_for_requests_alone_fails_on_a_response(tmp_path: Path) -> None:
+    policy = compile_policy(loads("version: 1\n", "x"), {}, tmp_path / "cache", judges_responses=False)
+    assert judged(policy, an_action()).verdict is Verdict.ALLOW
+    with pytest.raises(MatcherError, match="requests alone"):
+        judged(policy, a_response(body=b"hello"))

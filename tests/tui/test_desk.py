@@ -69,7 +69,7 @@ def test_more_twins_do_not_disarm() -> None:
         (Outcome.APPROVED, "alice", "allowed once by alice"),
         (Outcome.EXPIRED, "", "expired, denied once"),
         (Outcome.ABANDONED, "", "client gone"),
-        (Outcome.WITHDRAWN, "", "withdrawn by policy"),
+        (Outcome.WITHDRAWN, "", "withdrawn"),
     ],
 )
 def test_a_prompt_that_ended_elsewhere_stays_a_while_and_cannot_be_answered(

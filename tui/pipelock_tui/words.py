@@ -40,7 +40,7 @@ OUTCOMES = {
     Outcome.UNATTENDED: "nobody was there, denied once",
     Outcome.QUEUE_FULL: "queue full, denied once",
     Outcome.ABANDONED: "client gone",
-    Outcome.WITHDRAWN: "withdrawn by policy",
+    Outcome.WITHDRAWN: "withdrawn",
 }
 
 ANSWERED = {
