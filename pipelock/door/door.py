@@ -123,6 +123,7 @@ class Door:
         self._deadline: Call | None = None
         self._closing = False
         self._complained_at = -_COMPLAINT_SECONDS
+        self._crash_told_at = -_COMPLAINT_SECONDS
 
     # -- judging ---------------------------------------------------------------------------------------------------
 
@@ -177,8 +178,13 @@ class Door:
             self._start(ticket)
 
     def _crashed(self, ticket: Ticket, failure: Failure) -> None:
-        self._log.failure("a scanner failed on action {id}", failure=failure, id=ticket.action.id)
-        self.bus.publish(Notice("error", f"a scanner failed ({type(failure.value).__name__}); the request was blocked"))
+        now = self._clock.seconds()
+        if now - self._crash_told_at >= _COMPLAINT_SECONDS:
+            # Told once a minute: a rule that fails, fails on every request.
+            self._crash_told_at = now
+            self._log.failure("a scanner failed on action {id}", failure=failure, id=ticket.action.id)
+            name = type(failure.value).__name__
+            self.bus.publish(Notice("error", f"a scanner failed ({name}); requests are blocked unread"))
         self._finish(
             ticket,
             refuse(
@@ -350,7 +356,7 @@ class Door:
                 status=503,
             )
             record = self._record(ticket, decision)
-        self.engine.note(ticket.action, decision, Facts(self._clock.seconds(), record.at))
+        self.engine.note(ticket.action, record.action, decision, Facts(self._clock.seconds(), record.at))
         self.stats.decided(record)
         self.bus.publish(Decided(record))
         then, ticket.then = ticket.then, None

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterator
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, Info, generate_latest
 from prometheus_client import Counter as Metric
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
 
 from pipelock.model import BlockReason, Decision, Kind, Record, TunnelClosed, Verdict
 
@@ -16,6 +21,28 @@ MAX_NAMES = 1000
 
 _LATENCY = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _TUNNEL_SECONDS = (1, 5, 10, 30, 60, 120, 300)
+
+
+class _Durations(Collector):
+    """The one histogram that every request touches, kept as plain numbers until somebody asks for it."""
+
+    def __init__(self) -> None:
+        self._edges = [int(edge * 1e6) for edge in _LATENCY]
+        self._counts = [0] * (len(self._edges) + 1)
+        self._total = 0
+
+    def observe(self, microseconds: int) -> None:
+        """Count one duration."""
+        self._counts[bisect_left(self._edges, microseconds)] += 1
+        self._total += microseconds
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        """The histogram in Prometheus's form: each bucket holds all that are below it."""
+        sums = list(accumulate(self._counts))
+        buckets = [(str(float(edge)), float(count)) for edge, count in zip(_LATENCY, sums, strict=False)]
+        family = HistogramMetricFamily("pipelock_request_duration_seconds", "Judging time, waiting included")
+        family.add_metric([], [*buckets, ("+Inf", float(sums[-1]))], self._total / 1e6)
+        yield family
 
 
 class Stats:
@@ -29,9 +56,8 @@ class Stats:
         self.registry = registry = CollectorRegistry()
         self._requests = Metric("pipelock_requests", "Requests by result", ["result", "agent"], registry=registry)
         self._hits = Metric("pipelock_scanner_hits", "Blocking layers", ["scanner", "agent"], registry=registry)
-        self._seconds = Histogram(
-            "pipelock_request_duration_seconds", "Judging time, waiting included", buckets=_LATENCY, registry=registry
-        )
+        self._seconds = _Durations()
+        registry.register(self._seconds)
         self._kill_denials = Metric(
             "pipelock_kill_switch_denials", "Denied by the kill switch", ["transport", "endpoint"], registry=registry
         )
@@ -68,9 +94,10 @@ class Stats:
                 self._tunnels.labels("allowed", agent).inc()
         if decision.verdict not in (Verdict.ALLOW, Verdict.BLOCK):
             self.warned += 1
-        self._count_findings(decision, agent)
+        if decision.findings:
+            self._count_findings(decision, agent)
         if is_request:
-            self._seconds.observe(record.took_us / 1e6)
+            self._seconds.observe(record.took_us)
 
     def _count_block(self, record: Record, agent: str) -> None:
         action, decision = record.action, record.decision

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
 
 __all__ = ["MAX_CLEARED", "Cleared"]
 
@@ -25,10 +24,9 @@ class Cleared:
     def __len__(self) -> int:
         return len(self._digests)
 
-    def digest(self, host: str, pairs: Iterable[tuple[str, str]]) -> bytes:
+    def digest(self, host: str, pairs: list[tuple[str, str]]) -> bytes:
         """What stands for these names and values on their way to `host`."""
-        text = "\n".join([host, *[f"{len(name)}:{name}{len(value)}:{value}" for name, value in pairs]])
-        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=self._key).digest()
+        return hashlib.blake2b(repr((host, pairs)).encode(), digest_size=16, key=self._key).digest()
 
     def __contains__(self, digest: bytes) -> bool:
         return digest in self._digests

@@ -24,9 +24,9 @@ from pipelock.engine.limits import SlidingWindow
 from pipelock.engine.policy import Policy
 from pipelock.engine.sessions import Sessions
 from pipelock.engine.settle import refuse, settle
-from pipelock.engine.summary import shown_identity
 from pipelock.model import (
     Action,
+    ActionSummary,
     BlockReason,
     Category,
     Decision,
@@ -97,15 +97,16 @@ class Engine:
                 return settle(action, self.policy, (), Ruling(Verdict.ALLOW))
         assert_never(action.kind)
 
-    def note(self, action: Action, decision: Decision, facts: Facts) -> None:
-        """Take a final decision into account: sessions, and the bytes that a response brought in."""
+    def note(self, action: Action, shown: ActionSummary, decision: Decision, facts: Facts) -> None:
+        """Take a final decision into account: sessions (as `shown`), and the bytes that a response brought in."""
         blocked = decision.verdict is Verdict.BLOCK
         if action.kind is Kind.RESPONSE and self.policy.max_data_per_minute and not blocked:
             self._bytes.add(self.policy.layers.registrable_host(action.host), action.size, facts.now)
         is_request = action.kind in (Kind.REQUEST, Kind.CONNECT)
         if is_request or blocked:
-            session, agent = shown_identity(action, decision)
-            self.sessions.note(session, agent, action.client, facts.wall, blocked=blocked, request=is_request)
+            self.sessions.note(
+                shown.session, shown.agent, action.client, facts.wall, blocked=blocked, request=is_request
+            )
 
     def stopped(self, action: Action) -> Decision | None:
         """The gates alone, which hold whatever policy says or a person answered: kill switch, then faults."""

@@ -50,9 +50,10 @@ def summarise(action: Action, decision: Decision) -> ActionSummary:
     A plain allow keeps no headers: ten thousand of them are held in memory for dashboards.
     """
     findings = decision.findings
+    if decision.verdict is Verdict.ALLOW and not findings and decision.outcome is None:
+        return _plain(action)
     searched = _was_searched(action, decision)
     session, agent = shown_identity(action, decision)
-    plain = decision.verdict is Verdict.ALLOW and not findings and decision.outcome is None
     return ActionSummary(
         id=action.id,
         kind=action.kind,
@@ -68,8 +69,29 @@ def summarise(action: Action, decision: Decision) -> ActionSummary:
         status=action.status,
         size=action.size or len(action.body),
         content_type=_media_type(action, findings, searched=searched),
-        headers=() if plain else _safe_headers(action.headers, findings, searched=searched),
+        headers=_safe_headers(action.headers, findings, searched=searched),
         preview=preview(action, findings) if decision.verdict is Verdict.ASK else "",
+    )
+
+
+def _plain(action: Action) -> ActionSummary:
+    """Nearly every action is searched, clean and allowed; this is all of `summarise` that then remains."""
+    url = _without_userinfo(action.url) if "@" in action.url else action.url
+    return ActionSummary(
+        id=action.id,
+        kind=action.kind,
+        transport=action.transport,
+        direction=action.direction,
+        session=action.session,
+        agent=action.agent,
+        client=action.client,
+        method=action.method,
+        url=url if len(url) <= MAX_SHOWN_URL else url[:MAX_SHOWN_URL] + "…",
+        host=action.host[:MAX_SHOWN_HOST],
+        port=action.port,
+        status=action.status,
+        size=action.size or len(action.body),
+        content_type=action.content_type.partition(";")[0].strip()[:MAX_SHOWN_WORD],
     )
 
 

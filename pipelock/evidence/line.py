@@ -89,6 +89,7 @@ def audit_event(record: Record) -> tuple[str, str]:
     return "allowed" if is_fetched else _PLAIN_EVENTS.get(action.kind, "allowed"), "info"
 
 
+_TUNNEL_KINDS = frozenset({Kind.CONNECT, Kind.CLIENT_HELLO, Kind.TUNNEL_DATA})
 _PLAIN_EVENTS = {Kind.CONNECT: "tunnel_open", Kind.CLIENT_HELLO: "sni", Kind.RESPONSE: "forward_http"}
 _FINDING_EVENTS = {"body_dlp": "body_dlp", "header_dlp": "header_dlp", "dlp": "dlp_warn", "core_dlp": "dlp_warn"}
 
@@ -104,11 +105,11 @@ def audit_line(record: Record) -> bytes:
         "event": event,
         "message": escape(decision.reason) if decision.reason else event,
         "request_id": escape(action.id),
-        "verdict": decision.verdict.value,
-        "transport": action.transport.value,
-        "kind": action.kind.value,
+        "verdict": decision.verdict,
+        "transport": action.transport,
+        "kind": action.kind,
     }
-    if action.kind in (Kind.CONNECT, Kind.CLIENT_HELLO, Kind.TUNNEL_DATA):
+    if action.kind in _TUNNEL_KINDS:
         entry["target"] = escape(f"{action.host}:{action.port}")
     else:
         entry["url"] = escape(action.url)

@@ -50,7 +50,7 @@ class Fault(msgspec.Struct, frozen=True):
     status: int = 0
 
 
-class Action(msgspec.Struct, frozen=True, kw_only=True):
+class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One message, as a transport understood it. Everything the engine judges is here.
 
     Attributes:
@@ -86,7 +86,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 0
 
 
-class ActionSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ActionSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An action as records, events and screens show it: no body, no secret.
 
     `url` is reduced to `scheme://host/[redacted]` where a content scanner blocked.

@@ -45,7 +45,7 @@ class Outcome(StrEnum):
     """Policy, kill switch or shutdown decided before a person did."""
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What is to be done with one action.
 
     Attributes:
@@ -87,7 +87,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hard: bool = False
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One decision as it is written and shown. `at` is seconds since the epoch; `took_us` the judging time."""
 
     at: float

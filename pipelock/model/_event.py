@@ -30,7 +30,7 @@ class KillSwitchState(msgspec.Struct, frozen=True, omit_defaults=True):
     message: str = ""
 
 
-class Decided(msgspec.Struct, frozen=True, tag="decided"):
+class Decided(msgspec.Struct, frozen=True, tag="decided", gc=False):
     """A decision was made and recorded."""
 
     record: Record
@@ -87,7 +87,7 @@ class Notice(msgspec.Struct, frozen=True, tag="notice"):
 Payload = Decided | Held | Released | KillSwitchChanged | ConfigReloaded | TunnelClosed | Notice
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """A numbered happening. `seq` starts at 1 with each daemon and has no holes; `at` is seconds since the epoch."""
 
     seq: int

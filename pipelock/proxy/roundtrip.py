@@ -87,6 +87,7 @@ class RoundTrip:
         self._pieces: list[bytes] = []
         self._size = 0
         self._reserved = 0
+        self._encoded = False
 
     def start(self) -> None:
         """Have the request judged, and go on from there."""
@@ -160,6 +161,7 @@ class RoundTrip:
         wire = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces = []
         encodings = [value for name, value in head.headers if name == "content-encoding"]
+        self._encoded = bool(encodings)
         if not wire or not (encodings or self._view):
             self._judge_response(head, wire, None)
             return
@@ -254,8 +256,7 @@ class RoundTrip:
                 self._end(Answered(head, decision.body, rewritten=True, decision=decision))
             else:
                 # Encoded bodies go on as they were judged, decoded: two decoders can read one stream in two ways.
-                encoded = any(name == "content-encoding" for name, _ in head.headers)
-                self._end(Answered(head, body, rewritten=encoded and bool(body), decision=decision))
+                self._end(Answered(head, body, rewritten=self._encoded and bool(body), decision=decision))
 
         ticket = self._context.door.judge(action, judged)
         if ticket.then is not None:

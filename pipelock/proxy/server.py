@@ -266,7 +266,8 @@ class ClientConnection(Protocol):
                 )
             )
             return
-        if self._context.door.engine.kill.applies_to(self.client) and target.form == "absolute":
+        # A body is not waited for when everything is stopped; without one, the judgement comes at once anyway.
+        if head.has_body and target.form == "absolute" and self._context.door.engine.kill.applies_to(self.client):
             self._judge_and_refuse(self._action(Transport.FORWARD))
             return
         if head.content_length is not None and head.content_length > settings.max_request_body:

@@ -10,7 +10,7 @@ import pytest
 
 from pipelock.detect.hosts import HostSet
 from pipelock.detect.url_layers import UrlSettings
-from pipelock.engine import Answers, Content, Engine, Facts, KillSwitch, Lookup, Policy
+from pipelock.engine import Answers, Content, Engine, Facts, KillSwitch, Lookup, Policy, summarise
 from pipelock.engine._suppress import Suppressions
 from pipelock.engine.egress import EgressRule, EgressRules
 from pipelock.model import Action, BlockReason, Category, Decision, Fault, Kind, Severity, Verdict
@@ -18,6 +18,10 @@ from tests.factories import FAKE_KEY, FAKE_ORDER, FakeInjection, FakeSecrets, a_
 
 PUBLIC = Answers(addresses=("93.184.215.14",))
 OPAQUE = "q8Zk3vXw1LmT7cRb9NfY2hJd5GsP0aUe"
+
+
+def note(engine: Engine, action: Action, decision: Decision, when: Facts) -> None:
+    engine.note(action, summarise(action, decision), decision, when)
 
 
 def facts(now: float = 1000.0, **changes: Any) -> Facts:
@@ -450,7 +454,7 @@ def test_what_is_judged_again_is_neither_counted_nor_limited_twice() -> None:
 
 def test_rate_speaks_before_length_and_length_before_budget() -> None:
     engine = limited(max_requests_per_minute=1, max_data_per_minute=10)
-    engine.note(a_response(size=11), Decision(action_id="t-1", verdict=Verdict.ALLOW), facts())
+    note(engine, a_response(size=11), Decision(action_id="t-1", verdict=Verdict.ALLOW), facts())
     long = to("http://example.com/" + "a" * 100)
     assert judged(engine, long).layer == "length"
     budget = judged(engine, an_action())
@@ -463,10 +467,10 @@ def test_rate_speaks_before_length_and_length_before_budget() -> None:
 def test_the_budget_counts_bytes_of_responses_that_were_let_through() -> None:
     engine = limited(max_data_per_minute=10)
     blocked = Decision(action_id="t-1", verdict=Verdict.BLOCK)
-    engine.note(a_response(size=50), blocked, facts())
-    engine.note(a_response(size=9, host="CDN.example.com."), Decision(action_id="t-1", verdict=Verdict.WARN), facts())
+    note(engine, a_response(size=50), blocked, facts())
+    note(engine, a_response(size=9, host="CDN.example.com."), Decision(action_id="t-1", verdict=Verdict.WARN), facts())
     assert judged(engine, an_action()).verdict is Verdict.ALLOW
-    engine.note(a_response(size=1), Decision(action_id="t-1", verdict=Verdict.ALLOW), facts())
+    note(engine, a_response(size=1), Decision(action_id="t-1", verdict=Verdict.ALLOW), facts())
     assert judged(engine, an_action()).layer == "databudget"
     assert judged(engine, to("http://example.org/")).verdict is Verdict.ALLOW
 
@@ -493,8 +497,8 @@ def test_sessions_count_requests_and_refusals_of_anything(
     kind: Kind, verdict: Verdict, requests: int, blocked: int
 ) -> None:
     engine = an_engine()
-    engine.note(an_action(), Decision(action_id="t-1", verdict=Verdict.BLOCK), facts())
-    engine.note(an_action(kind=kind), Decision(action_id="t-1", verdict=verdict), facts())
+    note(engine, an_action(), Decision(action_id="t-1", verdict=Verdict.BLOCK), facts())
+    note(engine, an_action(kind=kind), Decision(action_id="t-1", verdict=verdict), facts())
     (session,) = engine.sessions.known()
     assert (session.requests, session.blocked, session.last_seen_at) == (requests, blocked, 1_700_001_000.0)
 
