@@ -26,18 +26,18 @@ _LABELS = {"injection", "injection_semantic", "tool_poison"}
 
 
 def best(call: Callable[[], object], seconds: float = 0.3) -> float:
-    """Microseconds of the best of several rounds."""
+    """Microseconds of CPU time of the best of several rounds: other programs on the machine do not count."""
     call()
-    start = time.perf_counter()
+    start = time.process_time()
     call()
-    once = max(time.perf_counter() - start, 1e-7)
+    once = max(time.process_time() - start, 1e-7)
     count = max(1, int(seconds / 5 / once))
     rounds = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         for _ in range(count):
             call()
-        rounds.append((time.perf_counter() - start) / count)
+        rounds.append((time.process_time() - start) / count)
     return min(rounds) * 1e6
 
 
@@ -79,6 +79,8 @@ def adversarial(size: int) -> dict[str, bytes]:
         "spaces": b" " * size,
         "base64": block,
         "base64 tokens": spaced,
+        "hex tokens": b" ".join(block[i : i + 15].hex().encode() for i in range(0, size, 15))[:size],
+        "spaced hex": block.hex(" ").encode()[:size],
         "hex": bytes(rng.choices(b"0123456789abcdef", k=size)),
         "digits": bytes(rng.choices(b"0123456789", k=size)),
         "prefixes": (b"sk-ant- ghp_ AKIA xoxb- " * size)[:size],
@@ -115,12 +117,15 @@ def speed(secrets: SecretScanner, injection: InjectionScanner) -> dict[str, obje
     base = clean_json(size)
     first = best(lambda: secrets.scan(base, "body", content_type="application/json"))
     second = best(lambda: injection.scan(base, "body", "application/json"))
-    print(f"\n{'200 KiB hostile':>16} {'secrets':>9} {'injection':>10}  (times the clean one)")
+    clean = first + second
+    print(
+        f"\n{'200 KiB hostile':>16} {'secrets ms':>11} {'injection ms':>13}  (and times both scanners on the clean one)"
+    )
     for name, data in adversarial(size).items():
-        one = best(lambda data=data: secrets.scan(data, "body"), 0.05) / first
-        two = best(lambda data=data: injection.scan(data, "body"), 0.05) / second
-        print(f"{name:>16} {one:>8.1f}x {two:>9.1f}x")
-        report[f"hostile_{name}"] = {"secrets": one, "injection": two}
+        one = best(lambda data=data: secrets.scan(data, "body"), 0.05)
+        two = best(lambda data=data: injection.scan(data, "body"), 0.05)
+        print(f"{name:>16} {one / 1e3:>11.1f} {two / 1e3:>13.1f} {one / clean:>8.1f}x {two / clean:>6.1f}x")
+        report[f"hostile_{name}"] = {"secrets_us": one, "injection_us": two, "to_clean": max(one, two) / clean}
     return report
 
 
