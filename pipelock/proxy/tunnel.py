@@ -9,7 +9,7 @@ it was silent for `idle_timeout_seconds` or lived for `max_tunnel_seconds`.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import Protocol as Shape
 
 import msgspec
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
@@ -22,9 +22,6 @@ from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind
 from pipelock.proxy.client_hello import ClientHelloReader, Hello, Malformed, NeedMore, NotTls
 from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.limits import CONNECT_SECONDS, HELLO_SECONDS, WRITE_SECONDS
-
-if TYPE_CHECKING:
-    from pipelock.proxy.server import ClientConnection
 
 __all__ = ["Tunnel", "looks_like_http"]
 
@@ -47,6 +44,21 @@ def looks_like_http(start: bytes) -> bool | None:
     if found:
         return b" http/" in line.lower()
     return None if len(line) < MAX_FIRST_LINE else False
+
+
+class NearSide(Shape):
+    """The client's connection, as its tunnel sees it."""
+
+    transport: Wire | None
+
+    def tunnel_open(self) -> bytes:
+        """The upstream is connected: tell the client, and give what it sent already."""
+
+    def tunnel_failed(self, why: str) -> None:
+        """No address could be reached."""
+
+    def abort(self) -> None:
+        """Close at once."""
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
@@ -103,7 +115,7 @@ class Tunnel:
     """One tunnel. Every way it can end goes through `end`."""
 
     def __init__(
-        self, context: ProxyContext, client: ClientConnection, action: Action, addresses: tuple[str, ...]
+        self, context: ProxyContext, client: NearSide, action: Action, addresses: tuple[str, ...]
     ) -> None:
         self._context = context
         self._client = client
