@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
@@ -20,8 +19,7 @@ SEPARATOR = b"\n\x00\n"
 """Stands between views: ends words and lines, so that no edge of a rule sees the neighbour."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where scanned text came from.
 
     Attributes:
@@ -35,8 +33,7 @@ class Place:
     text: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """One form of a place's text.
 
     Attributes:
