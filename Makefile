@@ -24,6 +24,7 @@ demo: ## a scripted agent: allowed, stopped, held
 bench: ## measure beside mitmdump and nginx on loopback
 	@scripts/setup.sh run
 	@scripts/tools.sh nginx
+	@$(BIN)/python bench/startup.py
 	@$(BIN)/python bench/proxy.py $(BENCH_ARGS)
 
 soak: $(VENV)/.installed-dev ## the long tests
@@ -38,9 +39,10 @@ lint: $(VENV)/.installed-dev ## style, layout, layering
 types: $(VENV)/.installed-dev ## static types
 	@$(BIN)/mypy
 
-format: $(VENV)/.installed-dev ## put the layout right
+format: $(VENV)/.installed-dev ## put the layout right, and the quick form of the rules
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(BIN)/python scripts/rules.py
 
 coverage: $(VENV)/.installed-dev ## tests with coverage, report in htmlcov/
 	@scripts/tools.sh $(TEST_TOOLS)

@@ -14,6 +14,7 @@ from pipelock.cli.errors import CommandError
 
 Run = Callable[..., tuple[int, str, str]]
 HEAVY = {"twisted", "textual", "OpenSSL", "asyncio", "rich", "cryptography", "prometheus_client", "psutil"}
+MATCHERS = {"re2", "hyperscan"}
 LIGHT = [command for command in COMMANDS if command.name not in ("run", "tui")]
 
 
@@ -96,11 +97,28 @@ def test_every_command_has_its_module(command: object) -> None:
     assert callable(importlib.import_module(getattr(command, "module", "")).execute)
 
 
+def imported_by(code: str) -> set[str]:
+    """The top-level packages, and ours in full, that are there after `code`."""
+    code = f"import sys\n{code}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    names = done.stdout.splitlines()[-1].split()
+    return {name.partition(".")[0] for name in names} | {name for name in names if name.startswith("pipelock.")}
+
+
 @pytest.mark.parametrize("command", LIGHT, ids=lambda command: command.name)
 def test_light_commands_import_nothing_heavy(command: object) -> None:
-    module = getattr(command, "module", "")
-    # The judge is what `check --url` adds.
-    extra = "import pipelock.cli.judge;" if module == "pipelock.cli.check" else ""
-    code = f"import sys, pipelock.cli.main, {module};{extra}print(*{{name.partition('.')[0] for name in sys.modules}})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert not HEAVY & set(done.stdout.split())
+    found = imported_by(f"import pipelock.cli.main, {getattr(command, 'module', '')}")
+    assert not (HEAVY | MATCHERS) & found
+    assert not {name for name in found if name.startswith(("pipelock.engine", "pipelock.daemon", "pipelock.proxy"))}
+
+
+def test_a_check_without_a_file_runs_without_matchers_and_parser() -> None:
+    found = imported_by("import pipelock.cli.main as m; assert m.main(['check']) == 0")
+    assert not (HEAVY | MATCHERS | {"yaml", "difflib", "shutil", "pipelock.engine"}) & found
+
+
+def test_judging_a_url_needs_no_event_loop_and_nothing_about_responses(tmp_path: Path) -> None:
+    words = ["--home", str(tmp_path), "check", "--url", "http://192.0.2.1/"]
+    found = imported_by(f"import pipelock.cli.main as m; m.main({words!r})")
+    assert "pipelock.engine" in found
+    assert not (HEAVY | {"yaml", "difflib", "pipelock.detect.injection"}) & found
