@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
-from http import HTTPStatus
 
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -24,19 +23,17 @@ from zope.interface import implementer
 
 from pipelock.door.door import Ticket
 from pipelock.door.edges import Wire
-from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, Transport, session_key
+from pipelock.model import Action, BlockReason, Decision, Fault, Kind, Transport, session_key
 from pipelock.proxy.context import LocalAnswer, ProxyContext
-from pipelock.proxy.encoding import decode_body
 from pipelock.proxy.fastwrite import write_now
 from pipelock.proxy.fetch import Fetch
-from pipelock.proxy.forward import answer_headers, upstream_request
+from pipelock.proxy.forward import answer_head, answer_headers, upstream_request
 from pipelock.proxy.http1 import (
     BodyData,
     MessageComplete,
     RemoteProtocolError,
     RequestHead,
     RequestReader,
-    response_head,
 )
 from pipelock.proxy.limits import (
     BODY_IDLE_SECONDS,
@@ -52,14 +49,14 @@ from pipelock.proxy.limits import (
 )
 from pipelock.proxy.local import local_answer
 from pipelock.proxy.pages import refusal
-from pipelock.proxy.roundtrip import TOO_BUSY, Answered, Failed, Refused, Result, RoundTrip
+from pipelock.proxy.request_body import RequestBody, too_large
+from pipelock.proxy.roundtrip import Answered, Failed, Refused, Result, RoundTrip
 from pipelock.proxy.target import Target, parse_target
 from pipelock.proxy.tunnel import Tunnel
 
 __all__ = ["ClientConnection", "ProxyFactory"]
 
 _NEVER = float("inf")
-_STATUSES = frozenset(HTTPStatus)
 
 
 class _State(Enum):
@@ -87,9 +84,7 @@ class ClientConnection(Protocol):
         self._began = 0.0
         self._head: RequestHead | None = None
         self._target: Target | None = None
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._decoded = 0
+        self._body = RequestBody(context)
         self._road: RoundTrip | Fetch | None = None
         self._ticket: Ticket | None = None
         self._tunnel: Tunnel | None = None
@@ -147,7 +142,7 @@ class ClientConnection(Protocol):
         after, self._after_write = self._after_write, None
         if after is not None:
             after()
-        self._drop_body()
+        self._body.drop()
         self._outgoing = None
         self._events.clear()
 
@@ -271,20 +266,15 @@ class ClientConnection(Protocol):
             self._judge_and_refuse(self._action(Transport.FORWARD))
             return
         if head.content_length is not None and head.content_length > settings.max_request_body:
-            self._refuse_fault(_too_large(settings.max_request_body))
+            self._refuse_fault(too_large(settings.max_request_body))
             return
         if head.expect_continue and (head.content_length or head.chunked) and self.transport is not None:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _body_data(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size > self._context.settings.max_request_body:
-            self._refuse_fault(_too_large(self._context.settings.max_request_body))
-        elif not self._context.budget.take(len(data)):
-            self._size -= len(data)
-            self._refuse_fault(TOO_BUSY)
-        else:
-            self._pieces.append(data)
+        fault = self._body.add(data)
+        if fault is not None:
+            self._refuse_fault(fault)
 
     def _request_complete(self) -> None:
         self._state = _State.BUSY
@@ -330,27 +320,15 @@ class ClientConnection(Protocol):
             body=body,
             content_type=content_type,
             fault=fault,
-            size=self._size,
+            size=self._body.size,
         )
 
     def _forward(self, head: RequestHead, target: Target) -> None:
         if not self._context.settings.forward_enabled:
             self._answer(405, (("content-type", "text/plain; charset=utf-8"),), b"forward proxy not enabled\n")
             return
-        wire = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        body, fault = wire, None
-        encodings = [value for name, value in head.headers if name == "content-encoding"]
-        if encodings and wire:
-            decoded = decode_body(
-                ", ".join(encodings), wire, self._context.settings.max_request_body, direction=Direction.OUTBOUND
-            )
-            if isinstance(decoded, Fault):
-                body, fault = b"", decoded
-            elif self._context.budget.take(len(decoded.data)):
-                body = decoded.data
-                self._decoded = len(body)
-            else:
-                body, fault = b"", TOO_BUSY
+        read = self._body.read(head.headers)
+        body, fault = (b"", read) if isinstance(read, Fault) else (read, None)
         action = self._action(Transport.FORWARD, body, fault)
         road = RoundTrip(
             self._context,
@@ -481,18 +459,8 @@ class ClientConnection(Protocol):
                 after()
             return
         head = self._head
-        close = self._close_after or head is None or not head.keep_alive
-        lines = list(headers)
-        bodiless = status in (204, 304) or (head is not None and head.method == "HEAD")
-        if not bodiless and not any(name == "content-length" for name, _ in headers):
-            lines.append(("content-length", str(len(body))))
-        if close:
-            lines.append(("connection", "close"))
-            self._close_after = True
-        elif head is not None and head.version == "1.0":
-            lines.append(("connection", "keep-alive"))
-        # The reason phrase is ours: the origin's is free text that nobody has judged.
-        wire = response_head(status, HTTPStatus(status).phrase if status in _STATUSES else "", lines)
+        self._close_after = self._close_after or head is None or not head.keep_alive
+        wire = answer_head(head, status, headers, len(body), close=self._close_after)
         self._after_write = after
         if len(body) <= CHUNK:
             write_now(self.transport, wire + body if body else wire)
@@ -515,7 +483,7 @@ class ClientConnection(Protocol):
         after, self._after_write = self._after_write, None
         if after is not None:
             after()
-        self._drop_body()
+        self._body.drop()
         if self._close_after:
             self._linger()
             return
@@ -549,24 +517,9 @@ class ClientConnection(Protocol):
         self.transport.loseWriteConnection()
         self.transport.resumeProducing()
 
-    def _drop_body(self) -> None:
-        self._context.budget.give(sum(map(len, self._pieces)) + self._decoded)
-        self._decoded = 0
-        self._pieces = []
-        self._size = 0
-
     def _is_local(self, head: RequestHead) -> bool:
         # A web page can make a browser send requests here under a name that it owns (DNS rebinding), never under ours.
         return not self._context.local_names or head.host.rpartition("@")[2].lower() in self._context.local_names
-
-
-def _too_large(limit: int) -> Fault:
-    return Fault(
-        BlockReason.BAD_REQUEST,
-        f"the body is larger than {limit // 1024} KiB, more than is scanned; "
-        "raise request_body_scanning.max_body_bytes",
-        413,
-    )
 
 
 class ProxyFactory(Factory):

@@ -114,9 +114,7 @@ class _Factory(ClientFactory):
 class Tunnel:
     """One tunnel. Every way it can end goes through `end`."""
 
-    def __init__(
-        self, context: ProxyContext, client: NearSide, action: Action, addresses: tuple[str, ...]
-    ) -> None:
+    def __init__(self, context: ProxyContext, client: NearSide, action: Action, addresses: tuple[str, ...]) -> None:
         self._context = context
         self._client = client
         self._action = action
