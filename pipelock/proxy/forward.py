@@ -15,14 +15,13 @@ __all__ = ["answer_head", "answer_headers", "upstream_request"]
 # A part of a document can't be judged like the whole; a server may ignore Range (RFC 9110 §14.2), so it never hears it.
 _PARTIAL = frozenset({"range", "if-range"})
 
-
 # A compressed stream has room for what its content does not show (RFC 1952 §2.3: names, comments, extra fields), so a
 # body goes out as it was judged, decoded.
+_DECODED = frozenset({"content-encoding"})
+
 # Answers that have no body (RFC 9110 §15.3.5, §15.4.5).
 _BODILESS = frozenset({204, 304})
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
-
-_DECODED = frozenset({"content-encoding"})
 
 
 def upstream_request(head: RequestHead, target: Target, body: bytes) -> tuple[Origin, UpstreamRequest]:
