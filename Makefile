@@ -29,7 +29,7 @@ bench: ## measure beside mitmdump and nginx on loopback
 
 soak: $(VENV)/.installed-dev ## the long tests
 	@scripts/tools.sh $(TEST_TOOLS)
-	@$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m soak -rP $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev ## style, layout, layering
 	@$(BIN)/ruff check .

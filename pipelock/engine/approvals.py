@@ -20,7 +20,6 @@ import hashlib
 import hmac
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -51,16 +50,14 @@ class StaleAnswerError(Exception):
     """The item is gone, or what waits under its id is not what the person saw."""
 
 
-@dataclass(frozen=True, slots=True)
-class ApprovalRefused:
+class ApprovalRefused(msgspec.Struct, frozen=True):
     """`hold` did not hold."""
 
     outcome: Outcome
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True):
     """A held action that ended. `token` is what `hold` was given."""
 
     token: object
@@ -68,13 +65,12 @@ class Settled:
     answer: Answer | None = None
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(msgspec.Struct):
     id: str
     fingerprint: bytes
     session: str
     pending: Pending
-    members: dict[int, object] = field(default_factory=dict)
+    members: dict[int, object] = {}
 
     def view(self) -> Pending:
         return msgspec.structs.replace(self.pending, twins=len(self.members))

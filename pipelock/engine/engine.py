@@ -10,9 +10,10 @@ refuses decides; otherwise the strictest of what was found and what the egress r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import assert_never
+
+import msgspec
 
 from pipelock.detect.url_view import UrlView
 from pipelock.engine._paths import rule_paths
@@ -40,14 +41,13 @@ from pipelock.model import (
 __all__ = ["Engine"]
 
 
-@dataclass(slots=True)
-class _Case:
+class _Case(msgspec.Struct):
     """One action on its way through the stages."""
 
     action: Action
     policy: Policy
     facts: Facts
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Finding] = []
     ruling: Ruling | None = None
     addresses: tuple[str, ...] = ()
 

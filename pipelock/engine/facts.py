@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from pipelock.model import Decision, Finding
 
 __all__ = ["Answers", "Content", "Facts", "Lookup"]
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
+class Answers(msgspec.Struct, frozen=True):
     """What the resolver said: textual addresses in order of preference, or why there are none."""
 
     addresses: tuple[str, ...] = ()
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True):
     """What the scanners found in headers and body. Computing it touches no state, so any thread may.
 
     `policy` is the hash of the policy it was made with: under another policy it proves nothing.
@@ -29,8 +28,7 @@ class Content:
     policy: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """The circumstances of one judgement.
 
     Attributes:
@@ -46,8 +44,7 @@ class Facts:
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(msgspec.Struct, frozen=True):
     """The engine has no objection so far and needs the addresses of `host`.
 
     `resume` is called once, with the answers and the facts of that later moment, and gives the decision.

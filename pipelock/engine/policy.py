@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
+
+import msgspec
 
 from pipelock.detect.addresses import Host
 from pipelock.detect.hosts import HostSet
@@ -38,8 +39,7 @@ class NoResponses:
         raise MatcherError("this policy was compiled for requests alone")
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """Everything a judgement depends on, except state.
 
     Attributes:
@@ -71,7 +71,7 @@ class Policy:
     host_overrides: Mapping[str, tuple[str, ...]]
     max_requests_per_minute: int
     max_data_per_minute: int
-    cleared: Cleared = field(default_factory=Cleared)
+    cleared: Cleared = msgspec.field(default_factory=Cleared)
 
     def scans_header(self, name: str) -> bool:
         """Whether the header (lower-case name) is scanned: `header_names` lists the exceptions in mode `all`."""

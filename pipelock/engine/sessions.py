@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+
+import msgspec
 
 from pipelock.model import Session
 
@@ -12,8 +13,7 @@ __all__ = ["MAX_SESSIONS", "Sessions"]
 MAX_SESSIONS = 1000
 
 
-@dataclass(slots=True)
-class _Row:
+class _Row(msgspec.Struct):
     agent: str
     client: str
     started_at: float

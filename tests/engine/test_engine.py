@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from pipelock.detect.hosts import HostSet
 from pipelock.detect.url_layers import UrlSettings
