@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 
-from pipelock.cli.address import parse_address, reachable
+from pipelock.cli.address import parse_address, reachable, url_of
 from pipelock.cli.errors import CommandError
 from pipelock.cli.table import Arguments
 from pipelock.model import escape
@@ -30,7 +30,9 @@ def execute(arguments: Arguments) -> int:
 
 def _status_line(host: str, port: int, deadline: float) -> str:
     """The first line of the answer to `GET /health`, without its line ending."""
-    request = f"GET /health HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\nConnection: close\r\n\r\n"
+    # With the port (RFC 9110 §7.2), or the daemon takes it for a request to somebody else.
+    authority = url_of(host, port).removeprefix("http://")
+    request = f"GET /health HTTP/1.1\r\nHost: {authority}\r\nAccept: application/json\r\nConnection: close\r\n\r\n"
     received = b""
     try:
         with socket.create_connection((host, port), timeout=TIMEOUT) as link:

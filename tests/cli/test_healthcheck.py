@@ -48,6 +48,7 @@ def test_healthy(server: Server, run: Run) -> None:
     server.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
     assert run("healthcheck", "--addr", server.address) == (0, "healthy\n", "")
     assert server.asked.startswith(b"GET /health HTTP/1.1\r\n")
+    assert f"\r\nHost: {server.address}\r\n".encode() in server.asked
 
 
 @pytest.mark.parametrize(

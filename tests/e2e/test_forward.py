@@ -240,3 +240,8 @@ def test_lines_print_decisions_for_people(tmp_path: Path, compiled: Path, origin
         assert any(record["event"] == "allowed" for record in daemon.lines())
     finally:
         daemon.stop()
+
+
+def test_the_health_of_a_daemon_on_any_port(shared_daemon: DaemonProcess) -> None:
+    done = shared_daemon.cli("healthcheck", "--addr", f"127.0.0.1:{shared_daemon.port}")
+    assert (done.returncode, done.stdout) == (0, "healthy\n"), done.stderr
