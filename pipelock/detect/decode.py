@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipelock.detect._escapes import entities, escapes, percent
+from pipelock.detect._glued import glued_texts, unwrapped
 from pipelock.detect._pattern import for_bytes
 from pipelock.detect._runs import RUN, SHORTEST, hidden_runs, spaced_hex
 from pipelock.detect._terminal import has_sequences, without_sequences
@@ -66,7 +67,7 @@ _GATE_PATTERNS = {
     ),
     Gate.ROT13: r"vtaber|qvfertneq|vafgehpgvba|cerivbhf|flfgrz cebzcg|fx-nag|tuc_|nxvn",
     Gate.REVERSED: r"erongi|drager|snoitcurtsni|suoiverp|tpmorp metsys",
-    Gate.WRAPPED: r"[A-Za-z0-9+/]{48}\r?\n[A-Za-z0-9+/]",
+    Gate.WRAPPED: r"[A-Za-z0-9+/]{16}[\\\"']{0,2}[ \t+,]{0,3}\r?\n[ \t>\"']{0,40}[A-Za-z0-9+/]",
     Gate.TAGGED: r"[a-z](?:<[^<>]{1,80}>|\*\*|<!--)[a-z]",
 }
 
@@ -116,7 +117,7 @@ class Decoder:
             MatcherError: the matcher failed.
         """
         gates = self.gates(data)
-        return not gates or (gates == [Gate.RUN] and next(hidden_runs(data), None) is None)
+        return not gates or (gates == [Gate.RUN] and next(_run_texts(data), None) is None)
 
     def derive(self, data: bytes, gates: Collection[int]) -> Derivation:
         """Every text hidden in `data`, given what its gate reported.
@@ -164,9 +165,9 @@ def _decoders(text: Derived, gates: Collection[int]) -> Iterator[_Step]:
     if Gate.SPACED_HEX in gates:
         runs.extend(spaced_hex(data))
     if Gate.RUN in gates:
-        runs.extend(hidden_runs(data))
+        runs.extend(_run_texts(data))
     if Gate.WRAPPED in gates:
-        runs.extend(hidden_runs(data.replace(b"\r", b"").replace(b"\n", b"")))
+        runs.extend(_run_texts(unwrapped(data)))
     for name, decoded in runs if len(runs) <= MAX_APART else _gathered(runs):
         yield (name,), decoded, False
     yield from _spellings(text, gates)
@@ -174,6 +175,17 @@ def _decoders(text: Derived, gates: Collection[int]) -> Iterator[_Step]:
         yield ("rot13",), data.translate(_ROT13), False
     if Gate.REVERSED in gates:
         yield ("reversed",), data[::-1], False
+
+
+def _run_texts(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """What runs hide from their start, and from anywhere else."""
+    whole = set()
+    for name, text in hidden_runs(data):
+        whole.add(text)
+        yield name, text
+    for name, text in glued_texts(data):
+        if text not in whole:
+            yield name, text
 
 
 def _spellings(text: Derived, gates: Collection[int]) -> Iterator[_Step]:

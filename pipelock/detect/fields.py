@@ -1,24 +1,27 @@
-"""The values inside a structured body: what a server would see after parsing it.
+"""The values inside a structured body: what a server would see after parsing it, and what parts of it say together.
 
-A body is scanned as it came in any case; this adds what only parsing brings together: escapes undone, and values
-joined, so that a secret cut in pieces is whole again. A body that does not parse as what it says has no values here
-and is still scanned raw.
+A body is scanned as it came in any case; this adds escapes undone, and values joined, so that a secret cut in pieces
+is whole again. Nothing here decides whether a body is valid: JSON is read by its quotation marks alone, so that
+duplicate keys, several documents, comments, trailing commas and whatever else some parser forgives hide no value.
 
-Limits: 200 000 values, 100 multipart parts, the JSON parser's own depth; what is beyond is scanned raw only.
+Limits: 1 000 000 values, 1 000 multipart parts. A body with more, and a multipart body whose parts can't be told
+apart, is reported as not looked into.
 """
 
 from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error as BinasciiError
-from typing import Any, NamedTuple
+from itertools import compress
+from operator import not_
+from typing import NamedTuple
 
-import msgspec
+from pipelock.detect._escapes import escapes
 
 __all__ = ["Fields", "read_fields"]
 
-MAX_VALUES = 200_000
-MAX_PARTS = 100
+MAX_VALUES = 1_000_000
+MAX_PARTS = 1_000
 
 
 class Fields(NamedTuple):
@@ -26,82 +29,141 @@ class Fields(NamedTuple):
 
     Attributes:
         lines: Keys and values, one a line; empty where all of them stand in the raw body as they are.
-        joined: The values put together without anything between, keys left out; empty for fewer than two.
+        joined: What parts of the body say when they are put together without anything between: the values, the keys
+            (each once). None of them empty, none twice.
+        mixed: Likewise keys and values in turn, which is long and where an encoded run is not looked for.
+        problem: What keeps the body from being read in full, to complete "the body holds …"; empty for nothing.
     """
 
-    lines: bytes
-    joined: bytes
+    lines: bytes = b""
+    joined: tuple[bytes, ...] = ()
+    mixed: tuple[bytes, ...] = ()
+    problem: str = ""
 
 
-_NONE = Fields(b"", b"")
+_NONE = Fields()
+_TOO_MANY = f"more than {MAX_VALUES:,} values".replace(",", " ")
+_BLANK = b" \t\r\n\f\v\x00\xef\xbb\xbf"
+# What stands between the strings of JSON, numbers and literals included.
+_JSON_GAPS = b" \t\r\n{}[]:,0123456789+-.eEtrufalsn"
+_EDGES = b" \t\r\"'{}[]()"
+_MARKUP_KINDS = ("xml", "html")
 
 
 def read_fields(data: bytes, content_type: str) -> Fields:
-    """The values of `data`, read as its content type says, or as JSON where it looks like it."""
+    """The values of `data`, read as its content type says and as what it looks like."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
         return _form(data)
     if kind.startswith("multipart/"):
         return _multipart(data, content_type)
-    if data[:1] in (b"{", b"[", b'"') or kind.endswith("json") or data[:64].lstrip()[:1] in (b"{", b"["):
-        return _json(data)
-    return _NONE
+    start = data[:64].lstrip(_BLANK)[:1]
+    joined: list[bytes] = []
+    lines = b""
+    mixed: tuple[bytes, ...] = ()
+    quoted = b'"' in data and (start == b'"' or kind.endswith("json") or b"{" in data or b"[" in data)
+    if quoted:
+        fields = _strings(data)
+        if fields.problem:
+            return fields
+        lines, mixed = fields.lines, fields.mixed
+        joined.extend(fields.joined)
+    if start == b"<" or kind.endswith(_MARKUP_KINDS) or b"</" in data or b"<![CDATA[" in data:
+        joined.extend(_texts_of_markup(data))
+    if not quoted:
+        joined.extend(_pairs(data))
+        if kind in ("text/csv", "text/tab-separated-values"):
+            joined.append(data.translate(None, b',;\t|"\r\n'))
+    return Fields(lines, _distinct(joined), mixed)
 
 
-def _json(data: bytes) -> Fields:
-    try:
-        document: Any = msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return _json_lines(data)
-    return _walk([document], differs=b"\\" in data) if type(document) in _HOLDERS else _NONE
+def _distinct(joined: list[bytes]) -> tuple[bytes, ...]:
+    return tuple(dict.fromkeys([one for one in joined if one]))
 
 
-def _json_lines(data: bytes) -> Fields:
-    """Newline-delimited JSON, if every line of it parses."""
-    documents: list[Any] = []
-    try:
-        for line in data.splitlines():
-            if line.strip():
-                document: Any = msgspec.json.decode(line)
-                if type(document) in _HOLDERS:
-                    documents.append(document)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return _NONE
-    return _walk(documents, differs=b"\\" in data)
+def _strings(data: bytes) -> Fields:
+    """The strings of JSON, of several documents in a row, or of something like it."""
+    escaped = b"\\" in data
+    if escaped:
+        # Two bytes that UTF-8 never has stand for what is escaped, so that every quotation mark left is a real one.
+        data = data.replace(b"\\\\", b"\xfe").replace(b'\\"', b"\xff")
+    pieces = data.split(b'"', MAX_VALUES)
+    if len(pieces) > MAX_VALUES:
+        return Fields(problem=_TOO_MANY)
+    joined: list[bytes] = []
+    mixed: list[bytes] = []
+    lines: list[bytes] = []
+    # A quotation mark in a comment turns inside and outside round from there on: then both are read as strings.
+    parities = (1,) if not b"".join(pieces[::2]).translate(None, _JSON_GAPS) else (1, 0)
+    for first in parities:
+        strings = pieces[first::2]
+        if len(strings) < 2:
+            continue
+        gaps = pieces[first + 1 :: 2]
+        # Few gaps differ, so each is looked at once. The last string may have nothing behind it.
+        is_value = {gap: gap.lstrip()[:1] != b":" for gap in set(gaps)}
+        chosen = [is_value[gap] for gap in gaps] + [True]
+        values = list(compress(strings, chosen))
+        keys = dict.fromkeys(compress(strings, map(not_, chosen)))
+        lines.extend(strings)
+        joined += [b"".join(group) for group in (values, keys) if len(group) > 1]
+        if keys and values:
+            mixed.append(b"".join(strings))
+    if not escaped:
+        return Fields(b"", _distinct(joined), _distinct(mixed))
+    joined = [_unescaped(one) for one in joined]
+    return Fields(_unescaped(b"\n".join(lines)), _distinct(joined), _distinct([_unescaped(one) for one in mixed]))
 
 
-def _walk(documents: list[Any], *, differs: bool) -> Fields:
-    keys: list[str] = []
-    values: list[str] = []
-    stack: list[Any] = documents[::-1]
-    while stack and len(values) < MAX_VALUES:
-        item = stack.pop()
-        kind = type(item)
-        if kind is dict:
-            if differs:
-                keys.extend(item)
-            # Reversed, as the stack turns the order round once more.
-            stack.extend([value for value in reversed(item.values()) if type(value) in _HOLDERS])
-        elif kind is list:
-            stack.extend([value for value in reversed(item) if type(value) in _HOLDERS])
-        else:
-            values.append(item)
-    lines = "\n".join([*keys, *values]).encode("utf-8", "surrogatepass") if differs else b""
-    return Fields(lines, "".join(values).encode("utf-8", "surrogatepass") if len(values) > 1 else b"")
+def _unescaped(data: bytes) -> bytes:
+    return escapes(data.replace(b"\xfe", b"\\\\").replace(b"\xff", b'\\"'))
 
 
-_HOLDERS = frozenset({str, dict, list})
+def _texts_of_markup(data: bytes) -> list[bytes]:
+    """The text between tags joined, without the white space around it; and the values of attributes."""
+    data = data.replace(b"<![CDATA[", b"").replace(b"]]>", b"")
+    texts: list[bytes] = []
+    values: list[bytes] = []
+    for piece in data.split(b"<", MAX_VALUES):
+        tag, closed, text = piece.partition(b">")
+        texts.append((text if closed else piece).strip())
+        if closed and b"=" in tag:
+            values.extend(tag.replace(b"'", b'"').split(b'"')[1::2])
+    return [b"".join(texts), b"".join(values)]
+
+
+def _pairs(data: bytes) -> list[bytes]:
+    """The values of lines, or of what stands between `;`, `&` and commas, that read `name=value` or `name: value`."""
+    joined = []
+    for sign in (b"=", b":"):
+        if data.count(sign, 0, 65_536) < 2:
+            continue
+        pieces = data.replace(b"&", b"\n").replace(b";", b"\n").replace(b",", b"\n").split(b"\n", MAX_VALUES)
+        pairs = [piece.partition(sign) for piece in pieces if sign in piece]
+        if len(pairs) > 1:
+            joined.append(b"".join([value.strip(_EDGES) for _, _, value in pairs]))
+            joined.append(b"".join([name.strip(_EDGES) + value.strip(_EDGES) for name, _, value in pairs]))
+    return joined
 
 
 def _form(data: bytes) -> Fields:
-    keys: list[bytes] = []
-    values: list[bytes] = []
-    for pair in data.split(b"&", MAX_VALUES)[:MAX_VALUES]:
-        key, _, value = pair.partition(b"=")
-        keys.append(unquote(key))
-        values.append(unquote(value))
+    """Pairs of a form; a semicolon separates as well as an ampersand, as some servers read it so."""
+    joined: list[bytes] = []
+    mixed: list[bytes] = []
+    lines: list[bytes] = []
+    for separated in (data, data.replace(b";", b"&")) if b";" in data else (data,):
+        pairs = separated.split(b"&", MAX_VALUES)
+        if len(pairs) > MAX_VALUES:
+            return Fields(problem=_TOO_MANY)
+        split = [pair.partition(b"=") for pair in pairs]
+        keys = [unquote(key) for key, _, _ in split]
+        values = [unquote(value) for _, _, value in split]
+        lines += [*keys, *values]
+        if len(pairs) > 1:
+            joined += [b"".join(values), b"".join(keys)]
+        mixed.append(b"".join([key + value for key, value in zip(keys, values, strict=True)]))
     differs = b"%" in data or b"+" in data
-    return Fields(b"\n".join([*keys, *values]) if differs else b"", b"".join(values) if len(values) > 1 else b"")
+    return Fields(b"\n".join(dict.fromkeys(lines)) if differs else b"", _distinct(joined), _distinct(mixed))
 
 
 def unquote(data: bytes) -> bytes:
@@ -119,37 +181,57 @@ def unquote(data: bytes) -> bytes:
     return b"".join(out)
 
 
-def _parameter(header: str, name: str) -> str:
+def _boundary(header: str) -> bytes:
+    """The boundary of a multipart content type; empty where there is none or there are several."""
+    found = []
     for piece in header.split(";")[1:]:
         key, _, value = piece.partition("=")
-        if key.strip().lower() == name:
-            return value.strip().strip('"')
-    return ""
+        # A parameter with an asterisk is in another notation (RFC 2231), which some receivers read.
+        if key.strip().lower().rstrip("*0123456789") == "boundary":
+            found.append(value.strip().strip('"') if key.strip().lower() == "boundary" else "")
+    return found[0].encode("latin-1", "replace") if len(found) == 1 else b""
 
 
 def _multipart(data: bytes, content_type: str) -> Fields:
     """RFC 2046 parts: their header values and bodies, transfer encodings undone."""
-    boundary = _parameter(content_type, "boundary").encode("latin-1", "replace")
-    if not boundary:
-        return _NONE
-    keys: list[bytes] = []
+    boundary = _boundary(content_type)
+    if not boundary or b"--" + boundary not in data:
+        return Fields(problem="a multipart body whose parts can't be told apart")
+    parts = data.split(b"--" + boundary, MAX_PARTS + 2)[1:]
+    if len(parts) > MAX_PARTS + 1:
+        return Fields(problem=f"more than {MAX_PARTS} multipart parts")
+    heads: list[bytes] = []
+    names: list[bytes] = []
     values: list[bytes] = []
-    for part in data.split(b"--" + boundary, MAX_PARTS + 1)[1 : MAX_PARTS + 1]:
-        head, gap, body = part.replace(b"\r\n", b"\n").partition(b"\n\n")
+    both: list[bytes] = []
+    for part in parts:
+        head, gap, body = part.replace(b"\r\n", b"\n").replace(b"\r", b"\n").partition(b"\n\n")
         if not gap:
             continue
-        keys.extend(head.strip(b"\n").split(b"\n")[:32])
-        values.append(_transfer(head.lower(), body.removesuffix(b"\n")))
-    return Fields(b"\n".join([*keys, *values]), b"".join(values))
+        lines = head.strip(b"\n").replace(b"\n ", b" ").replace(b"\n\t", b" ").split(b"\n")
+        heads.extend(lines)
+        value = _transfer(lines, body.removesuffix(b"\n"))
+        name = b"".join([line for line in lines if b"=" in line]).replace(b"'", b'"').split(b'"')[1::2]
+        names.extend(name)
+        values.append(value)
+        both += [*name, value]
+    joined = [b"".join(group) for group in (values, names) if len(group) > 1]
+    return Fields(b"\n".join([*heads, *values]), _distinct(joined), _distinct([b"".join(both)]))
 
 
-def _transfer(head: bytes, body: bytes) -> bytes:
-    if b"content-transfer-encoding: base64" in head:
+def _transfer(head: list[bytes], body: bytes) -> bytes:
+    """The body of a part without its transfer encoding (RFC 2045 §6)."""
+    encodings = [line.partition(b":")[2].strip().lower() for line in head if _is_transfer(line)]
+    if b"base64" in encodings:
         try:
             return b64decode(body)
         except (BinasciiError, ValueError):
             return body
-    if b"content-transfer-encoding: quoted-printable" in head:
+    if b"quoted-printable" in encodings:
         parts = body.replace(b"=\n", b"").replace(b"%", b"%25").replace(b"=", b"%")
         return unquote(parts.replace(b"+", b"%2B"))
     return body
+
+
+def _is_transfer(line: bytes) -> bool:
+    return line.partition(b":")[0].strip().lower() == b"content-transfer-encoding"

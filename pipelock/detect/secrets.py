@@ -81,13 +81,16 @@ class SecretScanner:
         raw = to_bytes(data)
         origin = Place(place, raw, data if isinstance(data, str) else None)
         views = [View(origin, raw)]
+        left: tuple[Finding, ...] = ()
         if place == "body" or content_type:
             fields = read_fields(raw, content_type)
+            if fields.problem:
+                left = (unfinished(_label(place, core=False), place, fields.problem),)
             if fields.lines:
                 views.append(View(origin, fields.lines, ("fields",)))
-            if fields.joined:
-                views.append(View(origin, fields.joined, ("joined",), joined=True))
-        return self._judge(views, host)
+            views.extend(View(origin, one, ("joined",), joined=True) for one in fields.joined)
+            views.extend(View(origin, one, ("mixed",), joined=True) for one in fields.mixed)
+        return left + self._judge(views, host, pieces=True)
 
     def scan_values(self, values: Sequence[tuple[str, str]], *, host: str = "") -> tuple[Finding, ...]:
         """What a list of (place, text) gives away: all are scanned in one pass, a finding names its own place.
@@ -104,8 +107,8 @@ class SecretScanner:
                 views.append(View(place, place.data, joined=name.endswith("~")))
         return self._judge(views, host) if views else ()
 
-    def _judge(self, views: list[View], host: str) -> tuple[Finding, ...]:
-        views, findings = self._with_derived(views)
+    def _judge(self, views: list[View], host: str, *, pieces: bool = False) -> tuple[Finding, ...]:
+        views, findings = self._with_derived(views, pieces=pieces)
         found = self._known.find(views) if self._known is not None else []
         proposed, matches = sightings(self._matcher, views)
         if not proposed and not found:
@@ -121,9 +124,12 @@ class SecretScanner:
         findings.sort(key=lambda finding: -finding.severity.rank)
         return tuple(findings[:MAX_FINDINGS])
 
-    def _with_derived(self, views: list[View]) -> tuple[list[View], list[Finding]]:
-        """The views and what is hidden in them: disguised characters, fused lines, encodings; and what is left over."""
-        if len(views) > 1 and self._is_plain(views):
+    def _with_derived(self, views: list[View], *, pieces: bool) -> tuple[list[View], list[Finding]]:
+        """The views and what is hidden in them: disguised characters, fused lines, encodings; and what is left over.
+
+        With `pieces` an encoded run may have been cut over values that were joined.
+        """
+        if len(views) > 1 and not pieces and self._is_plain(views):
             return views, []
         result = list(views)
         left: dict[str, Finding] = {}
@@ -137,19 +143,31 @@ class SecretScanner:
             fused = folded.translate(None, _NOISE)
             if len(fused) != len(folded):
                 result.append(View(view.place, fused, (*view.path, "joined lines"), joined=True))
-            # Values put together look like one long encoded run; what they hide is found in each of them.
-            gates = [] if view.joined else self._decoder.gates(data)
-            if gates and (gates != [Gate.CONTROL] or has_sequences(data)):
-                derivation = self._decoder.derive(data, gates)
-                if not derivation.complete:
+            if not view.joined or (pieces and view.path == ("joined",)):
+                derived, complete = self._hidden_in(view)
+                result += derived
+                if not complete:
                     name = view.place.name
                     left[name] = unfinished(_label(name, core=False), name)
-                for derived in derivation.texts:
-                    result.append(View(view.place, derived.data, (*view.path, *derived.path)))
-                    if not derived.data.isascii():
-                        plain = fold_text(derived.data.decode("utf-8", "replace")).encode("utf-8", "surrogatepass")
-                        result.append(View(view.place, plain, (*view.path, *derived.path, "normalised")))
         return result, list(left.values())
+
+    def _hidden_in(self, view: View) -> tuple[list[View], bool]:
+        """What encodings hide in a view, and whether that is all."""
+        gates = self._decoder.gates(view.data)
+        if view.joined:
+            # What else values hide is found in each of them; only runs can have been cut over several.
+            gates = [gate for gate in gates if gate == Gate.RUN]
+        if not gates or (gates == [Gate.CONTROL] and not has_sequences(view.data)):
+            return [], True
+        derivation = self._decoder.derive(view.data, gates)
+        views = []
+        for derived in derivation.texts:
+            path = (*view.path, *derived.path)
+            views.append(View(view.place, derived.data, path, view.joined))
+            if not derived.data.isascii():
+                plain = fold_text(derived.data.decode("utf-8", "replace")).encode("utf-8", "surrogatepass")
+                views.append(View(view.place, plain, (*path, "normalised"), view.joined))
+        return views, derivation.complete
 
     def _is_plain(self, views: list[View]) -> bool:
         """Whether nothing can be hidden in any of the views: asked of all together, as a request has many."""

@@ -99,6 +99,42 @@ def test_forms_and_multipart_are_read(scanner):
     assert "AWS Access ID" in names(found)
 
 
+ENCODED = base64.b64encode(f"the key {KEY} is it".encode()).decode()
+ONE, TWO = KEY[:9], KEY[9:]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("application/json", json.dumps({"a": ENCODED[:15], "b": ENCODED[15:]})),
+        ("application/json", json.dumps([ENCODED[at : at + 8] for at in range(0, len(ENCODED), 8)])),
+        ("application/json", json.dumps({"note": "abc", "a": ENCODED[:15], "b": ENCODED[15:]})),
+        ("application/json", json.dumps([KEY.encode().hex()[:13], KEY.encode().hex()[13:]])),
+        ("application/x-www-form-urlencoded", f"a={ENCODED[:15]}&b={ENCODED[15:]}"),
+        ("application/json", f'{{"a": "{ONE}", "a": "{TWO}"}}'),
+        ("application/json", f'{{"{ONE}": "{TWO}"}}'),
+        ("application/json", f'{{"{ONE}": 1, "{TWO}": 2}}'),
+        ("text/plain", f' \n{{"a": "{ONE}"}}{{"a": "{TWO}"}}'),
+        ("text/plain", f'{{"a": "{ONE}", /* and */ "b": "{TWO}",}}'),
+        ("application/x-www-form-urlencoded", f"{ONE}={TWO}"),
+        ("text/plain", f"a={ONE}\nb={TWO}"),
+        ("text/csv", f"{ONE},{TWO}"),
+        ("application/xml", f"<r><a>{ONE}</a>\n<a>{TWO}</a></r>"),
+        ("text/plain", "\n".join(ENCODED[at : at + 20] for at in range(0, len(ENCODED), 20))),
+        ("text/plain", "\n".join("    " + ENCODED[at : at + 24] for at in range(0, len(ENCODED), 24))),
+        ("text/plain", "x" + ENCODED), ("text/plain", "word" + ENCODED), ("text/plain", "is" + ENCODED + "tail"),
+        ("text/plain", "zz" + KEY.encode().hex() + "q"), ("text/plain", "f" + KEY.encode().hex()),
+    ],
+)  # fmt: skip
+def test_a_key_cut_up_or_glued_is_whole_again(scanner, kind, text):
+    assert "AWS Access ID" in names(scanner.scan(text.encode(), "body", content_type=kind))
+
+
+def test_a_multipart_body_that_can_not_be_read_is_reported(scanner):
+    (finding,) = scanner.scan(b"--B\r\n\r\nplain", "body", content_type="multipart/form-data; boundary=A; boundary=B")
+    assert (finding.rule, finding.severity) == ("Encoding Limit", Severity.CRITICAL)
+
+
 def test_a_body_that_is_not_what_it_says_is_scanned_raw(scanner):
     assert names(scanner.scan(b'{"a": ' + KEY.encode(), "body", content_type="application/json")) == {"AWS Access ID"}
 
