@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""A scripted agent behind a real daemon, all on loopback: one request allowed, one secret and one injected
-instruction stopped, one request held until a person (here: the script, after two seconds) answers it.
+"""A scripted agent behind a real daemon, all on loopback.
+
+One request is allowed, one secret and one injected instruction are stopped, and one request is held until a person
+(here: the script, after two seconds) answers it.
 """
 
 from __future__ import annotations
@@ -156,10 +158,8 @@ def main() -> int:
         try:
             fine = tell(f"http://127.0.0.1:{site.server_address[1]}", agent(proxy), home / "run" / "control.sock")
             log = (home / "audit" / "audit.jsonl").read_text()
-            say(
-                "»",
-                f"{len(log.splitlines())} decisions in the audit log, and the key in none of them: {FAKE_KEY not in log}",
-            )
+            kept_out = FAKE_KEY not in log
+            say("»", f"{len(log.splitlines())} decisions in the audit log, and the key in none of them: {kept_out}")
         finally:
             daemon.terminate()
             daemon.wait(15)

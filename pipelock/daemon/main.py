@@ -166,6 +166,16 @@ class _Run:
             self._watch = FileWatch(daemon.loaded.path, self._reactor, self._reload)
             self._watch.start()
         signal.signal(signal.SIGHUP, self._on_signal)
+        # Said when signals are heeded: whoever reads it may send one.
+        self._reactor.callWhenRunning(self._say_hello)
+        if self._options.agent:
+            self._agent = AgentProcess(self._agent_ended)
+            environ = agent_environment(os.environ, f"http://{daemon.address}")
+            with as_before():
+                self._agent.start(self._reactor, self._options.agent, environ)
+
+    def _say_hello(self) -> None:
+        daemon = self._daemon
         config = daemon.loaded.config
         sys.stderr.write(
             f"pipelock: listening on {daemon.address} (mode {config.mode}, policy {daemon.loaded.policy_hash}, "
@@ -174,11 +184,6 @@ class _Run:
             f"pipelock: control socket {self._socket}\npipelock: audit log {daemon.recorder.log.path}\n"
         )
         sys.stderr.flush()
-        if self._options.agent:
-            self._agent = AgentProcess(self._agent_ended)
-            environ = agent_environment(os.environ, f"http://{daemon.address}")
-            with as_before():
-                self._agent.start(self._reactor, self._options.agent, environ)
 
     def _watched(self) -> tuple[tuple[int, int], ...]:
         return (self._agent.watched,) if self._agent is not None and self._agent.watched is not None else ()

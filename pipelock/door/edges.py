@@ -116,6 +116,9 @@ class Reactor(UnixReactor, Protocol):
     def callFromThread(self, callable: Callable[..., object], /, *args: object) -> None:  # noqa: A002
         """Call on the reactor's thread; safe in signal handlers."""
 
+    def callWhenRunning(self, callable: Callable[..., object], /) -> object:  # noqa: A002
+        """Call once signal handlers are installed and everything is about to run."""
+
     def addSystemEventTrigger(self, phase: str, event: str, callable: Callable[..., object], /) -> object:  # noqa: A002
         """Call at a phase of an event."""
 

@@ -130,14 +130,11 @@ def test_fetch_gives_readable_text_and_judges_redirects(make_daemon, origin: Ori
 
 def test_local_pages(shared_daemon: DaemonProcess, origin: Origin) -> None:
     curl(shared_daemon, f"{origin.url}/for-stats")
-    get = lambda path, *w: (
-        subprocess.run(  # noqa: E731
-            ["curl", "-sS", "--noproxy", "*", *w, f"{shared_daemon.url}{path}"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-    )
+
+    def get(path: str, *words: str) -> str:
+        command = ["curl", "-sS", "--noproxy", "*", *words, f"{shared_daemon.url}{path}"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
     assert json.loads(get("/health"))["status"] == "healthy"
     assert json.loads(get("/stats"))["requests"]["total"] >= 1
     assert 'pipelock_requests_total{agent="anonymous",result="allowed"}' in get("/metrics")

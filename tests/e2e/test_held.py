@@ -177,7 +177,7 @@ sleep 60
     daemon = DaemonProcess(tmp_path / "home", BASE_CONFIG + HOLD, compiled=compiled)
     daemon.start("--", "/bin/sh", str(script))
     try:
-        wait_for(lambda: (tmp_path / "out.done").exists(), 20, "the agent's attempts")
+        wait_for((tmp_path / "out.done").exists, 20, "the agent's attempts")
         assert (tmp_path / "out.code").read_text().strip() != "0"
         with daemon.client() as operator:
             assert [item.id for item in operator.pending()] == ["1"]
@@ -220,13 +220,13 @@ class Terminal:
 
     def shows(self, *texts: str, seconds: float = 15) -> str:
         try:
-            return wait_for(
-                lambda: (lambda s: s if all(text.lower() in s.lower() for text in texts) else None)(self.screen()),
-                seconds,
-                f"{texts} on the screen",
-            )
+            return wait_for(lambda: self._showing(texts), seconds, f"{texts} on the screen")
         except AssertionError as error:
             raise AssertionError(f"{error}:\n{self.screen()}") from None
+
+    def _showing(self, texts: tuple[str, ...]) -> str:
+        screen = self.screen()
+        return screen if all(text.lower() in screen.lower() for text in texts) else ""
 
     def pid(self) -> int:
         return int(self._tmux("list-panes", "-F", "#{pane_pid}").split()[0])
@@ -335,7 +335,7 @@ def test_an_agent_may_pull_the_kill_switch_by_signal_but_not_release_it(origin: 
     daemon = DaemonProcess(tmp_path / "home", BASE_CONFIG)
     daemon.start("--", "/bin/sh", str(script))
     try:
-        wait_for(lambda: (tmp_path / "done").exists(), 20, "the agent's signals")
+        wait_for((tmp_path / "done").exists, 20, "the agent's signals")
         with daemon.client() as operator:
             assert operator.status().kill_switch.sources["signal"] is True
             daemon.signal(signal.SIGUSR1)  # this process is the operator

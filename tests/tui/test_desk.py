@@ -146,7 +146,8 @@ def test_another_daemon_starts_its_numbers_again() -> None:
     desk.hold(testing.pending("1", host="other.example.com"), 5.0)
     desk.reconcile([testing.pending("1")], desk.revision, 5.1)
     assert [bool(prompt.ended) for prompt in desk.prompts] == [True, False]
-    assert "restarted" in desk.objection(9.0, WALL)
+    assert "just appeared" in desk.objection(5.1, WALL), "the new one is chosen, and not armed yet"
+    assert desk.objection(9.0, WALL) == ""
     desk.sweep(5.0 + LINGER)
     assert chosen(desk) == "1"
     assert desk.objection(5.0 + LINGER + ARM_DELAY, WALL) == ""
