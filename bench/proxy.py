@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import multiprocessing
 import os
 import platform
 import statistics
@@ -23,13 +24,16 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from load import Load, drain, drive
-from servers import BIG, SIZES, Server, install_mitmdump, mitmdump, nginx, pipelock
+from servers import BIG, SIZES, Server, install_mitmdump, mitmdump, nginx, pipelock, stream
 
 RESULTS = Path(__file__).parent / "results"
 # Enough to be steady, few enough that the slowest peer ends in time.
 COUNTS = {"nginx": 20_000, "pipelock": 8_000, "mitmdump": 2_000}
 SECONDS = 15.0
 """Longest time for one cell of one round."""
+NOISE_LEAD = 1.0
+"""Seconds that the load of large bodies gets to start."""
+NOISE_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -72,7 +76,8 @@ def main() -> int:
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pipelock-bench-")))
-        origin, tunnel = stack.enter_context(nginx(folder))
+        origin = stack.enter_context(nginx(folder))
+        tunnel = stack.enter_context(stream(folder))
         servers = [origin, stack.enter_context(pipelock(folder))]
         peer = None if options.no_peer else _peer()
         if peer is not None:
@@ -81,6 +86,7 @@ def main() -> int:
         idle = {server.name: round(server.rss(), 1) for server in servers}
         cells = _measure(servers, origin, options.rounds, options.connections, options.scale)
         speeds = _tunnels(servers, tunnel, options.rounds)
+        beside = _beside_large(servers, origin, options.rounds)
         after = {server.name: round(server.rss(), 1) for server in servers}
         result = {
             "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -88,6 +94,7 @@ def main() -> int:
             "options": vars(options),
             "forward": {size: {name: cell.medians() for name, cell in row.items()} for size, row in cells.items()},
             "tunnel_mib_per_second": speeds,
+            "p99_ms_of_1_kib": beside,
             "rss_mib_idle": idle,
             "rss_mib_after": after,
             "start_seconds": {server.name: round(server.start_seconds, 3) for server in servers},
@@ -147,18 +154,49 @@ def _tunnels(servers: list[Server], port: int, rounds: int) -> dict[str, float]:
     """MiB a second of one download through CONNECT; for the origin, without. Round 0 warms the page cache up."""
     speeds: dict[str, list[float]] = {server.name: [] for server in servers}
     host = f"127.0.0.1:{port}"
-    request = f"GET /big.bin HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
     opening = f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
     for turn in range(rounds + 1):
         for place, server in enumerate(servers):
             direct = place == 0
             address = ("127.0.0.1", port) if direct else server.address
-            total, seconds = drain(address, b"" if direct else opening, request, SECONDS)
+            total, seconds = drain(address, b"" if direct else opening, b"\x00", SECONDS)
             if total < BIG:
                 print(f"{server.name}: only {total} bytes came through the tunnel", file=sys.stderr)
             if turn:
                 speeds[server.name].append(total / seconds / 2**20)
     return {name: round(statistics.median(values), 1) for name, values in speeds.items()}
+
+
+def _beside_large(servers: list[Server], origin: Server, rounds: int) -> dict[str, dict[str, float]]:
+    """99th percentile of 1 KiB requests, alone and beside two connections that load 4 MiB bodies, in milliseconds."""
+    found: dict[str, dict[str, list[float]]] = {server.name: {"alone": [], "beside": []} for server in servers}
+    # A process of its own, so that the large bodies cost the measuring one nothing but its share of the machine.
+    context = multiprocessing.get_context("spawn")
+    for _ in range(rounds):
+        for server in servers:
+            small = _request(server, origin, f"/{SIZES['1 KiB']}.json")
+            large = _request(server, origin, "/large.json")
+            found[server.name]["alone"].append(_p99(server, small))
+            noise = context.Process(target=_load_large, args=(server.address, large), daemon=True)
+            noise.start()
+            try:
+                time.sleep(NOISE_LEAD)
+                found[server.name]["beside"].append(_p99(server, small))
+            finally:
+                noise.kill()
+                noise.join()
+    return {
+        name: {kind: round(statistics.median(values), 2) for kind, values in kinds.items()}
+        for name, kinds in found.items()
+    }
+
+
+def _p99(server: Server, request: bytes) -> float:
+    return drive(server.address, request, connections=8, count=3_000, seconds=NOISE_SECONDS).percentile(0.99)
+
+
+def _load_large(address: tuple[str, int], request: bytes) -> None:
+    drive(address, request, connections=2, count=10**9, seconds=60)
 
 
 def _show(result: dict[str, object]) -> None:
@@ -185,6 +223,9 @@ def _show(result: dict[str, object]) -> None:
     ):
         values = result[key]
         print(f"{label:16}" + "  ".join(f"{name} {value}" for name, value in values.items()))  # type: ignore[attr-defined]
+    print("\np99 of 1 KiB requests, alone and beside 4 MiB bodies, ms")
+    for name, kinds in result["p99_ms_of_1_kib"].items():  # type: ignore[attr-defined]
+        print(f"{name:16}{kinds['alone']:>9.2f}{kinds['beside']:>9.2f}  {kinds['beside'] / kinds['alone']:.1f}x")
 
 
 def _write(result: dict[str, object]) -> None:
