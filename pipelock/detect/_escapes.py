@@ -36,14 +36,28 @@ def percent(data: bytes) -> bytes:
 
 
 def entities(data: bytes) -> bytes:
-    """Character references undone, once: named ones, decimal and hexadecimal ones, with their semicolon."""
+    """Character references undone, once: named ones, decimal and hexadecimal ones; these may lack the semicolon."""
     first, *parts = data.split(b"&")
     out = [first]
     for part in parts:
         name, end, rest = part.partition(b";")
         char = _entity(name) if end and len(name) < _LONGEST_NAME else None
-        out.append(b"&" + part if char is None else char + rest)
+        if char is not None:
+            out.append(char + rest)
+        else:
+            out.append(_bare_reference(part) if part.startswith(b"#") else b"&" + part)
     return b"".join(out)
+
+
+def _bare_reference(part: bytes) -> bytes:
+    """A numeric reference without its semicolon, which browsers read all the same, and what follows it."""
+    hexadecimal = part[1:2] in (b"x", b"X")
+    start = 2 if hexadecimal else 1
+    digits = part[start : start + 8]
+    rest = digits.lstrip(_HEX_DIGITS if hexadecimal else b"0123456789")
+    size = start + len(digits) - len(rest)
+    char = _entity(part[:size])
+    return b"&" + part if char is None else char + part[size:]
 
 
 @lru_cache(maxsize=1024)

@@ -29,9 +29,8 @@ class Fields(NamedTuple):
 
     Attributes:
         lines: Keys and values, one a line; empty where all of them stand in the raw body as they are.
-        joined: What parts of the body say when they are put together without anything between: the values, the keys
-            (each once). None of them empty, none twice.
-        mixed: Likewise keys and values in turn, which is long and where an encoded run is not looked for.
+        joined: What the values say when they are put together without anything between. None empty, none twice.
+        mixed: Likewise the keys (each once), and keys and values in turn; encoded runs are not looked for in these.
         problem: What keeps the body from being read in full, to complete "the body holds …"; empty for nothing.
     """
 
@@ -106,9 +105,9 @@ def _strings(data: bytes) -> Fields:
         values = list(compress(strings, chosen))
         keys = dict.fromkeys(compress(strings, map(not_, chosen)))
         lines.extend(strings)
-        joined += [b"".join(group) for group in (values, keys) if len(group) > 1]
-        if keys and values:
-            mixed.append(b"".join(strings))
+        if len(values) > 1:
+            joined.append(b"".join(values))
+        mixed += [b"".join(keys), b"".join(strings)]
     if not escaped:
         return Fields(b"", _distinct(joined), _distinct(mixed))
     joined = [_unescaped(one) for one in joined]
@@ -160,7 +159,8 @@ def _form(data: bytes) -> Fields:
         values = [unquote(value) for _, _, value in split]
         lines += [*keys, *values]
         if len(pairs) > 1:
-            joined += [b"".join(values), b"".join(keys)]
+            joined.append(b"".join(values))
+            mixed.append(b"".join(keys))
         mixed.append(b"".join([key + value for key, value in zip(keys, values, strict=True)]))
     differs = b"%" in data or b"+" in data
     return Fields(b"\n".join(dict.fromkeys(lines)) if differs else b"", _distinct(joined), _distinct(mixed))
@@ -215,8 +215,8 @@ def _multipart(data: bytes, content_type: str) -> Fields:
         names.extend(name)
         values.append(value)
         both += [*name, value]
-    joined = [b"".join(group) for group in (values, names) if len(group) > 1]
-    return Fields(b"\n".join([*heads, *values]), _distinct(joined), _distinct([b"".join(both)]))
+    joined = [b"".join(values)] if len(values) > 1 else []
+    return Fields(b"\n".join([*heads, *values]), _distinct(joined), _distinct([b"".join(names), b"".join(both)]))
 
 
 def _transfer(head: list[bytes], body: bytes) -> bytes:

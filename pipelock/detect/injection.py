@@ -10,9 +10,11 @@ import msgspec
 from pipelock.detect._context import is_documented
 from pipelock.detect._folded import FoldedPhrases, fold_hard
 from pipelock.detect._unfinished import unfinished
+from pipelock.detect.charsets import charset_of, respelled
 from pipelock.detect.decode import Decoder, Gate
 from pipelock.detect.excerpt import excerpt
 from pipelock.detect.fields import read_fields
+from pipelock.detect.html import HtmlText
 from pipelock.detect.matcher import Matcher
 from pipelock.detect.normalise import fold_text, has_invisible, hidden_tags, spaced_text, unusual
 from pipelock.detect.removal import strip
@@ -25,6 +27,7 @@ __all__ = ["InjectionScanner", "strip"]
 MAX_FINDINGS = 64
 _PER_RULE = 32
 _TRIED = 1_000
+_MARKUP = (b"</", b"<!--", b"<br", b"<td")
 _TAGS = frozenset(map(chr, range(0xE0020, 0xE007F)))
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 _JSON_STARTS = frozenset({b"{", b"[", b'"'})
@@ -73,6 +76,8 @@ class InjectionScanner:
         proposed, matches = sightings(self._matcher, views)
         findings = self._plain_findings(views, proposed, matches)
         findings += self._disguised(views, findings, matches)
+        if charset_of(content_type) is None:
+            findings.append(unfinished("response_scan", place, "text in a charset that is not read"))
         if not complete:
             findings.append(unfinished("response_scan", place))
         findings.sort(key=lambda finding: (finding.warns, -finding.severity.rank))
@@ -108,6 +113,9 @@ class InjectionScanner:
         raw = origin.data
         views = [View(origin, raw)]
         complete = True
+        other = respelled(raw, content_type)
+        if other:
+            views.append(View(origin, other, ("charset",)))
         if b"\\" in raw:
             fields = read_fields(raw, content_type)
             if fields.lines:
@@ -116,8 +124,8 @@ class InjectionScanner:
             gates = self._decoder.gates(view.data)
             if not view.data.isascii() or Gate.CONTROL in gates:
                 views.extend(_plain(view))
-            if Gate.TAGGED in gates:
-                views.append(View(origin, _without_tags(view.data), (*view.path, "tags removed")))
+            if Gate.TAGGED in gates or any(sign in view.data for sign in _MARKUP):
+                views.extend(_read_as_markup(view))
             if gates:
                 derivation = self._decoder.derive(view.data, gates)
                 complete = complete and derivation.complete
@@ -223,12 +231,25 @@ def _plain(view: View) -> list[View]:
     return out
 
 
-def _without_tags(data: bytes) -> bytes:
+def _read_as_markup(view: View) -> list[View]:
+    """What a browser shows, what it hides, and the text with its tags cut out or made spaces."""
+    page = HtmlText(view.data.decode("utf-8", "replace"), 2 * len(view.data))
+    texts = {
+        "tags removed": _without_tags(view.data, b""),
+        "tags as spaces": _without_tags(view.data, b" "),
+        "page": page.text.encode("utf-8", "replace"),
+        "hidden in page": page.hidden.encode("utf-8", "replace"),
+    }
+    return [View(view.place, text, (*view.path, name)) for name, text in texts.items() if text]
+
+
+def _without_tags(data: bytes, instead: bytes) -> bytes:
     """Markup cut out, so that a word it divides is whole; linear. An unclosed tag stays."""
-    out: list[bytes] = []
-    for part in data.replace(b"**", b"").split(b"<"):
-        inside, closed, after = part.partition(b">")
-        out.append(after if closed and out and len(inside) <= 512 else (b"<" + part if out else part))
+    first, *parts = data.replace(b"**", b"").split(b"<")
+    out = [first]
+    for part in parts:
+        _, closed, after = part.partition(b">")
+        out.append(instead + after if closed else b"<" + part)
     return b"".join(out)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipelock.detect import checksums
 from pipelock.detect._terminal import has_sequences
 from pipelock.detect._unfinished import unfinished
+from pipelock.detect.charsets import charset_of, respelled
 from pipelock.detect.decode import Decoder, Gate
 from pipelock.detect.excerpt import excerpt
 from pipelock.detect.fields import read_fields
@@ -83,9 +84,15 @@ class SecretScanner:
         views = [View(origin, raw)]
         left: tuple[Finding, ...] = ()
         if place == "body" or content_type:
-            fields = read_fields(raw, content_type)
-            if fields.problem:
-                left = (unfinished(_label(place, core=False), place, fields.problem),)
+            other = respelled(raw, content_type)
+            if other:
+                views.append(View(origin, other, ("charset",)))
+            fields = read_fields(other or raw, content_type)
+            problem = fields.problem
+            if charset_of(content_type) is None:
+                problem = "text in a charset that is not read"
+            if problem:
+                left = (unfinished(_label(place, core=False), place, problem),)
             if fields.lines:
                 views.append(View(origin, fields.lines, ("fields",)))
             views.extend(View(origin, one, ("joined",), joined=True) for one in fields.joined)

@@ -28,6 +28,17 @@ def plain_percent(data):
 PIECES = [b"%", b"=", b"\n", b"\r", b"%25", b"%3D", b"%3d", b"%41", b"%zz", b"4", b"2", b"5", b"_", b" ", b"\xff", b"D"]
 
 
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"&#105;&#x69;&lt;", b"ii<"), (b"&#105gn", b"ign"), (b"&#x69 g", b"i g"), (b"&#x69gnore", b"ignore"),
+        (b"&#;&#x;&#", b"&#;&#x;&#"), (b"&amp&nosuch;", b"&amp&nosuch;"), (b"&#99999999;", b"&#99999999;"),
+    ],
+)  # fmt: skip
+def test_references(data, text):
+    assert entities(data) == text
+
+
 @given(st.lists(st.sampled_from(PIECES), max_size=16).map(b"".join))
 def test_percent_is_undone_once_whatever_stands_around(data):
     assert percent(data) == plain_percent(data)

@@ -130,6 +130,17 @@ def test_a_key_cut_up_or_glued_is_whole_again(scanner, kind, text):
     assert "AWS Access ID" in names(scanner.scan(text.encode(), "body", content_type=kind))
 
 
+@pytest.mark.parametrize("charset", ["utf-16", "utf-16-le", "utf-32"])
+def test_other_charsets_are_read(scanner, charset):
+    for text in (KEY, ENCODED, json.dumps([ENCODED[:15], ENCODED[15:]])):
+        assert "AWS Access ID" in names(scanner.scan(text.encode(charset), "body"))
+
+
+def test_a_charset_that_is_not_read_is_reported(scanner):
+    (finding,) = scanner.scan(b"plain", "body", content_type="text/plain; charset=utf-7")
+    assert (finding.rule, finding.scanner, finding.severity) == ("Encoding Limit", "body_dlp", Severity.CRITICAL)
+
+
 def test_a_multipart_body_that_can_not_be_read_is_reported(scanner):
     (finding,) = scanner.scan(b"--B\r\n\r\nplain", "body", content_type="multipart/form-data; boundary=A; boundary=B")
     assert (finding.rule, finding.severity) == ("Encoding Limit", Severity.CRITICAL)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelock.proxy._entities import resolve_entities
+from pipelock.detect.html_entities import resolve_entities
 from pipelock.proxy.readable import MAX_TEXT, Readable, readable
 
 HTML = "text/html; charset=utf-8"

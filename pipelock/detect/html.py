@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelock.proxy._entities import resolve_entities
+from pipelock.detect.html_entities import resolve_entities
 
 __all__ = ["HtmlText"]
 
