@@ -30,6 +30,9 @@ _INVISIBLE = _ranges(
     (0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
     (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x2800, 0x2800), (0x3164, 0x3164), (0xFE00, 0xFE0F),
     (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF9, 0xFFFB), (0xE0000, 0xE01EF),
+    # Other format characters (Cf), and what stands where bytes could not be read.
+    (0x0600, 0x0605), (0x06DD, 0x06DD), (0x070F, 0x070F), (0x0890, 0x0891), (0x08E2, 0x08E2), (0x110BD, 0x110BD),
+    (0x110CD, 0x110CD), (0x13430, 0x1343F), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xFFFD, 0xFFFD),
 )  # fmt: skip
 _CONTROL = _ranges((0x00, 0x08), (0x0E, 0x1F), (0x7F, 0x9F))
 _SPACES = _ranges((0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2029), (0x202F, 0x202F),
@@ -37,10 +40,15 @@ _SPACES = _ranges((0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2
 # Marks that decorate Latin, Greek or Cyrillic letters; those of other scripts carry meaning.
 _DIACRITICS = _ranges((0x0300, 0x036F), (0x0483, 0x0489), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF),
                       (0xFE20, 0xFE2F))  # fmt: skip
+# Dashes (Pd), and the minus sign.
+_DASHES = frozenset(
+    "\u058a\u05be\u1400\u1806\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2e17\u2e1a\u2e3a\u2e3b\u2e40\u2e5d\u301c"
+    "\u3030\u30a0\ufe31\ufe32\ufe58\ufe63\uff0d\U00010ead"
+)
 _PLAIN = frozenset(map(chr, range(0x80))) - _CONTROL
 _ITSELF = {char: char for char in _PLAIN}
 # What folds change though it is its own normal form; a letter with a mark on it is not.
-_SPECIAL = _INVISIBLE | _CONTROL | _SPACES | _DIACRITICS | frozenset(LOOKALIKES)
+_SPECIAL = _INVISIBLE | _CONTROL | _SPACES | _DASHES | _DIACRITICS | frozenset(LOOKALIKES)
 
 
 @lru_cache(maxsize=_CACHE)
@@ -51,6 +59,8 @@ def _fold_char(char: str) -> str:
         return ""
     if char in _SPACES:
         return " "
+    if char in _DASHES:
+        return "-"
     out = []
     for part in unicodedata.normalize("NFKC", char):
         letter = LOOKALIKES.get(part)

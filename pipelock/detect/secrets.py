@@ -15,7 +15,7 @@ from pipelock.detect.fields import read_fields
 from pipelock.detect.hosts import HostSet
 from pipelock.detect.known import KnownSecrets
 from pipelock.detect.matcher import Matcher
-from pipelock.detect.normalise import fold_text
+from pipelock.detect.normalise import fold_text, hidden_tags
 from pipelock.detect.ruleset import Rule, RuleSet, patterns_of, samples_of
 from pipelock.detect.views import Place, Sighting, View, locate, sightings, to_bytes
 from pipelock.model import Finding, Severity
@@ -144,7 +144,11 @@ class SecretScanner:
             data = view.data
             folded = data
             if not data.isascii():
-                folded = fold_text(data.decode("utf-8", "replace")).encode("utf-8", "surrogatepass")
+                text = data.decode("utf-8", "replace")
+                tags = hidden_tags(text)
+                if tags:
+                    result.append(View(view.place, tags.encode(), (*view.path, "hidden tags"), view.joined))
+                folded = fold_text(text).encode("utf-8", "surrogatepass")
                 if folded != data:
                     result.append(View(view.place, folded, (*view.path, "normalised"), view.joined, not view.path))
             fused = folded.translate(None, _NOISE)

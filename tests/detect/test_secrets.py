@@ -82,6 +82,16 @@ def test_a_key_is_found_under_disguise(scanner, text):
     assert "AWS Access ID" in names(scanner.scan(text.encode(), "body"))
 
 
+def test_characters_that_stand_between_or_for_others_hide_no_key(scanner):
+    key = "glpat-" + "aB3dE6gH9jK2mN5pQ8sT"
+    for dash in "\u2010\u2011\u2013\u2014\u2212\ufe63\uff0d":
+        assert "GitLab PAT" in names(scanner.scan(key.replace("-", dash), "body")), ascii(dash)
+    for between in ("\ufffd", "\u0600", "\u061c", "\U0001d173"):
+        assert "AWS Access ID" in names(scanner.scan(between.join(KEY), "body")), ascii(between)
+    assert "AWS Access ID" in names(scanner.scan(b"\xff".join(KEY[at : at + 1].encode() for at in range(20)), "body"))
+    assert "AWS Access ID" in names(scanner.scan("ok" + "".join(chr(0xE0000 + ord(char)) for char in KEY), "body"))
+
+
 def test_json_values_are_read_and_joined(scanner):
     escaped = json.dumps({"k": KEY}).replace("AKIA", "\\u0041KIA").encode()
     assert "AWS Access ID" in names(scanner.scan(escaped, "body", content_type="application/json"))
