@@ -127,7 +127,7 @@ class Fetch:
 
     def _answer(self, target: Target, result: Answered) -> None:
         content_type = next((value for name, value in result.head.headers if name == "content-type"), "")
-        title, _, text = result.body.decode("utf-8", "replace").partition("\n")
+        title, _, text = result.body.decode("utf-8", "replace").partition(_HIDDEN)[0].partition("\n")
         body = fetch_body(
             url=target.url,
             agent=self._agent,
@@ -161,9 +161,15 @@ class Fetch:
 
 
 def _page(data: bytes, content_type: str) -> bytes:
-    """The page as the agent gets it, which is what must be judged: joining words and entities can spell new ones."""
+    """The page as the agent gets it, and behind a mark what it does not get: comments and what is styled away.
+
+    Joining words and entities can spell new ones, so it is this that must be judged. The hidden part is judged with it,
+    because a page that hides instructions is an attack, whatever else it says.
+    """
     page = readable(data, content_type)
-    return f"{' '.join(page.title.split())}\n{page.text}".encode()
+    text = page.text.replace(_HIDDEN, " ")
+    hidden = f"{_HIDDEN}\n{page.hidden}" if page.hidden else ""
+    return f"{' '.join(page.title.split())}\n{text}{hidden}".encode()
 
 
 def _parameters(query: str) -> tuple[str, str]:
