@@ -23,6 +23,7 @@ from pipelock.proxy.upstream import Origin, UpstreamRequest
 __all__ = ["Fetch"]
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_HIDDEN = "\f"
 _CONTROLS = dict.fromkeys((*range(32), 127))
 Done = Callable[[LocalAnswer, tuple[tuple[str, str], ...]], None]
 
