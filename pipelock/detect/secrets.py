@@ -145,7 +145,8 @@ class SecretScanner:
             folded = data
             if not data.isascii():
                 text = data.decode("utf-8", "replace")
-                tags = hidden_tags(text)
+                # All of the Tags block begins with these two bytes.
+                tags = hidden_tags(text) if b"\xf3\xa0" in data else ""
                 if tags:
                     result.append(View(view.place, tags.encode(), (*view.path, "hidden tags"), view.joined))
                 folded = fold_text(text).encode("utf-8", "surrogatepass")
