@@ -25,6 +25,7 @@ from pipelock.config import ConfigError, Loaded
 from pipelock.config.compare import reconcile, restart_only, weakenings
 from pipelock.control.backend import BackendError
 from pipelock.daemon.dial import Dial
+from pipelock.daemon.echo import Echo
 from pipelock.daemon.listeners import bind, local_names, split_address
 from pipelock.daemon.sentinel import sentinel_probe
 from pipelock.door.bus import EventBus
@@ -84,6 +85,7 @@ class Daemon:
         self.engine = Engine(policy, self.kill)
         self.bus = EventBus(time.time, RING)
         self.stats = Stats(__version__)
+        self._echo = Echo()
         self.recorder = self._make_recorder(loaded)
         self.approvals = Approvals(secrets.token_bytes(32), approval_limits(loaded.config))
         self.door = Door(
@@ -285,7 +287,7 @@ class Daemon:
         section = loaded.config.logging
         self.recorder.include_allowed = section.include_allowed
         self.recorder.include_blocked = section.include_blocked
-        self.recorder.echo = _echo if section.output in ("stdout", "both") else None
+        self.recorder.echo = self._echo if section.output in ("stdout", "both") else None
         self.recorder.echo_text = section.format == "text"
 
     def try_reload(self) -> None:
@@ -457,11 +459,6 @@ def _proxy_settings(loaded: Loaded) -> ProxySettings:
         health_exempt=config.kill_switch.health_exempt,
         metrics_exempt=config.kill_switch.metrics_exempt,
     )
-
-
-def _echo(line: bytes) -> None:
-    sys.stdout.buffer.write(line)
-    sys.stdout.buffer.flush()
 
 
 def _say(text: str) -> None:
