@@ -4,14 +4,17 @@ A phrase counts as documented only if it stands inside quotation marks or code m
 before say that it is an example, or what is done about it. Either alone proves nothing.
 
 Whoever writes the text writes the marks and the words as well, so a documented phrase is still reported: all this
-decides is that a rule outside the core asks for a warning only.
+decides is that a rule asks for a warning only. A rule of the core does so only for a bare mention: the marks enclose
+the phrase and next to nothing else, so no order can stand inside them with it.
 """
 
 from __future__ import annotations
 
-__all__ = ["is_documented"]
+__all__ = ["is_documented", "is_mention"]
 
 _REACH = 160
+_SLACK = 14
+"""Bytes that a bare mention may have on either side between its marks and the phrase that was found."""
 _QUOTES = ((b'"', b'"'), (b"`", b"`"), (b"\xe2\x80\x9c", b"\xe2\x80\x9d"), (b"'", b"'"), (b"\xc2\xab", b"\xc2\xbb"))
 _CUES = (
     b"such as", b"e.g.", b"for example", b"for instance", b"phrase", b"attack", b"injection", b"payload",
@@ -51,3 +54,12 @@ def is_documented(data: bytes, start: int, end: int, *, structured: bool = False
         return False
     words = before[:lead].lower()
     return any(cue in words for cue in _CUES)
+
+
+def is_mention(data: bytes, start: int, end: int, *, structured: bool = False) -> bool:
+    """Whether the text is documented, and quoted by itself: both marks stand close by. Constant time."""
+    if not is_documented(data, start, end, structured=structured):
+        return False
+    before = data[max(0, start - _SLACK) : start]
+    after = data[end : end + _SLACK]
+    return any(opening in before and closing in after for opening, closing in _QUOTES)

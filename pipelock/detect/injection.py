@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from pipelock.detect._context import is_documented
+from pipelock.detect._context import is_documented, is_mention
 from pipelock.detect._folded import FoldedPhrases, fold_hard
 from pipelock.detect._unfinished import unfinished
 from pipelock.detect.charsets import charset_of, respelled
@@ -166,19 +166,18 @@ class InjectionScanner:
 
 
 def _by_context(rule: Rule, group: Sequence[Sighting]) -> tuple[list[Sighting], list[Sighting]]:
-    """The matches that count, and those that are merely written about. Of the core every match counts."""
-    if rule.core:
-        return list(group), []
+    """The matches that count, and those that are merely written about; of the core only bare mentions are."""
+    test = is_mention if rule.core else is_documented
     believed: list[Sighting] = []
     documented: list[Sighting] = []
     for one in group:
-        (documented if _is_quoted(one) else believed).append(one)
+        (documented if _is_quoted(one, test) else believed).append(one)
     return believed, documented
 
 
-def _is_quoted(one: Sighting) -> bool:
+def _is_quoted(one: Sighting, test: Callable[..., bool] = is_documented) -> bool:
     structured = not one.view.path and one.view.data[:64].lstrip(_BLANK)[:1] in _JSON_STARTS
-    return is_documented(one.view.data, one.hit.start, one.hit.end, structured=structured)
+    return test(one.view.data, one.hit.start, one.hit.end, structured=structured)
 
 
 def _quoted_ranges(matches: Sequence[list[Sighting]]) -> dict[int, list[tuple[int, int]]]:
