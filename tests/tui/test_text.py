@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -69,6 +69,7 @@ def test_an_empty_line_stays_a_line() -> None:
     assert wrap((), 10) == [()]
 
 
+@example((Part("00 0000"),), 6, 3)
 @given(LINES, st.integers(4, 30), st.integers(0, 8))
 def test_wrap_keeps_the_width_and_loses_no_visible_text(parts: tuple[Part, ...], width: int, hang: int) -> None:
     wrapped = wrap(parts, width, hang)

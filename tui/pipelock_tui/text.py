@@ -95,14 +95,20 @@ def wrap(parts: Line, width: int, hang: int = 0) -> list[Line]:
             if len(done) == MAX_WRAPPED - 1:
                 return [*done, _joined([*current[:-1], ("…", "")])]
             rest = [] if char == " " else _tail(current, hang if done else 0)
+            if hang + _cells(rest) + size > width:
+                rest = []  # the word is too long for the indented line: break it here
             done.append(_joined(current[: len(current) - len(rest)]))
             current = margin + rest
-            taken = sum(get_character_cell_size(kept) for kept, _ in current)
+            taken = _cells(current)
             if char == " ":
                 continue
         current.append((char, role))
         taken += size
     return [*done, _joined(current)]
+
+
+def _cells(characters: list[tuple[str, str]]) -> int:
+    return sum(get_character_cell_size(char) for char, _ in characters)
 
 
 def _characters(parts: Line) -> Iterator[tuple[str, str]]:
