@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import os
 import stat
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 __all__ = ["AuditLog"]
 
+_LOOK_SECONDS = 1.0
 _LINE_FEED = 0x0A
 # O_NOFOLLOW: a link planted here would make us append to, and chmod, somebody else's file. O_NONBLOCK: opening a pipe
 # that nobody reads would wait for ever. Readable, to see how the file ends.
@@ -27,10 +30,19 @@ class AuditLog:
         OSError: the directory or the file cannot be made, or is not ours alone.
     """
 
-    def __init__(self, path: Path, *, max_bytes: int = 64 * 1024 * 1024, keep: int = 8) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        max_bytes: int = 64 * 1024 * 1024,
+        keep: int = 8,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.path = path
         self.max_bytes = max_bytes
         self.keep = keep
+        self._clock = clock
+        self._looked_at = 0.0
         self._fd = -1
         self._size = 0
         self._is_torn = False
@@ -42,8 +54,8 @@ class AuditLog:
         Raises:
             OSError: it was not written whole. A torn line is closed by the next write's line feed.
         """
-        if self._fd >= 0 and os.fstat(self._fd).st_nlink == 0:
-            self.close()  # somebody removed the file: what is written to it now, nobody would ever read
+        if self._fd >= 0 and self._is_removed():
+            self.close()
         if self._fd < 0:
             self._open()
         if self._size and self._size + len(line) > self.max_bytes:
@@ -56,6 +68,14 @@ class AuditLog:
             self._is_torn = line[written - 1] != _LINE_FEED
         if written != len(line):
             raise OSError(f"{self.path}: only {written} of {len(line)} bytes were written")
+
+    def _is_removed(self) -> bool:
+        """Whether somebody removed the file: what is written to it, nobody would ever read. Looked at once a second."""
+        now = self._clock()
+        if now - self._looked_at < _LOOK_SECONDS:
+            return False
+        self._looked_at = now
+        return os.fstat(self._fd).st_nlink == 0
 
     def close(self) -> None:
         """Close the file; a later write opens it again."""

@@ -187,9 +187,11 @@ def test_closed_it_opens_again_when_written_to(path: Path) -> None:
 
 
 def test_a_file_that_was_removed_is_made_anew_and_one_that_was_moved_is_followed(path: Path) -> None:
-    log = AuditLog(path)
+    now = [100.0]
+    log = AuditLog(path, clock=lambda: now[0])
     log.write(b"one\n")
     path.unlink()
+    now[0] += 1.0  # it is looked at once a second
     log.write(b"two\n")
     assert (path.read_bytes(), mode(path)) == (b"two\n", 0o600)
     path.rename(path.with_name("moved"))
