@@ -40,6 +40,14 @@ class Stage:
             await self.app.workers.wait_for_complete(passing)
         await self.pilot.pause(0.01)
 
+    async def until(self, shown: Callable[[], bool], rounds: int = 200) -> bool:
+        """Settle until `shown`: toasts are mounted some turns of the loop after what they tell. False if never."""
+        for _ in range(rounds):
+            if shown():
+                return True
+            await self.settle()
+        return shown()
+
     async def press(self, *keys: str) -> None:
         """Press keys."""
         await self.pilot.press(*keys)

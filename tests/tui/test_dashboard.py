@@ -184,7 +184,7 @@ async def test_gaps_and_reloads_are_rows(stage: Open) -> None:
         assert show.app.journal.row(2).text == "✗ reload failed, the old policy stays: line 3: no such key"
         await show.press("ctrl+r")
         assert show.link.reloads == 1
-        assert "nothing weaker" in show.text
+        assert await show.until(lambda: "nothing weaker" in show.text)
 
 
 async def test_detail_follows_the_cursor_and_closes(stage: Open) -> None:

@@ -130,7 +130,7 @@ async def test_square_brackets_are_not_markup(stage: Open) -> None:
         made = testing.record(testing.summary("a.example", "/[bold]x[/bold][@click=q]"))
         await show.feed(testing.decided(1, made), testing.event(2, Notice("error", "[blink]look[/blink] [/]")))
         assert "/[bold]x[/bold][@click=q]" in show.text
-        assert show.text.count("[blink]look[/blink] [/]") == 2, "a row and a toast"
+        assert await show.until(lambda: show.text.count("[blink]look[/blink] [/]") == 2), "a row and a toast"
 
 
 async def test_a_page_wraps_again_when_it_is_resized(stage: Open) -> None:
