@@ -7,12 +7,12 @@ from pipelock.detect.ruleset import RULES, pack_rules
 
 def main() -> None:
     """Pack every rules file, and say which were out of date."""
-    for path in sorted(RULES.glob("*.yaml")):
+    for path in sorted(RULES.glob("*/*.yaml")):
         packed = pack_rules(path.read_bytes(), path.name)
         target = path.with_suffix(".json")
         if not target.exists() or target.read_bytes() != packed:
             target.write_bytes(packed)
-            print(f"{target.name} was written anew")
+            print(f"{target.relative_to(RULES)} was written anew")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Rules: what is looked for, as data.
 
 A rules file is a YAML list of mappings; the keys are the fields of `Rule`, `match` and `clean` are the rule's own
-examples. The built-in files lie beside this module in `rules/`; docs/rules.md tells how to write one. Beside each lies
-the same as JSON, which loads a hundred times as fast. It counts only while it names the digest of the YAML file, so it
-can be out of date but never wrong; `scripts/rules.py` writes it anew.
+examples. The built-in files of a family lie in its folder in `rules/`; docs/rules.md tells how to write one. Beside
+each lies the same as JSON, which loads a hundred times as fast. It counts only while it names the digest of the YAML
+file, so it can be out of date but never wrong; `scripts/rules.py` writes it anew.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipelock.model import Severity
 __all__ = ["RULES", "Examples", "Rule", "RuleError", "RuleSet", "UserPattern", "load_rules", "pack_rules"]
 
 RULES = Path(__file__).with_name("rules")
-"""The directory of the built-in files."""
+"""The directory of the built-in files: one folder a family."""
 
 MAX_RULES = 2_000
 """Most rules one set may hold."""
@@ -104,7 +104,7 @@ class RuleSet(msgspec.Struct, frozen=True):
     def builtin(
         cls, family: str, *, extra: Sequence[UserPattern] = (), include_defaults: bool = True, source: str = "config"
     ) -> RuleSet:
-        """The rules of `rules/<family>.yaml` and the operator's own. Without defaults the core rules stay.
+        """The rules of `rules/<family>/*.yaml` and the operator's own. Without defaults the core rules stay.
 
         Raises:
             RuleError: a pattern of the operator's is outside the RE2 subset; the text names it.
@@ -136,10 +136,19 @@ def _from_user(pattern: UserPattern) -> Rule:
 
 @lru_cache(maxsize=8)
 def _builtin(family: str) -> tuple[Rule, ...]:
-    source = (RULES / f"{family}.yaml").read_bytes()
-    rules = _unpack_rules(RULES / f"{family}.json", source)
+    rules: dict[str, Rule] = {}
+    for path in sorted((RULES / family).glob("*.yaml")):
+        for rule in _load_file(path):
+            if rules.setdefault(rule.name.casefold(), rule) is not rule:
+                raise RuleError(f"{path}: rule {rule.name!r}: another file of the family has a rule of this name")
+    return tuple(rules.values())
+
+
+def _load_file(path: Path) -> tuple[Rule, ...]:
+    source = path.read_bytes()
+    rules = _unpack_rules(path.with_suffix(".json"), source)
     # Their patterns are compiled by the tests of each rule; compiling all of them at every start would be waste.
-    return load_rules(source.decode(), f"{family}.yaml", check=False) if rules is None else rules
+    return load_rules(source.decode(), path.name, check=False) if rules is None else rules
 
 
 def pack_rules(source: bytes, file: str) -> bytes:

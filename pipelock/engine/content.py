@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from pipelock.detect.addresses import HostError, fold_host
 from pipelock.engine.facts import Content
-from pipelock.model import Action, Finding, Kind
+from pipelock.model import Action, Finding, Kind, ScanKind
 
 if TYPE_CHECKING:
     from pipelock.engine.policy import Policy
 
-__all__ = ["folded", "inspect_content"]
+__all__ = ["folded", "inspect_content", "leaving"]
 
 
 def inspect_content(action: Action, policy: Policy) -> Content:
@@ -25,6 +25,8 @@ def inspect_content(action: Action, policy: Policy) -> Content:
             findings = _outbound(action, policy)
         case Kind.RESPONSE:
             findings = _inbound(action, policy)
+        case Kind.SCAN:
+            findings = _asked(action, policy)
         case _:
             findings = ()
     return Content(tuple(f for f in findings if not policy.is_suppressed(f, action.url)), policy.hash)
@@ -48,8 +50,34 @@ def _outbound(action: Action, policy: Policy) -> tuple[Finding, ...]:
     if policy.scan_headers:
         found = _headers(action, policy, host)
     if policy.scan_bodies and action.body:
-        found += policy.secrets.scan(action.body, "body", host=host, content_type=action.content_type)
+        found += leaving(action.body, "body", policy, host=host, content_type=action.content_type)
     return found
+
+
+def _asked(action: Action, policy: Policy) -> tuple[Finding, ...]:
+    """What an action of kind `SCAN` asks to be searched; its text is its body."""
+    match action.scan:
+        case ScanKind.DLP | ScanKind.TOOL_CALL:
+            found = leaving(action.body, "text", policy, content_type=action.content_type)
+            if action.scan is ScanKind.TOOL_CALL:
+                # A call that was talked into the agent carries the words that did it.
+                found += policy.injection.scan(action.body, "text", action.content_type)
+            return found
+        case ScanKind.PROMPT_INJECTION:
+            return policy.injection.scan(action.body, "text", action.content_type)
+        case _:
+            return ()
+
+
+def leaving(
+    data: bytes | str, place: str, policy: Policy, *, host: str = "", content_type: str = ""
+) -> tuple[Finding, ...]:
+    """What must not leave the machine in one text: the one list of scanners for bodies, scans and files.
+
+    Raises:
+        MatcherError: the matcher failed; block.
+    """
+    return policy.secrets.scan(data, place, host=host, content_type=content_type)
 
 
 def _headers(action: Action, policy: Policy, host: str) -> tuple[Finding, ...]:

@@ -25,6 +25,7 @@ from pipelock.engine.limits import SlidingWindow
 from pipelock.engine.policy import Policy
 from pipelock.engine.sessions import Sessions
 from pipelock.engine.settle import refuse, settle
+from pipelock.engine.trackers import Tracker
 from pipelock.model import (
     Action,
     ActionSummary,
@@ -34,6 +35,7 @@ from pipelock.model import (
     Fault,
     Finding,
     Kind,
+    ScanKind,
     Severity,
     Verdict,
 )
@@ -59,6 +61,7 @@ class Engine:
         self.policy = policy
         self.kill = kill
         self.sessions = Sessions()
+        self.trackers: tuple[Tracker, ...] = ()
         self.own_ports: frozenset[int] = frozenset()
         self._requests = SlidingWindow()
         self._bytes = SlidingWindow()
@@ -92,6 +95,8 @@ class Engine:
                 return self._inbound(case)
             case Kind.CLIENT_HELLO:
                 return self._hello(case)
+            case Kind.SCAN:
+                return self._outbound(case) if action.scan is ScanKind.URL else self._text(case)
             case Kind.TUNNEL_DATA:
                 # Bytes inside a tunnel are only ever brought here by a gate.
                 return settle(action, self.policy, (), Ruling(Verdict.ALLOW))
@@ -128,6 +133,17 @@ class Engine:
             content = inspect_content(case.action, case.policy)
         return content.findings
 
+    def _track(self, case: _Case) -> None:
+        """Ask the trackers, unless the answer is a refusal already or nothing is sent."""
+        action, facts = case.action, case.facts
+        if self.trackers and action.kind is not Kind.SCAN and not self._is_refused(case):
+            for tracker in self.trackers:
+                case.findings.extend(tracker.judge(action, case.policy, facts.now, again=facts.again))
+
+    def _text(self, case: _Case) -> Decision:
+        case.findings.extend(self._content(case))
+        return self._settle(case)
+
     def _outbound(self, case: _Case) -> Decision | Lookup:
         action, policy = case.action, case.policy
         inspection = policy.layers.before_dns(action.url)
@@ -136,6 +152,7 @@ class Engine:
         if view is None or self._is_refused(case):
             return self._settle(case)
         case.findings.extend(self._content(case))
+        self._track(case)
         case.ruling = policy.egress.rule(
             method=action.method.upper(),
             host=view.host.name,
@@ -143,6 +160,8 @@ class Engine:
             paths=rule_paths(view.decoded_path) if policy.egress.look_at_paths else _ANY_PATH,
             agent=action.agent,
         )
+        if action.kind is Kind.SCAN and case.ruling.action is not Verdict.BLOCK:
+            case.ruling = _NO_RULING  # nothing is sent, so there is nothing to hold
         if self._is_refused(case):
             return self._settle(case)
         known = policy.known_addresses(view.host)
@@ -165,14 +184,15 @@ class Engine:
             case.addresses = answers.addresses
             key = policy.layers.registrable(view)
             case.findings.extend(self._limits(case, key))
-            if not self._is_refused(case) and policy.max_requests_per_minute and not case.facts.again:
+            counts = policy.max_requests_per_minute and not case.facts.again and case.action.kind is not Kind.SCAN
+            if counts and not self._is_refused(case):
                 # Counted last, so that a request refused for another reason uses up nobody's quota.
                 self._requests.add(key, 1, case.facts.now)
         return self._settle(case)
 
     def _limits(self, case: _Case, key: str) -> list[Finding]:
         policy, now = case.policy, case.facts.now
-        rate = 0 if case.facts.again else policy.max_requests_per_minute
+        rate = 0 if case.facts.again or case.action.kind is Kind.SCAN else policy.max_requests_per_minute
         if rate and self._requests.total(key, now) >= rate:
             return [
                 _protective(
@@ -194,6 +214,7 @@ class Engine:
 
     def _inbound(self, case: _Case) -> Decision:
         case.findings.extend(self._content(case))
+        self._track(case)
         return self._settle(case)
 
     def _hello(self, case: _Case) -> Decision:

@@ -8,7 +8,7 @@ import msgspec
 
 from pipelock.model._reason import BlockReason
 
-__all__ = ["Action", "ActionSummary", "Direction", "Fault", "Kind", "Transport"]
+__all__ = ["Action", "ActionSummary", "Direction", "Fault", "Kind", "ScanKind", "Transport"]
 
 
 class Kind(StrEnum):
@@ -19,6 +19,8 @@ class Kind(StrEnum):
     CONNECT = "connect"
     CLIENT_HELLO = "client_hello"
     TUNNEL_DATA = "tunnel_data"
+    SCAN = "scan"
+    """Nothing is sent: somebody asks for a verdict on a URL or a text."""
 
 
 class Transport(StrEnum):
@@ -27,6 +29,21 @@ class Transport(StrEnum):
     FORWARD = "forward"
     CONNECT = "connect"
     FETCH = "fetch"
+    SCAN_API = "scan_api"
+    COMMAND = "command"
+    """A command of ours that judges without a daemon (`explain`, `scan`)."""
+
+
+class ScanKind(StrEnum):
+    """What an action of kind `SCAN` asks about."""
+
+    URL = "url"
+    DLP = "dlp"
+    """A text that is about to leave."""
+    PROMPT_INJECTION = "prompt_injection"
+    """A text that is about to be read by a model."""
+    TOOL_CALL = "tool_call"
+    """A tool's name (`method`) and its arguments (`body`, JSON)."""
 
 
 class Direction(StrEnum):
@@ -64,6 +81,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         server_name: SNI of a ClientHello; empty where the client sent none.
         fault: A condition that is refused unconditionally.
         size: Body bytes on the wire; differs from `len(body)` for encoded bodies.
+        scan: What a `SCAN` asks; its URL is in `url`, its text in `body` (UTF-8).
     """
 
     id: str
@@ -84,6 +102,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     server_name: str = ""
     fault: Fault | None = None
     size: int = 0
+    scan: ScanKind | None = None
 
 
 class ActionSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

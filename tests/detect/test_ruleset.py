@@ -9,29 +9,31 @@ import pytest
 from pipelock.detect import ruleset
 from pipelock.detect.ruleset import RULES, RuleError, RuleSet, load_rules, pack_rules
 
-FAMILIES = sorted(path.stem for path in RULES.glob("*.yaml"))
+FILES = sorted(str(path.relative_to(RULES).with_suffix("")) for path in RULES.glob("*/*.yaml"))
 SOURCE = b"- {name: Widget Key, pattern: 'wk_[0-9]{8}', literals: [wk_]}\n"
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_the_quick_form_that_is_shipped_is_up_to_date(family: str) -> None:
-    source = (RULES / f"{family}.yaml").read_bytes()
-    assert (RULES / f"{family}.json").read_bytes() == pack_rules(source, family), "run scripts/rules.py"
+@pytest.mark.parametrize("file", FILES)
+def test_the_quick_form_that_is_shipped_is_up_to_date(file: str) -> None:
+    source = (RULES / f"{file}.yaml").read_bytes()
+    assert (RULES / f"{file}.json").read_bytes() == pack_rules(source, file), "run scripts/rules.py"
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_the_quick_form_says_what_the_yaml_says(family: str) -> None:
-    source = (RULES / f"{family}.yaml").read_bytes()
-    quick = ruleset._unpack_rules(RULES / f"{family}.json", source)
-    assert quick == load_rules(source.decode(), family, check=False)
+@pytest.mark.parametrize("file", FILES)
+def test_the_quick_form_says_what_the_yaml_says(file: str) -> None:
+    source = (RULES / f"{file}.yaml").read_bytes()
+    quick = ruleset._unpack_rules(RULES / f"{file}.json", source)
+    assert quick == load_rules(source.decode(), file, check=False)
 
 
 @pytest.fixture
 def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(ruleset, "RULES", tmp_path)
     ruleset._builtin.cache_clear()
-    (tmp_path / "family.yaml").write_bytes(SOURCE)
-    return tmp_path
+    folder = tmp_path / "family"
+    folder.mkdir()
+    (folder / "widgets.yaml").write_bytes(SOURCE)
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -47,8 +49,14 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_whatever_lies_beside_it_the_yaml_holds(rules: Path, packed: bytes | None) -> None:
     if packed is not None:
-        (rules / "family.json").write_bytes(packed)
+        (rules / "widgets.json").write_bytes(packed)
     assert [rule.pattern for rule in RuleSet.builtin("family").rules] == ["wk_[0-9]{8}"]
+
+
+def test_two_files_of_a_family_may_not_share_a_name(rules: Path) -> None:
+    (rules / "zebras.yaml").write_bytes(SOURCE.replace(b"Widget Key", b"WIDGET key"))
+    with pytest.raises(RuleError, match=r"zebras\.yaml.*WIDGET key"):
+        RuleSet.builtin("family")
 
 
 def test_a_wrong_rule_is_not_packed() -> None:

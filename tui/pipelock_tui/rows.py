@@ -198,5 +198,7 @@ def _method(record: Record) -> str:
             return "TLS"
         case Kind.TUNNEL_DATA:
             return "tunnel"
+        case Kind.SCAN:
+            return "scan"
         case Kind.REQUEST | Kind.CONNECT:
             return action.method
