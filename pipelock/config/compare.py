@@ -11,14 +11,14 @@ from typing import Any, Final
 
 import msgspec
 
-from pipelock.config.compare_lists import added, egress_rules, patterns, removed, uncovered, widened
+from pipelock.config.compare_lists import added, egress_rules, patterns, removed, suppressions, uncovered, widened
 from pipelock.config.digest import policy_hash
 from pipelock.config.loader import Loaded
 from pipelock.config.schema import Config
 
 __all__ = ["RESTART_ONLY", "carry_over", "reconcile", "restart_only", "weakenings"]
 
-RESTART_ONLY: Final = ("fetch_proxy.listen", "forward_proxy.enabled", "metrics_listen")
+RESTART_ONLY: Final = ("fetch_proxy.listen", "forward_proxy.enabled", "metrics_listen", "scan_api.listen")
 """Keys that a running daemon keeps until it is started again."""
 
 # Words from weak to strong.
@@ -78,7 +78,7 @@ _LISTS: Final[tuple[tuple[str, _Compare], ...]] = (
     ("ssrf.ip_allowlist", widened),
     ("kill_switch.allowlist_ips", widened),
     ("trusted_domains", added),
-    ("suppress", added),
+    ("suppress", suppressions),
     ("response_scanning.exempt_domains", added),
     ("fetch_proxy.monitoring.subdomain_entropy_exclusions", added),
     ("fetch_proxy.monitoring.query_entropy_exclusions", added),
@@ -156,6 +156,7 @@ def carry_over(old: Config, new: Config) -> Config:
     return replace(
         new,
         metrics_listen=old.metrics_listen,
+        scan_api=replace(new.scan_api, listen=old.scan_api.listen),
         fetch_proxy=replace(new.fetch_proxy, listen=old.fetch_proxy.listen),
         forward_proxy=replace(new.forward_proxy, enabled=old.forward_proxy.enabled),
     )

@@ -12,6 +12,7 @@ from pipelock.config.kinds import (
     Duration,
     FilePath,
     HostOrAny,
+    Listen,
     Method,
     Natural,
     Seconds,
@@ -135,9 +136,9 @@ class ScanApiKinds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScanApi(msgspec.Struct, frozen=True, kw_only=True):
-    """An HTTP API to the scanners. Not supported yet."""
+    """An HTTP API to the scanners, on a listener of its own: `POST /api/v1/scan`. Empty is off."""
 
-    listen: UnsupportedListen = ""
+    listen: Listen = ""
     auth: ScanApiAuth = ScanApiAuth()
     rate_limit: ScanApiRateLimit = ScanApiRateLimit()
     max_body_bytes: Annotated[int, Meta(ge=0, le=1_073_741_824)] = 1_048_576

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from pipelock.config.rules import is_loopback, listen_port
+from pipelock.config.rules import is_loopback, listen_port, parse_expiry
 from pipelock.config.schema import Config
 from pipelock.config.schema_operations import EgressRule
 
@@ -30,6 +30,7 @@ def contradictions(config: Config) -> Iterator[tuple[str, str]]:
         yield "bind_default_agent_identity", "needs default_agent_identity"
     if config.metrics_listen and listen_port(config.metrics_listen) == listen_port(config.fetch_proxy.listen):
         yield "metrics_listen", "uses the port of fetch_proxy.listen; give it one of its own or leave it empty"
+    yield from _scan_api(config)
     if not config.fetch_proxy.listen:
         yield "fetch_proxy.listen", "must not be empty"
     if config.logging.output != "stdout" and not config.logging.file:
@@ -41,6 +42,18 @@ def contradictions(config: Config) -> Iterator[tuple[str, str]]:
     yield from _repeated("response_scanning.patterns", [p.name for p in config.response_scanning.patterns])
 
 
+def _scan_api(config: Config) -> Iterator[tuple[str, str]]:
+    section = config.scan_api
+    if not section.listen:
+        return
+    if not section.auth.bearer_tokens or not all(token.strip() for token in section.auth.bearer_tokens):
+        yield "scan_api.auth.bearer_tokens", "needs a token, and no blank one, while scan_api.listen is set"
+    taken = {"fetch_proxy.listen": config.fetch_proxy.listen, "metrics_listen": config.metrics_listen}
+    for key, address in taken.items():
+        if address and listen_port(address) == listen_port(section.listen):
+            yield "scan_api.listen", f"uses the port of {key}; give it one of its own"
+
+
 def _repeated(key: str, names: Sequence[str]) -> Iterator[tuple[str, str]]:
     first: dict[str, int] = {}
     for index, name in enumerate(names):
@@ -49,8 +62,8 @@ def _repeated(key: str, names: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield f"{key}[{index}].name", f"{name!r} is already the name of {key}[{earlier}]"
 
 
-def warnings(config: Config, written: Mapping[str, object]) -> Iterator[str]:
-    """What is allowed and probably not meant; one sentence each, starting with the key."""
+def warnings(config: Config, written: Mapping[str, object], now: float = 0.0) -> Iterator[str]:
+    """What is allowed and probably not meant; one sentence each, starting with the key. `now`: seconds since the epoch."""
     for key in ("fetch_proxy.listen", "metrics_listen"):
         listen = config.fetch_proxy.listen if key == "fetch_proxy.listen" else config.metrics_listen
         if listen and not is_loopback(listen):
@@ -66,9 +79,19 @@ def warnings(config: Config, written: Mapping[str, object]) -> Iterator[str]:
     if config.mode == "strict" and config.egress_default == "allow":
         yield "egress_default: allow in strict mode; only api_allowlist limits where requests go"
     yield from _blind_rules(config)
+    yield from _expired(config, now)
     for section in _UPSTREAM_ON:
         if section in written and f"{section}.enabled" not in written:
             yield f"{section}: not supported yet by this version and stays off"
+
+
+def _expired(config: Config, now: float) -> Iterator[str]:
+    for index, entry in enumerate(config.suppress):
+        if entry.expires and parse_expiry(entry.expires) <= now:
+            yield (
+                f"suppress[{index}]: {entry.rule} at {entry.path} expired on {entry.expires} and no longer holds; "
+                "remove it, or give it a later date"
+            )
 
 
 def _blind_rules(config: Config) -> Iterator[str]:

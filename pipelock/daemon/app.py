@@ -37,9 +37,12 @@ from pipelock.engine import Approvals, Engine, KillSwitch, Policy, StaleAnswerEr
 from pipelock.engine.compile import approval_limits, compile_policy
 from pipelock.evidence.audit import AuditLog
 from pipelock.evidence.recorder import Recorder
-from pipelock.model import Answer, ConfigReloaded, KillSwitchState, Notice, Pending, Session, Status
+from pipelock.model import Answer, ConfigReloaded, KillSwitchState, Notice, Pending, ScanKind, Session, Status
+from pipelock.proxy.api import ApiContext, ApiFactory, ApiLimits
 from pipelock.proxy.context import LocalAnswer, ProxyContext, ProxySettings
 from pipelock.proxy.http1 import Limits
+from pipelock.proxy.limits import MAX_CONNECTIONS
+from pipelock.proxy.scan_api import ScanService, ScanSettings
 from pipelock.proxy.server import ProxyFactory
 from pipelock.proxy.upstream import Pool
 
@@ -114,6 +117,8 @@ class Daemon:
             routes=self._routes(),
         )
         self._metrics_context: ProxyContext | None = None
+        self._scans = ScanService(self.door, reactor, _scan_settings(loaded), self.context.new_id)
+        self._scan_api = ApiContext(self._scans, reactor, _api_limits(loaded))
         self._ports: list[Port] = []
         self._loops: list[LoopingCall] = []
         self._was_killed = self.kill.active
@@ -137,12 +142,14 @@ class Daemon:
         own = {port.getHost().port}
         if config.metrics_listen:
             own.add(self._bind_metrics(config.metrics_listen))
+        if config.scan_api.listen:
+            scan_port = bind(self._reactor, "scan_api.listen", config.scan_api.listen, ApiFactory(self._scan_api))
+            self._ports.append(scan_port)
+            own.add(scan_port.getHost().port)
+            self._every(SWEEP_SECONDS, self._scan_api.sweep)
         self.engine.own_ports = frozenset(own)
-        for seconds, call in ((SWEEP_SECONDS, self.context.sweep), (KILL_LOOK_SECONDS, self._look_at_sentinel)):
-            loop = LoopingCall(call)
-            loop.clock = self._reactor  # type: ignore[assignment]  # a zope interface there
-            loop.start(seconds, now=False)
-            self._loops.append(loop)
+        self._every(SWEEP_SECONDS, self.context.sweep)
+        self._every(KILL_LOOK_SECONDS, self._look_at_sentinel)
         if not self.loaded.config.enforce or self.loaded.config.mode == "audit":
             self.bus.publish(Notice("warn", "findings are logged and nothing is blocked (audit mode)"))
         for text in (*self.loaded.notices, *self.loaded.warnings):
@@ -165,11 +172,14 @@ class Daemon:
         self._ports.append(port)
         number = int(port.getHost().port)
         context.local_names = local_names(address, number)
-        loop = LoopingCall(context.sweep)
-        loop.clock = self._reactor  # type: ignore[assignment]  # a zope interface there
-        loop.start(SWEEP_SECONDS, now=False)
-        self._loops.append(loop)
+        self._every(SWEEP_SECONDS, context.sweep)
         return number
+
+    def _every(self, seconds: float, call: Callable[[], None]) -> None:
+        loop = LoopingCall(call)
+        loop.clock = self._reactor  # type: ignore[assignment]  # a zope interface there
+        loop.start(seconds, now=False)
+        self._loops.append(loop)
 
     @property
     def address(self) -> str:
@@ -188,11 +198,14 @@ class Daemon:
         self.context.pool.close_idle()
         for client in [client for client in self.context.connections if client.is_idle]:
             client.abort()
+        for asker in [asker for asker in self._scan_api.connections if asker.is_idle]:
+            asker.abort()
 
     @property
     def is_drained(self) -> bool:
         """Whether nobody is being served."""
-        return not any(not client.is_idle for client in self.context.connections)
+        clients = (*self.context.connections, *self._scan_api.connections)
+        return all(client.is_idle for client in clients)
 
     def stop(self) -> None:
         """Let go of everything."""
@@ -202,6 +215,8 @@ class Daemon:
         for context in (self.context, self._metrics_context):
             for client in list(context.connections) if context is not None else ():
                 client.abort()
+        for asker in list(self._scan_api.connections):
+            asker.abort()
         self._scan_pool.stop()
         self._lookup_pool.stop()
         self.recorder.log.close()
@@ -248,6 +263,8 @@ class Daemon:
             self._configure_kill(loaded)
             self._configure_recorder(loaded)
             self.context.settings = _proxy_settings(loaded)
+            self._scans.settings = _scan_settings(loaded)
+            self._scan_api.limits = _api_limits(loaded)
             if self._metrics_context is not None:
                 self._metrics_context.settings = replace(self.context.settings, forward_enabled=False)
             said = [*(f"weaker: {text}" for text in weaker), *(f"needs a restart: {text}" for text in kept)]
@@ -458,6 +475,29 @@ def _proxy_settings(loaded: Loaded) -> ProxySettings:
         bind_default_agent=config.bind_default_agent_identity,
         health_exempt=config.kill_switch.health_exempt,
         metrics_exempt=config.kill_switch.metrics_exempt,
+    )
+
+
+def _scan_settings(loaded: Loaded) -> ScanSettings:
+    section = loaded.config.scan_api
+    return ScanSettings(
+        tokens=section.auth.bearer_tokens,
+        per_minute=section.rate_limit.requests_per_minute,
+        burst=section.rate_limit.burst,
+        max_body=section.max_body_bytes,
+        field_limits={name: getattr(section.field_limits, name) for name in section.field_limits.__struct_fields__},
+        scan_seconds=section.timeouts.scan,
+        kinds=frozenset(kind for kind in ScanKind if getattr(section.kinds, kind.value)),
+    )
+
+
+def _api_limits(loaded: Loaded) -> ApiLimits:
+    section = loaded.config.scan_api
+    return ApiLimits(
+        connections=section.connection_limit or MAX_CONNECTIONS,
+        body=section.max_body_bytes,
+        read_seconds=section.timeouts.read,
+        write_seconds=section.timeouts.write,
     )
 
 

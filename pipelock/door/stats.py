@@ -12,6 +12,7 @@ from prometheus_client import Counter as Metric
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from pipelock.door.scan_stats import ScanStats
 from pipelock.model import BlockReason, Decision, Kind, Record, TunnelClosed, Verdict
 
 __all__ = ["MAX_NAMES", "Stats"]
@@ -73,12 +74,15 @@ class Stats:
         )
         active = Gauge("pipelock_active_tunnels", "Open tunnels", registry=registry)
         active.set_function(lambda: self.tunnels)
+        self.scans = ScanStats(registry)
         Info("pipelock", "Build", registry=registry).info({"version": version})
         self._allowed_child = self._requests.labels("allowed", "anonymous")
 
     def decided(self, record: Record) -> None:
         """Count one decision."""
         action, decision = record.action, record.decision
+        if action.kind is Kind.SCAN:
+            return  # nothing was sent or stopped; the scan API counts for itself
         blocked = decision.verdict is Verdict.BLOCK
         agent = "anonymous"  # the profile's name; a header is not one (profiles come with the agents section)
         is_request = action.kind in (Kind.REQUEST, Kind.CONNECT)

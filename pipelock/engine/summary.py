@@ -113,6 +113,8 @@ def _was_searched(action: Action, decision: Decision) -> bool:
 
 
 def _safe_url(action: Action, findings: Iterable[Finding], *, searched: bool) -> str:
+    if not action.url:
+        return ""
     if searched:
         url = _without_userinfo(action.url)
         return url if len(url) <= MAX_SHOWN_URL else url[:MAX_SHOWN_URL] + "…"

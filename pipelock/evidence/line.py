@@ -77,8 +77,8 @@ def audit_event(record: Record) -> tuple[str, str]:
     action, decision = record.action, record.decision
     if decision.code is BlockReason.KILL_SWITCH_ACTIVE:
         return "kill_switch_deny", "info"
-    if action.kind is Kind.RESPONSE and decision.findings:
-        return "response_scan", "warn"
+    if action.kind is Kind.SCAN or (action.kind is Kind.RESPONSE and decision.findings):
+        return ("scan" if action.kind is Kind.SCAN else "response_scan"), ("warn" if decision.findings else "info")
     if decision.verdict is Verdict.BLOCK:
         return ("sni_mismatch" if decision.layer == "sni_mismatch" else "blocked"), "warn"
     if decision.findings:
@@ -111,7 +111,7 @@ def audit_line(record: Record) -> bytes:
     }
     if action.kind in _TUNNEL_KINDS:
         entry["target"] = escape(f"{action.host}:{action.port}")
-    else:
+    elif action.url or action.kind is not Kind.SCAN:
         entry["url"] = escape(action.url)
     if action.method:
         entry["method"] = escape(action.method)

@@ -28,6 +28,8 @@ def describe(record: Record) -> str:
             return f"{what} {escape(action.host, 255)}:{action.port}"
         case Kind.RESPONSE:
             return f"{action.status or '---'} {escape(action.url, 300)}"
+        case Kind.SCAN:
+            return f"scan {escape(action.url, 300) or 'of a text'}"
         case _:
             return f"{escape(action.method, 20) or '-'} {escape(action.url, 300)}"
 

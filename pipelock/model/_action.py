@@ -43,7 +43,7 @@ class ScanKind(StrEnum):
     PROMPT_INJECTION = "prompt_injection"
     """A text that is about to be read by a model."""
     TOOL_CALL = "tool_call"
-    """A tool's name (`method`) and its arguments (`body`, JSON)."""
+    """A JSON document with `tool_name` and `arguments`."""
 
 
 class Direction(StrEnum):

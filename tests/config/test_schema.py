@@ -107,7 +107,7 @@ def test_there_are_as_many_unsupported_switches_as_we_think() -> None:
         "agents", "dlp.action", "dlp.secrets_file", "emit.otlp.endpoint", "emit.syslog.address", "emit.webhook.url",
         "flight_recorder.signing_key_path", "forward_proxy.redirect_websocket_hosts", "kill_switch.api_listen",
         "kill_switch.api_token", "mediation_envelope.sign", "rules.disabled", "rules.include_experimental",
-        "rules.rules_dir", "rules.trusted_keys", "scan_api.listen",
+        "rules.rules_dir", "rules.trusted_keys",
     }  # fmt: skip
 
 
@@ -180,7 +180,7 @@ def unsupported_section(key: str) -> bool:
     parts = [other for other in KEYS if other.partition(".")[0] == section]
     return (
         f"{section}.enabled" in UNSUPPORTED
-        or section in {"sentry", "emit", "scan_api", "rules", "mcp_ws_listener"}
+        or section in {"sentry", "emit", "rules", "mcp_ws_listener"}
         or parts == UNSUPPORTED
     )
 
