@@ -14,7 +14,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["registrable_name"]
+__all__ = ["has_public_suffix", "registrable_name"]
 
 _PACKAGE = "publicsuffixlist"
 _FILE = "public_suffix_list.dat"
@@ -45,6 +45,16 @@ def registrable_name(name: str) -> str:
     labels = name.split(".")[-_MOST_LABELS:]
     keep = _suffix_length([_decoded(label) for label in labels]) + 1
     return ".".join(labels[-keep:]) if keep < len(labels) else name
+
+
+def has_public_suffix(name: str) -> bool:
+    """Whether the last label of `name` (lower-case, two labels or more) is a top-level domain that exists.
+
+    Raises:
+        OSError: the list can't be read.
+    """
+    rest, dot, last = name.rpartition(".")
+    return bool(rest and dot) and _decoded(last) in _lines()
 
 
 def _suffix_length(labels: list[str]) -> int:
