@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from pipelock.config.compare_content import CONTENT_CEILINGS, CONTENT_PROTECTIONS, CONTENT_RANKS, content
 from pipelock.config.compare_lists import added, egress_rules, patterns, removed, suppressions, uncovered, widened
 from pipelock.config.digest import policy_hash
 from pipelock.config.loader import Loaded
@@ -29,6 +30,7 @@ _RANKS: Final = {
     "response_scanning.action": ("warn", "strip", "ask", "block"),
     "request_body_scanning.action": ("warn", "block"),
     "request_body_scanning.header_mode": ("sensitive", "all"),
+    **CONTENT_RANKS,
 }
 
 _PROTECTIONS: Final = (
@@ -44,6 +46,7 @@ _PROTECTIONS: Final = (
     "kill_switch.enabled",
     "logging.include_allowed",
     "logging.include_blocked",
+    *CONTENT_PROTECTIONS,
 )
 
 _EXEMPTIONS: Final = ("kill_switch.health_exempt", "kill_switch.metrics_exempt", "kill_switch.api_exempt")
@@ -63,6 +66,7 @@ _CEILINGS: Final = (
     "approvals.timeout_seconds",
     "approvals.max_pending",
     "approvals.max_pending_per_session",
+    *CONTENT_CEILINGS,
 )
 _CEILINGS_OR_NONE: Final = (
     "fetch_proxy.monitoring.max_requests_per_minute",
@@ -109,6 +113,7 @@ def weakenings(old: Config, new: Config, *, builtin: Container[str] = ()) -> tup
             "response_scanning.patterns", old.response_scanning.patterns, new.response_scanning.patterns, builtin
         ),
         *egress_rules(old, new),
+        *content(old, new),
     )
 
 

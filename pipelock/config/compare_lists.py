@@ -6,11 +6,12 @@ import ipaddress
 from collections.abc import Container, Iterator, Sequence
 from typing import Final
 
+from pipelock.config.rules import parse_expiry
 from pipelock.config.schema import Config
 from pipelock.config.schema_operations import EgressRule
 from pipelock.config.schema_scanning import DlpPattern, ResponsePattern, Suppression
 
-__all__ = ["added", "egress_rules", "patterns", "removed", "uncovered", "widened"]
+__all__ = ["added", "egress_rules", "patterns", "removed", "suppressions", "uncovered", "widened"]
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _ACTIONS: Final = ("allow", "warn", "ask", "block")
@@ -23,19 +24,15 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def _name(entry: object) -> str:
-    return f"{entry.rule} at {entry.path}" if isinstance(entry, Suppression) else str(entry)
-
-
 def _same(entry: object) -> str:
-    """What makes two entries one: hosts and header names know no case, suppressed paths do."""
-    return entry.casefold() if isinstance(entry, str) else _name(entry)
+    """What makes two entries one: hosts and header names know no case."""
+    return str(entry).casefold()
 
 
 def added(key: str, old: Sequence[object], new: Sequence[object]) -> Iterator[str]:
     """Entries that were not there: each lets something through."""
     before = {_same(entry) for entry in old}
-    names = [_name(entry) for entry in new if _same(entry) not in before]
+    names = [str(entry) for entry in new if _same(entry) not in before]
     if names:
         yield f"{key}: {_few(names)} added"
 
@@ -46,6 +43,34 @@ def removed(key: str, old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
     names = [entry for entry in old if _same(entry) not in after]
     if names:
         yield f"{key}: {_few(names)} removed"
+
+
+def suppressions(key: str, old: Sequence[Suppression], new: Sequence[Suppression]) -> Iterator[str]:
+    """Entries that excuse something which none of the old ones alone excused."""
+    names = [_excuse(entry) for entry in new if not any(_excuses_no_more(entry, other) for other in old)]
+    if names:
+        yield f"{key}: {_few(names)} added"
+
+
+def _excuse(entry: Suppression) -> str:
+    limits = (("host", entry.host), ("field", entry.field), ("until", entry.expires))
+    said = ", ".join(f"{name} {value}" for name, value in limits if value)
+    return f"{entry.rule} at {entry.path}" + (f" ({said})" if said else "")
+
+
+def _excuses_no_more(entry: Suppression, than: Suppression) -> bool:
+    """Whether all that `entry` excuses, `than` excuses too. Paths and fields are compared as they are written."""
+    return (
+        entry.rule.casefold() == than.rule.casefold()
+        and entry.path == than.path
+        and than.host in ("", entry.host)
+        and than.field in ("", entry.field)
+        and _end(entry) <= _end(than)
+    )
+
+
+def _end(entry: Suppression) -> float:
+    return parse_expiry(entry.expires) if entry.expires else float("inf")
 
 
 def _networks(texts: Sequence[str]) -> list[_Network]:

@@ -18,6 +18,8 @@ __all__ = [
     "Cidrs",
     "Count",
     "Duration",
+    "Expiry",
+    "Field",
     "FilePath",
     "Glob",
     "HeaderName",
@@ -27,18 +29,23 @@ __all__ = [
     "HostPattern",
     "HostPatterns",
     "Hosts",
+    "ImageType",
     "IpAddress",
     "Listen",
+    "MediaTypeName",
     "Method",
     "Natural",
     "Opaque",
+    "PathPrefix",
     "PlainHost",
     "Positive",
     "Ratio",
+    "RedactionClass",
     "Regex",
     "RegexSource",
     "Seconds",
     "Severity",
+    "SuppressedRule",
     "Switch",
     "Texts",
     "UnsupportedListen",
@@ -75,7 +82,20 @@ FilePath = Annotated[
 Regex = Annotated[
     str, Meta(min_length=1, max_length=4096, extra={"rule": "regex"}, description="RE2, case-insensitive")
 ]
+Expiry = Annotated[str, Meta(max_length=64, extra={"rule": "expiry"}, description="2027-01-31, or RFC 3339 time")]
+Field = Annotated[
+    str,
+    Meta(max_length=256, extra={"rule": "field"}, description="header:NAME, body:PATH, url:query:NAME; * is any text"),
+]
 Glob = Annotated[str, Meta(min_length=1, max_length=1024, description="* is any text, ? one character")]
+ImageType = Annotated[str, Meta(extra={"rule": "image_type"}, description="image/NAME, but not SVG")]
+MediaTypeName = Annotated[str, Meta(extra={"rule": "media_type"}, description="media type without parameters")]
+PathPrefix = Annotated[
+    str, Meta(min_length=1, max_length=1024, extra={"rule": "path_prefix"}, description="starts with /")
+]
+RedactionClass = Annotated[
+    str, Meta(extra={"rule": "redaction_class"}, description="a class that docs/redaction.md lists")
+]
 HeaderName = Annotated[str, Meta(extra={"rule": "header"}, description="HTTP field name")]
 HeaderNames = tuple[HeaderName, ...]
 Method = Annotated[str, Meta(extra={"rule": "method"}, description="HTTP method")]
@@ -87,6 +107,8 @@ BlockOrWarn = Literal["warn", "block"]
 
 # Turns a whole section on: while it is false, nothing that is written beside it or below it is in force.
 Switch = Annotated[bool, Meta(extra={"switch": True})]
+
+SuppressedRule = Annotated[str, Meta(min_length=1, max_length=256, extra={"rule": "suppressed_rule"})]
 
 # Things this version does not do. Off (false, empty) loads.
 UnsupportedSwitch = Annotated[bool, Meta(extra={"unsupported": True, "switch": True})]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from pipelock.config.schema import Config, Mode
 from pipelock.config.schema_operations import EgressRule
 from pipelock.config.tree import MAX_BYTES, YamlError
 from pipelock.config.validate import contradictions, notices, warnings
+from pipelock.config.wordfile import with_dictionaries
 
 __all__ = ["Loaded", "load", "loads"]
 
@@ -127,9 +129,11 @@ def _finish(config: Config, decoder: Decoder, path: Path | None, source: str, ov
         # A value that was refused kept its default; what that contradicts is nobody's mistake.
         if not any(other.startswith(key) for other in wrong):
             problems.append(Problem(decoder.file, *_place(decoder, key), key, message))
+    config, unread = with_dictionaries(config)
+    problems += [Problem(decoder.file, *_place(decoder, key), key, message) for key, message in unread]
     if problems:
         raise ConfigError(problems)
-    said = tuple(warnings(config, decoder.places))
+    said = tuple(warnings(config, decoder.places, time.time()))
     config = _name_allowlist(config)
     return Loaded(config, path, source, policy_hash(config), tuple(notices(decoder.places)), said)
 

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import ipaddress
 from collections.abc import Callable
 
-__all__ = ["TEXT_RULES", "ValueRuleError", "is_loopback", "listen_port", "parse_duration", "parse_listen"]
+from pipelock.config.core_names import CORE_NAMES
+from pipelock.config.problems import nearest
+from pipelock.config.redaction_names import REDACTION_CLASSES
+
+__all__ = [
+    "TEXT_RULES",
+    "ValueRuleError",
+    "is_loopback",
+    "listen_port",
+    "parse_duration",
+    "parse_expiry",
+    "parse_listen",
+]
 
 _TOKEN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~")
+_CLASS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 _LABEL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 _MAX_HOST = 253
 _MAX_PORT = 65_535
@@ -195,6 +209,45 @@ def parse_duration(text: str) -> float:
     return total
 
 
+def parse_expiry(text: str) -> float:
+    """Seconds since the epoch of a date (its first moment, UTC) or an RFC 3339 time with its offset.
+
+    Raises:
+        ValueRuleError: anything else.
+    """
+    value = text.strip()
+    wanted = "write a date such as 2027-01-31, or a time with its offset such as 2027-01-31T18:00:00Z"
+    try:
+        moment = dt.datetime.fromisoformat(value)
+        if len(value) == len("2027-01-31"):
+            moment = moment.replace(tzinfo=dt.UTC)
+        if moment.tzinfo is not None:
+            return moment.timestamp()
+    except (ValueError, OverflowError) as error:
+        raise ValueRuleError(wanted) from error
+    raise ValueRuleError("a time needs its offset from UTC", f"{value}Z")
+
+
+def _expiry(text: str) -> str:
+    parse_expiry(text)
+    return text.strip()
+
+
+def _suppressed_rule(text: str) -> str:
+    if text.strip().casefold() in CORE_NAMES:
+        raise ValueRuleError(
+            f"{text.strip()!r} belongs to the core floor, which no setting lifts; keep it out of the traffic, or in "
+            "files mark its line with a pipelock:ignore comment"
+        )
+    return text.strip()
+
+
+def _field(text: str) -> str:
+    """A place; the names of headers know no case."""
+    value = _line(text.strip())
+    return value.lower() if value.lower().startswith("header") else value
+
+
 def _header(text: str) -> str:
     name = text.strip()
     if not name or len(name) > 256 or not _TOKEN.issuperset(name):
@@ -233,6 +286,44 @@ def _path_glob(text: str) -> str:
     return text
 
 
+def _path_prefix(text: str) -> str:
+    if not text.startswith("/"):
+        raise ValueRuleError("a path starts with /", "/" + text)
+    return text
+
+
+def _media_type(text: str) -> str:
+    """RFC 9110 §8.3.1 without parameters, lower-case."""
+    value = text.strip().lower()
+    kind, slash, name = value.partition("/")
+    if ";" in value:
+        raise ValueRuleError("write the media type without parameters", value.partition(";")[0].strip())
+    if not slash or not kind or not name or not _TOKEN.issuperset(kind + name) or "*" in value:
+        raise ValueRuleError("not a media type such as text/plain")
+    return value
+
+
+def _image_type(text: str) -> str:
+    value = _media_type(text)
+    if not value.startswith("image/"):
+        raise ValueRuleError("not an image type such as image/png")
+    if value.startswith("image/svg"):
+        raise ValueRuleError("SVG is a document that can hold programs, and never counts as an image; leave it out")
+    return value
+
+
+def _class_name(text: str) -> str:
+    if text and (not _CLASS.issuperset(text) or text[0] in "_-"):
+        raise ValueRuleError("a class has lower-case letters, digits, - and _, and begins with a letter or digit")
+    return text
+
+
+def _redaction_class(text: str) -> str:
+    if text not in REDACTION_CLASSES:
+        raise ValueRuleError("no redaction class has this name", nearest(text, REDACTION_CLASSES))
+    return text
+
+
 def _regex(text: str) -> str:
     # Imported here: most files bring no pattern of their own, and `check` should start fast.
     import re2  # noqa: PLC0415
@@ -254,19 +345,27 @@ def _regex(text: str) -> str:
 
 TEXT_RULES: dict[str, Callable[[str], str]] = {
     "cidr": _cidr,
+    "class_name": _class_name,
+    "expiry": _expiry,
+    "field": _field,
     "header": _header,
     "header_value": _header_value,
     "host": _host,
     "host_or_any": _host_or_any,
     "host_pattern": _host,
     "identity": _identity,
+    "image_type": _image_type,
     "ip": _ip,
     "line": _line,
     "listen": _listen,
+    "media_type": _media_type,
     "method": _method,
     "path_glob": _path_glob,
+    "path_prefix": _path_prefix,
     "plain_host": _plain_host,
+    "redaction_class": _redaction_class,
     "regex": _regex,
+    "suppressed_rule": _suppressed_rule,
 }
 """By name, as `pipelock.config.kinds` refers to them. `path` and `duration` are the decoder's own: they need the
 file's directory, or change the type."""

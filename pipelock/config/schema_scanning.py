@@ -10,17 +10,25 @@ from msgspec import Meta
 from pipelock.config.kinds import (
     BlockOrWarn,
     ByteCount,
+    Expiry,
+    Field,
     FilePath,
     Glob,
     HeaderNames,
+    Host,
     HostPatterns,
     Hosts,
+    ImageType,
+    MediaTypeName,
     Method,
     Natural,
+    PathPrefix,
+    RedactionClass,
     Regex,
     RegexSource,
     Seconds,
     Severity,
+    SuppressedRule,
     Switch,
     Texts,
     UnsupportedPath,
@@ -206,47 +214,63 @@ class RequestBodyScanning(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Suppression(msgspec.Struct, frozen=True, kw_only=True):
-    """A finding that is known to be harmless: `rule` at `path` (URL, file or glob)."""
+    """A finding that is known to be harmless: `rule` at `path` (URL, file or glob).
 
-    rule: Word
+    Attributes:
+        rule: The rule's name; those of the core floor are refused.
+        host: Only on the way to or from this host.
+        field: Only in this place, such as `header:authorization`, `body:user.name` or `url:query:token`.
+        expires: From then on the entry no longer holds; a date is its first moment, UTC.
+    """
+
+    rule: SuppressedRule
     path: Glob
+    host: Host = ""
+    field: Field = ""
+    expires: Expiry = ""
     reason: str = ""
 
 
 class RedactionProfile(msgspec.Struct, frozen=True, kw_only=True):
-    """What a redaction profile replaces."""
+    """What a redaction profile replaces: shipped classes and words of the user's own."""
 
-    classes: Texts = ()
+    classes: tuple[RedactionClass, ...] = ()
     dictionaries: Texts = ()
 
 
 class RedactionDictionary(msgspec.Struct, frozen=True, kw_only=True):
-    """Words of the user's own."""
+    """Words of the user's own. Where two matches overlap, the one of the higher `priority` is replaced.
 
-    class_: str = msgspec.field(default="", name="class")
-    entries: Texts = ()
+    Attributes:
+        class_: What the placeholder calls them.
+        entries_file: A file with one more entry a line; `#` begins a comment.
+        word_boundary: Only where no letter or digit stands beside the word.
+    """
+
+    class_: Annotated[str, Meta(max_length=64, extra={"rule": "class_name"})] = msgspec.field(default="", name="class")
+    entries: tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...] = ()
     entries_file: FilePath = ""
     case_insensitive: bool = False
     word_boundary: bool = False
-    priority: int = 0
+    priority: Annotated[int, Meta(ge=0, le=1000)] = 0
 
 
 class RedactionLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of one redaction."""
+    """Bounds of one redaction. A body that goes beyond one of them is refused."""
 
-    max_body_bytes: Natural = 10_485_760
-    max_redactions_per_request: Natural = 10_000
-    max_depth: Natural = 64
+    max_body_bytes: Annotated[int, Meta(ge=1, le=67_108_864)] = 10_485_760
+    max_redactions_per_request: Annotated[int, Meta(ge=1, le=100_000)] = 10_000
+    max_depth: Annotated[int, Meta(ge=1, le=256)] = 64
 
 
 class UnparseableRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """A route whose bodies may pass unparsed."""
+    """A route whose bodies may pass unparsed: each condition that is written must hold, and one must be."""
 
-    host: Word
+    host: Host
     methods: tuple[Method, ...] = ()
-    path_prefixes: Texts = ()
+    path_prefixes: tuple[PathPrefix, ...] = ()
     path_suffixes: Texts = ()
-    content_types: Texts = ()
+    content_types: tuple[MediaTypeName, ...] = ()
 
 
 class RedactionProvider(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,10 +281,20 @@ class RedactionProvider(msgspec.Struct, frozen=True, kw_only=True):
     parser: str = ""
 
 
-class Redaction(msgspec.Struct, frozen=True, kw_only=True):
-    """Placeholders instead of secrets. Not supported yet."""
+UnsupportedProviders = Annotated[dict[Word, RedactionProvider], Meta(extra={"unsupported": True})]
 
-    enabled: UnsupportedSwitch = False
+
+class Redaction(msgspec.Struct, frozen=True, kw_only=True):
+    """Placeholders instead of secrets in the bodies of requests.
+
+    Attributes:
+        default_profile: The profile in force.
+        strict_reload: Accepted; a reload is taken over whole or not at all in any case.
+        allowlist_unparseable: Hosts to which bodies that can't be redacted may pass as they are.
+        allowlist_unparseable_routes: Likewise, by method, path and content type.
+    """
+
+    enabled: Switch = False
     default_profile: str = ""
     profiles: dict[Word, RedactionProfile] = {}
     dictionaries: dict[Word, RedactionDictionary] = {}
@@ -268,7 +302,7 @@ class Redaction(msgspec.Struct, frozen=True, kw_only=True):
     strict_reload: bool = False
     allowlist_unparseable: HostPatterns = ()
     allowlist_unparseable_routes: tuple[UnparseableRoute, ...] = ()
-    providers: dict[Word, RedactionProvider] = {}
+    providers: UnsupportedProviders = {}
 
 
 class RequestPolicyRoute(msgspec.Struct, frozen=True, kw_only=True):
@@ -329,16 +363,22 @@ class RequestPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MediaPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """Images, sound and film in answers. Not supported yet."""
+    """Images, sound and film in answers. `strip_*` refuses a kind as a whole; a larger image is refused.
 
-    enabled: UnsupportedSwitch = False
+    Attributes:
+        allowed_image_types: Others are refused; SVG is a document and never one of them.
+        strip_image_metadata: Take out what an image holds beside its picture (comments, EXIF, XMP, text).
+        log_media_exposure: Record each image, sound and film that reaches the agent.
+    """
+
+    enabled: Switch = True
     strip_images: bool = False
     strip_audio: bool = True
     strip_video: bool = True
-    allowed_image_types: Texts = ("image/png", "image/jpeg")
+    allowed_image_types: tuple[ImageType, ...] = ("image/png", "image/jpeg")
     strip_image_metadata: bool = True
     log_media_exposure: bool = True
-    max_image_bytes: Natural = 5_242_880
+    max_image_bytes: ByteCount = 5_242_880
 
 
 class BrowserShield(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pipelock.config.rules import is_loopback, listen_port, parse_expiry
 from pipelock.config.schema import Config
 from pipelock.config.schema_operations import EgressRule
+from pipelock.config.validate_redaction import redaction_contradictions
 
 __all__ = ["contradictions", "notices", "warnings"]
 
 _UPSTREAM_ON = (
     "taint",
     "seed_phrase_detection",
-    "media_policy",
     "health_watchdog",
     "response_scanning.sse_streaming",
 )
@@ -37,6 +37,7 @@ def contradictions(config: Config) -> Iterator[tuple[str, str]]:
         yield "logging.file", f"required with logging.output: {config.logging.output}"
     if config.approvals.max_pending_per_session > config.approvals.max_pending:
         yield "approvals.max_pending_per_session", "must not exceed approvals.max_pending"
+    yield from redaction_contradictions(config)
     yield from _repeated("egress_rules", [rule.name for rule in config.egress_rules])
     yield from _repeated("dlp.patterns", [pattern.name for pattern in config.dlp.patterns])
     yield from _repeated("response_scanning.patterns", [p.name for p in config.response_scanning.patterns])
@@ -63,7 +64,7 @@ def _repeated(key: str, names: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def warnings(config: Config, written: Mapping[str, object], now: float = 0.0) -> Iterator[str]:
-    """What is allowed and probably not meant; one sentence each, starting with the key. `now`: seconds since the epoch."""
+    """What is allowed and probably not meant at `now` (seconds since the epoch); a sentence each, the key first."""
     for key in ("fetch_proxy.listen", "metrics_listen"):
         listen = config.fetch_proxy.listen if key == "fetch_proxy.listen" else config.metrics_listen
         if listen and not is_loopback(listen):

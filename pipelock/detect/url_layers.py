@@ -9,7 +9,7 @@ out. `ratelimit` and `databudget` need memory and belong to the engine; this mod
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -24,6 +24,7 @@ from pipelock.detect.address_ranges import (
 )
 from pipelock.detect.addresses import Host, HostError, IPAddress, fold_host, parse_address
 from pipelock.detect.hosts import HostSet, registrable_domain
+from pipelock.detect.observe import Observer
 from pipelock.detect.url_entropy import opaque_part, opaque_subdomain
 from pipelock.detect.url_reasons import block_reason, hint
 from pipelock.detect.url_secrets import Secrets, find_secrets
@@ -97,18 +98,27 @@ class UrlLayers:
         self._judge_host = lru_cache(maxsize=4096)(self._host_findings)
         self._classify = lru_cache(maxsize=4096)(self._class_of)
 
-    def before_dns(self, url: str) -> Inspection:
+    def before_dns(
+        self, url: str, excuses: Callable[[Finding], bool] | None = None, observer: Observer | None = None
+    ) -> Inspection:
         """Everything that can be said without looking the host up. Never raises on any text.
+
+        Args:
+            url: As received.
+            excuses: Says of a finding of the content layers that it refuses nothing, so that later layers look too.
+            observer: Is told of each layer.
 
         Raises:
             MatcherError: only what the secret scanner itself raises; the caller blocks.
         """
+        looked = observer.looked if observer is not None else _unwatched
         try:
             parts = split_url(url)
         except UrlError as error:
             return Inspection(None, (findings.unreadable(error),))
         if parts.scheme not in _SCHEMES:
             return Inspection(None, (findings.scheme(),))
+        looked("scheme")
         broken = has_line_break(parts)
         try:
             view = parse_url(parts)
@@ -116,7 +126,9 @@ class UrlLayers:
             return Inspection(None, (findings.line_break(hard=True) if broken else findings.unreadable(error),))
         if broken:
             return Inspection(view, (findings.line_break(hard=False),))
-        return Inspection(view, self._judge(view))
+        looked("crlf_injection")
+        looked("parser")
+        return Inspection(view, self._judge(view, excuses, looked))
 
     def after_dns(self, view: UrlView, answers: Sequence[str] | None, error: str = "") -> tuple[Finding, ...]:
         """Judge every address that `view`'s host resolved to, or that it could not be resolved.
@@ -169,10 +181,18 @@ class UrlLayers:
         """What the operator can change about a refusal by layer `label` (and `rule`); empty for an unknown label."""
         return hint(label, rule)
 
-    def _judge(self, view: UrlView) -> tuple[Finding, ...]:
+    def _judge(
+        self, view: UrlView, excuses: Callable[[Finding], bool] | None, looked: Callable[[str], None]
+    ) -> tuple[Finding, ...]:
         if leaves_its_folder(view.path):
             return (findings.traversal(),)
-        return self._judge_host(view.host) or self._content(view)
+        looked("path_traversal")
+        found = self._judge_host(view.host)
+        if found:
+            return found
+        for layer in _HOST_LAYERS:
+            looked(layer)
+        return self._content(view, excuses, looked)
 
     def _class_of(self, answer: str, literal: bool) -> AddressClass:  # noqa: FBT001 - a key of the cache
         return classify(parse_address(answer), self._addresses, literal=literal)
@@ -199,12 +219,15 @@ class UrlLayers:
             case AddressClass.PUBLIC:
                 return ()
 
-    def _content(self, view: UrlView) -> tuple[Finding, ...]:
+    def _content(
+        self, view: UrlView, excuses: Callable[[Finding], bool] | None, looked: Callable[[str], None]
+    ) -> tuple[Finding, ...]:
         """The layers that look for data on its way out."""
-        found = find_secrets(view, self._secrets)
+        found = find_secrets(view, self._secrets, excuses)
         if is_overencoded(view):
             found = (*found, findings.overencoded())
-        if any(not item.warns for item in found):
+        looked("dlp")
+        if _refuses(found, excuses):
             return found
         settings = self._settings
         name = view.host.name
@@ -214,12 +237,27 @@ class UrlLayers:
                 view, settings.entropy_threshold, path=not host_exempt, query=name not in self._query_exempt
             )
             if place:
-                return (*found, findings.opaque(place, entropy))
+                found = (*found, findings.opaque(place, entropy))
+                if _refuses(found, excuses):
+                    return found
+        looked("entropy")
         if settings.subdomain_entropy_threshold > 0 and not host_exempt:
             entropy = opaque_subdomain(view, settings.subdomain_entropy_threshold)
             if entropy:
                 return (*found, findings.opaque_subdomain(view.host, entropy))
+        looked("subdomain_entropy")
         return found
 
     def _is_trusted(self, host: Host) -> bool:
         return host.address is None and host.name in self._trusted
+
+
+_HOST_LAYERS = ("allowlist", "blocklist", "core_ssrf")
+
+
+def _unwatched(_layer: str) -> None:
+    """Nobody wants to know."""
+
+
+def _refuses(found: Sequence[Finding], excuses: Callable[[Finding], bool] | None) -> bool:
+    return any(not item.warns and not (excuses is not None and excuses(item)) for item in found)

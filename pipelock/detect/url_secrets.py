@@ -7,7 +7,7 @@ in them, which few have. All views go to the scanner in one call.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -45,10 +45,13 @@ _View = tuple[str, str, _Path]
 """Where in the URL, the text to search, and how it was made from what is there."""
 
 
-def find_secrets(view: UrlView, secrets: Secrets) -> tuple[Finding, ...]:
+def find_secrets(
+    view: UrlView, secrets: Secrets, excuses: Callable[[Finding], bool] | None = None
+) -> tuple[Finding, ...]:
     """Search every view of the URL; each rule is reported once for each place, what was sent as such first.
 
-    A URL with more in it than is searched gets a finding for that.
+    What `excuses` calls harmless where it stands is not taken for the same rule's finding elsewhere. A URL with more in
+    it than is searched gets a finding for that.
     """
     views, complete = secret_views(view)
     # The number tells the views of one place apart; the scanner hands it back with the place.
@@ -58,7 +61,7 @@ def find_secrets(view: UrlView, secrets: Secrets) -> tuple[Finding, ...]:
         settled = _settled(view, views, finding)
         key = (settled.scanner, settled.rule, settled.place)
         # Other views of the same text repeat what the URL as sent has shown already.
-        if key not in found and not (settled.span is None and _is_known(settled, found)):
+        if key not in found and not (settled.span is None and _is_known(settled, found, excuses)):
             found[key] = settled
     return tuple(found.values()) if complete else (*found.values(), unsearched())
 
@@ -79,8 +82,15 @@ def _settled(view: UrlView, views: Sequence[_View], finding: Finding) -> Finding
     return msgspec.structs.replace(settled, message=message)
 
 
-def _is_known(finding: Finding, found: dict[tuple[str, str, str], Finding]) -> bool:
-    return any(known.rule == finding.rule and known.scanner == finding.scanner for known in found.values())
+def _is_known(
+    finding: Finding, found: dict[tuple[str, str, str], Finding], excuses: Callable[[Finding], bool] | None
+) -> bool:
+    return any(
+        known.rule == finding.rule
+        and known.scanner == finding.scanner
+        and not (excuses is not None and excuses(known) and not excuses(finding))
+        for known in found.values()
+    )
 
 
 class _Collector:

@@ -1,55 +1,194 @@
-"""Section `suppress`: findings the operator declared harmless at a place.
+"""Section `suppress`: findings the operator declared harmless, by rule, path, host and field, until a date.
 
-The rule's name is compared without case. The place is compared with the action's URL: exactly; as a prefix when it
-ends in `/`; as a glob when it has `*` or `?`; a pattern without a scheme also matches the URL without its scheme, and
-as a path suffix (`docs/*.md` matches `https://host/a/docs/x.md`).
+An entry holds where all of its parts do. The rule's name is compared without case. The path is compared with the URL of
+the action, or with the name of a file:
+
+* as it is written, the query left out or not;
+* as a prefix where it ends in `/`;
+* as a glob where it has `*` or `?`. What stands before the first slash of a URL is held against the host alone, so that
+  `https://*.example.com/*` can't be met by another host's path;
+* without a scheme also as the end of the path: `docs/*.md` matches `https://host/a/docs/x.md` and the file
+  `a/docs/x.md`, `*.md` any name.
+
+What is found in a URL itself is suppressed only by an entry that names it as its `field` (`url:query:token`, `url:*`):
+a URL is seen by many, and where it goes is all that tells one from another.
+
+The core floor and what is no judgement of content (addresses, lists, limits, malformed URLs) is never suppressed.
+Scanners list at most a few matches of each rule. Where an action is so full of them that not all can have been listed,
+entries with a `field` do not hold, and where even the list of all rules is full, none does: what was not listed may
+stand elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
-from pipelock.engine._glob import glob_match
+import msgspec
 
-__all__ = ["Suppressions"]
+from pipelock.detect.addresses import HostError, fold_host
+from pipelock.detect.body_place import field_of
+from pipelock.detect.hosts import HostSet
+from pipelock.engine._glob import glob_match
+from pipelock.model import Action, Finding
+
+__all__ = ["CROWDED", "FULL", "Entry", "Suppressions"]
+
+CROWDED = 8
+"""Findings of one rule from which on a scanner may have left some out."""
+FULL = 64
+"""Findings of all rules, likewise."""
+
+_NEVER = frozenset(
+    {
+        "allowlist",
+        "blocklist",
+        "context",
+        "core_dlp",
+        "core_response",
+        "core_ssrf",
+        "crlf_injection",
+        "databudget",
+        "length",
+        "parser",
+        "path_traversal",
+        "ratelimit",
+        "scheme",
+        "ssrf",
+        "ssrf_metadata",
+    }
+)
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry. `hosts` is `None` for any; `field` empty likewise; `expires` in seconds since the epoch."""
+
+    rule: str
+    path: str
+    hosts: HostSet | None = None
+    field: str = ""
+    expires: float = float("inf")
 
 
 class Suppressions:
-    """The list, grouped by rule."""
+    """The list, grouped by rule. `core` holds the case-folded names of the rules that can't be suppressed."""
 
-    def __init__(self, entries: Sequence[tuple[str, str]]) -> None:
-        self._by_rule: dict[str, list[str]] = {}
-        for rule, path in entries:
-            self._by_rule.setdefault(rule.casefold(), []).append(path.replace("\\", "/"))
+    def __init__(self, entries: Sequence[Entry] = (), core: frozenset[str] = frozenset()) -> None:
+        self._by_rule: dict[str, list[Entry]] = {}
+        for entry in entries:
+            name = entry.rule.casefold()
+            if name not in core:
+                plain = msgspec.structs.replace(entry, path=entry.path.replace("\\", "/"))
+                self._by_rule.setdefault(name, []).append(plain)
+        self._fields = {name for name, group in self._by_rule.items() if any(entry.field for entry in group)}
 
-    def covers(self, rule: str, target: str) -> bool:
-        """Whether a finding of `rule` in `target` (a URL) is suppressed."""
-        if not self._by_rule:
+    def __bool__(self) -> bool:
+        return bool(self._by_rule)
+
+    def looks_at_fields(self, rule: str) -> bool:
+        """Whether an entry for `rule` names a field, so that it matters where else the rule was met."""
+        return bool(self._fields) and rule.casefold() in self._fields
+
+    def split(
+        self, findings: Sequence[Finding], action: Action, wall: float
+    ) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+        """Those of `findings` that count, and those that are suppressed; `wall` is seconds since the epoch."""
+        if not self._by_rule or not findings:
+            return tuple(findings), ()
+        if len(findings) >= FULL:
+            return tuple(findings), ()
+        often = Counter(finding.rule for finding in findings)
+        kept: list[Finding] = []
+        suppressed: list[Finding] = []
+        for finding in findings:
+            covered = self.covers(finding, action, wall, crowded=often[finding.rule] >= CROWDED)
+            (suppressed if covered else kept).append(finding)
+        return tuple(kept), tuple(suppressed)
+
+    def covers(self, finding: Finding, action: Action, wall: float, *, crowded: bool = False) -> bool:
+        """Whether an entry holds for `finding`; in a `crowded` action those with a field don't."""
+        entries = self._by_rule.get(finding.rule.casefold())
+        if not entries or finding.hard or finding.scanner in _NEVER:
             return False
-        patterns = self._by_rule.get(rule.casefold())
-        if not patterns:
+        current = [entry for entry in entries if wall < entry.expires and not (crowded and entry.field)]
+        if not current:
             return False
-        target = _canonical(target)
-        return any(_matches(pattern, target) for pattern in patterns)
+        target = _Target(action.url)
+        in_url = finding.place.startswith("url")
+        host = _folded(action.host or target.host)
+        return any(
+            (entry.hosts is None or host in entry.hosts)
+            and target.matches(entry.path)
+            and (_in_field(entry.field, finding, action) if entry.field else not in_url)
+            for entry in current
+        )
 
 
-def _canonical(url: str) -> str:
+def _folded(host: str) -> str:
     try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return url
-    if (parts.scheme, port) in (("http", 80), ("https", 443)):
-        return url.replace(f":{port}", "", 1)
-    return url
+        return fold_host(host).name if host else ""
+    except HostError:
+        return ""
 
 
-def _matches(pattern: str, target: str) -> bool:
-    without_scheme = target.partition("://")[2] or target
-    for text in (target, without_scheme):
-        if pattern == text or (pattern.endswith("/") and text.startswith(pattern)):
-            return True
-        if ("*" in pattern or "?" in pattern) and glob_match(pattern, text):
-            return True
-    return "://" not in pattern and glob_match(f"*/{pattern}", without_scheme)
+def _in_field(pattern: str, finding: Finding, action: Action) -> bool:
+    if glob_match(pattern, finding.place):
+        return True
+    if not pattern.startswith("body:") or finding.place != "body" or finding.span is None:
+        return False
+    field = field_of(action.body, action.content_type, finding.span)
+    return bool(field) and glob_match(pattern, f"body:{field}")
+
+
+class _Target:
+    """A URL or a file's name, taken apart for comparing."""
+
+    __slots__ = ("host", "origin", "rests", "scheme", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.scheme = self.origin = self.host = ""
+        self.rests: tuple[str, ...] = ()
+        if "://" not in text:
+            self.rests = (text.replace("\\", "/").removeprefix("./"),)
+            return
+        try:
+            parts = urlsplit(text)
+            port = parts.port
+        except ValueError:
+            return
+        if "@" in parts.netloc or "\\" in text or not parts.hostname:
+            return  # more than one reading: no pattern holds
+        standard = (parts.scheme, port) in (("http", 80), ("https", 443))
+        self.scheme = parts.scheme
+        self.host = parts.hostname
+        self.origin = self.host if port is None or standard else f"{self.host}:{port}"
+        path = parts.path or "/"
+        self.rests = (path, f"{path}?{parts.query}") if parts.query else (path,)
+
+    def matches(self, pattern: str) -> bool:
+        """Whether the path of an entry means this place."""
+        scheme, mark, rest = pattern.partition("://")
+        if mark:
+            return bool(self.scheme) and glob_match(scheme.lower(), self.scheme) and self._at_origin(rest)
+        if not self.scheme:
+            return _is_at(pattern.removeprefix("./"), self.rests) or _ends(pattern, self.rests)
+        return self._at_origin(pattern) or _ends(pattern, self.rests[:1])
+
+    def _at_origin(self, pattern: str) -> bool:
+        """Whether `host/path` means this URL; a host with a star at its end and no path means all of its paths."""
+        host, slash, path = pattern.partition("/")
+        if slash:
+            return glob_match(host.lower(), self.origin) and _is_at("/" + path, self.rests)
+        if host.endswith("*"):
+            return glob_match(host[:-1].lower() or "*", self.origin)
+        return glob_match(host.lower(), self.origin) and self.rests[:1] == ("/",)
+
+
+def _is_at(pattern: str, texts: Iterable[str]) -> bool:
+    return any(glob_match(pattern, text) or (pattern.endswith("/") and text.startswith(pattern)) for text in texts)
+
+
+def _ends(pattern: str, texts: Iterable[str]) -> bool:
+    return any(glob_match(f"*/{pattern.lstrip('/')}", text) for text in texts)

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipelock.config import Config, Loaded
+from pipelock.config.rules import parse_expiry
 from pipelock.detect.hosts import HostSet
 from pipelock.detect.known import KnownSecrets
 from pipelock.detect.ruleset import RuleSet, UserPattern
 from pipelock.detect.secrets import SecretScanner
 from pipelock.detect.url_layers import UrlLayers, UrlSettings
-from pipelock.engine._suppress import Suppressions
+from pipelock.engine._suppress import Entry, Suppressions
 from pipelock.engine.approvals import ApprovalLimits
 from pipelock.engine.egress import EgressRule, EgressRules
 from pipelock.engine.policy import NoResponses, Policy, ResponseScanner
@@ -53,7 +54,7 @@ def compile_policy(
         credential_rules=len(rules.rules),
         injection=_injection(config, cache) if judges_responses else NoResponses(),
         egress=_egress(config),
-        suppressions=Suppressions([(entry.rule, entry.path) for entry in config.suppress]),
+        suppressions=_suppressions(config),
         scan_headers=bodies.enabled and bodies.scan_headers,
         header_all=everything,
         header_names=frozenset(
@@ -117,6 +118,27 @@ def _url_settings(config: Config) -> UrlSettings:
         subdomain_entropy_exclusions=monitoring.subdomain_entropy_exclusions,
         query_entropy_exclusions=monitoring.query_entropy_exclusions,
     )
+
+
+def _suppressions(config: Config) -> Suppressions:
+    if not config.suppress:
+        return Suppressions()
+    core = {
+        rule.name.casefold()
+        for family in ("credentials", "injection")
+        for rule in RuleSet.builtin(family, include_defaults=False).rules
+    }
+    entries = [
+        Entry(
+            rule=entry.rule,
+            path=entry.path,
+            hosts=HostSet([entry.host]) if entry.host else None,
+            field=entry.field,
+            expires=parse_expiry(entry.expires) if entry.expires else float("inf"),
+        )
+        for entry in config.suppress
+    ]
+    return Suppressions(entries, frozenset(core))
 
 
 def _credential_rules(config: Config) -> RuleSet:

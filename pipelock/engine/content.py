@@ -15,7 +15,7 @@ __all__ = ["folded", "inspect_content", "leaving"]
 
 
 def inspect_content(action: Action, policy: Policy) -> Content:
-    """What the scanners find in the parts of `action` that are not its URL.
+    """What the scanners find in the parts of `action` that are not its URL, suppressed or not.
 
     Raises:
         MatcherError: the matcher failed; the caller must block.
@@ -29,7 +29,7 @@ def inspect_content(action: Action, policy: Policy) -> Content:
             findings = _asked(action, policy)
         case _:
             findings = ()
-    return Content(tuple(f for f in findings if not policy.is_suppressed(f, action.url)), policy.hash)
+    return Content(findings, policy.hash)
 
 
 _DATES = frozenset({"date", "expires", "last-modified"})
@@ -64,7 +64,7 @@ def _asked(action: Action, policy: Policy) -> tuple[Finding, ...]:
                 found += policy.injection.scan(action.body, "text", action.content_type)
             return found
         case ScanKind.PROMPT_INJECTION:
-            return policy.injection.scan(action.body, "text", action.content_type)
+            return policy.injection.scan(action.body, "text", action.content_type, value=True)
         case _:
             return ()
 
@@ -99,7 +99,7 @@ def _headers(action: Action, policy: Policy, host: str) -> tuple[Finding, ...]:
         policy.cleared.add(digest)
         return ()
     # What stands in one header is not told again for the joined ones.
-    told = {finding.rule for finding in found if finding.place != "headers"}
+    told = {f.rule for f in found if f.place != "headers" and not policy.suppressions.looks_at_fields(f.rule)}
     kept: list[Finding] = []
     for finding in found:
         if finding.place != "headers":

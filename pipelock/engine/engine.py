@@ -10,6 +10,7 @@ refuses decides; otherwise the strictest of what was found and what the egress r
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from typing import assert_never
 
@@ -52,6 +53,18 @@ class _Case(msgspec.Struct):
     findings: list[Finding] = []
     ruling: Ruling | None = None
     addresses: tuple[str, ...] = ()
+    suppressed: list[Finding] = []
+
+    def take(self, found: Iterable[Finding]) -> None:
+        """Count what was found, unless the operator has declared it harmless there."""
+        kept, suppressed = self.policy.suppressions.split(tuple(found), self.action, self.facts.wall)
+        self.findings.extend(kept)
+        self.suppressed.extend(suppressed)
+
+    def looked(self, layer: str) -> None:
+        """Tell whoever explains."""
+        if self.facts.observer is not None:
+            self.facts.observer.looked(layer)
 
 
 class Engine:
@@ -104,6 +117,8 @@ class Engine:
 
     def note(self, action: Action, shown: ActionSummary, decision: Decision, facts: Facts) -> None:
         """Take a final decision into account: sessions (as `shown`), and the bytes that a response brought in."""
+        if action.kind is Kind.SCAN:
+            return
         blocked = decision.verdict is Verdict.BLOCK
         if action.kind is Kind.RESPONSE and self.policy.max_data_per_minute and not blocked:
             self._bytes.add(self.policy.layers.registrable_host(action.host), action.size, facts.now)
@@ -138,21 +153,23 @@ class Engine:
         action, facts = case.action, case.facts
         if self.trackers and action.kind is not Kind.SCAN and not self._is_refused(case):
             for tracker in self.trackers:
-                case.findings.extend(tracker.judge(action, case.policy, facts.now, again=facts.again))
+                case.take(tracker.judge(action, case.policy, facts.now, again=facts.again))
 
     def _text(self, case: _Case) -> Decision:
-        case.findings.extend(self._content(case))
+        case.take(self._content(case))
         return self._settle(case)
 
     def _outbound(self, case: _Case) -> Decision | Lookup:
         action, policy = case.action, case.policy
-        inspection = policy.layers.before_dns(action.url)
-        case.findings.extend(inspection.findings)
+        inspection = policy.layers.before_dns(action.url, _excuses(case), case.facts.observer)
+        case.take(inspection.findings)
         view = inspection.view
         if view is None or self._is_refused(case):
             return self._settle(case)
-        case.findings.extend(self._content(case))
+        case.take(self._content(case))
+        case.looked("content")
         self._track(case)
+        case.looked("session")
         case.ruling = policy.egress.rule(
             method=action.method.upper(),
             host=view.host.name,
@@ -164,6 +181,7 @@ class Engine:
             case.ruling = _NO_RULING  # nothing is sent, so there is nothing to hold
         if self._is_refused(case):
             return self._settle(case)
+        case.looked("egress_rules")
         known = policy.known_addresses(view.host)
         if known:
             return self._after_dns(case, view, Answers(addresses=known))
@@ -181,6 +199,7 @@ class Engine:
         if view.port in self.own_ports and any(map(_is_this_machine, answers.addresses)):
             case.findings.append(_OWN_LISTENER)
         if not self._is_refused(case):
+            case.looked("ssrf")
             case.addresses = answers.addresses
             key = policy.layers.registrable(view)
             case.findings.extend(self._limits(case, key))
@@ -213,8 +232,10 @@ class Engine:
         return []
 
     def _inbound(self, case: _Case) -> Decision:
-        case.findings.extend(self._content(case))
+        case.take(self._content(case))
+        case.looked("content")
         self._track(case)
+        case.looked("session")
         return self._settle(case)
 
     def _hello(self, case: _Case) -> Decision:
@@ -245,9 +266,22 @@ class Engine:
         return blocks and (case.policy.enforce or any(finding.hard for finding in case.findings))
 
     def _settle(self, case: _Case) -> Decision:
-        return settle(case.action, case.policy, tuple(case.findings), case.ruling or _NO_RULING, case.addresses)
+        decision = settle(case.action, case.policy, tuple(case.findings), case.ruling or _NO_RULING, case.addresses)
+        if not case.suppressed:
+            return decision
+        return msgspec.structs.replace(decision, suppressed=tuple(case.suppressed[:MAX_SUPPRESSED]))
 
 
+def _excuses(case: _Case) -> Callable[[Finding], bool] | None:
+    """What `suppress` excuses, for the URL layers: it must not keep later ones from looking."""
+    suppressions = case.policy.suppressions
+    if not suppressions:
+        return None
+    return lambda finding: suppressions.covers(finding, case.action, case.facts.wall)
+
+
+MAX_SUPPRESSED = 64
+"""Suppressed findings that a decision tells of."""
 _ANY_PATH = ("/", "/")
 _NO_RULING = Ruling(Verdict.ALLOW)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from pipelock.detect.observe import Observer
 from pipelock.model import Decision, Finding
 
 __all__ = ["Answers", "Content", "Facts", "Lookup"]
@@ -36,12 +37,14 @@ class Facts(msgspec.Struct, frozen=True):
         wall: Seconds since the epoch, for what a person is shown.
         content: The content scan where it was made elsewhere; `None` makes the engine scan here.
         again: This very action was judged and counted before; the rate limit neither asks nor counts.
+        observer: Whoever explains the judgement is told of each layer.
     """
 
     now: float
     wall: float
     content: Content | None = None
     again: bool = False
+    observer: Observer | None = None
 
 
 class Lookup(msgspec.Struct, frozen=True):

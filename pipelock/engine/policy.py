@@ -20,13 +20,14 @@ from pipelock.model import Action, Finding, Kind, Severity, Verdict
 __all__ = ["NoResponses", "Policy", "ResponseScanner"]
 
 _TEXT_LABELS = frozenset({"body_dlp", "header_dlp"})
-_CORE_LABELS = frozenset({"core_dlp", "core_ssrf", "core_response", "ssrf_metadata"})
 
 
 class ResponseScanner(Protocol):
     """What looks for injection; `pipelock.detect.injection.InjectionScanner` is the one."""
 
-    def scan(self, data: bytes | str, place: str, content_type: str = "") -> tuple[Finding, ...]:
+    def scan(
+        self, data: bytes | str, place: str, content_type: str = "", *, value: bool = False
+    ) -> tuple[Finding, ...]:
         """What in `data` tries to give orders. Raises MatcherError: nothing is known about it; block."""
         ...
 
@@ -34,7 +35,7 @@ class ResponseScanner(Protocol):
 class NoResponses:
     """Stands in a policy that is asked about requests alone. A response it is asked about is one that must block."""
 
-    def scan(self, data: bytes | str, place: str, content_type: str = "") -> NoReturn:
+    def scan(self, data: bytes | str, place: str, content_type: str = "", *, value: bool = False) -> NoReturn:
         """Raise MatcherError, whatever is asked."""
         raise MatcherError("this policy was compiled for requests alone")
 
@@ -82,10 +83,6 @@ class Policy(msgspec.Struct, frozen=True):
         if host.address is not None:
             return (str(host.address),)
         return self.host_overrides.get(host.name, ())
-
-    def is_suppressed(self, finding: Finding, target: str) -> bool:
-        """Whether the operator listed this rule and place under `suppress`; the core floor can't be."""
-        return finding.scanner not in _CORE_LABELS and self.suppressions.covers(finding.rule, target)
 
     def verdict_for(self, action: Action, finding: Finding) -> Verdict:
         """What one finding demands, before the mode has its say."""

@@ -49,7 +49,8 @@ def summarise(action: Action, decision: Decision) -> ActionSummary:
 
     A plain allow keeps no headers: ten thousand of them are held in memory for dashboards.
     """
-    findings = decision.findings
+    # A suppressed finding is harmless to send, not to write down.
+    findings = (*decision.findings, *decision.suppressed) if decision.suppressed else decision.findings
     if decision.verdict is Verdict.ALLOW and not findings and decision.outcome is None:
         return _plain(action)
     searched = _was_searched(action, decision)
@@ -97,7 +98,7 @@ def _plain(action: Action) -> ActionSummary:
 
 def shown_identity(action: Action, decision: Decision) -> tuple[str, str]:
     """Session key and agent as they may be kept: a name that holds, or may hold, a secret is left out of both."""
-    hidden = any(finding.place in _AGENT_PLACES for finding in decision.findings)
+    hidden = any(finding.place in _AGENT_PLACES for finding in (*decision.findings, *decision.suppressed))
     if hidden or (len(action.agent) >= LONG_LABEL and not _was_searched(action, decision)):
         return action.client, _REDACTED
     return action.session, action.agent
@@ -107,8 +108,8 @@ def _was_searched(action: Action, decision: Decision) -> bool:
     """Whether the scanners saw all of `action` before it was decided."""
     if action.kind is Kind.RESPONSE:
         return True  # its URL is that of a request that was let through; of its headers only a few are shown in clear
-    if decision.findings:
-        return all(finding.scanner in _AFTER_CONTENT for finding in decision.findings)
+    if decision.findings or decision.suppressed:
+        return all(finding.scanner in _AFTER_CONTENT for finding in (*decision.findings, *decision.suppressed))
     return not (decision.hard and decision.verdict is Verdict.BLOCK)
 
 
@@ -186,8 +187,9 @@ def _safe_headers(
             (name if len(name) < LONG_LABEL else f"[{len(name)} characters]", _masked(value))
             for name, value in headers[:MAX_SHOWN_HEADERS]
         )
+    # Where one header gives something away, another may hold the rest of it.
     return tuple(
-        (name, _masked(value) if name in hit or name in _CREDENTIAL_HEADERS else value[:MAX_SHOWN_VALUE])
+        (name, _masked(value) if hit or name in _CREDENTIAL_HEADERS else value[:MAX_SHOWN_VALUE])
         for name, value in headers[:MAX_SHOWN_HEADERS]
     )
 

@@ -125,7 +125,7 @@ def audit_line(record: Record) -> bytes:
         entry["size_bytes"] = action.size
     entry["duration_ms"] = round(record.took_us / 1000, 3)
     entry["policy"] = decision.policy
-    if decision.layer or decision.findings or decision.outcome:
+    if decision.layer or decision.findings or decision.suppressed or decision.outcome:
         _explain(entry, decision, event)
     return _encoder.encode(entry) + b"\n"
 
@@ -151,6 +151,9 @@ def _explain(entry: dict[str, Value], decision: Decision, event: str) -> None:
             entry["action"] = decision.verdict.value
             entry["match_count"] = len(decision.findings)
             entry["patterns"] = list(dict.fromkeys(escape(finding.rule) for finding in decision.findings))
+    if decision.suppressed:
+        told: list[dict[str, Value]] = [{**_finding(finding), "suppressed": True} for finding in decision.suppressed]
+        entry["findings"] = [_finding(finding) for finding in decision.findings] + told
 
 
 def _technique(decision: Decision) -> str:

@@ -78,7 +78,8 @@ class Recorder:
         decision = record.decision
         if decision.verdict is Verdict.BLOCK:
             return self.include_blocked
-        unremarkable = decision.verdict is Verdict.ALLOW and not decision.findings and decision.outcome is None
+        noticed = bool(decision.findings or decision.suppressed)
+        unremarkable = decision.verdict is Verdict.ALLOW and not noticed and decision.outcome is None
         return self.include_allowed or not unremarkable
 
     def _repeat(self, line: bytes) -> None:

@@ -66,6 +66,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
         body: Replacement body for `STRIP` and `REDACT`.
         held_ms: How long a person was waited for, milliseconds.
         hard: The refusal cannot be approved away.
+        suppressed: What was noticed and the operator has declared harmless there; logged, and nothing more.
     """
 
     action_id: str
@@ -85,6 +86,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     body: bytes | None = None
     held_ms: int = 0
     hard: bool = False
+    suppressed: tuple[Finding, ...] = ()
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelock.config.rules import TEXT_RULES, ValueRuleError, is_loopback, listen_port, parse_duration, parse_listen
+from pipelock.config.core_names import CORE_NAMES
+from pipelock.config.rules import (
+    TEXT_RULES,
+    ValueRuleError,
+    is_loopback,
+    listen_port,
+    parse_duration,
+    parse_expiry,
+    parse_listen,
+)
+from pipelock.detect.ruleset import RuleSet
+from pipelock.detect.url_reasons import METADATA_RULE, PRIVATE_RULE
 
 
 @pytest.mark.parametrize(
@@ -183,3 +194,46 @@ def test_a_rule_is_settled_after_one_pass(rule: str, text: str) -> None:
         assert str(error)  # noqa: PT017 - refusing is right too
         return
     assert TEXT_RULES[rule](normal) == normal
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1970-01-02", 86_400.0),
+        ("1970-01-01T00:01:00Z", 60.0),
+        ("1970-01-01T01:01:00+01:00", 60.0),
+        (" 1970-01-01 00:01:00.5Z ", 60.5),
+    ],
+)
+def test_expiries(text: str, seconds: float) -> None:
+    assert parse_expiry(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "31.12.2030", "2030-02-30", "1d", "2030", "2030-01-01T00:00", "0" * 40])
+def test_what_is_no_expiry(text: str) -> None:
+    with pytest.raises(ValueRuleError):
+        parse_expiry(text)
+
+
+def test_a_time_without_its_offset_is_asked_for_it() -> None:
+    with pytest.raises(ValueRuleError, match="offset") as caught:
+        parse_expiry("2030-01-01T00:00:00")
+    assert caught.value.suggestion == "2030-01-01T00:00:00Z"
+
+
+def test_the_names_of_the_core_are_those_of_the_core_rules() -> None:
+    families = ("credentials", "injection")
+    rules = {rule.name.casefold() for one in families for rule in RuleSet.builtin(one).rules if rule.core}
+    assert rules <= CORE_NAMES
+    assert CORE_NAMES - rules == {METADATA_RULE.casefold(), PRIVATE_RULE.casefold()}
+
+
+@pytest.mark.parametrize("name", ["AWS Access ID", " github token", "Prompt Injection", "Private Address"])
+def test_a_core_rule_is_not_suppressed(name: str) -> None:
+    with pytest.raises(ValueRuleError, match="core floor"):
+        TEXT_RULES["suppressed_rule"](name)
+
+
+def test_fields_of_headers_know_no_case() -> None:
+    assert TEXT_RULES["field"](" Header:X-Key ") == "header:x-key"
+    assert TEXT_RULES["field"]("body:User.Name") == "body:User.Name"

@@ -6,7 +6,7 @@ import pytest
 from pipelock.config import Config
 from pipelock.config.schema_operations import Approvals, EgressRule, Logging
 from pipelock.config.schema_proxy import FetchProxy
-from pipelock.config.schema_scanning import Dlp, DlpPattern, ResponsePattern, ResponseScanning
+from pipelock.config.schema_scanning import Dlp, DlpPattern, ResponsePattern, ResponseScanning, Suppression
 from pipelock.config.validate import contradictions, notices, warnings
 
 TWICE = (DlpPattern(name="a", regex="x"), DlpPattern(name="A", regex="y"))
@@ -89,3 +89,11 @@ def test_sections_that_are_on_elsewhere_are_named() -> None:
 def test_nothing_is_said_of_a_loopback_metrics_listener() -> None:
     config = msgspec.structs.replace(Config(), metrics_listen="[::1]:9090")
     assert list(warnings(config, {})) == []
+
+
+def test_an_entry_that_has_expired_is_told() -> None:
+    entries = tuple(Suppression(rule="JWT", path="*", expires=when) for when in ("", "1970-01-02", "1970-01-03"))
+    config = msgspec.structs.replace(Config(), suppress=entries)
+    (warning,) = warnings(config, {}, now=86_400.0)
+    assert warning.startswith("suppress[1]: JWT at * expired on 1970-01-02")
+    assert list(warnings(config, {}, now=86_399.0)) == []

@@ -12,7 +12,7 @@ from pipelock.detect.matcher import MatcherError
 from pipelock.engine import Answers, Engine, Facts, KillSwitch, Lookup, Policy
 from pipelock.engine.compile import approval_limits, compile_policy
 from pipelock.model import Action, Decision, Verdict
-from tests.factories import a_response, an_action
+from tests.factories import a_finding, a_response, an_action
 
 Compile = Callable[..., Policy]
 SECRET = "qJ7-vR2kP9xW4mZt8LbN"
@@ -138,7 +138,8 @@ explain_blocks: true
 """)
     assert (policy.max_requests_per_minute, policy.max_data_per_minute) == (7, 8)
     assert policy.host_overrides == {"build.local": ("93.184.215.14",)}
-    assert policy.suppressions.covers("ticket", "http://e.com/docs/a")
+    ticket = a_finding(rule="ticket", scanner="body_dlp", place="body")
+    assert policy.suppressions.covers(ticket, an_action(url="http://e.com/docs/a"), 0.0)
     assert not policy.sni_verification
     assert policy.explain
     assert judged(policy, an_action(url="http://x.bad.com/", host="x.bad.com")).layer == "blocklist"

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from pipelock.detect.hosts import HostSet
 from pipelock.detect.url_layers import UrlSettings
 from pipelock.engine import Answers, Content, Engine, Facts, KillSwitch, Lookup, Policy, summarise
-from pipelock.engine._suppress import Suppressions
+from pipelock.engine._suppress import Entry, Suppressions
 from pipelock.engine.egress import EgressRule, EgressRules
 from pipelock.model import Action, BlockReason, Category, Decision, Fault, Kind, Severity, Verdict
 from tests.factories import FAKE_KEY, FAKE_ORDER, FakeInjection, FakeSecrets, a_policy, a_response, an_action
@@ -174,11 +174,37 @@ def test_a_rule_that_only_warns_warns_wherever_it_matches() -> None:
         assert judged(engine, action).verdict is Verdict.WARN
 
 
-def test_a_suppressed_finding_is_none_but_a_url_is_judged_all_the_same() -> None:
-    engine = an_engine(a_policy(suppressions=Suppressions([("Fake Key", "http://example.com/*")])))
-    assert judged(engine, post()).verdict is Verdict.ALLOW
+def suppressing(**changes: Any) -> Engine:
+    entry = Entry(**{"rule": "Fake Key", "path": "http://example.com/*", **changes})
+    return an_engine(a_policy(suppressions=Suppressions([entry])))
+
+
+def test_a_suppressed_finding_is_told_and_changes_nothing_but_a_url_is_judged_all_the_same() -> None:
+    engine = suppressing()
+    decision = judged(engine, post())
+    assert (decision.verdict, decision.findings) == (Verdict.ALLOW, ())
+    assert [finding.rule for finding in decision.suppressed] == ["Fake Key"]
     assert judged(engine, post(url="http://example.org/")).verdict is Verdict.BLOCK
     assert judged(engine, to(f"http://example.com/?k={FAKE_KEY}")).layer == "dlp"
+
+
+def test_an_entry_that_names_the_place_in_the_url_holds_there_and_nowhere_else() -> None:
+    engine = suppressing(field="url:query:k")
+    decision = judged(engine, to(f"http://example.com/?k={FAKE_KEY}"))
+    assert (decision.verdict, len(decision.suppressed)) == (Verdict.ALLOW, 1)
+    assert judged(engine, to(f"http://example.com/?other={FAKE_KEY}")).layer == "dlp"
+    assert judged(engine, post()).layer == "body_dlp"
+
+
+def test_what_is_suppressed_keeps_no_later_layer_from_looking() -> None:
+    engine = suppressing(field="url:query:k")
+    assert judged(engine, to(f"http://example.com/{OPAQUE}?k={FAKE_KEY}")).layer == "entropy"
+
+
+def test_an_entry_ends_with_its_time() -> None:
+    engine = suppressing(expires=facts(60.0).wall)
+    assert judged(engine, post(), now=59.0).verdict is Verdict.ALLOW
+    assert judged(engine, post(), now=60.0).verdict is Verdict.BLOCK
 
 
 def test_a_scan_made_elsewhere_is_used_under_its_own_policy_only() -> None:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from pipelock.detect.addresses import fold_host
-from pipelock.engine._suppress import Suppressions
 from pipelock.model import Severity, Verdict
 from tests.factories import a_finding, a_policy, a_response, an_action
 
@@ -24,13 +23,6 @@ from tests.factories import a_finding, a_policy, a_response, an_action
 )
 def test_what_one_finding_demands(finding, action, verdict: Verdict) -> None:
     assert a_policy(response_action=Verdict.STRIP).verdict_for(action, finding) is verdict
-
-
-@pytest.mark.parametrize("label", ["core_dlp", "core_ssrf", "core_response"])
-def test_the_core_floor_cannot_be_suppressed(label: str) -> None:
-    policy = a_policy(suppressions=Suppressions([("AWS Access ID", "http://e.com/")]))
-    assert policy.is_suppressed(a_finding(scanner="body_dlp"), "http://e.com/")
-    assert not policy.is_suppressed(a_finding(scanner=label), "http://e.com/")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pipelock.config import loads
 from pipelock.engine import Answers, Engine, Facts, KillSwitch, Lookup, refuse, summarise
+from pipelock.engine._suppress import Entry, Suppressions
 from pipelock.engine.compile import compile_policy
 from pipelock.engine.egress import EgressRules
 from pipelock.engine.summary import MAX_SHOWN_HEADERS
@@ -65,6 +66,16 @@ def test_no_key_survives_wherever_it_stood(places: list[str], enforce: bool, sev
     action = an_action(**changes)
     decision = decided(action, enforce=enforce, secrets=FakeSecrets(severity))
     assert decision.findings
+    assert not leaks(action, decision)
+
+
+@pytest.mark.parametrize("place", sorted(PLACES))
+def test_nor_does_one_that_is_suppressed(place: str) -> None:
+    action = an_action(**PLACES[place](FAKE_KEY))
+    entries = [Entry(rule="Fake Key", path="*", field=field) for field in ("*", "body")]
+    decision = decided(action, suppressions=Suppressions(entries))
+    assert decision.suppressed
+    assert not decision.findings
     assert not leaks(action, decision)
 
 

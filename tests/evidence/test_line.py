@@ -125,6 +125,17 @@ def test_a_refusal_explains_itself() -> None:
     assert "enforced" not in entry
 
 
+def test_what_is_suppressed_is_told_beside_what_is_not() -> None:
+    written = line(record(findings=(a_finding(),), suppressed=(a_finding(rule="JWT Token", place="body"),)))
+    assert [(one["rule"], one.get("suppressed")) for one in written["findings"]] == [
+        ("AWS Access ID", None),
+        ("JWT Token", True),
+    ]
+    alone = record(suppressed=(a_finding(),))
+    assert audit_event(alone) == ("allowed", "info")
+    assert line(alone)["findings"][0]["suppressed"] is True
+
+
 def test_a_scan_of_a_response_counts_what_it_found() -> None:
     finding = a_finding(scanner="response_scan", rule="Order", place="body")
     entry = line(

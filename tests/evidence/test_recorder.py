@@ -34,6 +34,7 @@ ALLOWED = record()
 BLOCKED = record(Verdict.BLOCK)
 WARNED = record(Verdict.WARN)
 FOUND = record(Verdict.ALLOW, findings=(a_finding(),))
+SUPPRESSED = record(Verdict.ALLOW, suppressed=(a_finding(),))
 APPROVED = record(Verdict.ALLOW, outcome=Outcome.APPROVED)
 
 
@@ -47,15 +48,15 @@ def test_each_decision_is_one_line(log: AuditLog) -> None:
 @pytest.mark.parametrize(
     ("switches", "kept"),
     [
-        ({}, [ALLOWED, BLOCKED, WARNED, FOUND, APPROVED]),
-        ({"include_allowed": False}, [BLOCKED, WARNED, FOUND, APPROVED]),
-        ({"include_blocked": False}, [ALLOWED, WARNED, FOUND, APPROVED]),
-        ({"include_allowed": False, "include_blocked": False}, [WARNED, FOUND, APPROVED]),
+        ({}, [ALLOWED, BLOCKED, WARNED, FOUND, SUPPRESSED, APPROVED]),
+        ({"include_allowed": False}, [BLOCKED, WARNED, FOUND, SUPPRESSED, APPROVED]),
+        ({"include_blocked": False}, [ALLOWED, WARNED, FOUND, SUPPRESSED, APPROVED]),
+        ({"include_allowed": False, "include_blocked": False}, [WARNED, FOUND, SUPPRESSED, APPROVED]),
     ],
 )
 def test_the_switches_thin_out_what_is_unremarkable(log: AuditLog, switches: dict[str, bool], kept: list) -> None:
     recorder = Recorder(log, **switches)
-    for one in (ALLOWED, BLOCKED, WARNED, FOUND, APPROVED):
+    for one in (ALLOWED, BLOCKED, WARNED, FOUND, SUPPRESSED, APPROVED):
         recorder.write(one)
     assert lines(log) == [audit_line(one) for one in kept]
 
