@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 __all__ = ["MASK", "excerpt", "mask"]
@@ -25,18 +26,20 @@ def excerpt(data: bytes, start: int, end: int, hidden: Sequence[tuple[int, int]]
         data: The text.
         start: Where the match starts, in bytes.
         end: Where it ends.
-        hidden: Ranges that must not be shown, ascending, in bytes; they may overlap each other.
+        hidden: Ranges that must not be shown, in bytes, ascending and apart from each other.
         ends: Show the ends of a long hidden range, as `mask` does.
     """
     first, last = max(0, start - _CONTEXT), min(len(data), end + _CONTEXT)
     parts: list[str] = []
     position = first
-    for left, right in hidden:
-        if right <= position or left >= last:
-            continue
+    # Hostile text has thousands of ranges: those before the excerpt are not walked through each time.
+    for number in range(bisect_right(hidden, first, key=_end), len(hidden)):
+        left, right = hidden[number]
+        if left >= last:
+            break
         if left > position:
             parts.append(_quiet(data[position:left]))
-        # A range that another one has begun to hide may show nothing of its own.
+        # Of a range that begins before the excerpt nothing is shown.
         text = data[left:right].decode("utf-8", "replace") if left >= position and right - left < 4096 else ""
         parts.append(mask(text) if ends and text else MASK)
         position = right
@@ -46,14 +49,18 @@ def excerpt(data: bytes, start: int, end: int, hidden: Sequence[tuple[int, int]]
     return text if len(text) <= _LIMIT else text[: _LIMIT - 1] + "…"
 
 
+def _end(range_: tuple[int, int]) -> int:
+    return range_[1]
+
+
 def _quiet(data: bytes) -> str:
-    """Context with every long unbroken run hidden: it may be another secret, or this one in another spelling."""
+    """Context with every long unbroken run and every digit hidden: it may be another secret, or this one again."""
     text = data.decode("utf-8", "replace")
     out: list[str] = []
     run: list[str] = []
     for char in text + " ":
         if char.isalnum() or char in _JOINERS:
-            run.append(char)
+            run.append("•" if char.isdigit() else char)
             continue
         out.append("".join(run) if len(run) < _LONG_RUN else MASK)
         run.clear()
