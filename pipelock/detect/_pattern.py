@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["PatternError", "alternatives", "compile_linear", "for_bytes"]
+__all__ = ["PatternError", "alternatives", "compile_linear", "for_bytes", "with_gaps"]
 
 _SPACE = "\\t\\n\\x0b\\f\\r "
 MAX_PATTERN = 16_384
@@ -61,6 +61,23 @@ def for_bytes(pattern: str, *, case: bool = False) -> bytes:
         out.append(char)
         index += step
     return "".join(out).encode("ascii")
+
+
+def with_gaps(pattern: str) -> str:
+    r"""`pattern` with each space outside brackets as `(?:\s{1,3})`: phrases are written as they are read."""
+    out: list[str] = []
+    in_class = escaped = False
+    for char in pattern:
+        if escaped:
+            escaped = False
+        elif char == "\\":
+            escaped = True
+        elif char in "[]":
+            in_class = char == "["
+        elif char == " " and not in_class:
+            char = "(?:\\s{1,3})"  # noqa: PLW2901 - it is the character that is replaced
+        out.append(char)
+    return "".join(out)
 
 
 def _escape(pair: str, *, in_class: bool) -> str:

@@ -11,6 +11,7 @@ from pipelock.detect._context import is_documented, is_mention
 from pipelock.detect._folded import FoldedPhrases, fold_hard
 from pipelock.detect._unfinished import unfinished
 from pipelock.detect.charsets import charset_of, respelled
+from pipelock.detect.cues import CueScorer
 from pipelock.detect.decode import Decoder, Gate
 from pipelock.detect.excerpt import excerpt
 from pipelock.detect.fields import read_fields
@@ -29,6 +30,8 @@ _PER_RULE = 32
 _TRIED = 1_000
 _MARKUP = (b"</", b"<!--", b"<br", b"<td")
 _TAGS = frozenset(map(chr, range(0xE0020, 0xE007F)))
+_VALUE = 256
+_EDGES = b" \t\r\n\"'`"
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 _JSON_STARTS = frozenset({b"{", b"[", b'"'})
 
@@ -46,15 +49,16 @@ class InjectionScanner:
     """
 
     def __init__(self, rules: RuleSet, *, cache: Path | None = None, native: bool = True) -> None:
-        self._rules = rules.rules
+        self._rules = tuple(rule for rule in rules.rules if not rule.weight)
         self._matcher = Matcher(
-            patterns_of(rules.rules),
-            literals=[rule.literals for rule in rules.rules],
-            samples=samples_of(rules.rules),
+            patterns_of(self._rules),
+            literals=[rule.literals for rule in self._rules],
+            samples=samples_of(self._rules),
             cache=cache,
             native=native,
         )
-        self._folded = FoldedPhrases(rules.rules, cache=cache, native=native)
+        self._folded = FoldedPhrases(self._rules, cache=cache, native=native)
+        self._cues = CueScorer(rules.rules, cache=cache, native=native)
         self._decoder = Decoder(cache=cache, native=native)
 
     @property
@@ -62,8 +66,16 @@ class InjectionScanner:
         """Which matcher runs: `hyperscan` or `re2`."""
         return self._matcher.engine
 
-    def scan(self, data: bytes | str, place: str, content_type: str = "") -> tuple[Finding, ...]:
+    def scan(
+        self, data: bytes | str, place: str, content_type: str = "", *, value: bool = False
+    ) -> tuple[Finding, ...]:
         """What in `data` tries to give orders. Spans count bytes of bytes and characters of text.
+
+        Args:
+            data: The text.
+            place: Where it stands, as findings show it.
+            content_type: What its sender says it is.
+            value: It is one value that is asked about by itself (a default, an entry of a list), not a document.
 
         Raises:
             MatcherError: the matcher failed; block.
@@ -74,8 +86,13 @@ class InjectionScanner:
         origin = Place(place, raw, data if isinstance(data, str) else None)
         views, complete = self._views(origin, content_type)
         proposed, matches = sightings(self._matcher, views)
+        matches = [
+            [one for one in group if value and _is_all(one)] if self._rules[number].value else group
+            for number, group in zip(proposed, matches, strict=True)
+        ]
         findings = self._plain_findings(views, proposed, matches)
         findings += self._disguised(views, findings, matches)
+        findings += self._cues.find(views)
         if charset_of(content_type) is None:
             findings.append(unfinished("response_scan", place, "text in a charset that is not read"))
         if not complete:
@@ -163,6 +180,12 @@ class InjectionScanner:
                         )
                     )
         return found
+
+
+def _is_all(one: Sighting) -> bool:
+    """Whether a match is all there is to its view, blanks and quotation marks aside."""
+    data, hit = one.view.data, one.hit
+    return len(data) <= _VALUE and data[hit.start : hit.end].strip(_EDGES) == data.strip(_EDGES)
 
 
 def _by_context(rule: Rule, group: Sequence[Sighting]) -> tuple[list[Sighting], list[Sighting]]:

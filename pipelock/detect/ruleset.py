@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from pipelock.detect._pattern import PatternError, compile_linear, for_bytes
+from pipelock.detect._pattern import PatternError, compile_linear, for_bytes, with_gaps
 from pipelock.detect.normalise import fold_text
 from pipelock.model import Severity
 
@@ -30,8 +30,10 @@ MAX_RULES = 2_000
 _LARGEST_FILE = 4 << 20
 
 Validator = Literal[
-    "", "luhn", "mod97", "aba", "wif", "ssn", "aws_id", "value", "password", "digit", "entropic", "sample"
-]
+    "", "luhn", "mod97", "aba", "wif", "xprv", "strkey", "ssn", "aws_id", "value", "password", "basic", "digit",
+    "mixed", "random", "entropic", "sample",
+]  # fmt: skip
+Grade = Literal["", "crc62", "crc_hex"]
 
 
 class RuleError(ValueError):
@@ -56,13 +58,19 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         case: Match case-sensitively.
         literals: Words of which a matching text has at least one, lower-case; the fallback skips the pattern without.
         validator: Check of the matched text (`checksums.py`) that a match must pass.
-        grade: A checksum that the vendor publishes (`crc62`: GitHub's and npm's); told in the finding, never required.
+        judge: Reads a match in its surroundings (`assignments.py`): whether it counts, and where in it the secret stands.
+        grade: A checksum that the vendor publishes (`crc62`: GitHub's and npm's, `crc_hex`: Grafana's); told in the
+            finding, never required.
         audience: The vendor's own hosts: a key may travel to them.
         exempt: Hosts this may be sent to inside a URL.
         core: Part of the floor that no configuration removes.
         loose: Too weak to be believed where values are joined or lines are fused.
         folded: Phrases for the folded view of injection rules: letters, spaces, `( | )` and `?` only.
         warns: Asks for no more than a warning.
+        gaps: A space in the pattern stands for a gap of one to three white-space characters.
+        weight: Injection rules only: a cue that proves nothing alone and adds this much to a score (`cues.py`), or
+            takes it off. Of the cues of one `kind` two count.
+        value: Injection rules only: counts where it is all there is to a value that is asked about by itself.
         hint: What the operator can do about a false positive.
     """
 
@@ -73,13 +81,17 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     case: bool = False
     literals: tuple[str, ...] = ()
     validator: Validator = ""
-    grade: Literal["", "crc62"] = ""
+    judge: Literal["", "key", "password"] = ""
+    grade: Grade = ""
     audience: tuple[str, ...] = ()
     exempt: tuple[str, ...] = ()
     core: bool = False
     loose: bool = False
     folded: tuple[str, ...] = ()
     warns: bool = False
+    gaps: bool = False
+    weight: int = 0
+    value: bool = False
     hint: str = ""
     examples: Examples = Examples()
 
@@ -216,7 +228,7 @@ def load_rules(text: str, file: str, *, check: bool = True) -> tuple[Rule, ...]:
         if key in rules:
             raise RuleError(f"{file}:{_line(text, name)}: rule {name!r}: the name is taken")
         if check:
-            check_pattern(rule.pattern, f"{file}:{_line(text, name)}: rule {name!r}", case=rule.case)
+            check_pattern(_spelled(rule), f"{file}:{_line(text, name)}: rule {name!r}", case=rule.case)
         rules[key] = rule
     return tuple(rules.values())
 
@@ -231,7 +243,12 @@ def _line(text: str, name: str) -> int:
 
 def patterns_of(rules: Iterable[Rule]) -> tuple[bytes, ...]:
     """The patterns of `rules` in the dialect of both engines."""
-    return tuple(for_bytes(rule.pattern, case=rule.case) for rule in rules)
+    return tuple(for_bytes(_spelled(rule), case=rule.case) for rule in rules)
+
+
+def _spelled(rule: Rule) -> str:
+    """The pattern with its gaps spelled out."""
+    return with_gaps(rule.pattern) if rule.gaps else rule.pattern
 
 
 def samples_of(rules: Iterable[Rule]) -> list[str]:

@@ -31,12 +31,27 @@ def scanners(request):
 ALL = [pytest.param(family, rule, id=rule.name) for family, rules in FAMILIES.items() for rule in rules]
 
 
-@pytest.mark.parametrize(("family", "rule"), ALL)
+DECISIVE = [param for param in ALL if not param.values[1].weight and not param.values[1].value]
+
+
+@pytest.mark.parametrize(("family", "rule"), DECISIVE)
 def test_matches_its_examples_and_no_near_miss(scanners, family, rule):
     for text in rule.examples.match:
         assert rule.name in {found.rule for found in scanners[family](text, "body")}, text
     for text in rule.examples.clean:
         assert rule.name not in {found.rule for found in scanners[family](text, "body")}, text
+
+
+PATTERNS = [param for param in ALL if param.values[1].weight or param.values[1].value]
+
+
+@pytest.mark.parametrize(("family", "rule"), PATTERNS)
+def test_a_cue_stands_in_its_examples_and_in_no_near_miss(family, rule):
+    matcher = Matcher(patterns_of([rule]), literals=[rule.literals], native=False)
+    for text in rule.examples.match:
+        assert matcher.propose(text.encode()) == [0], (family, text)
+    for text in rule.examples.clean:
+        assert matcher.propose(text.encode()) == [], (family, text)
 
 
 CREDENTIALS = [pytest.param(rule, id=rule.name) for rule in FAMILIES["credentials"]]
