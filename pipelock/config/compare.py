@@ -13,6 +13,7 @@ import msgspec
 
 from pipelock.config.compare_content import CONTENT_CEILINGS, CONTENT_PROTECTIONS, CONTENT_RANKS, content
 from pipelock.config.compare_lists import added, egress_rules, patterns, removed, suppressions, uncovered, widened
+from pipelock.config.compare_watch import WATCH_CEILINGS, WATCH_PROTECTIONS, WATCH_RANKS, watched
 from pipelock.config.digest import policy_hash
 from pipelock.config.loader import Loaded
 from pipelock.config.schema import Config
@@ -31,6 +32,7 @@ _RANKS: Final = {
     "request_body_scanning.action": ("warn", "block"),
     "request_body_scanning.header_mode": ("sensitive", "all"),
     **CONTENT_RANKS,
+    **WATCH_RANKS,
 }
 
 _PROTECTIONS: Final = (
@@ -47,6 +49,7 @@ _PROTECTIONS: Final = (
     "logging.include_allowed",
     "logging.include_blocked",
     *CONTENT_PROTECTIONS,
+    *WATCH_PROTECTIONS,
 )
 
 _EXEMPTIONS: Final = ("kill_switch.health_exempt", "kill_switch.metrics_exempt", "kill_switch.api_exempt")
@@ -67,6 +70,7 @@ _CEILINGS: Final = (
     "approvals.max_pending",
     "approvals.max_pending_per_session",
     *CONTENT_CEILINGS,
+    *WATCH_CEILINGS,
 )
 _CEILINGS_OR_NONE: Final = (
     "fetch_proxy.monitoring.max_requests_per_minute",
@@ -114,6 +118,7 @@ def weakenings(old: Config, new: Config, *, builtin: Container[str] = ()) -> tup
         ),
         *egress_rules(old, new),
         *content(old, new),
+        *watched(old, new),
     )
 
 

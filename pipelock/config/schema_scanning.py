@@ -31,7 +31,6 @@ from pipelock.config.kinds import (
     SuppressedRule,
     Switch,
     Texts,
-    UnsupportedPath,
     UnsupportedSwitch,
     UnsupportedText,
     Word,
@@ -110,10 +109,16 @@ class DlpPattern(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dlp(msgspec.Struct, frozen=True, kw_only=True):
-    """Credentials. Values of environment variables count from `min_env_secret_length` characters on."""
+    """Credentials. Values of environment variables count from `min_env_secret_length` characters on.
+
+    Attributes:
+        scan_files: The credentials in well-known files of the daemon's user must not leave either.
+        secrets_file: Values of the operator's own, one a line; readable by the user alone.
+    """
 
     scan_env: bool = True
-    secrets_file: UnsupportedPath = ""
+    scan_files: bool = True
+    secrets_file: FilePath = ""
     min_env_secret_length: Annotated[int, Meta(ge=8, le=4096)] = 16
     include_defaults: bool = True
     patterns: Annotated[tuple[DlpPattern, ...], Meta(max_length=1000)] = ()
@@ -121,24 +126,24 @@ class Dlp(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CanaryToken(msgspec.Struct, frozen=True, kw_only=True):
-    """A planted value."""
+    """A planted value; `${NAME}` stands for that of the environment variable `env_var`, which is then named so."""
 
     name: Word
     value: Annotated[str, Meta(min_length=8, max_length=4096)]
-    env_var: str = ""
+    env_var: Annotated[str, Meta(max_length=128)] = ""
 
 
 class CanaryTokens(msgspec.Struct, frozen=True, kw_only=True):
-    """Planted values that must never leave. Not supported yet."""
+    """Planted values that must never leave, in whatever spelling."""
 
-    enabled: UnsupportedSwitch = False
-    tokens: tuple[CanaryToken, ...] = ()
+    enabled: Switch = False
+    tokens: Annotated[tuple[CanaryToken, ...], Meta(max_length=1000)] = ()
 
 
 class SeedPhraseDetection(msgspec.Struct, frozen=True, kw_only=True):
-    """Wallet seed phrases. Not supported yet."""
+    """Wallet seed phrases (BIP-39) of `min_words` or more."""
 
-    enabled: UnsupportedSwitch = False
+    enabled: Switch = True
     min_words: Literal[12, 15, 18, 21, 24] = 12
     verify_checksum: bool = True
 
@@ -153,19 +158,24 @@ class AddressChains(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AddressSimilarity(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of two addresses must agree to be look-alikes."""
+    """How many characters at either end of two addresses must agree for look-alikes."""
 
     prefix_length: Annotated[int, Meta(ge=1, le=64)] = 4
     suffix_length: Annotated[int, Meta(ge=1, le=64)] = 4
 
 
 class AddressProtection(msgspec.Struct, frozen=True, kw_only=True):
-    """Poisoned wallet addresses. Not supported yet."""
+    """Wallet addresses that look like one of `allowed_addresses`; a chain without any there is not looked at.
 
-    enabled: UnsupportedSwitch = False
+    Attributes:
+        action: What becomes of look-alikes.
+        unknown_action: What becomes of other addresses that are not allowed.
+    """
+
+    enabled: Switch = False
     action: BlockOrWarn = "block"
     unknown_action: Literal["allow", "warn", "block"] = "allow"
-    allowed_addresses: Texts = ()
+    allowed_addresses: Annotated[Texts, Meta(max_length=10_000)] = ()
     chains: AddressChains = AddressChains()
     similarity: AddressSimilarity = AddressSimilarity()
 

@@ -1,12 +1,13 @@
-"""Sections that judge a session over time. None of them is supported yet; switched off, they load."""
+"""Sections that judge a session over time. Of them `cross_request_detection` is supported; the others load switched off."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
-from pipelock.config.kinds import BlockOrWarn, FilePath, Glob, Hosts, Natural, Positive, Texts, UnsupportedSwitch
+from pipelock.config.kinds import BlockOrWarn, FilePath, Glob, Hosts, Natural, Positive, Switch, Texts, UnsupportedSwitch
 
 __all__ = [
     "AdaptiveEnforcement",
@@ -150,11 +151,11 @@ class BehavioralBaseline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EntropyBudget(msgspec.Struct, frozen=True, kw_only=True):
-    """Bits that may leave within a window. Works only inside `cross_request_detection`."""
+    """Bits that may leave within a window, over one session. Works only inside `cross_request_detection`."""
 
-    enabled: UnsupportedSwitch = False
-    bits_per_window: Natural = 4096
-    window_minutes: Natural = 5
+    enabled: Switch = False
+    bits_per_window: Annotated[int, Meta(ge=1, le=1_000_000_000)] = 4096
+    window_minutes: Annotated[int, Meta(ge=1, le=1440)] = 5
     action: BlockOrWarn = "warn"
     exempt_domains: Hosts = ()
 
@@ -162,15 +163,15 @@ class EntropyBudget(msgspec.Struct, frozen=True, kw_only=True):
 class FragmentReassembly(msgspec.Struct, frozen=True, kw_only=True):
     """Secrets sent in pieces. Works only inside `cross_request_detection`."""
 
-    enabled: UnsupportedSwitch = False
-    max_buffer_bytes: Natural = 65_536
-    window_minutes: Natural = 5
+    enabled: Switch = False
+    max_buffer_bytes: Annotated[int, Meta(ge=1024, le=1_048_576)] = 65_536
+    window_minutes: Annotated[int, Meta(ge=1, le=1440)] = 5
 
 
 class CrossRequestDetection(msgspec.Struct, frozen=True, kw_only=True):
-    """What several requests say together."""
+    """What several requests of one session say together."""
 
-    enabled: UnsupportedSwitch = False
+    enabled: Switch = False
     action: BlockOrWarn = "block"
     entropy_budget: EntropyBudget = EntropyBudget()
     fragment_reassembly: FragmentReassembly = FragmentReassembly()

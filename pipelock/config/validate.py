@@ -8,12 +8,12 @@ from pipelock.config.rules import is_loopback, listen_port, parse_expiry
 from pipelock.config.schema import Config
 from pipelock.config.schema_operations import EgressRule
 from pipelock.config.validate_redaction import redaction_contradictions
+from pipelock.config.validate_watch import watch_contradictions
 
 __all__ = ["contradictions", "notices", "warnings"]
 
 _UPSTREAM_ON = (
     "taint",
-    "seed_phrase_detection",
     "health_watchdog",
     "response_scanning.sse_streaming",
 )
@@ -38,6 +38,7 @@ def contradictions(config: Config) -> Iterator[tuple[str, str]]:
     if config.approvals.max_pending_per_session > config.approvals.max_pending:
         yield "approvals.max_pending_per_session", "must not exceed approvals.max_pending"
     yield from redaction_contradictions(config)
+    yield from watch_contradictions(config)
     yield from _repeated("egress_rules", [rule.name for rule in config.egress_rules])
     yield from _repeated("dlp.patterns", [pattern.name for pattern in config.dlp.patterns])
     yield from _repeated("response_scanning.patterns", [p.name for p in config.response_scanning.patterns])

@@ -1,26 +1,32 @@
-"""Values that are known to be secret: those of the daemon's user's environment.
+"""Values that are known to be secret: those of the user's environment, of credential files and of a list.
 
-Only a value's spelled-out forms are held, inside a pattern database that never goes to disk. What is reported is the
-variable's name.
+No value is kept. Of each there are four bytes, by which places to look at are found in one pass whatever the spelling,
+and for each spelling its length and a keyed fingerprint (BLAKE2b under a key of this process), which decides. What is
+reported is where the value comes from.
 """
 
 from __future__ import annotations
 
-from base64 import b32encode, b64encode
+import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from urllib.parse import quote
+from typing import NamedTuple
 
+from pipelock.detect._forms import forms, whole
 from pipelock.detect.entropy import shannon
+from pipelock.detect.hosts import HostSet
 from pipelock.detect.matcher import Matcher
-from pipelock.detect.views import Sighting, View, sightings
+from pipelock.detect.views import SEPARATOR, View, view_at
+from pipelock.detect.watch import Found
 
-__all__ = ["KnownSecrets"]
+__all__ = ["ENVIRONMENT_RULE", "FILE_RULE", "MAX_KNOWN", "KnownSecrets", "KnownValue", "from_environ"]
 
+ENVIRONMENT_RULE = "Environment Variable Leak"
+FILE_RULE = "Known Secret Leak"
 MAX_KNOWN = 1_000
 """Most values that are watched."""
-_LONGEST = 4_096
-_NEEDLE = 126
-"""Bytes of a value that are looked for: its start gives it away, and a multiple of three ends a base64 group."""
+LONGEST_VALUE = 4_096
+SHORTEST_VALUE = 8
 _CALM = 3.0
 
 # Names whose values are public or say nothing; lower-case.
@@ -35,74 +41,134 @@ _HARMLESS = frozenset(
     term_session_id http_proxy https_proxy no_proxy all_proxy ftp_proxy""".split()  # noqa: SIM905 - a list of words
 )
 _HARMLESS_PREFIXES = ("lc_", "xdg_", "pipelock_")
-_QUOTED = frozenset(b"\\.+*?()|[]{}^$/-#&~ \t\n\r\v\f")
+
+
+class KnownValue(NamedTuple):
+    """A value, and what is said about it instead.
+
+    Attributes:
+        value: At least `SHORTEST_VALUE` characters.
+        origin: Where it comes from, to complete "the value of …".
+        rule: As findings name it.
+        hosts: Where it may go.
+    """
+
+    value: str
+    origin: str
+    rule: str = FILE_RULE
+    hosts: tuple[str, ...] = ()
+
+
+class _Spot(NamedTuple):
+    """A spelling of value `number`: its digest, how long it is, and how far before the window it starts."""
+
+    number: int
+    before: int
+    size: int
+    quick: int
+    digest: bytes
 
 
 class KnownSecrets:
-    """Names and values, compiled into one database.
+    """Fingerprints of values, in all spellings. Pure, and safe to share between threads.
 
     Args:
-        values: (name, value) pairs; at most `MAX_KNOWN`, values of at most 4 096 characters.
-        native: Use Hyperscan where it is there.
+        values: At most `MAX_KNOWN`; the first of two equal ones is kept, those too short are left out.
+        native: Use Hyperscan where it is there; without it each window is looked for by itself.
 
     Raises:
-        MatcherError: the forms can't be compiled.
+        MatcherError: the windows can't be compiled.
         ValueError: too many values.
     """
 
-    def __init__(self, values: Sequence[tuple[str, str]], *, native: bool = True) -> None:
+    def __init__(self, values: Sequence[KnownValue], *, native: bool = True) -> None:
         if len(values) > MAX_KNOWN:
             raise ValueError(f"more than {MAX_KNOWN} known secrets")
-        self._names: list[str] = []
-        patterns: list[bytes] = []
+        self._key = os.urandom(32)
+        self._values: list[tuple[str, str, HostSet | None]] = []
+        windows: dict[bytes, list[_Spot]] = {}
         seen: set[bytes] = set()
-        for name, value in values:
-            for form in _forms(value.encode("utf-8", "surrogatepass")[:_NEEDLE]):
-                if form not in seen:
-                    seen.add(form)
-                    self._names.append(name)
-                    patterns.append(b"(?i)" + _literal(form))
-        # No cache directory here, on purpose: the database holds the values.
-        self._matcher = Matcher(patterns, native=native)
-
-    @classmethod
-    def from_environ(cls, environ: Mapping[str, str], min_length: int = 16, *, native: bool = True) -> KnownSecrets:
-        """Watch the values of `environ` that are long enough, random enough and not known to be harmless.
-
-        Args:
-            environ: The environment.
-            native: Use Hyperscan where it is there.
-            min_length: Shortest value that counts, in characters (8 to 4 096).
-        """
-        chosen = []
-        seen: set[str] = set()
-        for name, value in sorted(environ.items()):
-            folded = name.lower()
-            if folded in _HARMLESS or folded.startswith(_HARMLESS_PREFIXES) or value in seen:
+        for known in values:
+            part = whole(known.value.encode("utf-8", "surrogatepass"))
+            if len(part) < SHORTEST_VALUE or part in seen:
                 continue
-            if min_length <= len(value) <= _LONGEST and shannon(value) > _CALM and not _is_public(value):
-                seen.add(value)
-                chosen.append((name, value))
-        return cls(chosen[:MAX_KNOWN], native=native)
+            seen.add(part)
+            for form in forms(part):
+                spot = _Spot(
+                    len(self._values), form.start, len(form.text), hash(form.text), self._fingerprint(form.text)
+                )
+                windows.setdefault(form.text[form.start : form.end], []).append(spot)
+            self._values.append((known.rule, known.origin, HostSet(known.hosts) if known.hosts else None))
+        self._windows = tuple(windows)
+        self._spots = tuple(tuple(spots) for spots in windows.values())
+        # No cache directory here, on purpose: not even these few bytes go to disk.
+        self._matcher = Matcher(
+            [b"(?i)" + b"".join(b"\\x%02x" % byte for byte in one) for one in windows], native=native
+        )
 
     def __len__(self) -> int:
-        """How many forms are watched."""
-        return len(self._names)
+        """How many values are watched."""
+        return len(self._values)
 
-    def find(self, views: Sequence[View]) -> list[tuple[str, Sighting]]:
-        """(variable name, sighting) for each value that occurs, once for each name.
+    def find(self, views: Sequence[View], host: str = "") -> list[Found]:
+        """The first place of each value that occurs and may not go to `host`. Linear in the size of the views.
 
         Raises:
             MatcherError: the matcher failed; block.
         """
-        if not self._names:
+        if not self._windows or not views:
             return []
-        proposed, matches = sightings(self._matcher, views)
-        found: dict[str, Sighting] = {}
-        for number, group in zip(proposed, matches, strict=True):
-            if group:
-                found.setdefault(self._names[number], group[0])
-        return list(found.items())
+        data = views[0].data if len(views) == 1 else SEPARATOR.join([view.data for view in views])
+        data = data.lower()
+        found: dict[int, Found] = {}
+        for window in self._proposed(data):
+            for number, start, end in self._confirmed(window, data):
+                rule, origin, hosts = self._values[number]
+                if number not in found and not (hosts is not None and host and host in hosts):
+                    view, base = view_at(views, start)
+                    found[number] = Found(rule, f"the value of {origin}", view, start - base, end - base)
+        return list(found.values())
+
+    def _proposed(self, data: bytes) -> Sequence[int]:
+        if self._matcher.engine == "hyperscan":
+            return self._matcher.propose(data)
+        return [number for number, window in enumerate(self._windows) if window in data]
+
+    def _confirmed(self, number: int, data: bytes) -> Iterator[tuple[int, int, int]]:
+        """(number of the value, start, end) of what stands around a window and is one of the values."""
+        window, spots = self._windows[number], self._spots[number]
+        spans = {(spot.before, spot.size) for spot in spots}
+        quick = {spot.quick for spot in spots}
+        at = data.find(window)
+        while at >= 0:
+            for before, size in spans:
+                start = at - before
+                text = data[start : start + size] if start >= 0 else b""
+                # The interpreter's own hash, keyed as well, turns down nearly all at a tenth of the cost.
+                if hash(text) in quick:
+                    digest = self._fingerprint(text)
+                    yield from ((spot.number, start, start + size) for spot in spots if spot.digest == digest)
+            at = data.find(window, at + 1)
+
+    def _fingerprint(self, text: bytes) -> bytes:
+        return hashlib.blake2b(text, digest_size=16, key=self._key).digest()
+
+
+def from_environ(environ: Mapping[str, str], min_length: int = 16) -> list[KnownValue]:
+    """The values of `environ` that are long enough, random enough and not known to be harmless; at most `MAX_KNOWN`.
+
+    Args:
+        environ: The environment, or what a file of such assignments says.
+        min_length: Shortest value that counts, in characters (8 to 4 096).
+    """
+    chosen = []
+    for name, value in sorted(environ.items()):
+        folded = name.lower()
+        if folded in _HARMLESS or folded.startswith(_HARMLESS_PREFIXES):
+            continue
+        if min_length <= len(value) <= LONGEST_VALUE and shannon(value) > _CALM and not _is_public(value):
+            chosen.append(KnownValue(value, f"environment variable {name}", ENVIRONMENT_RULE))
+    return chosen[:MAX_KNOWN]
 
 
 def _is_public(value: str) -> bool:
@@ -110,30 +176,3 @@ def _is_public(value: str) -> bool:
     if value.startswith(("/", "~/", "./")) and " " not in value and value.count("/") >= 2:
         return True
     return value.startswith(("http://", "https://", "unix:", "file:")) and "@" not in value
-
-
-def _literal(form: bytes) -> bytes:
-    return b"".join(
-        b"\\x%02x" % byte if byte in _QUOTED or byte < 0x21 or byte > 0x7E else bytes((byte,)) for byte in form
-    )
-
-
-def _forms(value: bytes) -> Iterator[bytes]:
-    """The spellings under which a value may travel. Matching ignores case, so each needs one."""
-    yield value
-    standard = b64encode(value)
-    yield standard.rstrip(b"=")
-    yield standard.rstrip(b"=").replace(b"+", b"-").replace(b"/", b"_")
-    # Inside a longer text the value may start at any of three places of a base64 group; the middle is then constant.
-    for shift in (1, 2):
-        inner = b64encode(bytes(shift) + value)[4:].rstrip(b"=")
-        if len(inner) > 12:
-            yield inner[:-2]
-    digits = value.hex()
-    yield digits.encode()
-    for delimiter in (":", " ", "-", ",", "\\x", "0x", " 0x", ",0x", ", 0x", "%"):
-        yield delimiter.join(digits[index : index + 2] for index in range(0, len(digits), 2)).encode()
-    yield b32encode(value).rstrip(b"=")
-    yield quote(value, safe="").encode()
-    yield ",".join(str(byte) for byte in value).encode()
-    yield " ".join(str(byte) for byte in value).encode()

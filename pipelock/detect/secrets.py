@@ -8,17 +8,18 @@ from pathlib import Path
 from pipelock.detect import checksums
 from pipelock.detect._terminal import has_sequences
 from pipelock.detect._unfinished import unfinished
+from pipelock.detect.assignments import Verdict, judge_all
 from pipelock.detect.charsets import charset_of, respelled
 from pipelock.detect.decode import Decoder, Gate
 from pipelock.detect.excerpt import excerpt
 from pipelock.detect.fields import read_fields
 from pipelock.detect.hosts import HostSet
-from pipelock.detect.known import KnownSecrets
 from pipelock.detect.matcher import Matcher
 from pipelock.detect.normalise import fold_text, hidden_tags
 from pipelock.detect.ruleset import Rule, RuleSet, patterns_of, samples_of
 from pipelock.detect.views import Place, Sighting, View, locate, sightings, to_bytes
-from pipelock.model import Finding, Severity
+from pipelock.detect.watch import Found, Watcher
+from pipelock.model import Finding
 
 __all__ = ["SecretScanner"]
 
@@ -35,7 +36,7 @@ class SecretScanner:
 
     Args:
         rules: What to look for (`RuleSet.builtin("credentials", …)`).
-        known: Values that must not leave whatever their form.
+        watchers: What else looks at the views: known values, seed phrases and the like.
         cache: Directory for compiled pattern databases (0700), or `None`.
         native: Use Hyperscan where it is there; the verdicts are the same without.
 
@@ -44,7 +45,7 @@ class SecretScanner:
     """
 
     def __init__(
-        self, rules: RuleSet, *, known: KnownSecrets | None = None, cache: Path | None = None, native: bool = True
+        self, rules: RuleSet, *, watchers: Sequence[Watcher] = (), cache: Path | None = None, native: bool = True
     ) -> None:
         self._rules = rules.rules
         self._matcher = Matcher(
@@ -54,8 +55,8 @@ class SecretScanner:
             cache=cache,
             native=native,
         )
-        self._decoder = Decoder(cache=cache, native=native)
-        self._known = known
+        self._decoder = Decoder(cache=cache, native=native, spelled=True)
+        self._watchers = tuple(watchers)
         self._hosts = {
             rule.name: HostSet((*rule.audience, *rule.exempt)) for rule in rules.rules if rule.audience or rule.exempt
         }
@@ -116,18 +117,33 @@ class SecretScanner:
 
     def _judge(self, views: list[View], host: str, *, pieces: bool = False) -> tuple[Finding, ...]:
         views, findings = self._with_derived(views, pieces=pieces)
-        found = self._known.find(views) if self._known is not None else []
+        found = [one for watcher in self._watchers for one in watcher.find(views, host)]
         proposed, matches = sightings(self._matcher, views)
         if not proposed and not found:
             return tuple(findings)
         kept: list[tuple[Rule, Sighting]] = []
+        formed: list[Sighting] = []
+        known: list[Sighting] = []
+        named: list[tuple[Rule, list[Sighting]]] = []
         for number, group in zip(proposed, matches, strict=True):
             rule = self._rules[number]
+            if rule.judge:
+                named.append((rule, group))
+                continue
+            formed += group
+            believed = _believed(rule, group)
+            known += believed
             if not (host and rule.name in self._hosts and host in self._hosts[rule.name]):
-                kept.extend((rule, sighting) for sighting in _believed(rule, group))
-        hidden = _hidden([sighting for _, sighting in kept] + [sighting for _, sighting in found])
-        findings += [_leak(name, sighting, hidden) for name, sighting in found]
+                kept.extend((rule, sighting) for sighting in believed)
+        # What a rule that knows its form has found, or has let go to where it belongs, is not told again by its name.
+        told = _hidden(known, found) if named else {}
+        judged = [(rule, *one) for rule, group in named for one in judge_all(rule.judge, group, told, loose=rule.loose)]
+        # Repetitions and what no check believed are hidden too: they may stand next to what is shown.
+        hidden = _hidden([*formed, *[sighting for _, sighting, _ in judged]], found)
+        findings += [_noticed(one, hidden) for one in found if not one.late]
         findings += [_finding(rule, sighting, hidden) for rule, sighting in kept]
+        findings += [_finding(rule, sighting, hidden, verdict) for rule, sighting, verdict in judged]
+        findings += [_noticed(one, hidden) for one in found if one.late]
         findings.sort(key=lambda finding: -finding.severity.rank)
         return tuple(findings[:MAX_FINDINGS])
 
@@ -210,14 +226,25 @@ def _believed(rule: Rule, group: list[Sighting]) -> list[Sighting]:
     return kept
 
 
-def _hidden(found: Sequence[Sighting]) -> dict[int, list[tuple[int, int]]]:
-    """The ranges of each view that must not be shown."""
+def _hidden(sighted: Sequence[Sighting], found: Sequence[Found]) -> dict[int, list[tuple[int, int]]]:
+    """The ranges of each view that must not be shown, ascending and apart from each other."""
     ranges: dict[int, list[tuple[int, int]]] = {}
-    for sighting in found:
+    for sighting in sighted:
         ranges.setdefault(id(sighting.view), []).append((sighting.hit.inner_start, sighting.hit.inner_end))
-    for group in ranges.values():
-        group.sort()
-    return ranges
+    for one in found:
+        ranges.setdefault(id(one.view), []).append((one.start, one.end))
+    return {view: _united(group) for view, group in ranges.items()}
+
+
+def _united(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    ranges.sort()
+    out = [ranges[0]]
+    for start, end in ranges[1:]:
+        if start < out[-1][1]:
+            out[-1] = (out[-1][0], max(out[-1][1], end))
+        else:
+            out.append((start, end))
+    return out
 
 
 def _label(place: str, *, core: bool) -> str:
@@ -232,12 +259,16 @@ def _via(path: tuple[str, ...]) -> str:
     return f" ({' → '.join(path)})" if path else ""
 
 
-def _finding(rule: Rule, sighting: Sighting, hidden: dict[int, list[tuple[int, int]]]) -> Finding:
+def _finding(
+    rule: Rule, sighting: Sighting, hidden: dict[int, list[tuple[int, int]]], verdict: Verdict | None = None
+) -> Finding:
     view, hit = sighting.view, sighting.hit
     message = f"{rule.name} found in {view.place.name or 'the text'}{_via(view.path)}"
+    if verdict is not None and verdict.name:
+        message += f": a value is given to {verdict.name!r}" + (f", of {verdict.vendor}" if verdict.vendor else "")
     inner = view.data[hit.inner_start : hit.inner_end].decode("latin-1")
     if rule.grade:
-        good = checksums.token_crc(inner)
+        good = checksums.GRADES[rule.grade](inner)
         message += "; its checksum is right" if good else "; its checksum is not that of an issued token"
     return Finding(
         scanner=_label(view.place.name, core=rule.core),
@@ -248,19 +279,20 @@ def _finding(rule: Rule, sighting: Sighting, hidden: dict[int, list[tuple[int, i
         span=locate(view, hit.inner_start, hit.inner_end),
         path=view.path,
         excerpt=excerpt(view.data, hit.start, hit.end, hidden[id(view)]),
-        warns=rule.warns,
+        warns=rule.warns or (verdict is not None and verdict.warns),
     )
 
 
-def _leak(name: str, sighting: Sighting, hidden: dict[int, list[tuple[int, int]]]) -> Finding:
-    view, hit = sighting.view, sighting.hit
+def _noticed(found: Found, hidden: dict[int, list[tuple[int, int]]]) -> Finding:
+    view = found.view
     return Finding(
-        scanner=_label(view.place.name, core=False),
-        rule="Environment Variable Leak",
-        severity=Severity.CRITICAL,
-        message=f"the value of environment variable {name} found in {view.place.name or 'the text'}{_via(view.path)}",
+        scanner=found.scanner or _label(view.place.name, core=False),
+        rule=found.rule,
+        severity=found.severity,
+        message=f"{found.what} found in {view.place.name or 'the text'}{_via(view.path)}",
         place=view.place.name,
-        span=locate(view, hit.start, hit.end),
+        span=locate(view, found.start, found.end),
         path=view.path,
-        excerpt=excerpt(view.data, hit.start, hit.end, hidden[id(view)], ends=False),
+        excerpt=excerpt(view.data, found.start, found.end, hidden[id(view)], ends=False),
+        warns=found.warns,
     )

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from pipelock.detect._trace import origin
+from pipelock.detect.decode import Derived
 from pipelock.detect.matcher import Hit, Matcher
 from pipelock.detect.normalise import fold_text, original_span
 from pipelock.model import Span
 
-__all__ = ["SEPARATOR", "Place", "Sighting", "View", "locate", "sightings", "to_bytes"]
+__all__ = ["SEPARATOR", "Place", "Sighting", "View", "locate", "sightings", "to_bytes", "view_at"]
 
 MAX_SIGHTINGS = 100_000
 """Most matches of one pattern that are looked at: validators may turn down many before one holds."""
@@ -41,7 +43,9 @@ class View(NamedTuple):
         data: What is scanned.
         path: How it was made, from the outside in.
         joined: Parts were put together that did not stand together: weak rules don't count.
-        folded: It is `fold_text` of the original, so that offsets lead back.
+        folded: It is `fold_text` of the original, or of `derived`, so that offsets lead back.
+        derived: What was found in `outer`, of which this is a form.
+        outer: The view that `derived` was found in.
     """
 
     place: Place
@@ -49,6 +53,8 @@ class View(NamedTuple):
     path: tuple[str, ...] = ()
     joined: bool = False
     folded: bool = False
+    derived: Derived | None = None
+    outer: View | None = None
 
 
 class Sighting(NamedTuple):
@@ -81,6 +87,13 @@ def sightings(matcher: Matcher, views: Sequence[View]) -> tuple[list[int], list[
         return [], []
     starts = _starts(views)
     return proposed, [_of_pattern(matcher, number, whole, views, starts) for number in proposed]
+
+
+def view_at(views: Sequence[View], position: int) -> tuple[View, int]:
+    """The view that holds byte `position` of all views joined by `SEPARATOR`, and where it starts there."""
+    starts = _starts(views)
+    index = bisect_right(starts, position) - 1
+    return views[index], starts[index]
 
 
 def _starts(views: Sequence[View]) -> list[int]:
@@ -116,31 +129,51 @@ def _of_pattern(
     return found
 
 
-def locate(view: View, start: int, end: int) -> Span | None:  # noqa: PLR0911 - one for each kind of view
-    """Where bytes `start` to `end` of a view stand in the original: characters of a text, bytes otherwise."""
+def locate(view: View, start: int, end: int) -> Span | None:
+    """Where bytes `start` to `end` of a view stand in the original: characters of a text, bytes otherwise.
+
+    Of what was decoded this is where the encoded run stands, or the part of it that became the match.
+    """
     place = view.place
+    if view.folded and view.derived is None and place.text is not None:
+        left, right = _unfolded(place.text, view.data, start, end)
+        return Span(left, right)
+    found = _in_place(view, start, end)
+    if found is None or place.text is None or place.text.isascii():
+        return None if found is None else Span(*found)
+    left = len(place.data[: found[0]].decode("utf-8", "replace"))
+    return Span(left, left + len(place.data[found[0] : found[1]].decode("utf-8", "replace")))
+
+
+def _in_place(view: View, start: int, end: int) -> tuple[int, int] | None:
+    """Likewise, always in bytes."""
+    match = view.data[start:end]
+    found: tuple[int, int] | None = (start, end)
     if view.folded:
-        original = place.text if place.text is not None else place.data.decode("utf-8", "replace")
-        left = len(view.data[:start].decode("utf-8", "replace"))
-        right = left + len(view.data[start:end].decode("utf-8", "replace"))
-        left, right = original_span(original, left, right)
-        if place.text is not None:
-            return Span(left, right)
-        if fold_text(original).encode("utf-8", "surrogatepass") != view.data:
-            return None
-        try:
-            start = len(original[:left].encode())
-            return Span(start, start + len(original[left:right].encode()))
-        except UnicodeEncodeError:
-            return None
-    if view.data is not place.data:
-        match = view.data[start:end]
-        start = place.data.find(match) if match else -1
-        # Only an unambiguous occurrence can be named.
-        if start < 0 or place.data.find(match, start + 1) >= 0:
-            return None
-        end = start + len(match)
-    if place.text is not None and not place.text.isascii():
-        left = len(place.data[:start].decode("utf-8", "replace"))
-        return Span(left, left + len(place.data[start:end].decode("utf-8", "replace")))
-    return Span(start, end)
+        found = _bytes_unfolded(view, start, end)
+    if found is not None and view.derived is not None and view.outer is not None:
+        above = origin(view.derived, *found)
+        return None if above is None else _in_place(view.outer, *above)
+    if view.folded or view.data is view.place.data:
+        return found
+    data = view.place.data
+    start = data.find(match) if match else -1
+    # Only an unambiguous occurrence can be named.
+    return (start, start + len(match)) if start >= 0 and data.find(match, start + 1) < 0 else None
+
+
+def _unfolded(original: str, folded: bytes, start: int, end: int) -> tuple[int, int]:
+    """Characters of `original` that became bytes `start` to `end` of its fold."""
+    left = len(folded[:start].decode("utf-8", "replace"))
+    return original_span(original, left, left + len(folded[start:end].decode("utf-8", "replace")))
+
+
+def _bytes_unfolded(view: View, start: int, end: int) -> tuple[int, int] | None:
+    source = view.place.data if view.derived is None else view.derived.data
+    original = source.decode("utf-8", "replace")
+    # Where bytes could not be read, offsets in what was read lead elsewhere.
+    if original.encode("utf-8", "surrogatepass") != source or fold_text(original).encode() != view.data:
+        return None
+    left, right = _unfolded(original, view.data, start, end)
+    first = len(original[:left].encode())
+    return first, first + len(original[left:right].encode())

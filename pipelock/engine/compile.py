@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipelock.config import Config, Loaded
 from pipelock.config.rules import parse_expiry
 from pipelock.detect.hosts import HostSet
-from pipelock.detect.known import KnownSecrets
+from pipelock.detect.known import KnownValue
 from pipelock.detect.ruleset import RuleSet, UserPattern
 from pipelock.detect.secrets import SecretScanner
 from pipelock.detect.url_layers import UrlLayers, UrlSettings
 from pipelock.engine._suppress import Entry, Suppressions
 from pipelock.engine.approvals import ApprovalLimits
 from pipelock.engine.egress import EgressRule, EgressRules
+from pipelock.engine.compile_redaction import compile_redaction
 from pipelock.engine.policy import NoResponses, Policy, ResponseScanner
+from pipelock.engine.watchers import watchers
 from pipelock.model import Severity, Verdict
 
 __all__ = ["approval_limits", "compile_policy"]
 
 
 def compile_policy(
-    loaded: Loaded, environ: Mapping[str, str], cache: Path | None, *, judges_responses: bool = True
+    loaded: Loaded,
+    environ: Mapping[str, str],
+    cache: Path | None,
+    *,
+    known: Sequence[KnownValue] = (),
+    judges_responses: bool = True,
 ) -> Policy:
     """Compile what `loaded` says.
 
@@ -30,6 +37,7 @@ def compile_policy(
         loaded: A valid configuration.
         environ: The environment whose secrets are looked for, if `dlp.scan_env` says so.
         cache: Directory (0700) of compiled rule databases; `None` compiles anew.
+        known: Values that were read from credential files and lists; only fingerprints are kept.
         judges_responses: False leaves out what judges responses, half of the work; a response then fails to be judged.
 
     Raises:
@@ -37,7 +45,8 @@ def compile_policy(
     """
     config = loaded.config
     rules = _credential_rules(config)
-    secrets = SecretScanner(rules, known=_known(config, environ), cache=cache)
+    watched = watchers(config, rules, environ, known)
+    secrets = SecretScanner(rules, watchers=watched, cache=cache)
     bodies = config.request_body_scanning
     responses = config.response_scanning
     monitoring = config.fetch_proxy.monitoring
@@ -71,6 +80,7 @@ def compile_policy(
         },
         max_requests_per_minute=monitoring.max_requests_per_minute,
         max_data_per_minute=monitoring.max_data_per_minute,
+        redaction=compile_redaction(config, watched, cache) if config.redaction.enabled else None,
     )
 
 
@@ -167,9 +177,3 @@ def _injection_rules(config: Config) -> RuleSet:
     section = config.response_scanning
     extra = [UserPattern(name=pattern.name, pattern=pattern.regex) for pattern in section.patterns]
     return RuleSet.builtin("injection", extra=extra, include_defaults=section.include_defaults)
-
-
-def _known(config: Config, environ: Mapping[str, str]) -> KnownSecrets | None:
-    if not config.dlp.scan_env:
-        return None
-    return KnownSecrets.from_environ(environ, config.dlp.min_env_secret_length)

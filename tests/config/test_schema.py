@@ -94,19 +94,19 @@ def test_switched_off_it_loads(key: str) -> None:
 def test_there_are_as_many_unsupported_switches_as_we_think() -> None:
     sections = {key.removesuffix(".enabled") for key in UNSUPPORTED if key.endswith(".enabled")}
     assert sections == {
-        "a2a_scanning", "adaptive_enforcement", "address_protection", "airlock", "behavioral_baseline",
-        "browser_shield", "canary_tokens", "conductor", "cross_request_detection",
-        "cross_request_detection.entropy_budget", "cross_request_detection.fragment_reassembly", "file_sentry",
+        "adaptive_enforcement", "airlock", "behavioral_baseline",
+        "browser_shield", "conductor", 
+        "file_sentry",
         "flight_recorder", "git_protection", "health_watchdog", "learn", "learn_lock", "mcp_binary_integrity",
         "mcp_input_scanning", "mcp_session_binding", "mcp_tool_policy", "mcp_tool_provenance", "mcp_tool_scanning",
-        "media_policy", "mediation_envelope", "mediation_envelope.verify_inbound", "redaction", "request_policy",
-        "response_scanning.sse_streaming", "reverse_proxy", "sandbox", "seed_phrase_detection", "session_profiling",
+        "mediation_envelope", "mediation_envelope.verify_inbound", "request_policy",
+        "response_scanning.sse_streaming", "reverse_proxy", "sandbox", "session_profiling",
         "taint", "tls_interception", "tool_chain_detection", "websocket_proxy",
     }  # fmt: skip
     assert {key for key in UNSUPPORTED if not key.endswith(".enabled")} == {
-        "agents", "dlp.action", "dlp.secrets_file", "emit.otlp.endpoint", "emit.syslog.address", "emit.webhook.url",
+        "agents", "dlp.action", "emit.otlp.endpoint", "emit.syslog.address", "emit.webhook.url",
         "flight_recorder.signing_key_path", "forward_proxy.redirect_websocket_hosts", "kill_switch.api_listen",
-        "kill_switch.api_token", "mediation_envelope.sign", "rules.disabled", "rules.include_experimental",
+        "kill_switch.api_token", "mediation_envelope.sign", "redaction.providers", "rules.disabled", "rules.include_experimental",
         "rules.rules_dir", "rules.trusted_keys",
     }  # fmt: skip
 

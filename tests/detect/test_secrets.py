@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelock.detect.known import KnownSecrets
+from pipelock.detect.known import KnownSecrets, from_environ
 from pipelock.detect.matcher import MatcherError
 from pipelock.detect.ruleset import RuleSet, UserPattern
 from pipelock.detect.secrets import SecretScanner
@@ -222,8 +222,8 @@ VALUE = "Zx9-qLm!27/kP+wT4vB8"
 
 @pytest.mark.parametrize("steps", [(), ("base64",), ("base64url",), ("hex",), ("colons",), ("base32",), ("percent",)])
 def test_environment_values_are_found_in_any_form_and_named_not_shown(steps):
-    known = KnownSecrets.from_environ({"DEPLOY_KEY": VALUE, "HOME": "/home/someone-with-a-name", "N": "1"})
-    scanner = SecretScanner(RuleSet.builtin("credentials", include_defaults=False), known=known)
+    known = KnownSecrets(from_environ({"DEPLOY_KEY": VALUE, "HOME": "/home/someone-with-a-name", "N": "1"}))
+    scanner = SecretScanner(RuleSet.builtin("credentials", include_defaults=False), watchers=[known])
     findings = scanner.scan(f"see {nested(VALUE, *steps)} there", "body")
     leak = next(finding for finding in findings if finding.rule == "Environment Variable Leak")
     assert "DEPLOY_KEY" in leak.message
@@ -233,7 +233,7 @@ def test_environment_values_are_found_in_any_form_and_named_not_shown(steps):
 def test_public_environment_values_are_not_watched():
     environ = {"PATH": "/usr/bin:/bin:/usr/local/bin", "LC_TIME": "de_DE.UTF-8@something", "X": "short", "A": "a" * 40,
                "PROJECT": "/home/me/projects/thing", "SITE": "https://www.example.org/index.html"}  # fmt: skip
-    assert len(KnownSecrets.from_environ(environ)) == 0
+    assert from_environ(environ) == []
 
 
 def secret_texts():
