@@ -6,13 +6,15 @@ Each takes the matched text as ASCII and says whether it can be what it looks li
 from __future__ import annotations
 
 import hashlib
-from binascii import crc32
+from base64 import b32decode, b64decode
+from binascii import crc32, crc_hqx
 from collections.abc import Callable
 
-__all__ = ["CHECKS", "aba", "base58check", "luhn", "mod97", "token_crc", "wif"]
+__all__ = ["CHECKS", "GRADES", "aba", "base58check", "crc_hex", "luhn", "mod97", "strkey", "token_crc", "wif", "xprv"]
 
 _BASE58 = {char: value for value, char in enumerate("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")}
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_BASE32 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 _PLACEHOLDERS = ("example", "placeholder", "changeme", "change_me", "change-me", "redacted", "your", "xxxx", "****",
                  "none", "null", "true", "false", "undefined", "todo", "dummy")  # fmt: skip
@@ -20,6 +22,8 @@ _PLACEHOLDERS = ("example", "placeholder", "changeme", "change_me", "change-me",
 _MANUAL = frozenset({"password", "pass", "passwd", "pwd", "secret", "pw", "mypassword", "yourpassword", "your_password",
                      "your-password", "changeme", "example", "test", "user",
                      "xxx", "token", "password123", "tiger", "root"})  # fmt: skip
+
+_MAESTRO = frozenset({5018, 5020, 5038, 5893, 6304, 6759, 6761, 6762, 6763})
 
 # ISO 13616 registry: length of the whole IBAN by country.
 _IBAN = {
@@ -125,21 +129,23 @@ def _digits(text: str) -> str:
 def _has_issuer(number: str) -> bool:
     """ISO/IEC 7812 issuer ranges with the lengths that they are issued in."""
     size, four, three, two = len(number), int(number[:4]), int(number[:3]), int(number[:2])
+    if size == 14:
+        return 300 <= three <= 305 or three == 309 or two in (36, 38, 39)
     if two in (34, 37):
         return size == 15
     if number[0] == "4":
         return size in (16, 19)
     if 51 <= two <= 55 or 2221 <= four <= 2720:
         return size == 16
-    if 3528 <= four <= 3589 or four == 6011 or 644 <= three <= 649 or two in (65, 62):
+    if 3528 <= four <= 3589 or four == 6011 or 644 <= three <= 649 or two in (65, 62) or four in _MAESTRO:
         return 16 <= size <= 19
     return False
 
 
 def luhn(text: str) -> bool:
-    """A payment card number: 15 to 19 digits, a known issuer, and the check digit of ISO/IEC 7812-1."""
+    """A payment card number: 14 to 19 digits, a known issuer, and the check digit of ISO/IEC 7812-1."""
     number = _digits(text)
-    if not 15 <= len(number) <= 19 or not _has_issuer(number) or len(set(number)) < 2:
+    if not 14 <= len(number) <= 19 or not _has_issuer(number) or len(set(number)) < 2:
         return False
     total = 0
     for index, char in enumerate(reversed(number)):
@@ -191,6 +197,20 @@ def wif(text: str) -> bool:
     return len(payload) == 33 or (len(payload) == 34 and payload[33] == 1)
 
 
+def xprv(text: str) -> bool:
+    """A BIP-32 extended private key: base58check over 78 bytes."""
+    payload = base58check(text)
+    return payload is not None and len(payload) == 78
+
+
+def strkey(text: str) -> bool:
+    """A Stellar secret seed (SEP-23): base32 of a version byte 0x90, 32 bytes and their CRC-16."""
+    if len(text) != 56 or not text.isascii() or not set(text) <= _BASE32:
+        return False
+    raw = b32decode(text)
+    return raw[0] == 0x90 and crc_hqx(raw[:-2], 0) == int.from_bytes(raw[-2:], "little")
+
+
 def _base62_crc(body: str, check: str) -> bool:
     value = 0
     for char in check:
@@ -208,6 +228,12 @@ def token_crc(token: str) -> bool:
     """
     body = token.rpartition("_")[2]
     return len(body) == 36 and _base62_crc(body[:-6], body[-6:])
+
+
+def crc_hex(token: str) -> bool:
+    """Whether a Grafana token ends in `_` and the CRC-32 of what stands before, in hexadecimal, low byte first."""
+    body, _, check = token.rpartition("_")
+    return crc32(body.encode("ascii", "replace")).to_bytes(4, "little").hex() == check.lower()
 
 
 def _ssn(text: str) -> bool:
@@ -263,6 +289,36 @@ def _digit(text: str) -> bool:
     return any("0" <= char <= "9" for char in text[4:]) and _sample(text)
 
 
+def _mixed(text: str) -> bool:
+    """Random letters of both cases with digits among them: 20 characters or more of base62 lack one in a thousand."""
+    return _sample(text) and text not in (text.lower(), text.upper()) and any("0" <= char <= "9" for char in text)
+
+
+def _random(text: str) -> bool:
+    """Letters and at least two digits, varied, and no placeholder."""
+    digits = sum("0" <= char <= "9" for char in text)
+    lowered = text.lower()
+    return (
+        digits >= 2
+        and len(set(lowered)) >= 8
+        and any(char.isalpha() for char in text)
+        and not any(word in lowered for word in _PLACEHOLDERS[:9])
+    )
+
+
+def _basic(text: str) -> bool:
+    """Base64 of a name, a colon and a password that is no placeholder (RFC 7617)."""
+    try:
+        decoded = b64decode(text + "=" * (-len(text) % 4), validate=True).decode("utf-8")
+    except ValueError:
+        return False
+    user, colon, secret = decoded.partition(":")
+    lowered = secret.lower()
+    if not colon or not (user + secret).isprintable() or any(word in lowered for word in ("password", *_PLACEHOLDERS)):
+        return False
+    return _password(secret)
+
+
 def _entropic(text: str) -> bool:
     """Hexadecimal digits that are spread as chance spreads them: no constant, no address padded with zeros."""
     return len(set(text[2:].lower())) >= 12
@@ -274,7 +330,8 @@ def _is_filler(text: str) -> bool:
 
 def _sample(text: str) -> bool:
     """Enough different characters that it is no row of filler."""
-    return len(set(text.rpartition("_")[2])) >= 6
+    # The prefix has few characters and the end may hold an underscore of its own, so the last twenty are looked at.
+    return len(set(text[-20:])) >= 6
 
 
 CHECKS: dict[str, Callable[[str], bool]] = {
@@ -285,8 +342,14 @@ CHECKS: dict[str, Callable[[str], bool]] = {
     "entropic": _entropic,
     "aba": aba,
     "wif": wif,
+    "xprv": xprv,
+    "strkey": strkey,
+    "basic": _basic,
+    "mixed": _mixed,
+    "random": _random,
     "ssn": _ssn,
     "aws_id": _aws_id,
     "value": _value,
     "sample": _sample,
 }
+GRADES: dict[str, Callable[[str], bool]] = {"crc62": token_crc, "crc_hex": crc_hex}
