@@ -1,0 +1,121 @@
+"""What the name of a value says about the value: an identifier is split into words, and the words are looked up.
+
+The lists are data (`data/names.txt`, `data/vendors.txt`). The last word that names a secret decides; what stands after
+it may turn it into something *about* a secret (`token_type`, `passwordPolicy`), what stands before it into something
+else (`page_token`, `primary_key`).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from pipelock.detect._data import words_of
+
+__all__ = ["LONGEST_NAME", "Name", "read_name"]
+
+LONGEST_NAME = 80
+"""Bytes of an identifier that are read; a longer one is cut at its start."""
+
+
+class Name(NamedTuple):
+    """What is known of a name.
+
+    Attributes:
+        level: 0 for no secret, 1 and 2 where the value must be beyond doubt, 3 for the plain name of a secret.
+        vendor: The service that is named, in lower case, or nothing.
+        loud: The word for the secret is in capitals, as in `API_TOKEN` and `vendorKEY`.
+        password: It names something that people choose.
+    """
+
+    level: int
+    vendor: str = ""
+    loud: bool = False
+    password: bool = False
+
+
+_NOTHING = Name(0)
+_ENDINGS = ("token", "secret", "apikey", "secretkey", "accesskey", "authkey", "privatekey", "password", "passwd")
+_NEUTRAL = frozenset({b"value", b"val", b"string", b"str", b"text", b"prod", b"dev", b"staging", b"live", b"test", b"default",
+                      b"old", b"new", b"main", b"base64", b"b64", b"raw", b"code", b"plain", b"data", b"primary",
+                      b"secondary", b"for", b"of", b"the", b"my", b"v1", b"v2", b"v3", b"is", b"uat", b"qa"})  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def read_name(identifier: bytes) -> Name:
+    """Judge an identifier: ASCII letters and digits with `_`, `-`, `.`, `:` or spaces between them."""
+    words = _split(identifier[-LONGEST_NAME:])
+    spoken = [word.lower() for word in words]
+    vendor = _vendor(spoken)
+    secret, password, weak = words_of("secret"), words_of("password"), words_of("weak")
+    for index in range(len(spoken) - 1, -1, -1):
+        word = spoken[index]
+        if word in password or word.endswith((b"password", b"passwd")):
+            level, chosen = 3, True
+        elif word in secret or word.endswith((b"token", b"secret", b"apikey", b"secretkey", b"accesskey")):
+            level, chosen = 3, False
+        elif word in weak:
+            level, chosen = (3 if word in (b"key", b"keys") and _is_qualified(spoken, index) else 1), False
+        else:
+            continue
+        level = _in_context(level, spoken, index)
+        if vendor and level in (1, 2):
+            level += 1
+        return Name(level, vendor, words[index].isupper(), chosen)
+    return Name(1, vendor) if vendor else _NOTHING
+
+
+def _is_qualified(words: list[bytes], index: int) -> bool:
+    return index > 0 and (words[index - 1] in words_of("qualifier") or words[index - 1] in words_of("secret"))
+
+
+def _in_context(level: int, words: list[bytes], index: int) -> int:
+    """`level` of the word at `index`, after a look at its neighbours."""
+    word = words[index]
+    if word not in words_of("password") and index and words[index - 1] in words_of("notkey"):
+        return 0
+    rest = [word for word in words[index + 1 :] if not word.isdigit()]
+    if any(word in words_of("after") for word in rest):
+        return 0
+    if rest and not _NEUTRAL.issuperset(rest):
+        level -= 1
+    if level == 1 and word in (b"key", b"keys") and index > 0:
+        return 2
+    return max(level, 0)
+
+
+def _vendor(words: list[bytes]) -> str:
+    """The service named by one word, or by two or three words in a row written together."""
+    known = words_of("vendor")
+    for size in (1, 2, 3):
+        for start in range(min(len(words), 12) - size + 1):
+            name = b"".join(words[start : start + size])
+            if name in known:
+                return name.decode()
+    return ""
+
+
+def _split(identifier: bytes) -> list[bytes]:
+    """Words of an identifier: at signs, and where lower case turns into upper (`apiKey`, `vendorKEY`, `APIKey`)."""
+    words = []
+    for part in identifier.translate(_SIGNS).split():
+        if part.islower() or part.isupper() or part.isdigit():
+            words.append(part)
+        else:
+            words.extend(_split_case(part))
+    return words
+
+
+_SIGNS = bytes(code if code < 128 and chr(code).isalnum() else 32 for code in range(256))
+
+
+def _split_case(part: bytes) -> list[bytes]:
+    words = []
+    start = 0
+    for index in range(1, len(part)):
+        before, here = part[index - 1 : index], part[index : index + 1]
+        if here.isupper() and (not before.isupper() or part[index + 1 : index + 2].islower()):
+            words.append(part[start:index])
+            start = index
+    words.append(part[start:])
+    return words
