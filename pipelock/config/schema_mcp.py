@@ -1,4 +1,4 @@
-"""Sections about MCP and A2A. None of them is supported yet; switched off, they load."""
+"""Sections about MCP and A2A. Those about MCP are not supported yet; switched off, they load."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from pipelock.config.kinds import BlockOrWarn, FilePath, Natural, RegexSource, Texts, UnsupportedSwitch, Word
+from pipelock.config.kinds import (
+    BlockOrWarn,
+    ByteCount,
+    FilePath,
+    Natural,
+    RegexSource,
+    Switch,
+    Texts,
+    UnsupportedSwitch,
+    Word,
+)
 
 __all__ = [
     "A2aScanning",
@@ -134,14 +144,24 @@ class ToolChainDetection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class A2aScanning(msgspec.Struct, frozen=True, kw_only=True):
-    """Agent-to-agent messages."""
+    """Messages between agents (the A2A protocol) and the cards by which agents describe themselves.
 
-    enabled: UnsupportedSwitch = False
+    Attributes:
+        action: What is done about a finding; what the core floor finds blocks in any case.
+        detect_card_drift: Tell when an agent's card is no longer the one that was seen first.
+        session_smuggling_detection: Read the texts of one conversation together.
+        scan_raw_parts: Look into files that messages carry.
+        max_context_messages: Messages of a conversation that are remembered.
+        max_contexts: Conversations that are remembered.
+        max_raw_size: Bytes of an encoded file that are looked into.
+    """
+
+    enabled: Switch = False
     action: BlockOrWarn = "warn"
     scan_agent_cards: bool = True
     detect_card_drift: bool = True
     session_smuggling_detection: bool = True
     scan_raw_parts: bool = True
-    max_context_messages: Natural = 100
-    max_contexts: Natural = 1000
-    max_raw_size: Natural = 1_048_576
+    max_context_messages: Annotated[int, Meta(ge=1, le=1000)] = 100
+    max_contexts: Annotated[int, Meta(ge=1, le=10_000)] = 1000
+    max_raw_size: ByteCount = 1_048_576

@@ -23,7 +23,8 @@ from pipelock.detect import checksums
 from pipelock.detect._pattern import for_bytes
 from pipelock.detect.matcher import Matcher
 from pipelock.detect.redaction_classes import CLASSES, believed, rules_of
-from pipelock.detect.views import SEPARATOR
+from pipelock.detect.views import SEPARATOR, Place, View
+from pipelock.detect.watch import Watcher
 
 __all__ = ["MAX_ENTRIES", "MAX_ENTRY", "Dictionary", "Limits", "RedactionError", "Redactor", "Replaced"]
 
@@ -87,9 +88,6 @@ class _CrossedError(Exception):
     """A match reaches from one text into the next."""
 
 
-Finder = Callable[[bytes], list[tuple[int, int]]]
-
-
 class Redactor:
     """Finds and replaces. Pure, and safe to share between threads.
 
@@ -97,7 +95,7 @@ class Redactor:
         classes: Names from `CLASSES`.
         dictionaries: Words of the operator's own.
         limits: Bounds of one request.
-        known: Finds values that are known to be secret, for class `env-secret`.
+        watchers: What finds the members of classes that no pattern can name, each with its class.
         cache: Directory for compiled pattern databases (0700), or `None`. Dictionaries never go there.
         native: Use Hyperscan where it is there; the results are the same without.
 
@@ -112,7 +110,7 @@ class Redactor:
         dictionaries: Sequence[Dictionary] = (),
         limits: Limits | None = None,
         *,
-        known: Finder | None = None,
+        watchers: Sequence[tuple[str, Watcher]] = (),
         cache: Path | None = None,
         native: bool = True,
     ) -> None:
@@ -120,7 +118,9 @@ class Redactor:
         if unknown:
             raise ValueError(f"no redaction class {unknown[0]!r}")
         self.limits = limits or Limits()
-        self._known = known if "env-secret" in classes else None
+        self._watchers = [
+            (_Shape(kind, CLASSES[kind].priority), watcher) for kind, watcher in watchers if kind in classes
+        ]
         rules = rules_of(tuple(classes))
         self._shapes = [
             _Shape(kind, CLASSES[kind].priority, checksums.CHECKS.get(rule.validator)) for kind, rule in rules
@@ -210,10 +210,27 @@ class Redactor:
         for matcher, shapes in ((self._matcher, self._shapes), (self._words, self._word_shapes)):
             for number in matcher.propose(data) if len(matcher) else ():
                 found += self._of_rule(matcher, number, shapes[number], data)
-        if self._known is not None:
-            shape = _Shape("env-secret", CLASSES["env-secret"].priority)
-            found += [_Match(start, end, shape) for start, end in self._known(data)]
+        if self._watchers:
+            found += self._watched(data)
         return found
+
+    def _watched(self, data: bytes) -> Iterator[_Match]:
+        """What watchers see in each text, and every other place where the same stands."""
+        starts: dict[int, int] = {}
+        views = []
+        at = 0
+        for text in data.split(SEPARATOR):
+            views.append(View(Place("body", text), text))
+            starts[id(views[-1])] = at
+            at += len(text) + len(SEPARATOR)
+        for shape, watcher in self._watchers:
+            for one in watcher.find(views):
+                base = starts[id(one.view)]
+                value = data[base + one.start : base + one.end]
+                place = data.find(value) if value else -1
+                while place >= 0:
+                    yield _Match(place, place + len(value), shape)
+                    place = data.find(value, place + len(value))
 
     def _of_rule(self, matcher: Matcher, number: int, shape: _Shape, data: bytes) -> list[_Match]:
         try:

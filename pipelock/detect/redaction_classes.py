@@ -75,6 +75,7 @@ CLASSES: dict[str, KnownClass] = {
     ),
     "azure-storage-key": KnownClass(_TOKEN, ("Azure Storage Account Key",)),
     "azure-sas-token": KnownClass(_TOKEN, ("Azure SAS Token",)),
+    "seed-phrase": KnownClass(99),
     "env-secret": KnownClass(98),
     "ssn": KnownClass(95, ("Social Security Number",)),
     "ad-user": KnownClass(95),

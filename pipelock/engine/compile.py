@@ -14,8 +14,8 @@ from pipelock.detect.secrets import SecretScanner
 from pipelock.detect.url_layers import UrlLayers, UrlSettings
 from pipelock.engine._suppress import Entry, Suppressions
 from pipelock.engine.approvals import ApprovalLimits
-from pipelock.engine.egress import EgressRule, EgressRules
 from pipelock.engine.compile_redaction import compile_redaction
+from pipelock.engine.egress import EgressRule, EgressRules
 from pipelock.engine.policy import NoResponses, Policy, ResponseScanner
 from pipelock.engine.watchers import watchers
 from pipelock.model import Severity, Verdict

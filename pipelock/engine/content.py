@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipelock.detect.addresses import HostError, fold_host
 from pipelock.engine.facts import Content
+from pipelock.engine.redact import RedactionResult
 from pipelock.model import Action, Finding, Kind, ScanKind
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def inspect_content(action: Action, policy: Policy) -> Content:
     """
     match action.kind:
         case Kind.REQUEST | Kind.CONNECT:
-            findings = _outbound(action, policy)
+            return _outbound(action, policy)
         case Kind.RESPONSE:
             findings = _inbound(action, policy)
         case Kind.SCAN:
@@ -44,14 +45,17 @@ def folded(host: str) -> str:
         return ""
 
 
-def _outbound(action: Action, policy: Policy) -> tuple[Finding, ...]:
+def _outbound(action: Action, policy: Policy) -> Content:
     found: tuple[Finding, ...] = ()
     host = folded(action.host)
     if policy.scan_headers:
         found = _headers(action, policy, host)
-    if policy.scan_bodies and action.body:
-        found += leaving(action.body, "body", policy, host=host, content_type=action.content_type)
-    return found
+    redacted = policy.redaction.apply(action) if policy.redaction is not None else RedactionResult()
+    found += redacted.findings
+    body = action.body if redacted.body is None else redacted.body
+    if policy.scan_bodies and body and not redacted.findings:
+        found += leaving(body, "body", policy, host=host, content_type=action.content_type)
+    return Content(found, policy.hash, redacted.body, dict(redacted.counts))
 
 
 def _asked(action: Action, policy: Policy) -> tuple[Finding, ...]:

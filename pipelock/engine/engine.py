@@ -25,7 +25,7 @@ from pipelock.engine.killswitch import KillSwitch
 from pipelock.engine.limits import SlidingWindow
 from pipelock.engine.policy import Policy
 from pipelock.engine.sessions import Sessions
-from pipelock.engine.settle import refuse, settle
+from pipelock.engine.settle import refuse, rewritten, settle
 from pipelock.engine.trackers import Tracker
 from pipelock.model import (
     Action,
@@ -54,6 +54,7 @@ class _Case(msgspec.Struct):
     ruling: Ruling | None = None
     addresses: tuple[str, ...] = ()
     suppressed: list[Finding] = []
+    content: Content | None = None
 
     def take(self, found: Iterable[Finding]) -> None:
         """Count what was found, unless the operator has declared it harmless there."""
@@ -146,6 +147,10 @@ class Engine:
         content = case.facts.content
         if content is None or content.policy != case.policy.hash:
             content = inspect_content(case.action, case.policy)
+        case.content = content
+        if content.body is not None:
+            # From here on it is the body that will be sent which is judged.
+            case.action = msgspec.structs.replace(case.action, body=content.body)
         return content.findings
 
     def _track(self, case: _Case) -> None:
@@ -267,6 +272,8 @@ class Engine:
 
     def _settle(self, case: _Case) -> Decision:
         decision = settle(case.action, case.policy, tuple(case.findings), case.ruling or _NO_RULING, case.addresses)
+        if case.content is not None and case.content.body is not None:
+            decision = rewritten(decision, case.action, case.policy, case.content)
         if not case.suppressed:
             return decision
         return msgspec.structs.replace(decision, suppressed=tuple(case.suppressed[:MAX_SUPPRESSED]))

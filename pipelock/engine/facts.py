@@ -22,11 +22,17 @@ class Answers(msgspec.Struct, frozen=True):
 class Content(msgspec.Struct, frozen=True):
     """What the scanners found in headers and body. Computing it touches no state, so any thread may.
 
-    `policy` is the hash of the policy it was made with: under another policy it proves nothing.
+    Attributes:
+        findings: In `body` where there is one, else in the action's own; what was found only in the original warns.
+        policy: The hash of the policy it was made with: under another policy it proves nothing.
+        body: What is to be sent instead of the action's body; `None` where that may go as it is.
+        redactions: How many places of each class were replaced in `body`.
     """
 
     findings: tuple[Finding, ...] = ()
     policy: str = ""
+    body: bytes | None = None
+    redactions: dict[str, int] = {}
 
 
 class Facts(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from pipelock.detect.url_layers import UrlLayers
 from pipelock.engine._cleared import Cleared
 from pipelock.engine._suppress import Suppressions
 from pipelock.engine.egress import EgressRules
+from pipelock.engine.redact import Redaction
 from pipelock.model import Action, Finding, Kind, Severity, Verdict
 
 __all__ = ["NoResponses", "Policy", "ResponseScanner"]
@@ -72,6 +73,7 @@ class Policy(msgspec.Struct, frozen=True):
     host_overrides: Mapping[str, tuple[str, ...]]
     max_requests_per_minute: int
     max_data_per_minute: int
+    redaction: Redaction | None = None
     cleared: Cleared = msgspec.field(default_factory=Cleared)
 
     def scans_header(self, name: str) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from pipelock.detect.removal import strip
 from pipelock.detect.url_layers import block_reason
 from pipelock.engine.egress import Ruling
+from pipelock.engine.facts import Content
 from pipelock.engine.policy import Policy
 from pipelock.model import Action, BlockReason, Decision, Finding, Kind, Verdict, strictest
 
-__all__ = ["code_for", "hint_for", "refuse", "settle"]
+__all__ = ["code_for", "hint_for", "refuse", "rewritten", "settle"]
 
 _CODES = {
     "body_dlp": BlockReason.DLP_MATCH,
@@ -18,6 +21,8 @@ _CODES = {
     "response_scan": BlockReason.PROMPT_INJECTION,
     "core_response": BlockReason.PROMPT_INJECTION,
     "egress_rules": BlockReason.REQUEST_POLICY_DENY,
+    "media_policy": BlockReason.MEDIA_POLICY,
+    "redaction": BlockReason.REDACTION_FAILURE,
 }
 _STATUSES = {"ratelimit": 429, "databudget": 429}
 _HINTS = {
@@ -26,6 +31,8 @@ _HINTS = {
     "response_scan": "if you trust this host's text, add it to response_scanning.exempt_domains",
     "core_response": "this belongs to the core floor; read the page in a browser instead",
     "egress_rules": "add or change a rule in egress_rules",
+    "media_policy": "section media_policy says which images, sound and film may pass",
+    "redaction": "if this host may have bodies that can't be redacted, list it in redaction.allowlist_unparseable",
 }
 
 
@@ -85,6 +92,30 @@ def settle(
     return msgspec.structs.replace(decision, addresses=addresses)
 
 
+def rewritten(decision: Decision, action: Action, policy: Policy, content: Content) -> Decision:
+    """`decision` with the body that goes on instead of the one that came, unless it blocks.
+
+    Where findings only count and nothing is enforced, an answer is left as it is; what leaves is redacted all the same.
+    """
+    if decision.verdict is Verdict.BLOCK or content.body is None:
+        return decision
+    outbound = action.kind is not Kind.RESPONSE
+    if not outbound and not policy.enforce:
+        return decision
+    verdict = decision.verdict
+    if verdict in (Verdict.ALLOW, Verdict.WARN):
+        verdict = Verdict.REDACT if outbound else Verdict.STRIP
+    said = ", ".join(f"{count} {kind}" for kind, count in content.redactions.items())
+    return msgspec.structs.replace(
+        decision,
+        verdict=verdict,
+        body=content.body if decision.body is None else decision.body,
+        redactions=content.redactions,
+        layer=decision.layer or ("redaction" if outbound else "media_policy"),
+        reason=decision.reason or (f"placeholders stand for {said}" if outbound else "the body was made harmless"),
+    )
+
+
 def _weigh(action: Action, policy: Policy, findings: tuple[Finding, ...], ruling: Ruling) -> Decision:
     verdicts = [policy.verdict_for(action, finding) for finding in findings]
     found = strictest(verdicts)
@@ -97,7 +128,8 @@ def _weigh(action: Action, policy: Policy, findings: tuple[Finding, ...], ruling
     verdict, enforced = _in_mode(policy, found, hard=hard)
     body = None
     if verdict is Verdict.STRIP:
-        body = _stripped(action, findings)
+        # What only warns may stay; it is taken out too where that can be done.
+        body = _stripped(action, findings, [f for f, v in zip(findings, verdicts, strict=True) if v is Verdict.STRIP])
         if body is None:
             verdict = Verdict.BLOCK
     layer = deciding.scanner
@@ -119,11 +151,16 @@ def _weigh(action: Action, policy: Policy, findings: tuple[Finding, ...], ruling
     )
 
 
-def _stripped(action: Action, findings: tuple[Finding, ...]) -> bytes | None:
-    """The body without what was found; `None` where that can't be had: it stands elsewhere, or nothing came out."""
-    if not all(finding.place.startswith("body") for finding in findings):
+def _stripped(action: Action, findings: Sequence[Finding], needed: Sequence[Finding]) -> bytes | None:
+    """The body without what was found, at least without what is `needed` to go.
+
+    `None` where that can't be had: it stands elsewhere, or nothing came out.
+    """
+    if not all(finding.place.startswith("body") for finding in needed):
         return None
-    body = strip(action.body, findings)
+    body = strip(action.body, [finding for finding in findings if finding.place.startswith("body")])
+    if body is None:
+        body = strip(action.body, needed)
     return None if body == action.body else body
 
 

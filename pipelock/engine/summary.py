@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from pipelock.engine._preview import MAX_PREVIEW, preview
 from pipelock.model import Action, ActionSummary, Decision, Finding, Kind, Span, Verdict
 
@@ -41,7 +43,7 @@ _CREDENTIAL_HEADERS = frozenset(
 # Layers that find data in a URL: what they found must not be repeated.
 _CONTENT = frozenset({"dlp", "core_dlp", "entropy", "subdomain_entropy"})
 # Layers that speak only after the whole request was searched.
-_AFTER_CONTENT = frozenset({"ssrf", "length", "ratelimit", "databudget", "body_dlp", "header_dlp"})
+_AFTER_CONTENT = frozenset({"ssrf", "length", "ratelimit", "databudget", "body_dlp", "header_dlp", "redaction"})
 
 
 def summarise(action: Action, decision: Decision) -> ActionSummary:
@@ -71,8 +73,15 @@ def summarise(action: Action, decision: Decision) -> ActionSummary:
         size=action.size or len(action.body),
         content_type=_media_type(action, findings, searched=searched),
         headers=_safe_headers(action.headers, findings, searched=searched),
-        preview=preview(action, findings) if decision.verdict is Verdict.ASK else "",
+        preview=_preview(action, decision, findings) if decision.verdict is Verdict.ASK else "",
     )
+
+
+def _preview(action: Action, decision: Decision, findings: Iterable[Finding]) -> str:
+    """What a person is asked about is what would go on, and that is where the findings stand."""
+    if decision.body is not None:
+        action = msgspec.structs.replace(action, body=decision.body)
+    return preview(action, findings)
 
 
 def _plain(action: Action) -> ActionSummary:

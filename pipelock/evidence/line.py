@@ -28,7 +28,7 @@ from pipelock.model import (
 
 __all__ = ["MITRE", "audit_event", "audit_line", "error_line", "tunnel_line"]
 
-Value = str | int | float | bool | list[str] | list[dict[str, "Value"]]
+Value = str | int | float | bool | list[str] | list[dict[str, "Value"]] | dict[str, int]
 
 # MITRE ATT&CK technique per layer; left out of a line where the finding is a limit, a mismatch of settings or a
 # failure of the world, which are nobody's attack.
@@ -145,6 +145,8 @@ def _explain(entry: dict[str, Value], decision: Decision, event: str) -> None:
     if decision.outcome is not None:
         entry["outcome"] = decision.outcome.value
         entry["held_ms"] = decision.held_ms
+    if decision.redactions:
+        entry["redactions"] = dict(decision.redactions)
     if decision.findings:
         entry["findings"] = [_finding(finding) for finding in decision.findings]
         if event in ("response_scan", "body_dlp", "header_dlp"):

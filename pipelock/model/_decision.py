@@ -66,6 +66,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
         body: Replacement body for `STRIP` and `REDACT`.
         held_ms: How long a person was waited for, milliseconds.
         hard: The refusal cannot be approved away.
+        redactions: How many places of each class were replaced by placeholders in `body`.
         suppressed: What was noticed and the operator has declared harmless there; logged, and nothing more.
     """
 
@@ -87,6 +88,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     held_ms: int = 0
     hard: bool = False
     suppressed: tuple[Finding, ...] = ()
+    redactions: dict[str, int] = {}
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -62,6 +62,8 @@ class BlockReason(StrEnum):
     RATE_LIMIT = "rate_limit", "warn", Retry.TRANSIENT
     DATA_BUDGET = "data_budget", "warn", Retry.POLICY
     DLP_MATCH = "dlp_match", "critical", Retry.NONE
+    REDACTION_FAILURE = "redaction_failure", "critical", Retry.TRANSIENT
+    MEDIA_POLICY = "media_policy", "warn", Retry.POLICY
     PROMPT_INJECTION = "prompt_injection", "critical", Retry.NONE
     KILL_SWITCH_ACTIVE = "kill_switch_active", "critical", Retry.TRANSIENT
     AUTHORITY_MISMATCH = "authority_mismatch", "critical", Retry.POLICY

@@ -19,14 +19,22 @@ _PARTIAL = frozenset({"range", "if-range"})
 # body goes out as it was judged, decoded.
 _DECODED = frozenset({"content-encoding"})
 
+# They describe the bytes that the client sent and are wrong for others (RFC 9530, RFC 1864).
+_DIGESTS = frozenset({"content-digest", "repr-digest", "digest", "content-md5"})
+
 # Answers that have no body (RFC 9110 §15.3.5, §15.4.5).
 _BODILESS = frozenset({204, 304})
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
-def upstream_request(head: RequestHead, target: Target, body: bytes) -> tuple[Origin, UpstreamRequest]:
-    """The request in origin form, with our own framing and the judged body."""
+def upstream_request(
+    head: RequestHead, target: Target, body: bytes, instead: bytes | None = None
+) -> tuple[Origin, UpstreamRequest]:
+    """The request in origin form, with our own framing and the judged body, or what was decided to send `instead`."""
     dropped = _PARTIAL | _DECODED
+    if instead is not None:
+        body = instead
+        dropped |= _DIGESTS
     lines = [("host", target.authority)]
     lines.extend((name, value) for name, value in forwardable_request(head.headers) if name not in dropped)
     if body or head.content_length is not None or head.chunked:

@@ -333,7 +333,7 @@ class ClientConnection(Protocol):
         road = RoundTrip(
             self._context,
             action,
-            lambda _decision: upstream_request(head, target, body),
+            lambda decision: upstream_request(head, target, body, decision.body),
             lambda result: self._forwarded(head, road, result),
         )
         self._road = road

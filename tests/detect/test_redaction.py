@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelock.detect.redaction import MAX_ENTRY, Dictionary, Limits, RedactionError, Redactor
+from pipelock.detect.views import View
+from pipelock.detect.watch import Found
 
 KEY = b"AKIACPPUTCYDTXKFZ3V7"
 
@@ -78,15 +80,23 @@ def test_too_many_places_are_refused_as_a_whole():
         assert caught.value.code == "redaction_overflow"
 
 
-def test_known_values_are_a_class_of_their_own():
-    def find(data: bytes) -> list[tuple[int, int]]:
-        at = data.find(b"hunter2")
-        return [(at, at + 7)] if at >= 0 else []
+class Watching:
+    """Sees the first place of a word in each view."""
 
-    assert Redactor(["env-secret"], known=find).replace([b"x hunter2 hunter2"]).texts == [
-        b"x <pl:env-secret:1> <pl:env-secret:1>"
+    def find(self, views: list[View], host: str = "") -> list[Found]:
+        spots = [(view, view.data.find(b"hunter2")) for view in views]
+        return [Found("Known", "a value", view, at, at + 7) for view, at in spots if at >= 0]
+
+
+def test_what_no_pattern_can_name_is_watched_for():
+    watchers = [("env-secret", Watching())]
+    found = Redactor(["env-secret", "email"], watchers=watchers)
+    assert replaced(found, b"a@b.example", b"x hunter2 hunter2", b"hunter2") == [
+        b"<pl:email:1>",
+        b"x <pl:env-secret:1> <pl:env-secret:1>",
+        b"<pl:env-secret:1>",
     ]
-    assert Redactor(["email"], known=find).replace([b"hunter2"]).counts == {}
+    assert Redactor(["email"], watchers=watchers).replace([b"hunter2"]).counts == {}
 
 
 @pytest.mark.parametrize("make", [

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from pipelock.config.redaction_names import REDACTION_CLASSES
 from pipelock.detect.redaction import Redactor
 from pipelock.detect.redaction_classes import CLASSES, believed, rules_of
 from pipelock.detect.ruleset import RuleSet, check_pattern
@@ -28,10 +29,15 @@ def test_a_rule_takes_its_examples_and_no_near_miss(redactor, rule):
             assert redactor[rule.kind].replace([text.encode()]).counts == {}, text
 
 
-@pytest.mark.parametrize("name", sorted(set(CLASSES) - {"env-secret"}))
+@pytest.mark.parametrize("name", sorted(set(CLASSES) - {"env-secret", "seed-phrase"}))
 def test_every_class_has_rules(name):
     assert {kind for kind, _ in rules_of((name,))} == {name}
     assert not set(CLASSES[name].credentials) - {rule.name for rule in RuleSet.builtin("credentials").rules}
+
+
+def test_a_profile_may_list_all_of_them_and_nothing_else():
+    assert set(REDACTION_CLASSES) == set(CLASSES)
+    assert len(REDACTION_CLASSES) == len(CLASSES)
 
 
 def test_the_class_of_all_other_credentials_takes_none_that_has_its_own():
