@@ -10,7 +10,7 @@ from binascii import a2b_qp
 from functools import lru_cache
 from html.entities import html5
 
-__all__ = ["entities", "escapes", "percent"]
+__all__ = ["entities", "escapes", "percent", "printable"]
 
 _SWAPPED = bytes.maketrans(b"%=", b"=%")
 _LONGEST_NAME = 32
@@ -155,3 +155,8 @@ def _long_escape(start: bytes) -> tuple[bytes, int]:
 
 def _character(digits: bytes, base: int) -> bytes:
     return chr(int(digits, base)).encode("utf-8", "surrogatepass")
+
+
+def printable(data: bytes) -> bytes:
+    """Quoted-printable (RFC 2045 §6.7) undone, once: `=XX`, and lines that a last equals sign joins."""
+    return a2b_qp(data)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from pipelock.detect._pattern import compile_linear
 
-__all__ = ["glued_texts", "unwrapped"]
+__all__ = ["glued_run", "glued_texts", "unwrapped"]
 
 _SHORTEST_RUN = 24
 _TO_BASE64 = bytes(code if (code < 128 and chr(code).isalnum()) or code in b"+/-_" else 0x20 for code in range(256))
@@ -39,6 +39,21 @@ def glued_texts(data: bytes) -> Iterator[tuple[str, bytes]]:
         )
         if found:
             yield "hex", found
+
+
+def glued_run(data: bytes, text: bytes) -> bytes:
+    """The first run of `data` from whose inside `text`, a part of what `glued_texts` gave, was decoded; or nothing.
+
+    For reporting; as linear as that.
+    """
+    for run in data.translate(_TO_BASE64).split():
+        if len(run) < _SHORTEST_RUN:
+            continue
+        if any(text in a2b_base64(_padded(run[start:]).translate(_URL_SAFE)) for start in range(4)):
+            return run
+        if any(text in unhexlify(some[: len(some) & ~1]) for start in (0, 1) for some in _HEX_RUN.findall(run[start:])):
+            return run
+    return b""
 
 
 def unwrapped(data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Unbroken runs of letters and digits that are a text in hexadecimal, base64 or base32 (RFC 4648).
+"""Unbroken runs of letters and digits that are a text in hexadecimal, base64 or base32 (RFC 4648), or packed data.
 
 Nearly all runs are names, paths and noise, and hostile text has thousands of them. So all runs are judged by their
 heads first, and the heads are decoded together, by one call for each encoding; only a run whose head could be the
@@ -10,8 +10,11 @@ from __future__ import annotations
 from binascii import Error as BinasciiError
 from binascii import a2b_base64, unhexlify
 from collections.abc import Iterator
+from typing import NamedTuple
 
-__all__ = ["HEX_DIGITS", "RUN", "SHORTEST", "hidden_runs", "spaced_hex"]
+from pipelock.detect._packed import unpack, unpack_blind
+
+__all__ = ["HEX_DIGITS", "RUN", "SHORTEST", "Run", "hidden_runs", "long_runs", "opened", "text_of"]
 
 SHORTEST = 16
 """Decoded texts below this many bytes are not looked at: no credential is that short."""
@@ -19,12 +22,16 @@ RUN = 24
 """Shortest run that is looked at, in characters; also how long a head is: a whole number of groups of each encoding."""
 HEX_DIGITS = b"0123456789abcdefABCDEF"
 
+_UNPACKED = 262_144
+_BLIND = 16
+_BLIND_LENGTH = 32
 _HEAD = RUN * 3 // 4
 _HEX = frozenset(HEX_DIGITS)
 _TO_BASE64 = bytes(code if (code < 128 and chr(code).isalnum()) or code in b"+/-_" else 0x20 for code in range(256))
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _BASE32_UPPER = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _BASE32_LOWER = _BASE32_UPPER.lower()
+_BASE32_HEX = b"0123456789ABCDEFGHIJKLMNOPQRSTUV"
 # The same 32 digits as `int` knows them.
 _TO_INT = bytes.maketrans(
     _BASE32_UPPER + _BASE32_LOWER[:26], b"0123456789abcdefghijklmnopqrstuv0123456789abcdefghijklmnop"
@@ -36,17 +43,44 @@ _FEW = 64
 # A control character beside a byte above ASCII shows that a decoded head is noise.
 _NOISE = 1 | 2
 _IS_NOISE = bytes((code in _UNPRINTABLE) | (code > 127) << 1 for code in range(256))
-# Characters outside hexadecimal, upper-case base32 and lower-case base32: a run with all three is none of these.
-_OTHER = 1 | 2 | 4
+# Characters outside hexadecimal and the alphabets of base32 in either case: a run with all of these is none of them.
+_OTHER = 1 | 2 | 4 | 8 | 16
 _IS_OTHER = bytes(
-    (code not in HEX_DIGITS) | (code not in _BASE32_UPPER) << 1 | (code not in _BASE32_LOWER) << 2
+    (code not in HEX_DIGITS)
+    | (code not in _BASE32_UPPER) << 1
+    | (code not in _BASE32_LOWER) << 2
+    | (code not in _BASE32_HEX) << 3
+    | (code not in _BASE32_HEX.lower()) << 4
     for code in range(256)
 )
 
 
-def hidden_runs(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """(encoding, text) for each run of `data`, and for each of its pieces between slashes, hyphens or underscores."""
-    runs = _candidates(data)
+class Run(NamedTuple):
+    """A text that a run hides.
+
+    Attributes:
+        name: The encoding.
+        text: What it decodes to.
+        run: The run as it stands; empty where the text was put together from several.
+        inner: The compression inside the encoding, if there is one.
+        cut: Compressed data holds more than was read.
+    """
+
+    name: str
+    text: bytes
+    run: bytes = b""
+    inner: str = ""
+    cut: bool = False
+
+
+def hidden_runs(data: bytes, limit: int = _UNPACKED) -> Iterator[Run]:
+    """What hides in each run of `data`, and in each of its pieces between slashes, hyphens or underscores.
+
+    Of compressed data at most `limit` bytes are read in all. Where nothing tells the format, the first 16 runs are
+    tried.
+    """
+    runs, whole = _candidates(data)
+    blind = 0
     heads = [run[:RUN] for run in runs]
     joined = b"".join(heads)
     # Whole heads are whole groups of four, so all of them are one text to the decoder.
@@ -54,34 +88,79 @@ def hidden_runs(data: bytes) -> Iterator[tuple[str, bytes]]:
     noise = _marks(decoded, _HEAD, _IS_NOISE)
     other = _marks(joined, RUN, _IS_OTHER)
     for index, (run, head) in enumerate(zip(runs, heads, strict=True)):
-        if noise[index] == _NOISE:
+        if head.startswith(_PACKED_HEADS) or (blind < _BLIND and index < whole and len(run) >= _BLIND_LENGTH):
+            blind += 1
+            packed = _packed(run, limit)
+            if packed is not None:
+                limit = max(limit - len(packed.text), 0)
+                yield packed
+        if noise[index] == _NOISE and not head.startswith(_BYTE_ORDER_HEADS):
             if other[index] == _OTHER:
                 continue
-        else:
-            first = decoded[index * _HEAD : index * _HEAD + _HEAD]
-            if (first.isascii() or not first.translate(None, _NOT_UNPRINTABLE)) and _may_be_text(first):
-                text = _text(_base64(run.translate(_URL_SAFE)))
-                if text:
-                    yield "base64", text
-        if not head.translate(None, HEX_DIGITS):
-            text = _hex_text(run)
+        elif _may_begin_text(decoded[index * _HEAD : index * _HEAD + _HEAD]):
+            text = text_of(_base64(run.translate(_URL_SAFE)))
             if text:
-                yield "hex", text
-        if head.isupper() or head.islower() or head.isdigit():
-            text = _base32_text(run)
-            if text:
-                yield "base32", text
+                yield Run("base64", text, run)
+        yield from _one_case(run, head)
 
 
-def _candidates(data: bytes) -> list[bytes]:
-    """The runs of `data` that are long enough, then their pieces that are; none twice."""
-    runs = dict.fromkeys([run for run in data.translate(_TO_BASE64).split() if len(run) >= RUN])
+def _one_case(run: bytes, head: bytes) -> Iterator[Run]:
+    """A run in the encodings of which all letters have one case."""
+    if not head.translate(None, HEX_DIGITS):
+        text = _hex_text(run)
+        if text:
+            yield Run("hex", text, run)
+    if head.isupper() or head.islower() or head.isdigit():
+        for name, decode in (("base32", _base32_text), ("base32hex", _base32_hex_text)):
+            text = decode(run)
+            if text:
+                yield Run(name, text, run)
+
+
+# How UTF-16 with a byte order mark begins in base64.
+_BYTE_ORDER_HEADS = (b"//4", b"__4", b"/v8", b"_v8")
+# How gzip, Zstandard and zlib begin in base64 and in hexadecimal.
+_PACKED_HEADS = (b"H4sI", b"KLUv/", b"KLUv_", b"eA", b"eF", b"eJ", b"eN", b"1f8b08", b"1F8B08", b"28b52ffd",
+                 b"28B52FFD", b"7801", b"785e", b"785E", b"789c", b"789C", b"78da", b"78DA")  # fmt: skip
+
+
+def _packed(run: bytes, limit: int) -> Run | None:
+    """What a run of compressed data holds."""
+    hexadecimal = not run.translate(None, HEX_DIGITS)
+    plain = unhexlify(run[: len(run) & ~1]) if hexadecimal else _base64(run.translate(_URL_SAFE))
+    found = None if plain.isascii() else unpack(plain, limit) or unpack_blind(plain, limit)
+    if found is None:
+        return None
+    return Run("hex" if hexadecimal else "base64", found.data, run, found.name, found.cut)
+
+
+def opened(name: str, plain: bytes, run: bytes) -> Run | None:
+    """What a run that was decoded to `plain` hides: a text, or compressed data of which 256 KiB are read."""
+    text = text_of(plain)
+    if text:
+        return Run(name, text, run)
+    found = unpack(plain, _UNPACKED)
+    return None if found is None else Run(name, found.data, run, found.name, found.cut)
+
+
+def long_runs(data: bytes) -> list[bytes]:
+    """The unbroken runs of `data` that are long enough to be looked at."""
+    return [run for run in data.translate(_TO_BASE64).split() if len(run) >= RUN]
+
+
+def _candidates(data: bytes) -> tuple[list[bytes], int]:
+    """The runs of `data` that are long enough, then their pieces that are, none twice; and how many are whole."""
+    runs = dict.fromkeys(long_runs(data))
     whole = tuple(runs)
     for separator in (b"/", b"_", b"-"):
         if separator in data:
             pieces = [run.split(separator) for run in whole if separator in run]
             runs.update(dict.fromkeys([piece for some in pieces for piece in some if len(piece) >= RUN]))
-    return list(runs)
+    if b"+" in data:
+        # UTF-7 marks its base64 with a plus sign in front, which is a sign of base64 as well.
+        bare = [run.strip(b"+-") for run in runs if run.startswith(b"+")]
+        runs.update(dict.fromkeys([run for run in bare if len(run) >= RUN]))
+    return list(runs), len(whole)
 
 
 def _marks(joined: bytes, size: int, table: bytes) -> bytes:
@@ -103,13 +182,21 @@ def _marks(joined: bytes, size: int, table: bytes) -> bytes:
 def _hex_text(run: bytes) -> bytes:
     if not _is_plausible(unhexlify(run[:RUN])) or run.translate(None, HEX_DIGITS):
         return b""
-    return _text(unhexlify(run[: len(run) & ~1]))
+    return text_of(unhexlify(run[: len(run) & ~1]))
 
 
 def _base32_text(run: bytes) -> bytes:
     if run.translate(None, _BASE32_UPPER) and run.translate(None, _BASE32_LOWER):
         return b""
-    return _text(_base32(run)) if _is_plausible(_base32(run[:RUN])) else b""
+    return text_of(_base32(run)) if _is_plausible(_base32(run[:RUN])) else b""
+
+
+def _base32_hex_text(run: bytes) -> bytes:
+    """The alphabet with the digits first (RFC 4648 §7), which `int` reads as it stands."""
+    upper = run.upper()
+    if upper.translate(None, _BASE32_HEX) or not _is_plausible(_base32_bits(upper[:RUN])):
+        return b""
+    return text_of(_base32_bits(upper))
 
 
 def _is_plausible(head: bytes) -> bool:
@@ -117,9 +204,17 @@ def _is_plausible(head: bytes) -> bool:
     return not head.translate(None, _NOT_UNPRINTABLE) or not head[1::2].strip(b"\0") or not head[::2].strip(b"\0")
 
 
+def _may_begin_text(head: bytes) -> bool:
+    """Whether what a head was decoded to can begin a text."""
+    head = head.removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
+    return (head.isascii() or not head.translate(None, _NOT_UNPRINTABLE)) and _may_be_text(head)
+
+
 def _may_be_text(head: bytes) -> bool:
     """Whether the start of a decoded run reads as UTF-8 or as UTF-16 of Latin letters."""
     if head.isascii():
+        if 3 * head.count(0) >= 2 * len(head):
+            return not head.translate(None, _PRINTABLE + b"\0")
         return not head.translate(None, _PRINTABLE) or not head[1::2].strip(b"\0") or not head[::2].strip(b"\0")
     return len(head.decode("utf-8", "ignore").encode()) >= len(head) - 3
 
@@ -135,9 +230,13 @@ def _base64(token: bytes) -> bytes:
 
 def _base32(token: bytes) -> bytes:
     """Base32 without padding, in one case; `int` reads the digits in linear time, as 32 is a power of two."""
-    size = len(token) - (len(token) % 8 in (1, 3, 6))
+    return _base32_bits(token.translate(_TO_INT))
+
+
+def _base32_bits(digits: bytes) -> bytes:
+    size = len(digits) - (len(digits) % 8 in (1, 3, 6))
     whole = size * 5 // 8
-    number = int(token[:size].translate(_TO_INT), 32) >> (size * 5 - whole * 8)
+    number = int(digits[:size], 32) >> (size * 5 - whole * 8)
     return number.to_bytes(whole, "big")
 
 
@@ -152,12 +251,17 @@ def _is_text(data: bytes) -> bool:
     return True
 
 
-def _text(data: bytes) -> bytes:
-    """`data` where it reads as text, UTF-16 turned into UTF-8; empty otherwise."""
+def text_of(data: bytes) -> bytes:
+    """`data` where it reads as text, UTF-16 and UTF-32 turned into UTF-8; empty otherwise."""
     if len(data) < SHORTEST:
         return b""
     if _is_text(data):
         return data
+    data = data.removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").removeprefix(b"\0\0")
+    bare = data.translate(None, b"\0")
+    if 3 * len(bare) <= len(data) and bare.isascii() and _is_text(bare):
+        # UTF-32: three of four bytes are nothing.
+        return bare
     for zeros, encoding in ((data[1::2], "utf-16-le"), (data[::2], "utf-16-be")):
         if not zeros.strip(b"\0"):
             return data[: len(data) & ~1].decode(encoding, "replace").encode("utf-8", "replace")
@@ -168,24 +272,3 @@ def _text(data: bytes) -> bytes:
         start = error.start
         return data[:start] if start >= SHORTEST and _is_text(data[:start]) else b""
     return b""
-
-
-def spaced_hex(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """("hex", text) for runs of byte pairs with a delimiter between them: `41:4b`, `41 4b`, `0x41, 0x4b`."""
-    plain = data.replace(b"0x", b"").replace(b"0X", b"")
-    for delimiter in (b":", b" ", b"-", b","):
-        run: list[bytes] = []
-        if plain.count(delimiter) < 15:
-            continue
-        for part in [*plain.replace(b", ", b",").split(delimiter), b""]:
-            pair = part if len(part) == 2 else (part[-2:] if not run else part[:2])
-            if len(pair) == 2 and pair[0] in _HEX and pair[1] in _HEX and (len(part) == 2 or not run):
-                run.append(pair)
-                continue
-            if len(run) >= 15:
-                if len(pair) == 2 and pair[0] in _HEX and pair[1] in _HEX:
-                    run.append(pair)
-                decoded = _text(unhexlify(b"".join(run)))
-                if decoded:
-                    yield "hex", decoded
-            run.clear()

@@ -147,7 +147,7 @@ class InjectionScanner:
                 derivation = self._decoder.derive(view.data, gates)
                 complete = complete and derivation.complete
                 for derived in derivation.texts:
-                    inner = View(origin, derived.data, (*view.path, *derived.path))
+                    inner = View(origin, derived.data, (*view.path, *derived.path), derived=derived, outer=view)
                     views.append(inner)
                     if not derived.data.isascii():
                         views.extend(_plain(inner))
@@ -244,7 +244,8 @@ def _plain(view: View) -> list[View]:
     chars = unusual(text)
     folded = fold_text(text, chars).encode("utf-8", "surrogatepass")
     if folded != view.data:
-        out.append(View(view.place, folded, (*view.path, "normalised"), folded=not view.path))
+        can_lead_back = not view.path or view.derived is not None
+        out.append(view._replace(data=folded, path=(*view.path, "normalised"), folded=can_lead_back))
     if has_invisible(text, chars):
         out.append(View(view.place, spaced_text(text, chars).encode("utf-8", "surrogatepass"), (*view.path, "spaced")))
         hidden = "" if _TAGS.isdisjoint(chars) else hidden_tags(text)
@@ -276,13 +277,33 @@ def _without_tags(data: bytes, instead: bytes) -> bytes:
 
 
 def _each_once(group: list[Sighting]) -> list[Sighting]:
-    """The matches to report: those of the first view with any, as other views show the same ones again."""
+    """The matches to report: those of the first view with any, as other views show the same ones again.
+
+    What was decoded is not the same one, though it reads alike: it stands elsewhere.
+    """
     if not group:
         return []
     first = [one for one in group if one.view is group[0].view]
     rest = [one for one in group if one.view is not group[0].view and one.view.path and not one.view.folded]
     seen = {one.view.data[one.hit.start : one.hit.end] for one in first}
-    return first + [one for one in rest if one.view.data[one.hit.start : one.hit.end] not in seen][:1]
+    told = {_origin_of(one.view) for one in first}
+    kept = [one for one in rest if one.view.data[one.hit.start : one.hit.end] not in seen][:1]
+    for one in rest:
+        origin = _origin_of(one.view)
+        if origin and origin not in told:
+            told.add(origin)
+            kept += [one] if one not in kept else []
+    return first + kept
+
+
+def _origin_of(view: View) -> bytes:
+    """The outermost run that was decoded on the way to a view; empty where there is none."""
+    run = b""
+    derived = view.derived
+    while derived is not None:
+        run = derived.run or run
+        derived = derived.parent
+    return run
 
 
 def _label(rule: Rule) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelock.detect import checksums
+from pipelock.detect._packed import is_packed
 from pipelock.detect._terminal import has_sequences
 from pipelock.detect._unfinished import unfinished
 from pipelock.detect.assignments import Verdict, judge_all
@@ -172,11 +173,13 @@ class SecretScanner:
             if len(fused) != len(folded):
                 result.append(View(view.place, fused, (*view.path, "joined lines"), joined=True))
             if not view.joined or (pieces and view.path == ("joined",)):
-                derived, complete = self._hidden_in(view)
-                result += derived
-                if not complete:
-                    name = view.place.name
-                    left[name] = unfinished(_label(name, core=False), name)
+                forms = [view] if folded == data else [view, result[-1 if len(fused) == len(folded) else -2]]
+                for form in forms:
+                    derived, complete = self._hidden_in(form)
+                    result += derived
+                    if not complete:
+                        name = view.place.name
+                        left[name] = unfinished(_label(name, core=False), name)
         return result, list(left.values())
 
     def _hidden_in(self, view: View) -> tuple[list[View], bool]:
@@ -185,17 +188,20 @@ class SecretScanner:
         if view.joined:
             # What else values hide is found in each of them; only runs can have been cut over several.
             gates = [gate for gate in gates if gate == Gate.RUN]
-        if not gates or (gates == [Gate.CONTROL] and not has_sequences(view.data)):
+        if not gates or (gates == [Gate.CONTROL] and not has_sequences(view.data) and not is_packed(view.data)):
             return [], True
         derivation = self._decoder.derive(view.data, gates)
         views = []
         for derived in derivation.texts:
             path = (*view.path, *derived.path)
-            views.append(View(view.place, derived.data, path, view.joined))
+            inner = View(
+                view.place, derived.data, path, view.joined or derived.is_loose, derived=derived, outer=view
+            )
+            views.append(inner)
             if not derived.data.isascii():
                 plain = fold_text(derived.data.decode("utf-8", "replace")).encode("utf-8", "surrogatepass")
-                views.append(View(view.place, plain, (*path, "normalised"), view.joined))
-        return views, derivation.complete
+                views.append(inner._replace(data=plain, path=(*path, "normalised"), folded=True))
+        return views, derivation.complete and not derivation.cut
 
     def _is_plain(self, views: list[View]) -> bool:
         """Whether nothing can be hidden in any of the views: asked of all together, as a request has many."""

@@ -198,8 +198,22 @@ def test_strip_takes_out_every_match_and_nothing_else(scanner):
     assert stripped == b"a [removed by pipelock: Prompt Injection] b [removed by pipelock: Prompt Injection]; c"
 
 
+def fold_disguise(text):
+    return text.replace("o", "0").replace("e", "3").replace(" ", "")
+
+
+def test_strip_takes_out_the_encoded_run(scanner):
+    run = base64.b64encode(PHRASE.encode())
+    body = b"see " + run + b", please"
+    assert strip(body, scanner.scan(body, "body")) == b"see [removed by pipelock: Prompt Injection], please"
+    # Beside another spelling, each is taken out.
+    body = f"a {PHRASE}; ".encode() + run + b" ok"
+    assert PHRASE.encode() not in (strip(body, scanner.scan(body, "body")) or b"")
+    assert run not in (strip(body, scanner.scan(body, "body")) or b"")
+
+
 def test_strip_refuses_what_has_no_span(scanner):
-    body = base64.b64encode(PHRASE.encode())
+    body = fold_disguise(PHRASE).encode()
     assert strip(body, scanner.scan(body, "body")) is None
     outside = Finding(scanner="x", rule="y", severity=Severity.LOW, message="m", span=Span(0, 99))
     assert strip(b"short", [outside]) is None
