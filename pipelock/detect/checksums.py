@@ -295,11 +295,11 @@ def _mixed(text: str) -> bool:
 
 
 def _random(text: str) -> bool:
-    """Letters and at least two digits, varied, and no placeholder."""
-    digits = sum("0" <= char <= "9" for char in text)
+    """Letters among which digits are spread (a name has one number), varied, and no placeholder."""
+    spread = "".join(char if "0" <= char <= "9" else " " for char in text)
     lowered = text.lower()
     return (
-        digits >= 2
+        (len(spread.split()) >= 2 or len(spread.replace(" ", "")) >= 6)
         and len(set(lowered)) >= 8
         and any(char.isalpha() for char in text)
         and not any(word in lowered for word in _PLACEHOLDERS[:9])
