@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from pipelock.cli.errors import CommandError
 from pipelock.config import Loaded
+from pipelock.daemon.secret_files import SecretFileError, known_values
 from pipelock.door.lookup import lookup_failure, system_lookup
 from pipelock.engine import Answers, Engine, Facts, KillSwitch, Lookup
 from pipelock.engine.compile import compile_policy
@@ -28,8 +30,13 @@ def judge(loaded: Loaded, url: str, cache: Path | None, resolve: Callable[[str],
 
     Raises:
         MatcherError: a scanner failed.
+        CommandError: the secrets file can't be used.
     """
-    engine = Engine(compile_policy(loaded, os.environ, cache, judges_responses=False), KillSwitch())
+    try:
+        known, _ = known_values(loaded.config, Path.home(), Path.cwd())
+    except SecretFileError as error:
+        raise CommandError(str(error)) from error
+    engine = Engine(compile_policy(loaded, os.environ, cache, known=known, judges_responses=False), KillSwitch())
     action = Action(id="check", kind=Kind.REQUEST, transport=Transport.FORWARD, method="GET", url=url)
     result = engine.adjudicate(action, _facts())
     if isinstance(result, Lookup):

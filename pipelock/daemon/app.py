@@ -7,7 +7,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from pathlib import Path
@@ -21,13 +21,14 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from pipelock import __version__
-from pipelock.config import ConfigError, Loaded
+from pipelock.config import Config, ConfigError, Loaded
 from pipelock.config.compare import reconcile, restart_only, weakenings
 from pipelock.control.backend import BackendError
 from pipelock.daemon.dial import Dial
 from pipelock.daemon.echo import Echo
 from pipelock.daemon.listeners import bind, local_names, split_address
 from pipelock.daemon.sentinel import sentinel_probe
+from pipelock.detect.known import KnownValue
 from pipelock.door.bus import EventBus
 from pipelock.door.door import Door, DoorParts
 from pipelock.door.edges import Port, Reactor
@@ -62,11 +63,12 @@ RING = 4096
 
 @dataclass(frozen=True, slots=True)
 class DaemonPlace:
-    """Where a daemon keeps what it keeps. `read` gives the configuration anew."""
+    """Where a daemon keeps what it keeps. `read` gives the configuration anew, `known` the secrets in files."""
 
     home: Path
     read: Callable[[], Loaded]
     environ: Mapping[str, str]
+    known: Callable[[Config], Sequence[KnownValue]] = lambda _config: ()
 
 
 class Daemon:
@@ -244,10 +246,14 @@ class Daemon:
         weaker = weakenings(old.config, merged.config)
         self._in(
             self._scan_pool,
-            lambda: compile_policy(merged, self._place.environ, self._place.home / "cache"),
+            lambda: self._compiled(merged),
             lambda policy: self._reloaded(policy, merged, weaker, kept),
         )
         return f"the file is valid (policy {merged.policy_hash}); it takes effect as soon as it is compiled"
+
+    def _compiled(self, loaded: Loaded) -> Policy:
+        place = self._place
+        return compile_policy(loaded, place.environ, place.home / "cache", known=place.known(loaded.config))
 
     def _reloaded(
         self, policy: Policy | Failure, loaded: Loaded, weaker: tuple[str, ...], kept: tuple[str, ...]

@@ -21,7 +21,7 @@ from twisted.logger import (
     textFileLogObserver,
 )
 
-from pipelock.config import ConfigError, Loaded, load, loads
+from pipelock.config import Config, ConfigError, Loaded, load, loads
 from pipelock.config.presets import preset_text
 from pipelock.config.schema import Mode
 from pipelock.control.listen import AlreadyRunningError, ControlPort, UnsafePathError, listen
@@ -37,8 +37,10 @@ from pipelock.control.server import ControlServer
 from pipelock.daemon.agent import AgentProcess, agent_environment, become_subreaper
 from pipelock.daemon.app import DRAIN_SECONDS, Daemon, DaemonPlace
 from pipelock.daemon.listeners import BindError, raise_file_limit
+from pipelock.daemon.secret_files import SecretFileError, known_values
 from pipelock.daemon.signals import as_before, await_usr1
 from pipelock.daemon.watch import FileWatch
+from pipelock.detect.known import KnownValue
 from pipelock.detect.matcher import MatcherError
 from pipelock.detect.ruleset import RuleError
 from pipelock.door.edges import Reactor
@@ -75,8 +77,9 @@ def run_daemon(options: RunOptions) -> int:
     for text in (*loaded.notices, *loaded.warnings):
         sys.stderr.write(f"pipelock: {text}\n")
     try:
-        policy = compile_policy(loaded, os.environ, home / "cache")
-    except (RuleError, MatcherError) as error:
+        known = _known(loaded.config)
+        policy = compile_policy(loaded, os.environ, home / "cache", known=known)
+    except (RuleError, MatcherError, SecretFileError) as error:
         sys.stderr.write(f"pipelock: {error}\n")
         return EXIT_CONFIG
     raise_file_limit()
@@ -86,9 +89,17 @@ def run_daemon(options: RunOptions) -> int:
     # Imported last: importing the reactor installs it.
     from twisted.internet import reactor  # noqa: PLC0415, TID251 - this is the one place
 
-    place = DaemonPlace(home=home, read=lambda: _read(options), environ=os.environ)
+    place = DaemonPlace(home=home, read=lambda: _read(options), environ=os.environ, known=_known)
     daemon = Daemon(reactor, place, loaded, policy)
     return _Run(reactor, daemon, options).go()
+
+
+def _known(config: Config) -> list[KnownValue]:
+    """The secrets in files; what is wrong with one of them is said on standard error."""
+    values, notes = known_values(config, Path.home(), Path.cwd())
+    for text in notes:
+        sys.stderr.write(f"pipelock: {text}\n")
+    return values
 
 
 def _read(options: RunOptions) -> Loaded:

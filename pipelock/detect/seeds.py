@@ -98,13 +98,16 @@ class SeedPhrases:
     def find(self, views: Sequence[View], host: str = "") -> list[Found]:
         """The first phrase of each place. Linear in the size of the views."""
         found: dict[str, Found] = {}
+        folded = {id(view.place) for view in views if view.folded}
         for view in views:
             # Values and lines that were fused have no words left.
             if view.joined or view.place.name in found:
                 continue
             data = view.data
             hit = None
-            if _compiled(_GATE).search(data) is not None:
+            # Where characters beyond ASCII are left, the words stand in the folded view as well.
+            seen = id(view.place) in folded and not view.folded and not data.isascii()
+            if not seen and _compiled(_GATE).search(data) is not None:
                 hit = self._search(view, _western_rows(data), _western())
             if hit is None and not data.isascii() and _compiled(_EASTERN).search(data) is not None:
                 hit = self._search(view, _eastern_rows(data), _eastern())
