@@ -8,6 +8,7 @@ import msgspec
 
 from pipelock.detect.removal import strip
 from pipelock.detect.url_layers import block_reason
+from pipelock.engine.content import inspect_content
 from pipelock.engine.egress import Ruling
 from pipelock.engine.facts import Content
 from pipelock.engine.policy import Policy
@@ -129,7 +130,9 @@ def _weigh(action: Action, policy: Policy, findings: tuple[Finding, ...], ruling
     body = None
     if verdict is Verdict.STRIP:
         # What only warns may stay; it is taken out too where that can be done.
-        body = _stripped(action, findings, [f for f, v in zip(findings, verdicts, strict=True) if v is Verdict.STRIP])
+        body = _stripped(
+            action, policy, findings, [f for f, v in zip(findings, verdicts, strict=True) if v is Verdict.STRIP]
+        )
         if body is None:
             verdict = Verdict.BLOCK
     layer = deciding.scanner
@@ -151,17 +154,21 @@ def _weigh(action: Action, policy: Policy, findings: tuple[Finding, ...], ruling
     )
 
 
-def _stripped(action: Action, findings: Sequence[Finding], needed: Sequence[Finding]) -> bytes | None:
+def _stripped(action: Action, policy: Policy, findings: Sequence[Finding], needed: Sequence[Finding]) -> bytes | None:
     """The body without what was found, at least without what is `needed` to go.
 
-    `None` where that can't be had: it stands elsewhere, or nothing came out.
+    `None` where that can't be had: it stands elsewhere, nothing came out, or what is left is judged like the whole
+    (removal may join what it stood between, and another copy may be hidden in another way).
     """
     if not all(finding.place.startswith("body") for finding in needed):
         return None
     body = strip(action.body, [finding for finding in findings if finding.place.startswith("body")])
     if body is None:
         body = strip(action.body, needed)
-    return None if body == action.body else body
+    if body is None or body == action.body:
+        return None
+    left = inspect_content(msgspec.structs.replace(action, body=body), policy).findings
+    return None if any(policy.verdict_for(action, one).rank > Verdict.WARN.rank for one in left) else body
 
 
 def _by_rule(action: Action, policy: Policy, findings: tuple[Finding, ...], ruling: Ruling) -> Decision:
