@@ -22,8 +22,28 @@ def _natural(text: str) -> int:
     return int(text)
 
 
+def _size(text: str) -> int:
+    """Bytes: a number alone, or with a unit of 1024 (KiB, MiB, GiB; K, M, G)."""
+    words = {"": 1, "b": 1, "k": 1024, "kb": 1024, "kib": 1024, "m": 2**20, "mb": 2**20, "mib": 2**20}
+    words |= {"g": 2**30, "gb": 2**30, "gib": 2**30}
+    digits = text.rstrip("BbGgIiKkMm ")
+    unit = words.get(text[len(digits) :].strip().lower(), 0)
+    if not unit or not 0 < _natural(digits) * unit <= _MAX_SIZE:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 5MiB, 1 GiB at most")
+    return _natural(digits) * unit
+
+
+_MAX_SIZE = 2**30
 _JSON = Option(("--json",), "print JSON", "json")
 _CONFIG = Option(("-c", "--config"), "configuration file", "config", "FILE", convert=Path, path=True)
+_REPORTS = (
+    _JSON,
+    Option(("--format",), "form of the result (default: text)", "format", choices=("text", "json", "sarif")),
+    Option(("-o", "--output"), "write it to this file", "output", "FILE", convert=Path, path=True),
+    Option(("--exclude",), "leave these out; may be repeated", "exclude", "GLOB", repeat=True),
+    Option(("--no-ignore",), "count what comments and `suppress` excuse, too", "no_ignore"),
+    Option(("-v", "--verbose"), "tell what was suppressed and skipped", "verbose"),
+)
 
 GLOBAL_OPTIONS = (
     Option(
@@ -62,6 +82,73 @@ COMMANDS = (
         details="Exit code 0: valid (allowed); 1: the URL would be refused or held; 2: the configuration is not valid.",
     ),
     Command(
+        "explain",
+        "pipelock.cli.explain",
+        "say what each layer makes of a URL or a text, and what would change it",
+        (
+            Option(("--url",), "judge a request to this URL", "url", "URL"),
+            Option(("--text",), "judge this text", "text", "TEXT"),
+            Option(("--file",), "judge the text of this file", "file", "FILE", convert=Path, path=True),
+            Option(("--stdin",), "judge what comes in on standard input", "stdin"),
+            Option(
+                ("--as",),
+                "what the text is: leaves in a request, comes in a response, or is a tool's arguments",
+                "direction",
+                choices=("request", "response", "tool"),
+            ),
+            Option(("--resolve",), "look the host up, and judge its addresses too", "resolve"),
+            _CONFIG,
+            _JSON,
+            Option(("--no-color",), "no colours, whatever the terminal can show", "no_color"),
+        ),
+        details=(
+            "With --url and a text together the text is the body of a request to that URL, or with --as response of\n"
+            "the answer. Without --as a text is judged in both directions.\n"
+            "Exit code 0: allowed; 1: it would be refused or held; 2: the command line or the configuration is wrong."
+        ),
+    ),
+    Command(
+        "scan",
+        "pipelock.cli.scan",
+        "look for secrets, injected instructions and hidden characters in files",
+        (
+            *_REPORTS,
+            Option(("--max-bytes",), "skip larger files (default: 5MiB)", "max_bytes", "SIZE", (), _size, 5 * 2**20),
+            Option(
+                ("--min-severity",),
+                "leave out what is less severe (default: high)",
+                "min_severity",
+                choices=("info", "low", "medium", "high", "critical"),
+                default="high",
+            ),
+            Option(("--include-deps",), "look into dependencies and build output too", "include_deps"),
+            Option(("--fail-on-skip",), "exit with 2 if a text could not be looked at", "fail_on_skip"),
+            _CONFIG,
+        ),
+        (Operand("paths", "files and folders", metavar="PATH", many=True),),
+        details=(
+            "A comment `pipelock:ignore` or `pipelock:ignore RULE` excuses its line.\n"
+            "Exit code 0: nothing found; 1: findings; 2: something could not be looked at."
+        ),
+    ),
+    Command(
+        "git",
+        "pipelock.cli.git",
+        "keep secrets out of commits",
+        (
+            *_REPORTS,
+            _CONFIG,
+            Option(("--binary",), "the program that the hook calls (install-hooks)", "binary", "PROGRAM", path=True),
+            Option(("--force",), "replace another hook (install-hooks)", "force"),
+        ),
+        (Operand("what", "scan-diff or install-hooks", ("scan-diff", "install-hooks")),),
+        details=(
+            "scan-diff reads a unified diff on standard input, as in `git diff | pipelock git scan-diff`, and looks at\n"
+            "the lines it adds. Exit code 0: no secret; 1: secrets; 2: the diff could not be read.\n"
+            "install-hooks writes a pre-push hook that refuses to push commits with secrets."
+        ),
+    ),
+    Command(
         "generate",
         "pipelock.cli.generate",
         "write a configuration to start from",
@@ -71,6 +158,25 @@ COMMANDS = (
             Option(("--force",), "replace an existing file", "force"),
         ),
         (Operand("what", "config: a commented configuration file", ("config",)),),
+    ),
+    Command(
+        "canary",
+        "pipelock.cli.canary",
+        "print a planted value as a piece of configuration",
+        (
+            Option(("--format",), "how (default: yaml)", "format", choices=("yaml", "json"), default="yaml"),
+            Option(("--name",), "what findings call it (default: aws_canary)", "name", "NAME", default="aws_canary"),
+            Option(("--value",), "plant this text (default: one like an access key id)", "value", "TEXT"),
+            Option(
+                ("--env-var",),
+                "the environment variable that holds it (default: AWS_CANARY_KEY)",
+                "env_var",
+                "NAME",
+                default="AWS_CANARY_KEY",
+            ),
+            Option(("--literal",), "put the value itself into the configuration", "literal"),
+        ),
+        details="Whatever sends the value has read what nobody should have read: the request is blocked.",
     ),
     Command(
         "tui",

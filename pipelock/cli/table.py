@@ -41,6 +41,25 @@ class Arguments(argparse.Namespace):
     file: Path | None
     last: int
     filter: str
+    paths: list[Path]
+    format: str | None
+    exclude: list[str]
+    max_bytes: int
+    min_severity: str
+    include_deps: bool
+    fail_on_skip: bool
+    no_ignore: bool
+    verbose: bool
+    binary: str | None
+    text: str | None
+    stdin: bool
+    direction: str | None
+    no_color: bool
+    resolve: bool
+    name: str
+    value: str | None
+    env_var: str
+    literal: bool
 
 
 class Option(msgspec.Struct, frozen=True):
@@ -50,6 +69,7 @@ class Option(msgspec.Struct, frozen=True):
         flags: Short form first, long form last.
         convert: Makes the value of the text; a `ValueError` or `argparse.ArgumentTypeError` is a usage error.
         path: The value is a file, for completion.
+        repeat: May be given several times; the value is a list, empty by default.
     """
 
     flags: tuple[str, ...]
@@ -60,6 +80,7 @@ class Option(msgspec.Struct, frozen=True):
     convert: Callable[[str], object] = str
     default: object = None
     path: bool = False
+    repeat: bool = False
 
     @property
     def is_switch(self) -> bool:
@@ -68,12 +89,13 @@ class Option(msgspec.Struct, frozen=True):
 
 
 class Operand(msgspec.Struct, frozen=True):
-    """A word that is recognised by its place."""
+    """A word that is recognised by its place; with `many`, one or more of them, which are paths."""
 
     name: str
     help: str
     choices: tuple[str, ...] = ()
     metavar: str = ""
+    many: bool = False
 
 
 class Command(msgspec.Struct, frozen=True):

@@ -109,7 +109,7 @@ class SeedPhrases:
             seen = id(view.place) in folded and not view.folded and not data.isascii()
             if not seen and _compiled(_GATE).search(data) is not None:
                 hit = self._search(view, _western_rows(data), _western())
-            if hit is None and not data.isascii() and _compiled(_EASTERN).search(data) is not None:
+            if hit is None and _has_eastern(data) and _compiled(_EASTERN).search(data) is not None:
                 hit = self._search(view, _eastern_rows(data), _eastern())
             if hit is not None:
                 found[view.place.name] = hit
@@ -190,6 +190,10 @@ def _rising(numbers: Sequence[int]) -> list[int]:
         before = number
         lengths.append(length)
     return lengths
+
+
+def _has_eastern(data: bytes) -> bool:
+    return not data.isascii() and _compiled(rb"[\xe1\xe3-\xed]").search(data) is not None
 
 
 def _western_rows(data: bytes) -> Iterator[_Row]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pipelock.config import Config
-from pipelock.detect.known import MAX_KNOWN, KnownSecrets, KnownValue, from_environ
+from pipelock.config.schema_scanning import CanaryToken
+from pipelock.detect.canaries import Canaries
+from pipelock.detect.known import MAX_KNOWN, SHORTEST_VALUE, KnownSecrets, KnownValue, from_environ
 from pipelock.detect.matcher import Matcher
-from pipelock.detect.ruleset import RuleSet, patterns_of
+from pipelock.detect.ruleset import RuleError, RuleSet, patterns_of
 from pipelock.detect.seeds import SeedPhrases
 from pipelock.detect.watch import Watcher
 
@@ -27,16 +29,31 @@ def watchers(
 
     Raises:
         MatcherError: something can't be compiled.
+        RuleError: a canary's environment variable is not set.
     """
     found: list[Watcher] = []
     seeds = config.seed_phrase_detection
     if seeds.enabled:
         found.append(SeedPhrases(seeds.min_words, verify_checksum=seeds.verify_checksum))
+    if config.canary_tokens.enabled:
+        found.append(Canaries([(token.name, _planted(token, environ)) for token in config.canary_tokens.tokens]))
+    planted = {token.env_var for token in config.canary_tokens.tokens if config.canary_tokens.enabled}
+    environ = {name: value for name, value in environ.items() if name not in planted}
     values = from_environ(environ, config.dlp.min_env_secret_length) if config.dlp.scan_env else []
     values = with_audience([*values, *known][:MAX_KNOWN], rules)
     if values:
         found.append(KnownSecrets(values))
     return tuple(found)
+
+
+def _planted(token: CanaryToken, environ: Mapping[str, str]) -> str:
+    if not token.value.startswith("${"):
+        return token.value
+    value = environ.get(token.env_var, "")
+    if len(value) < SHORTEST_VALUE:
+        # Said as loudly as a broken pattern: a canary that is not there protects nothing.
+        raise RuleError(f"canary_tokens: {token.name}: the environment variable {token.env_var} is not set")
+    return value
 
 
 def with_audience(values: Sequence[KnownValue], rules: RuleSet) -> list[KnownValue]:
