@@ -35,10 +35,7 @@ class Name(NamedTuple):
 
 
 _NOTHING = Name(0)
-_ENDINGS = ("token", "secret", "apikey", "secretkey", "accesskey", "authkey", "privatekey", "password", "passwd")
-_NEUTRAL = frozenset({b"value", b"val", b"string", b"str", b"text", b"prod", b"dev", b"staging", b"live", b"test", b"default",
-                      b"old", b"new", b"main", b"base64", b"b64", b"raw", b"code", b"plain", b"data", b"primary",
-                      b"secondary", b"for", b"of", b"the", b"my", b"v1", b"v2", b"v3", b"is", b"uat", b"qa"})  # fmt: skip
+_ENDINGS = (b"token", b"secret", b"apikey", b"secretkey", b"accesskey")
 
 
 @lru_cache(maxsize=4096)
@@ -52,10 +49,10 @@ def read_name(identifier: bytes) -> Name:
         word = spoken[index]
         if word in password or word.endswith((b"password", b"passwd")):
             level, chosen = 3, True
-        elif word in secret or word.endswith((b"token", b"secret", b"apikey", b"secretkey", b"accesskey")):
+        elif word in secret or word.endswith(_ENDINGS):
             level, chosen = 3, False
         elif word in weak:
-            level, chosen = (3 if word in (b"key", b"keys") and _is_qualified(spoken, index) else 1), False
+            level, chosen = _weak_level(spoken, index), False
         else:
             continue
         level = _in_context(level, spoken, index)
@@ -63,6 +60,12 @@ def read_name(identifier: bytes) -> Name:
             level += 1
         return Name(level, vendor, words[index].isupper(), chosen)
     return Name(1, vendor) if vendor else _NOTHING
+
+
+def _weak_level(words: list[bytes], index: int) -> int:
+    if words[index] in (b"key", b"keys") and _is_qualified(words, index):
+        return 3
+    return 2 if words[index] == b"authorization" else 1
 
 
 def _is_qualified(words: list[bytes], index: int) -> bool:
@@ -77,7 +80,7 @@ def _in_context(level: int, words: list[bytes], index: int) -> int:
     rest = [word for word in words[index + 1 :] if not word.isdigit()]
     if any(word in words_of("after") for word in rest):
         return 0
-    if rest and not _NEUTRAL.issuperset(rest):
+    if rest and not words_of("neutral").issuperset(rest):
         level -= 1
     if level == 1 and word in (b"key", b"keys") and index > 0:
         return 2

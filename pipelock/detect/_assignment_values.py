@@ -6,12 +6,14 @@ that the value is given to must agree (`_assignment_names.py`).
 
 from __future__ import annotations
 
+from binascii import Error as BinasciiError
+from binascii import a2b_base64
 from functools import lru_cache
 
 from pipelock.detect._data import words_of
 from pipelock.detect.entropy import words_share
 
-__all__ = ["LONGEST", "is_placeholder", "key_strength", "password_strength", "says_something"]
+__all__ = ["LONGEST", "is_placeholder", "key_strength", "password_strength", "says_something", "unwrapped"]
 
 LONGEST = 512
 """Bytes of a value that are looked at."""
@@ -22,8 +24,11 @@ _KINDS = bytes(
 )
 _BREAKS = bytes(code if chr(code).isalnum() and code < 128 else 32 for code in range(256))
 _HEX = b"0123456789abcdefABCDEF"
+_BASE64 = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/="
 _LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _DIGITS = b"0123456789"
+_NO_LETTERS = bytes(code for code in range(256) if code not in _LETTERS)
+_NO_PASSWORD = (b"/", b"self.", b"this.", b"http")
 # Public keys, certificates, digests, data and addresses: random to look at, and meant to be shown.
 _PUBLIC = (b"AAAAB3Nza", b"AAAAC3Nza", b"AAAAE2Vjd", b"ssh-", b"sha1-", b"sha256-", b"sha384-", b"sha512-", b"sha1:",
            b"sha256:", b"sha512:", b"md5:", b"arn:", b"data:", b"urn:", b"did:", b"0x", b"blob:",
@@ -32,28 +37,58 @@ _REFERENCE = (b"$", b"{", b"<", b"[", b"(", b"%{", b"%(", b"@{", b"#{", b"&", b"
 _FILES = (b".pem", b".key", b".crt", b".cer", b".json", b".yaml", b".yml", b".txt", b".env", b".js", b".ts", b".py",
           b".go", b".png", b".svg", b".jpg", b".html", b".css", b".md", b".p12", b".pub", b".conf", b".toml", b".xml",
           b".sock", b".com", b".org", b".net", b".io", b".dev", b".local")  # fmt: skip
+_NO_KEY = _PUBLIC + _REFERENCE
+_ALGORITHMS = (b"ed25519", b"x25519", b"curve25519", b"secp256k1", b"sha256", b"sha512", b"sha384", b"sha1", b"md5",
+               b"aes256", b"aes128", b"rsa2048", b"rsa4096", b"base64", b"utf8", b"utf16", b"utf_8", b"hs256",
+               b"rs256", b"es256", b"oauth2", b"x509", b"pkcs8", b"pkcs1", b"pkcs12", b"b16", b"b64", b"v1",
+               b"v2")  # fmt: skip
 _CERTIFICATE = 200
 
 
 def key_strength(value: bytes) -> int:
-    """0 for what is no key (a word, a path, a reference, filler); 1 for a doubt; 2 if it looks random; 3 if it surely is.
+    """How random a value looks.
 
-    Twelve random letters and digits are 2, sixteen are 3; so are twenty hexadecimal digits, and a UUID.
+    Returns:
+        0 for what is no key (a word, a path, a reference, filler), 1 for a doubt, 2 if it looks random, 3 if it surely
+        is. Twelve random letters and digits are 2, sixteen are 3; so are twenty hexadecimal digits, and a UUID.
     """
     value = value[:LONGEST]
     size = len(value)
     kinds = value.translate(_KINDS)
-    turns = kinds.count(b"ld") + kinds.count(b"dl") + kinds.count(b"ud") + kinds.count(b"du")
-    if size < 10 or (turns < 3 and (size < 14 or kinds.count(b"ddddd") == 0 == _case_turns(kinds) and size < 20)):
+    turns = _turns(kinds)
+    if size < 10 or (turns < 3 and size < 14) or value.startswith(_NO_KEY) or b"://" in value or b".." in value:
         return 0
-    if value.startswith(_PUBLIC) or value.startswith(_REFERENCE) or b"://" in value or b"..." in value:
+    if turns < 3 and size < 20 and b"ddddd" not in kinds and not _case_turns(kinds):
         return 0
-    if len(set(value)) < 7 and not _is_number(value):
+    if _is_filler(value, kinds):
         return 0
     strength = _randomness(value, kinds, turns)
-    if strength and (value.lower().endswith(_FILES) or (strength < 3 and is_placeholder(value))):
+    if not strength or value.lower().endswith(_FILES) or _is_algorithm(value):
         return 0
-    return strength
+    return 0 if strength < 3 and is_placeholder(value) else strength
+
+
+def _turns(kinds: bytes) -> int:
+    """How often letters and digits meet."""
+    return kinds.count(b"ld") + kinds.count(b"dl") + kinds.count(b"ud") + kinds.count(b"du")
+
+
+def _is_filler(value: bytes, kinds: bytes) -> bool:
+    """Whether few different characters make up the value, or one makes up most of it."""
+    different = set(value)
+    if len(different) >= 16:
+        return False
+    least = 4 if kinds.count(b"d") == len(kinds) else 7
+    return len(different) < least or max(map(value.count, different)) * 2 > len(value)
+
+
+def _is_algorithm(value: bytes) -> bool:
+    """Whether the digits are those of algorithms, which names of types and functions are full of."""
+    lowered = value.lower()
+    rest = lowered
+    for name in _ALGORITHMS:
+        rest = rest.replace(name, b"")
+    return rest != lowered and key_strength(rest) == 0
 
 
 def _case_turns(kinds: bytes) -> int:
@@ -67,25 +102,36 @@ def _is_number(value: bytes) -> bool:
 def _randomness(value: bytes, kinds: bytes, turns: int) -> int:
     size = len(value)
     if _is_number(value):
-        return 2 if size >= 15 and len(set(value)) >= 4 else 0
-    if not value.translate(None, _HEX):
-        return 3 if size >= 20 else 2 if size >= 16 else _mixed(value, turns)
-    if size > _CERTIFICATE and value.startswith(b"MII"):
+        return 2 if size >= 15 else 0
+    if not value.translate(None, _HEX) and size >= 16:
+        return 3 if size >= 20 else 2
+    if _is_uuid(value):
+        return 3
+    if _is_certificate(value) or _is_path(value, turns):
         return 0
-    if value.count(b"/") >= 3 and words_share(value.decode("latin-1")) >= 0.4:
-        return 0
-    if turns >= 3:
-        return _mixed(value, turns)
-    return _unmixed(value, kinds)
+    return _mixed(value, turns) if turns >= 3 else _unmixed(value, kinds)
+
+
+def _is_certificate(value: bytes) -> bool:
+    """DER of some size in base64; private keys have PEM lines of their own around it."""
+    return len(value) > _CERTIFICATE and value.startswith(b"MII")
+
+
+def _is_path(value: bytes, turns: int) -> bool:
+    return value.count(b"/") >= 3 and turns * 8 < len(value) and words_share(value.decode("latin-1")) >= 0.4
+
+
+def _is_uuid(value: bytes) -> bool:
+    if len(value) != 36 or value.translate(None, _HEX) != b"----":
+        return False
+    return value[8:9] == value[13:14] == value[18:19] == value[23:24] == b"-"
 
 
 def _mixed(value: bytes, turns: int) -> int:
     """Letters and digits in turns. Names of several parts have turns too, few in each part."""
     pieces = value.translate(_BREAKS).split()
     if len(pieces) > 1:
-        longest = max(pieces, key=len)
-        inside = longest.translate(_KINDS)
-        most = inside.count(b"ld") + inside.count(b"dl") + inside.count(b"ud") + inside.count(b"du")
+        most = max(_turns(piece.translate(_KINDS)) for piece in pieces)
         digits = len(value) - len(value.translate(None, _DIGITS))
         if most < 3 and not (turns >= 4 and digits >= 8 and len(value) >= 20):
             return 0 if len(value) < 20 or words_share(value.decode("latin-1")) >= 0.5 else 2
@@ -125,32 +171,55 @@ def _manual() -> frozenset[bytes]:
     return words_of("manual")
 
 
-def says_something(value: bytes) -> bool:
+def says_something(value: bytes, share: float = 0.7) -> bool:
     """Whether `value` is mostly words put together with signs: a description, and no key."""
-    return words_share(value[:LONGEST].decode("utf-8", "replace")) >= 0.7
+    return words_share(value[:LONGEST].decode("utf-8", "replace")) >= share
+
+
+def unwrapped(value: bytes) -> bytes:
+    """The words that `value` is the base64 form of; `value` itself where it is not. Judged are the words, then."""
+    if len(value) % 4 or len(value) > LONGEST or value.translate(None, _BASE64):
+        return value
+    try:
+        text = a2b_base64(value)
+    except BinasciiError:
+        return value
+    return text if text.isascii() and text.decode("ascii").isprintable() else value
 
 
 def password_strength(value: bytes, *, quoted: bool) -> int:
-    """0 for what is no password (a reference, a type, a placeholder, prose); 1 for a doubt; 2 for one that was chosen.
+    """How much a value looks like something that a person chose.
 
     Passwords are chosen from words, so a digit or a sign besides letters is what tells them; a bare word counts as a
     doubt, and only in quotation marks.
+
+    Returns:
+        0 for what is no password (a reference, a type, a placeholder, prose), 1 for a doubt, 2 for one that was chosen.
     """
     value = value[:LONGEST]
-    lowered = value.lower()
-    letters = lowered.translate(None, bytes(set(range(256)) - set(_LETTERS)))
-    if len(value) < 5 or len(set(lowered)) < 4 or letters in _manual() or lowered in _manual() or b" " in value:
+    letters = value.lower().translate(None, _NO_LETTERS)
+    if _is_no_password(value, letters) or (not quoted and _is_code(value)):
         return 0
-    if is_placeholder(value) or b"://" in value or value.startswith((b"/", b"self.", b"this.", b"http")):
-        return 0
-    if b"(" in value or b"[" in value or b"${" in value or b"{{" in value or lowered.endswith(_FILES):
-        return 0
-    others = len(value.translate(None, _LETTERS + _DIGITS + b"._-"))
+    others = len(value.translate(None, _LETTERS + _DIGITS + (b"._-" if quoted else b"._-/:;,|\\")))
     digits = len(value) - len(value.translate(None, _DIGITS))
     if not letters:
-        return 1 if quoted and len(value) >= 6 and len(set(value)) >= 5 else 0
-    if not quoted and not digits and (not others or b"." in value):
-        return 0
-    if not digits and not others:
-        return 1 if quoted and len(value) >= 8 else 0
-    return 2 if len(value) >= 6 else 1
+        return 1 if quoted and len(value) >= 6 else 0
+    if digits or others:
+        return 2 if len(value) >= 6 else 1
+    return 1 if quoted and len(value) >= 8 else 0
+
+
+def _is_no_password(value: bytes, letters: bytes) -> bool:
+    lowered = value.lower()
+    if len(value) < 5 or len(set(lowered)) < 4 or letters in _manual() or lowered in _manual() or b" " in value:
+        return True
+    if is_placeholder(value) or value.startswith(_NO_PASSWORD) or lowered.endswith(_FILES):
+        return True
+    return any(sign in value for sign in (b"(", b"[", b"${", b"{{", b"://"))
+
+
+def _is_code(value: bytes) -> bool:
+    """Whether an unquoted value is a name with dots or colons in it, or an option."""
+    if value.startswith((b":", b"-", b"@")) or value.endswith(b":"):
+        return True
+    return b"::" in value or b"->" in value or value.replace(b".", b"").isalpha()

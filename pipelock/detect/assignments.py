@@ -18,11 +18,12 @@ from typing import NamedTuple
 from pipelock.detect._assignment_names import LONGEST_NAME, Name, read_name
 from pipelock.detect._assignment_values import (
     LONGEST,
-    is_placeholder,
     key_strength,
     password_strength,
     says_something,
+    unwrapped,
 )
+from pipelock.detect.checksums import is_literal
 from pipelock.detect.matcher import Hit
 from pipelock.detect.views import Sighting, View
 
@@ -38,6 +39,18 @@ _QUOTES = b"\"'`"
 # White space, quotation marks, brackets and commas: what no key has inside.
 _GAPS = bytes(32 if chr(code) in " \t\r\n\"'`\\<>,()[]{};" else code for code in range(256))
 _SHOWN = 60
+_URL = 300
+_PROGRAMS = (b"curl", b"wget", b"http")
+_NAMES = (b"key", b"token", b"secret", b"password", b"credential", b"credentials")
+_IN_URL = b"abcdefghijklmnopqrstuvwxyz0123456789-._~:/?#@!$&'()*+,;=%"
+_IMAGES = (b".svg", b".png", b".gif")
+_BESIDE = 96
+_EXAMPLES = (b"example.com", b"example.org", b"example.net")
+_SHORT = 16
+"""Below this many bytes a key must stand in quotation marks, or its vendor be named."""
+_QUOTED = (b'"', b"'", b"`")
+# What follows a value that is code: a call, an index.
+_CODE = (b"(", b"[")
 _TRAVELLING = ("url", "header")
 
 
@@ -65,17 +78,18 @@ def judge_all(
     """The matches that `judge` believes, narrowed to the secret; each secret once, at most `MAX_BELIEVED`.
 
     Args:
-        judge: `key` or `password`.
+        judge: A key of `_JUDGES`.
         sighted: The matches of one rule.
         known: What is told already, by `id` of the view: ranges of bytes, ascending and apart from each other.
         loose: Don't look where parts were put together that did not stand together.
     """
     decide = _JUDGES[judge]
+    skipped = _TRAVELLING if judge in ("key", "password") else ()
     seen: set[bytes] = set()
     kept: list[tuple[Sighting, Verdict]] = []
     for sighting in sighted:
         view = sighting.view
-        if (loose and view.joined) or view.place.name.startswith(_TRAVELLING):
+        if (loose and view.joined) or view.place.name.startswith(skipped):
             continue
         verdict = decide(view, sighting.hit)
         if verdict is None:
@@ -105,14 +119,19 @@ def _key(view: View, hit: Hit) -> Verdict | None:
         value = value.lstrip(_NAME).lstrip(_SIGNS) or _after_dash(value)
     value = value.lstrip(b"=:?+!|>").rstrip(b".:!?*")
     strength = key_strength(value)
-    if strength < 2:
+    if strength < 2 or value.lower().endswith(_NAMES):
+        return None
+    plain = unwrapped(value)
+    if plain is not value and says_something(plain):
         return None
     at = match.rfind(value)
     before = match[:at]
     bare = before[: len(before) - len(before.lstrip(_NAME))] or before
     start, name = _whole_name(view.data, hit.start, bare)
     needed = _needed(view.data, start, name, before[len(bare) :])
-    if needed is None or strength < needed:
+    if needed is None or strength < needed or (len(value) < _SHORT and not (name.vendor or before[-1:] in _QUOTED)):
+        return None
+    if view.data[hit.end : hit.end + 1] in _CODE:
         return None
     return _verdict(name, view.data[start : hit.start] + bare, hit.start + at, value)
 
@@ -139,7 +158,7 @@ def _needed(data: bytes, start: int, name: Name, sign: bytes) -> int | None:
     lead = data[max(0, start - 40) : start]
     assigned = sign.strip(b" \t\r\n\"'`\\)]@")
     if not assigned or assigned == b"is":
-        return _needed_without_sign(lead, name, sign)
+        return _needed_without_sign(lead, name)
     if assigned[:1] == b"," and sign[:1] not in (b'"', b"'", b"`", b"\\"):
         return None
     if lead[-1:] in (b"?", b"&") and assigned == b"=":
@@ -148,16 +167,15 @@ def _needed(data: bytes, start: int, name: Name, sign: bytes) -> int | None:
     return (None, None, 3, 2)[name.level]
 
 
-def _needed_without_sign(lead: bytes, name: Name, sign: bytes) -> int | None:
+def _needed_without_sign(lead: bytes, name: Name) -> int | None:
     """`--token VALUE`, `API_TOKEN VALUE`, `vendor token VALUE`, `vendorKEY-VALUE`."""
-    if lead.endswith(b"--") or lead.endswith(b"-"):
+    if lead.endswith(b"-"):
         return 2 if name.level == 3 else 3
-    level = name.level
     words = lead.split()
-    if words and level < 3:
-        other = read_name(words[-1] + b"_key")
-        level = 3 if other.vendor or name.loud else level
-    return 3 if level == 3 or (name.loud and level == 2) else None
+    vendor = name.vendor or (words and read_name(words[-1]).vendor)
+    if name.loud and vendor:
+        return 2
+    return 3 if name.level == 3 or vendor or (name.loud and name.level == 2) else None
 
 
 def _verdict(name: Name, shown: bytes, at: int, value: bytes, *, warns: bool = False) -> Verdict:
@@ -168,29 +186,104 @@ def _verdict(name: Name, shown: bytes, at: int, value: bytes, *, warns: bool = F
 
 def _password(view: View, hit: Hit) -> Verdict | None:
     """Something that a person chose, given to the name of a password."""
-    match = view.data[hit.start : min(hit.end, hit.start + _READ)]
+    data = view.data
+    match = data[hit.start : min(hit.end, hit.start + _READ)]
     bare = match[: len(match) - len(match.lstrip(_NAME))]
-    rest = match[len(bare) :]
-    quoted = rest[-1:] in (b'"', b"'", b"`") and rest[-1:] in rest[:-1]
-    if quoted:
-        sign, _, value = rest[:-1].rpartition(rest[-1:])
-        sign += rest[-1:]
-    else:
-        value = rest.translate(_GAPS).split()[-1].lstrip(_SIGNS) if rest.strip() else b""
-        sign = rest[: rest.rfind(value)] if value else rest
-    if not value:
+    sign, value, quoted = _taken_apart(match[len(bare) :])
+    plain = unwrapped(value)
+    strength = max(password_strength(plain, quoted=quoted), min(2, key_strength(plain)))
+    if not strength or read_name(value).password or (not quoted and data[hit.end : hit.end + 1] in _CODE):
         return None
-    strength = max(password_strength(value, quoted=quoted), min(2, key_strength(value)))
-    if not strength:
+    start, name = _whole_name(data, hit.start, bare)
+    if name.level < 3 or not name.password or not _is_given(data, start, hit, sign, quoted=quoted):
         return None
-    start, name = _whole_name(view.data, hit.start, bare)
-    if name.level < 3 or not name.password:
-        return None
-    lead = view.data[max(0, start - 40) : start]
-    if not sign.strip(b" \t\r\n\"'`\\)]@is") and not quoted and not lead.endswith(b"-") and not name.loud:
-        return None
-    shown = view.data[start : hit.start] + bare
-    return _verdict(name, shown, hit.start + len(bare) + len(sign), value, warns=strength < 2)
+    shown = data[start : hit.start] + bare
+    at = hit.start + len(bare) + len(sign)
+    return _verdict(name, shown, at, value, warns=strength < 2 or _is_documented(data, at, at + len(value)))
 
 
-_JUDGES: dict[str, Callable[[View, Hit], Verdict | None]] = {"key": _key, "password": _password}
+def _is_documented(data: bytes, start: int, end: int) -> bool:
+    """Whether a domain of RFC 2606, which belongs to nobody, stands beside: so manuals write."""
+    beside = (data[max(0, start - _BESIDE) : start] + b" " + data[end : end + _BESIDE]).lower()
+    return b"example." in beside and any(domain in beside for domain in _EXAMPLES)
+
+
+def _taken_apart(rest: bytes) -> tuple[bytes, bytes, bool]:
+    """(sign, value, whether quoted) of what follows the name."""
+    last = rest[-1:]
+    if last in _QUOTED and last in rest[:-1]:
+        sign, _, value = rest[:-1].rpartition(last)
+        return sign + last, value, True
+    pieces = rest.translate(_GAPS).split()
+    value = pieces[-1].lstrip(b"=?+!|>") if pieces else b""
+    at = rest.rfind(value)
+    return rest[:at], value, False
+
+
+def _is_given(data: bytes, start: int, hit: Hit, sign: bytes, *, quoted: bool) -> bool:
+    """Whether the sign gives the value to the name, and does not merely stand between two words."""
+    lead = data[max(0, start - 40) : start]
+    bare = sign.strip(b" \t\r\n\"'`\\)]@")
+    if bare in (b"", b"is"):
+        # `--password VALUE`, `PASSWORD 'value'`; never the verb, and never prose.
+        return lead.endswith(b"--") or (quoted and not data[start : hit.start + 5].lower().endswith(b"pass "))
+    if bare[:1] == b",":
+        # In a call: `set("password", "value")`. In a list the next element is no value.
+        return quoted and sign[:1] in _QUOTED and lead.rstrip(b"\"'`").endswith(b"(")
+    if bare[:1] == b">" and b"<" not in bare:
+        return lead.endswith(b"<") and data[hit.end : hit.end + 1] in (b"<", b"\r", b"\n")
+    return bool(bare.strip(b"|?.+!-<"))
+
+
+def _login(view: View, hit: Hit) -> Verdict | None:
+    """`curl -u user:password`: the program stands before it, and the password is no reference."""
+    data = view.data
+    lead = data[max(0, hit.start - _URL) : hit.start]
+    if not any(program in lead for program in _PROGRAMS):
+        return None
+    start, end = hit.inner_start, min(hit.inner_end, hit.inner_start + LONGEST)
+    value = data[start:end].strip(b"'\"")
+    if max(password_strength(value, quoted=False), key_strength(value)) < 2:
+        return None
+    start = data.find(value, start, end)
+    return Verdict(start, start + len(value))
+
+
+def _query(view: View, hit: Hit) -> Verdict | None:
+    """A value of a query: no name of itself; in a text, not of a badge or of a host that belongs to nobody."""
+    value = view.data[hit.inner_start : min(hit.inner_end, hit.inner_start + LONGEST)]
+    if not is_literal(value.decode("latin-1")) or (value.isupper() and says_something(value) and b"_" in value):
+        return None
+    if not view.place.name.startswith(_TRAVELLING):
+        lead = view.data[max(0, hit.start - _URL) : hit.start].lower()
+        scheme = lead.rfind(b"://")
+        address = lead[scheme + 3 :] if scheme >= 0 else b""
+        if address and not address.translate(None, _IN_URL):
+            host = address.partition(b"/")[0].partition(b":")[0]
+            if host.endswith(_EXAMPLES) or address.endswith(_IMAGES):
+                return None
+        sign = view.data[hit.start : hit.start + 1]
+        if hit.start and sign not in (b"?", b"&", b";", b"p", b"P") and key_strength(value) < 3 and len(value) < _SHORT:
+            # A line in the midst of a text that is no query.
+            return None
+    return Verdict(hit.inner_start, hit.inner_end)
+
+
+def _variable(view: View, hit: Hit) -> Verdict | None:
+    """A value of an environment variable: a password may be words, a key is none."""
+    value = view.data[hit.inner_start : min(hit.inner_end, hit.inner_start + LONGEST)]
+    if not is_literal(value.decode("latin-1")) or value.startswith(b"`") or b".." in value:
+        return None
+    name = view.data[hit.start : hit.inner_start].rstrip(b"= \t\"'")
+    if not name.endswith((b"PASSWORD", b"PASSWD")) and not key_strength(value) and says_something(value, 0.5):
+        return None
+    return Verdict(hit.inner_start, hit.inner_end)
+
+
+_JUDGES: dict[str, Callable[[View, Hit], Verdict | None]] = {
+    "key": _key,
+    "password": _password,
+    "login": _login,
+    "query": _query,
+    "variable": _variable,
+}

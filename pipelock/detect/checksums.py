@@ -6,11 +6,15 @@ Each takes the matched text as ASCII and says whether it can be what it looks li
 from __future__ import annotations
 
 import hashlib
-from base64 import b32decode, b64decode
+import json
+from base64 import b32decode, b64decode, urlsafe_b64decode
 from binascii import crc32, crc_hqx
 from collections.abc import Callable
 
-__all__ = ["CHECKS", "GRADES", "aba", "base58check", "crc_hex", "luhn", "mod97", "strkey", "token_crc", "wif", "xprv"]
+from pipelock.detect.entropy import words_share
+
+__all__ = ["CHECKS", "GRADES", "aba", "base58check", "crc_hex", "is_literal", "luhn", "mod97", "strkey", "token_crc",
+           "wif", "xprv"]  # fmt: skip
 
 _BASE58 = {char: value for value, char in enumerate("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")}
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -258,7 +262,7 @@ def _aws_id(text: str) -> bool:
     )
 
 
-def _value(text: str) -> bool:
+def is_literal(text: str) -> bool:
     """A literal value, not a reference to one, a placeholder or a word of code."""
     value = text.strip("\"' ")
     lowered = value.lower()
@@ -329,9 +333,30 @@ def _is_filler(text: str) -> bool:
 
 
 def _sample(text: str) -> bool:
-    """Enough different characters that it is no row of filler."""
+    """Enough different characters that it is no row of filler, and not mostly words (`ghp_YourAccessToken…`)."""
     # The prefix has few characters and the end may hold an underscore of its own, so the last twenty are looked at.
-    return len(set(text[-20:])) >= 6
+    return len(set(text[-20:])) >= 6 and not _is_phrase(text)
+
+
+def _is_phrase(text: str) -> bool:
+    """Words in capitals and lower case in turn, as nobody's generator writes them."""
+    capitals = sum("A" <= char <= "Z" for char in text)
+    return len(text) >= 30 and 2 <= capitals <= len(text) // 6 and words_share(text) >= 0.5
+
+
+_CLAIMS = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
+
+
+def _jwt(text: str) -> bool:
+    """A JSON Web Token that says something: no toy of a manual, tiny and without a claim of RFC 7519 section 4.1."""
+    payload = text.split(".")[1]
+    if len(payload) > 24:
+        return True
+    try:
+        claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (ValueError, RecursionError):
+        return True
+    return not isinstance(claims, dict) or not claims or not _CLAIMS.isdisjoint(claims)
 
 
 CHECKS: dict[str, Callable[[str], bool]] = {
@@ -349,7 +374,8 @@ CHECKS: dict[str, Callable[[str], bool]] = {
     "random": _random,
     "ssn": _ssn,
     "aws_id": _aws_id,
-    "value": _value,
+    "value": is_literal,
+    "jwt": _jwt,
     "sample": _sample,
 }
 GRADES: dict[str, Callable[[str], bool]] = {"crc62": token_crc, "crc_hex": crc_hex}

@@ -30,7 +30,7 @@ MAX_RULES = 2_000
 _LARGEST_FILE = 4 << 20
 
 Validator = Literal[
-    "", "luhn", "mod97", "aba", "wif", "xprv", "strkey", "ssn", "aws_id", "value", "password", "basic", "digit",
+    "", "luhn", "mod97", "aba", "wif", "xprv", "strkey", "ssn", "aws_id", "jwt", "value", "password", "basic", "digit",
     "mixed", "random", "entropic", "sample",
 ]  # fmt: skip
 Grade = Literal["", "crc62", "crc_hex"]
@@ -58,7 +58,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         case: Match case-sensitively.
         literals: Words of which a matching text has at least one, lower-case; the fallback skips the pattern without.
         validator: Check of the matched text (`checksums.py`) that a match must pass.
-        judge: Reads a match in its surroundings (`assignments.py`): whether it counts, and where in it the secret stands.
+        judge: Reads a match in its surroundings (`assignments.py`): whether it counts, where in it the secret stands.
         grade: A checksum that the vendor publishes (`crc62`: GitHub's and npm's, `crc_hex`: Grafana's); told in the
             finding, never required.
         audience: The vendor's own hosts: a key may travel to them.
@@ -81,7 +81,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     case: bool = False
     literals: tuple[str, ...] = ()
     validator: Validator = ""
-    judge: Literal["", "key", "password"] = ""
+    judge: Literal["", "key", "password", "login", "query", "variable"] = ""
     grade: Grade = ""
     audience: tuple[str, ...] = ()
     exempt: tuple[str, ...] = ()
