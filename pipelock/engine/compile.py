@@ -16,8 +16,9 @@ from pipelock.engine._suppress import Entry, Suppressions
 from pipelock.engine.approvals import ApprovalLimits
 from pipelock.engine.compile_redaction import compile_redaction
 from pipelock.engine.egress import EgressRule, EgressRules
+from pipelock.engine.media import MediaPolicy
 from pipelock.engine.policy import NoResponses, Policy, ResponseScanner
-from pipelock.engine.watchers import watchers
+from pipelock.engine.watchers import cross_request_of, wallets_of, watchers
 from pipelock.model import Severity, Verdict
 
 __all__ = ["approval_limits", "compile_policy"]
@@ -80,7 +81,10 @@ def compile_policy(
         },
         max_requests_per_minute=monitoring.max_requests_per_minute,
         max_data_per_minute=monitoring.max_data_per_minute,
+        wallets=wallets_of(config),
+        cross_request=cross_request_of(config),
         redaction=compile_redaction(config, watched, cache) if config.redaction.enabled else None,
+        media=_media(config) if config.media_policy.enabled else None,
     )
 
 
@@ -93,6 +97,18 @@ def approval_limits(config: Config) -> ApprovalLimits:
         hold_unattended=section.unattended == "hold",
         max_pending=section.max_pending,
         max_pending_per_session=section.max_pending_per_session,
+    )
+
+
+def _media(config: Config) -> MediaPolicy:
+    section = config.media_policy
+    refused = {"image": section.strip_images, "audio": section.strip_audio, "video": section.strip_video}
+    return MediaPolicy(
+        refused=frozenset(kind for kind, stripped in refused.items() if stripped),
+        image_types=frozenset(section.allowed_image_types),
+        clean=section.strip_image_metadata,
+        log=section.log_media_exposure,
+        max_image_bytes=section.max_image_bytes,
     )
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from pipelock.detect.addresses import HostError, fold_host
 from pipelock.engine.facts import Content
+from pipelock.engine.media import MediaResult
 from pipelock.engine.redact import RedactionResult
 from pipelock.model import Action, Finding, Kind, ScanKind
 
@@ -25,7 +28,7 @@ def inspect_content(action: Action, policy: Policy) -> Content:
         case Kind.REQUEST | Kind.CONNECT:
             return _outbound(action, policy)
         case Kind.RESPONSE:
-            findings = _inbound(action, policy)
+            return _inbound(action, policy)
         case Kind.SCAN:
             findings = _asked(action, policy)
         case _:
@@ -132,10 +135,31 @@ def _response_headers(action: Action, policy: Policy) -> tuple[Finding, ...]:
     return found
 
 
-def _inbound(action: Action, policy: Policy) -> tuple[Finding, ...]:
+def _inbound(action: Action, policy: Policy) -> Content:
+    media = policy.media.judge(action) if policy.media is not None else MediaResult()
     if folded(action.host) in policy.response_exempt:
-        return ()
-    found = _response_headers(action, policy)
+        return Content(media.findings, policy.hash, media.body)
+    read = _response_headers(action, policy)
     if action.body:
-        found += policy.injection.scan(action.body, "body", action.content_type)
-    return found if policy.scan_responses else tuple(f for f in found if f.scanner == "core_response")
+        found = policy.injection.scan(action.body, "body", action.content_type)
+        if media.texts:
+            found += policy.injection.scan(media.texts, "body")
+        read += found if media.body is None else _remaining(media.body, found, action, policy)
+    if not policy.scan_responses:
+        read = tuple(f for f in read if f.scanner == "core_response")
+    return Content(media.findings + read, policy.hash, media.body)
+
+
+def _remaining(body: bytes, before: tuple[Finding, ...], action: Action, policy: Policy) -> tuple[Finding, ...]:
+    """What is found in the `body` that goes on; of what was found `before` and is gone now, that it was there."""
+    left = policy.injection.scan(body, "body", action.content_type)
+    told = {finding.rule for finding in left}
+    gone: list[Finding] = []
+    for finding in before:
+        if finding.rule not in told:
+            told.add(finding.rule)
+            message = f"{finding.message}, which was taken out"
+            gone.append(
+                msgspec.structs.replace(finding, message=message, place="media", span=None, warns=True, hard=False)
+            )
+    return (*left, *gone)

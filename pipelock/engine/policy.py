@@ -12,9 +12,12 @@ from pipelock.detect.hosts import HostSet
 from pipelock.detect.matcher import MatcherError
 from pipelock.detect.secrets import SecretScanner
 from pipelock.detect.url_layers import UrlLayers
+from pipelock.detect.wallets import Wallets
 from pipelock.engine._cleared import Cleared
 from pipelock.engine._suppress import Suppressions
+from pipelock.engine.cross_request import CrossRequestSettings
 from pipelock.engine.egress import EgressRules
+from pipelock.engine.media import MediaPolicy
 from pipelock.engine.redact import Redaction
 from pipelock.model import Action, Finding, Kind, Severity, Verdict
 
@@ -74,6 +77,9 @@ class Policy(msgspec.Struct, frozen=True):
     max_requests_per_minute: int
     max_data_per_minute: int
     redaction: Redaction | None = None
+    wallets: Wallets | None = None
+    cross_request: CrossRequestSettings | None = None
+    media: MediaPolicy | None = None
     cleared: Cleared = msgspec.field(default_factory=Cleared)
 
     def scans_header(self, name: str) -> bool:
@@ -92,6 +98,9 @@ class Policy(msgspec.Struct, frozen=True):
             return Verdict.BLOCK
         if finding.warns:
             return Verdict.WARN
+        if finding.scanner == "media_policy":
+            # What it says of media that pass is for the record alone.
+            return Verdict.ALLOW if finding.severity is Severity.INFO else Verdict.BLOCK
         if action.kind is Kind.RESPONSE:
             # Switched off, only the core floor is still looked at, and it does not ask.
             return self.response_action if self.scan_responses else Verdict.BLOCK

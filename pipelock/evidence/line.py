@@ -77,6 +77,8 @@ def audit_event(record: Record) -> tuple[str, str]:
     action, decision = record.action, record.decision
     if decision.code is BlockReason.KILL_SWITCH_ACTIVE:
         return "kill_switch_deny", "info"
+    if decision.layer == "media_policy":
+        return "media_exposure", "info" if decision.verdict is Verdict.ALLOW else "warn"
     if action.kind is Kind.SCAN or (action.kind is Kind.RESPONSE and decision.findings):
         return ("scan" if action.kind is Kind.SCAN else "response_scan"), ("warn" if decision.findings else "info")
     if decision.verdict is Verdict.BLOCK:
