@@ -92,7 +92,7 @@ COMMANDS = (
             Option(("--stdin",), "judge what comes in on standard input", "stdin"),
             Option(
                 ("--as",),
-                "what the text is: leaves in a request, comes in a response, or is a tool's arguments",
+                "the text leaves in a request, comes in a response, or goes to a tool",
                 "direction",
                 choices=("request", "response", "tool"),
             ),
@@ -143,8 +143,8 @@ COMMANDS = (
         ),
         (Operand("what", "scan-diff or install-hooks", ("scan-diff", "install-hooks")),),
         details=(
-            "scan-diff reads a unified diff on standard input, as in `git diff | pipelock git scan-diff`, and looks at\n"
-            "the lines it adds. Exit code 0: no secret; 1: secrets; 2: the diff could not be read.\n"
+            "scan-diff reads a unified diff on standard input, as in `git diff | pipelock git scan-diff`: the\n"
+            "lines that it adds. Exit code 0: no secret; 1: secrets; 2: the diff could not be read.\n"
             "install-hooks writes a pre-push hook that refuses to push commits with secrets."
         ),
     ),

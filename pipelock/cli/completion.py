@@ -80,6 +80,8 @@ def fish() -> str:
             for operand in command.operands
             if operand.choices
         ]
+        if any(operand.many for operand in command.operands):
+            lines.append(f"complete -c pipelock {where}-F")
         lines += [_fish_option(option, where) for option in command.options]
     return "\n".join(lines) + "\n"
 
@@ -121,7 +123,9 @@ def _bash_case(command: Command) -> str:
 def _zsh_case(command: Command) -> str:
     specs = [_zsh_spec(option) for option in (*command.options, *GLOBAL_OPTIONS)]
     specs += [
-        _quote(f"{place}:{operand.name}:" + (f"({' '.join(operand.choices)})" if operand.choices else " "))
+        _quote("*:paths:_files")
+        if operand.many
+        else _quote(f"{place}:{operand.name}:" + (f"({' '.join(operand.choices)})" if operand.choices else " "))
         for place, operand in enumerate(command.operands, 1)
     ]
     return f"                {command.name}) _arguments {' '.join(specs)} ;;"

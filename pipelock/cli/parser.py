@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from pipelock import __version__
@@ -123,7 +124,11 @@ def _add_command(verbs: argparse._SubParsersAction[_Parser], command: Command) -
     )
     for operand in command.operands:
         choices = operand.choices or None
-        parser.add_argument(operand.name, help=operand.help, choices=choices, metavar=operand.metavar or None)
+        metavar = operand.metavar or None
+        if operand.many:
+            parser.add_argument(operand.name, help=operand.help, metavar=metavar, nargs="+", type=Path)
+        else:
+            parser.add_argument(operand.name, help=operand.help, choices=choices, metavar=metavar)
     for option in command.options:
         _add_option(parser, option, option.default)
     for option in GLOBAL_OPTIONS:
@@ -134,6 +139,11 @@ def _add_command(verbs: argparse._SubParsersAction[_Parser], command: Command) -
 def _add_option(parser: argparse.ArgumentParser, option: Option, default: object) -> None:
     if option.is_switch:
         parser.add_argument(*option.flags, dest=option.name, help=option.help, action="store_true")
+    elif option.repeat:
+        # The default is not handed over: `append` would add to it, for every command line there is.
+        metavar = option.metavar or None
+        parser.add_argument(*option.flags, dest=option.name, help=option.help, metavar=metavar, action="append")
+        parser.set_defaults(**{option.name: []})
     else:
         parser.add_argument(
             *option.flags,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipelock.engine._suppress import CROWDED, FULL, matches_path
 from pipelock.engine.approvals import (
     ApprovalLimits,
     ApprovalRefused,
@@ -17,6 +18,8 @@ from pipelock.engine.settle import code_for, refuse
 from pipelock.engine.summary import summarise
 
 __all__ = [
+    "CROWDED",
+    "FULL",
     "Answers",
     "ApprovalLimits",
     "ApprovalRefused",
@@ -30,6 +33,7 @@ __all__ = [
     "Settled",
     "StaleAnswerError",
     "code_for",
+    "matches_path",
     "refuse",
     "summarise",
 ]

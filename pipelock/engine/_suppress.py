@@ -33,7 +33,7 @@ from pipelock.detect.hosts import HostSet
 from pipelock.engine._glob import glob_match
 from pipelock.model import Action, Finding
 
-__all__ = ["CROWDED", "FULL", "Entry", "Suppressions"]
+__all__ = ["CROWDED", "FULL", "Entry", "Suppressions", "matches_path"]
 
 CROWDED = 8
 """Findings of one rule from which on a scanner may have left some out."""
@@ -184,6 +184,11 @@ class _Target:
         if host.endswith("*"):
             return glob_match(host[:-1].lower() or "*", self.origin)
         return glob_match(host.lower(), self.origin) and self.rests[:1] == ("/",)
+
+
+def matches_path(pattern: str, target: str) -> bool:
+    """Whether `pattern`, written as a `path` of `suppress`, means `target`, a URL or the name of a file."""
+    return _Target(target).matches(pattern.replace("\\", "/"))
 
 
 def _is_at(pattern: str, texts: Iterable[str]) -> bool:

@@ -8,8 +8,11 @@ import msgspec
 import pytest
 
 from pipelock.cli.main import main
+from pipelock.config import Loaded
 from pipelock.control import frames
 from pipelock.control.client import ControlError, NotRunning
+from pipelock.engine import Policy
+from pipelock.engine.compile import compile_policy
 from pipelock.model import (
     ActionSummary,
     AnswerWord,
@@ -149,3 +152,19 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
         return code, out, err
 
     return go
+
+
+@pytest.fixture
+def compile_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that judge for themselves compile each policy once for all tests: that is what takes their time."""
+    monkeypatch.setattr("pipelock.cli._engine.compile_policy", _compiled)
+
+
+def _compiled(loaded: Loaded, environ: object, cache: Path | None, **rest: object) -> Policy:
+    key = (loaded.policy_hash, rest.get("judges_responses", True))
+    if key not in _POLICIES:
+        _POLICIES[key] = compile_policy(loaded, {}, None, judges_responses=bool(key[1]))
+    return _POLICIES[key]
+
+
+_POLICIES: dict[tuple[str, object], Policy] = {}
