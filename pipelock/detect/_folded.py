@@ -1,65 +1,115 @@
 """The hard fold: a view in which case, gaps, punctuation, leetspeak and vowels no longer tell words apart.
 
-It undoes "1gn0re", "i g n o r e", "ignoreprevious", "instroctions" and their mixtures at once. What is left of a text
-is so little that only long phrases may be looked for; rules list them as `folded`.
+It undoes "1gn0re", "i g n o r e", "i.g-n_o*r~e", "ignoreprevious", "instroctions" and their mixtures at once, and finds
+all of that written backwards. What is left of a text is so little that only long phrases may be looked for; rules list
+them as `folded`. Signs inside words (`!gnore`, `prev|ous`, `ins+ruc+ions`) may be letters or nothing: where there are
+some, both readings are looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pipelock.detect._pattern import for_bytes
 from pipelock.detect.matcher import Matcher
 from pipelock.detect.ruleset import Rule
 
 __all__ = ["FoldedPhrases", "fold_hard"]
 
-_FROM = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ" + b"01345789@$!|+6"
-_TO = b"abcdefghijklmnopqrstuvwxyz" + b"oleastbgasiitg"
+_CAPITALS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_DIGITS = (b"0123456789@$", b"oizeasgtbgas")
+_SIGNS = (b"!|+(<{*#^", b"iitcccaha")
 _VOWELS = b"aeiou"
 _KEPT = frozenset(b"abcdefghijklmnopqrstuvwxyz")
+# Money signs that pass for letters; other characters beyond ASCII are folded before, or are no letters here.
+_MONEY = (("\u20ac".encode(), b"e"), ("\u00a3".encode(), b"l"), ("\u00a2".encode(), b"c"), ("\u00a5".encode(), b"y"),
+          ("\u00a1".encode(), b"i"))  # fmt: skip
+# The sign stands between letters, or between letters that stand apart.
+_SIGN_IN_WORD = (
+    r"[a-z0-9][!|+(<{*#^][a-z0-9]|[!|+][a-z]{3}"
+    r"|[a-z0-9][ ._~-]{1,3}[!|+(<{*#^][ ._~-]{1,3}[a-z0-9][ ._~-]{1,3}[a-z0-9][ ._~-]"
+)
 
 
-def _table() -> tuple[bytes, bytes]:
+def _table(*pairs: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """The table and the bytes that go, for `bytes.translate`."""
     table = bytearray(range(256))
-    for source, target in zip(_FROM, _TO, strict=True):
-        table[source] = target
-    # "1" passes for i as well as l; i is a vowel here and by far the more common use.
-    table[ord("1")] = ord("i")
+    for sources, targets in ((_CAPITALS, _CAPITALS.lower()), *pairs):
+        for source, target in zip(sources, targets, strict=True):
+            table[source] = target
     for code in range(256):
         if table[code] in _VOWELS:
             table[code] = ord("a")
-    gone = bytes(code for code in range(256) if table[code] not in _KEPT)
-    return bytes(table), gone
+    return bytes(table), bytes(code for code in range(256) if table[code] not in _KEPT)
 
 
-_TABLE, _GONE = _table()
+_PLAIN = _table(_DIGITS)
+_SIGNED = _table(_DIGITS, _SIGNS)
 
 
-def fold_hard(data: bytes) -> bytes:
-    """The folded form of `data`, which is at most as long; linear, at memory speed."""
-    return data.translate(_TABLE, _GONE)
+def fold_hard(data: bytes, *, signs: bool = False) -> bytes:
+    """The folded form of `data`, which is at most as long; linear, at memory speed. With `signs` those are letters."""
+    if not data.isascii():
+        for money, letter in _MONEY:
+            data = data.replace(money, letter)
+    table, gone = _SIGNED if signs else _PLAIN
+    return data.translate(table, gone)
 
 
 class FoldedPhrases:
     """The folded phrases of rules."""
 
     def __init__(self, rules: Sequence[Rule], *, cache: Path | None, native: bool) -> None:
-        self._rules = [rule for rule in rules for _ in rule.folded]
-        self._matcher = Matcher(
-            [_pattern(phrase) for rule in rules for phrase in rule.folded], cache=cache, native=native
-        )
+        phrases = [(rule, phrase) for rule in rules for phrase in rule.folded]
+        self._rules = [rule for rule, _ in phrases] * 2
+        patterns = [_pattern(phrase) for _, phrase in phrases]
+        self._matcher = Matcher([*patterns, *map(_backwards, patterns)], cache=cache, native=native)
+        self._signs = Matcher([for_bytes(_SIGN_IN_WORD)], cache=cache, native=native)
 
-    def find(self, folded: bytes) -> list[Rule]:
-        """The rules of which a phrase occurs in `folded`.
+    def find(self, data: bytes) -> list[Rule]:
+        """The rules of which a phrase occurs in `data`, a text that is not folded yet; none twice.
 
         Raises:
             MatcherError: the matcher failed; block.
         """
-        return [self._rules[number] for number in self._matcher.propose(folded)] if folded else []
+        found: dict[str, Rule] = {}
+        for folded in self._folds(data):
+            if folded:
+                found.update(
+                    {self._rules[number].name: self._rules[number] for number in self._matcher.propose(folded)}
+                )
+        return list(found.values())
+
+    def _folds(self, data: bytes) -> Iterator[bytes]:
+        yield fold_hard(data)
+        if self._signs.propose(data):
+            yield fold_hard(data, signs=True)
 
 
 def _pattern(phrase: str) -> bytes:
-    """A phrase of letters, spaces, groups, bars and question marks, folded letter by letter."""
+    """A phrase of letters, spaces, groups, bars and question marks, folded letter by letter; "1" may have been an l."""
     spaceless = phrase.replace(" ?", " ").replace(" ", "").replace("(", "(?:")
-    return "".join("a" if char in "eiou" else char for char in spaceless).encode("ascii")
+    return "".join("a" if char in "eiou" else "[al]" if char == "l" else char for char in spaceless).encode("ascii")
+
+
+def _backwards(pattern: bytes) -> bytes:
+    """A pattern for what `pattern` matches, written from its end; both of letters, classes, groups, bars and "?"."""
+    stack: list[list[bytes]] = [[b""]]
+    index = 0
+    while index < len(pattern):
+        if pattern.startswith(b"(?:", index):
+            stack.append([b""])
+            index += 3
+            continue
+        char = pattern[index : pattern.index(b"]", index) + 1 if pattern.startswith(b"[", index) else index + 1]
+        index += len(char)
+        if char == b"|":
+            stack[-1].append(b"")
+            continue
+        atom = b"(?:" + b"|".join(stack.pop()) + b")" if char == b")" else char
+        if pattern.startswith(b"?", index):
+            atom += b"?"
+            index += 1
+        stack[-1][-1] = atom + stack[-1][-1]
+    return b"|".join(stack[0])

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from pipelock.detect._context import is_documented, is_mention
-from pipelock.detect._folded import FoldedPhrases, fold_hard
+from pipelock.detect._folded import FoldedPhrases
 from pipelock.detect._unfinished import unfinished
 from pipelock.detect.charsets import charset_of, respelled
 from pipelock.detect.cues import CueScorer
@@ -166,7 +166,7 @@ class InjectionScanner:
         quoted = _quoted_ranges(matches) if excused else {}
         found = []
         for view in views:
-            for rule in self._folded.find(fold_hard(_without(view.data, quoted.get(id(view), ())))):
+            for rule in self._folded.find(_without(view.data, quoted.get(id(view), ()))):
                 if rule.name not in seen:
                     seen.add(rule.name)
                     found.append(

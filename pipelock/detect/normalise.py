@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 
-from pipelock.detect._lookalikes import LOOKALIKES
+from pipelock.detect._lookalikes import IN_LATIN_WORDS, LOOKALIKES
 
 __all__ = ["fold_text", "has_invisible", "hidden_tags", "original_span", "spaced_text", "unusual"]
 
@@ -46,6 +46,8 @@ _DASHES = frozenset(
     "\u3030\u30a0\ufe31\ufe32\ufe58\ufe63\uff0d\U00010ead"
 )
 _PLAIN = frozenset(map(chr, range(0x80))) - _CONTROL
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_IN_LATIN_WORDS = frozenset(map(chr, IN_LATIN_WORDS))
 _ITSELF = {char: char for char in _PLAIN}
 # What folds change though it is its own normal form; a letter with a mark on it is not.
 _SPECIAL = _INVISIBLE | _CONTROL | _SPACES | _DASHES | _DIACRITICS | frozenset(LOOKALIKES)
@@ -117,18 +119,31 @@ def unusual(text: str) -> frozenset[str]:
 def fold_text(text: str, chars: AbstractSet[str] | None = None) -> str:
     """The matching view: controls and invisible characters gone, tab and line ends kept, look-alikes made Latin.
 
-    Linear in `len(text)`; idempotent up to what a fold itself produces.
+    Linear in `len(text)`; idempotent up to what a fold itself produces. Look-alikes of scripts that are written for
+    their own sake become Latin only inside words that have Latin letters.
 
     Args:
         text: Any text.
         chars: `unusual(text)`, where the caller has it.
     """
-    return _apply(text, unusual(text) if chars is None else chars, _fold_char)
+    return _folded(text, unusual(text) if chars is None else chars, _fold_char)
 
 
 def spaced_text(text: str, chars: AbstractSet[str] | None = None) -> str:
     """Like `fold_text`, but invisible characters become spaces: they may have stood in for the gaps between words."""
-    return _apply(text, unusual(text) if chars is None else chars, _space_char)
+    return _folded(text, unusual(text) if chars is None else chars, _space_char)
+
+
+def _folded(text: str, chars: AbstractSet[str], fold: Callable[[str], str]) -> str:
+    text = _apply(text, chars, fold)
+    if _IN_LATIN_WORDS.isdisjoint(chars):
+        return text
+    # One character for one, so offsets stay as they are.
+    return "\n".join([" ".join([_latin_word(word) for word in line.split(" ")]) for line in text.split("\n")])
+
+
+def _latin_word(word: str) -> str:
+    return word if word.isascii() or _LETTERS.isdisjoint(word) else word.translate(IN_LATIN_WORDS)
 
 
 def has_invisible(text: str, chars: AbstractSet[str] | None = None) -> bool:
