@@ -18,7 +18,9 @@ import msgspec
 
 from pipelock.detect.url_view import UrlView
 from pipelock.engine._paths import rule_paths
+from pipelock.engine.address_watch import AddressWatch
 from pipelock.engine.content import folded, inspect_content
+from pipelock.engine.cross_request import CrossRequest
 from pipelock.engine.egress import Ruling
 from pipelock.engine.facts import Answers, Content, Facts, Lookup
 from pipelock.engine.killswitch import KillSwitch
@@ -75,7 +77,7 @@ class Engine:
         self.policy = policy
         self.kill = kill
         self.sessions = Sessions()
-        self.trackers: tuple[Tracker, ...] = ()
+        self.trackers: tuple[Tracker, ...] = (CrossRequest(), AddressWatch())
         self.own_ports: frozenset[int] = frozenset()
         self._requests = SlidingWindow()
         self._bytes = SlidingWindow()

@@ -24,9 +24,14 @@ _CODES = {
     "egress_rules": BlockReason.REQUEST_POLICY_DENY,
     "media_policy": BlockReason.MEDIA_POLICY,
     "redaction": BlockReason.REDACTION_FAILURE,
+    "address_protection": BlockReason.DLP_MATCH,
+    "cross_request": BlockReason.CROSS_REQUEST_DENY,
 }
 _STATUSES = {"ratelimit": 429, "databudget": 429}
 _HINTS = {
+    "address_protection": "if the address is right, add it to address_protection.allowed_addresses",
+    "cross_request": "section cross_request_detection says how much may leave within how long; what "
+    "was sent is forgotten when that time has passed",
     "body_dlp": "if this is a false positive, add a `suppress` entry for the rule and this URL",
     "header_dlp": "if the host is the key's own vendor, list it in the pattern's exempt_domains",
     "response_scan": "if you trust this host's text, add it to response_scanning.exempt_domains",

@@ -62,6 +62,7 @@ class BlockReason(StrEnum):
     RATE_LIMIT = "rate_limit", "warn", Retry.TRANSIENT
     DATA_BUDGET = "data_budget", "warn", Retry.POLICY
     DLP_MATCH = "dlp_match", "critical", Retry.NONE
+    CROSS_REQUEST_DENY = "cross_request_deny", "critical", Retry.NONE
     REDACTION_FAILURE = "redaction_failure", "critical", Retry.TRANSIENT
     MEDIA_POLICY = "media_policy", "warn", Retry.POLICY
     PROMPT_INJECTION = "prompt_injection", "critical", Retry.NONE
