@@ -77,7 +77,9 @@ def _judge(loaded: Loaded, url: str, arguments: Arguments) -> Decision:
 def _credential_rules(loaded: Loaded) -> int:
     """How many kinds of credentials are looked for, the operator's own included."""
     section = loaded.config.dlp
-    builtin = RuleSet.builtin("credentials", include_defaults=section.include_defaults).rules
+    builtin = RuleSet.builtin(
+        "credentials", include_defaults=section.include_defaults, extended=section.extended_patterns
+    ).rules
     names = {rule.name.casefold() for rule in builtin} | {pattern.name.casefold() for pattern in section.patterns}
     return len(names)
 

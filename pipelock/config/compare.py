@@ -40,6 +40,7 @@ _PROTECTIONS: Final = (
     "bind_default_agent_identity",
     "dlp.scan_env",
     "dlp.include_defaults",
+    "dlp.extended_patterns",
     "response_scanning.enabled",
     "response_scanning.include_defaults",
     "request_body_scanning.enabled",

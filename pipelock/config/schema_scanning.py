@@ -114,6 +114,7 @@ class Dlp(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         scan_files: The credentials in well-known files of the daemon's user must not leave either.
         secrets_file: Values of the operator's own, one a line; readable by the user alone.
+        extended_patterns: Also the tokens of some 250 vendors, and secrets by the file or protocol they stand in.
     """
 
     scan_env: bool = True
@@ -121,6 +122,7 @@ class Dlp(msgspec.Struct, frozen=True, kw_only=True):
     secrets_file: FilePath = ""
     min_env_secret_length: Annotated[int, Meta(ge=8, le=4096)] = 16
     include_defaults: bool = True
+    extended_patterns: bool = True
     patterns: Annotated[tuple[DlpPattern, ...], Meta(max_length=1000)] = ()
     action: UnsupportedText = ""
 

@@ -25,6 +25,9 @@ __all__ = ["RULES", "Examples", "Rule", "RuleError", "RuleSet", "UserPattern", "
 RULES = Path(__file__).with_name("rules")
 """The directory of the built-in files: one folder a family."""
 
+_EXTENDED = "extended-"
+"""How the names of the files begin that belong to a family's extended set."""
+
 MAX_RULES = 2_000
 """Most rules one set may hold."""
 _LARGEST_FILE = 4 << 20
@@ -114,14 +117,22 @@ class RuleSet(msgspec.Struct, frozen=True):
 
     @classmethod
     def builtin(
-        cls, family: str, *, extra: Sequence[UserPattern] = (), include_defaults: bool = True, source: str = "config"
+        cls,
+        family: str,
+        *,
+        extra: Sequence[UserPattern] = (),
+        include_defaults: bool = True,
+        extended: bool = True,
+        source: str = "config",
     ) -> RuleSet:
-        """The rules of `rules/<family>/*.yaml` and the operator's own. Without defaults the core rules stay.
+        """The rules of `rules/<family>/*.yaml` and the operator's own.
+
+        Without defaults only rules of the core stay, without `extended` none of the files `extended-*.yaml`.
 
         Raises:
             RuleError: a pattern of the operator's is outside the RE2 subset; the text names it.
         """
-        rules = {rule.name.casefold(): rule for rule in _builtin(family) if include_defaults or rule.core}
+        rules = {rule.name.casefold(): rule for rule in _builtin(family, extended) if include_defaults or rule.core}
         for pattern in extra:
             key = pattern.name.casefold()
             if key in rules and rules[key].core:
@@ -147,9 +158,11 @@ def _from_user(pattern: UserPattern) -> Rule:
 
 
 @lru_cache(maxsize=8)
-def _builtin(family: str) -> tuple[Rule, ...]:
+def _builtin(family: str, extended: bool = True) -> tuple[Rule, ...]:  # noqa: FBT001, FBT002 - a key of the cache
     rules: dict[str, Rule] = {}
     for path in sorted((RULES / family).glob("*.yaml")):
+        if path.name.startswith(_EXTENDED) and not extended:
+            continue
         for rule in _load_file(path):
             if rules.setdefault(rule.name.casefold(), rule) is not rule:
                 raise RuleError(f"{path}: rule {rule.name!r}: another file of the family has a rule of this name")

@@ -9,7 +9,7 @@ from pipelock.config import Config, Loaded
 from pipelock.config.rules import parse_expiry
 from pipelock.detect.hosts import HostSet
 from pipelock.detect.known import KnownValue
-from pipelock.detect.ruleset import RuleSet, UserPattern
+from pipelock.detect.ruleset import Rule, RuleSet, UserPattern
 from pipelock.detect.secrets import SecretScanner
 from pipelock.detect.url_layers import UrlLayers, UrlSettings
 from pipelock.engine._suppress import Entry, Suppressions
@@ -21,7 +21,7 @@ from pipelock.engine.policy import NoResponses, Policy, ResponseScanner
 from pipelock.engine.watchers import cross_request_of, wallets_of, watchers
 from pipelock.model import Severity, Verdict
 
-__all__ = ["approval_limits", "compile_policy"]
+__all__ = ["approval_limits", "compile_policy", "rule_named"]
 
 
 def compile_policy(
@@ -179,7 +179,10 @@ def _credential_rules(config: Config) -> RuleSet:
         )
         for pattern in config.dlp.patterns
     ]
-    return RuleSet.builtin("credentials", extra=extra, include_defaults=config.dlp.include_defaults)
+    dlp = config.dlp
+    return RuleSet.builtin(
+        "credentials", extra=extra, include_defaults=dlp.include_defaults, extended=dlp.extended_patterns
+    )
 
 
 def _injection(config: Config, cache: Path | None) -> ResponseScanner:
@@ -193,3 +196,10 @@ def _injection_rules(config: Config) -> RuleSet:
     section = config.response_scanning
     extra = [UserPattern(name=pattern.name, pattern=pattern.regex) for pattern in section.patterns]
     return RuleSet.builtin("injection", extra=extra, include_defaults=section.include_defaults)
+
+
+def rule_named(config: Config, name: str) -> Rule | None:
+    """The rule that findings of `name` come from: a built-in one or the operator's; `None` where code looks for it."""
+    wanted = name.casefold()
+    rules = (*_credential_rules(config).rules, *_injection_rules(config).rules)
+    return next((rule for rule in rules if rule.name.casefold() == wanted), None)
