@@ -113,8 +113,17 @@ class Gates:
 
         self._first = matcher([*_GATE_PATTERNS.values(), *_TRIGGERS])
         self._second = [(tuple(gates), matcher(gates.values())) for gates in _SECOND_STAGE]
+        self._runs = matcher([_GATE_PATTERNS[Gate.RUN]])
         self._dense = matcher([_DENSE])
         self._spelled = matcher([_SPELLED]) if spelled else None
+
+    def has_runs(self, data: bytes) -> bool:
+        """Whether `Gate.RUN` is among the gates of `data`.
+
+        Raises:
+            MatcherError: the matcher failed.
+        """
+        return bool(self._runs.propose(data))
 
     def of(self, data: bytes) -> list[int]:
         """Which encodings may occur in `data`, as members of `Gate`.

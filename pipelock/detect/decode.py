@@ -105,6 +105,14 @@ class Decoder:
         """
         return self._gates.of(data)
 
+    def has_runs(self, data: bytes) -> bool:
+        """Whether `data` has an unbroken run that may be encoded: all that joined values can hide.
+
+        Raises:
+            MatcherError: the matcher failed.
+        """
+        return self._gates.has_runs(data)
+
     def is_plain(self, data: bytes) -> bool:
         """Whether `derive` would find nothing in `data`, nor in any part of it between line ends.
 

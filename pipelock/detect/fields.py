@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error as BinasciiError
-from itertools import compress
-from operator import not_
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipelock.detect._escapes import escapes
@@ -45,6 +44,8 @@ _TOO_MANY = f"more than {MAX_VALUES:,} values".replace(",", " ")
 _BLANK = b" \t\r\n\f\v\x00\xef\xbb\xbf"
 # What stands between the strings of JSON, numbers and literals included.
 _JSON_GAPS = b" \t\r\n{}[]:,0123456789+-.eEtrufalsn"
+# Stands behind a string that is a key; UTF-8 never has this byte.
+_KEY = b"\xfd"
 _EDGES = b" \t\r\"'{}[]()"
 _MARKUP_KINDS = ("xml", "html")
 
@@ -86,32 +87,44 @@ def _strings(data: bytes) -> Fields:
     if escaped:
         # Two bytes that UTF-8 never has stand for what is escaped, so that every quotation mark left is a real one.
         data = data.replace(b"\\\\", b"\xfe").replace(b'\\"', b"\xff")
-    pieces = data.split(b'"', MAX_VALUES)
+    marked = data.replace(b'":', _KEY + b'"')
+    pieces = marked.split(b'"', MAX_VALUES)
     if len(pieces) > MAX_VALUES:
         return Fields(problem=_TOO_MANY)
+    gaps = b"".join(pieces[::2])
+    # A quotation mark in a comment turns inside and outside round from there on: then both are read as strings.
+    parities = (1,) if not gaps.translate(None, _JSON_GAPS) else (1, 0)
+    if len(parities) > 1 or b":" in gaps:
+        # Not written as programs write it: there may be space before a colon, or the sign for keys in the text.
+        pieces = _marked(data.split(b'"'), parities)
     joined: list[bytes] = []
     mixed: list[bytes] = []
     lines: list[bytes] = []
-    # A quotation mark in a comment turns inside and outside round from there on: then both are read as strings.
-    parities = (1,) if not b"".join(pieces[::2]).translate(None, _JSON_GAPS) else (1, 0)
     for first in parities:
         strings = pieces[first::2]
         if len(strings) < 2:
             continue
-        gaps = pieces[first + 1 :: 2]
-        # Few gaps differ, so each is looked at once. The last string may have nothing behind it.
-        is_value = {gap: gap.lstrip()[:1] != b":" for gap in set(gaps)}
-        chosen = [is_value[gap] for gap in gaps] + [True]
-        values = list(compress(strings, chosen))
-        keys = dict.fromkeys(compress(strings, map(not_, chosen)))
+        keys = [one for one in dict.fromkeys(strings) if one[-1:] == _KEY]
+        values = [one for one in strings if one[-1:] != _KEY] if keys else strings
         lines.extend(strings)
         if len(values) > 1:
             joined.append(b"".join(values))
-        mixed += [b"".join(keys), b"".join(strings)]
+        mixed += [b"".join(keys).replace(_KEY, b""), b"".join(strings).replace(_KEY, b"")]
     if not escaped:
         return Fields(b"", _distinct(joined), _distinct(mixed))
     joined = [_unescaped(one) for one in joined]
-    return Fields(_unescaped(b"\n".join(lines)), _distinct(joined), _distinct([_unescaped(one) for one in mixed]))
+    text = b"\n".join(lines).replace(_KEY, b"")
+    return Fields(_unescaped(text), _distinct(joined), _distinct([_unescaped(one) for one in mixed]))
+
+
+def _marked(pieces: list[bytes], parities: Sequence[int]) -> list[bytes]:
+    """The pieces between quotation marks, with a sign behind each that a colon follows."""
+    marked = [piece.replace(_KEY, b"") for piece in pieces]
+    for first in parities:
+        for index in range(first, len(pieces) - 1, 2):
+            if pieces[index + 1].lstrip()[:1] == b":":
+                marked[index] += _KEY
+    return marked
 
 
 def _unescaped(data: bytes) -> bytes:

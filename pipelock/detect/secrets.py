@@ -49,6 +49,8 @@ class SecretScanner:
         self, rules: RuleSet, *, watchers: Sequence[Watcher] = (), cache: Path | None = None, native: bool = True
     ) -> None:
         self._rules = rules.rules
+        # What joined views make of names and values is noise, and there may be much of it.
+        self._apart = frozenset(number for number, rule in enumerate(rules.rules) if rule.judge and rule.loose)
         self._matcher = Matcher(
             patterns_of(rules.rules),
             literals=[rule.literals for rule in rules.rules],
@@ -116,10 +118,24 @@ class SecretScanner:
                 views.append(View(place, place.data, joined=name.endswith("~")))
         return self._judge(views, host) if views else ()
 
+    def scan_joined(
+        self, values: Sequence[tuple[str, str]], *, host: str = "", decoded: bool = False
+    ) -> tuple[Finding, ...]:
+        """Like `scan_values` for texts that were put together from several, with encoded runs in them if `decoded`.
+
+        Raises:
+            MatcherError: the matcher failed; block.
+        """
+        views = []
+        for name, text in values:
+            place = Place(name, to_bytes(text), text)
+            views.append(View(place, place.data, ("joined",), joined=True))
+        return self._judge(views, host, pieces=decoded) if views else ()
+
     def _judge(self, views: list[View], host: str, *, pieces: bool = False) -> tuple[Finding, ...]:
         views, findings = self._with_derived(views, pieces=pieces)
         found = [one for watcher in self._watchers for one in watcher.find(views, host)]
-        proposed, matches = sightings(self._matcher, views)
+        proposed, matches = sightings(self._matcher, views, apart=self._apart)
         if not proposed and not found:
             return tuple(findings)
         kept: list[tuple[Rule, Sighting]] = []
@@ -184,19 +200,18 @@ class SecretScanner:
 
     def _hidden_in(self, view: View) -> tuple[list[View], bool]:
         """What encodings hide in a view, and whether that is all."""
-        gates = self._decoder.gates(view.data)
         if view.joined:
             # What else values hide is found in each of them; only runs can have been cut over several.
-            gates = [gate for gate in gates if gate == Gate.RUN]
+            gates: list[int] = [Gate.RUN] if self._decoder.has_runs(view.data) else []
+        else:
+            gates = self._decoder.gates(view.data)
         if not gates or (gates == [Gate.CONTROL] and not has_sequences(view.data) and not is_packed(view.data)):
             return [], True
         derivation = self._decoder.derive(view.data, gates)
         views = []
         for derived in derivation.texts:
             path = (*view.path, *derived.path)
-            inner = View(
-                view.place, derived.data, path, view.joined or derived.is_loose, derived=derived, outer=view
-            )
+            inner = View(view.place, derived.data, path, view.joined or derived.is_loose, derived=derived, outer=view)
             views.append(inner)
             if not derived.data.isascii():
                 plain = fold_text(derived.data.decode("utf-8", "replace")).encode("utf-8", "surrogatepass")
