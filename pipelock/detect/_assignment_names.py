@@ -43,22 +43,24 @@ def read_name(identifier: bytes) -> Name:
     """Judge an identifier: ASCII letters and digits with `_`, `-`, `.`, `:` or spaces between them."""
     words = _split(identifier[-LONGEST_NAME:])
     spoken = [word.lower() for word in words]
-    vendor = _vendor(spoken)
-    secret, password, weak = words_of("secret"), words_of("password"), words_of("weak")
+    known = _words()
     for index in range(len(spoken) - 1, -1, -1):
         word = spoken[index]
-        if word in password or word.endswith((b"password", b"passwd")):
-            level, chosen = 3, True
-        elif word in secret or word.endswith(_ENDINGS):
-            level, chosen = 3, False
-        elif word in weak:
-            level, chosen = _weak_level(spoken, index), False
+        chosen = word in known.password or word.endswith((b"password", b"passwd"))
+        if chosen or word in known.secret or word.endswith(_ENDINGS):
+            level = 3
+        elif word in known.weak:
+            level = _weak_level(spoken, index)
         else:
             continue
         level = _in_context(level, spoken, index)
-        if vendor and level in (1, 2):
+        if not level:
+            return _NOTHING
+        vendor = _vendor(spoken)
+        if vendor and level < 3:
             level += 1
         return Name(level, vendor, words[index].isupper(), chosen)
+    vendor = _vendor(spoken)
     return Name(1, vendor) if vendor else _NOTHING
 
 
@@ -69,33 +71,53 @@ def _weak_level(words: list[bytes], index: int) -> int:
 
 
 def _is_qualified(words: list[bytes], index: int) -> bool:
-    return index > 0 and (words[index - 1] in words_of("qualifier") or words[index - 1] in words_of("secret"))
+    return index > 0 and (words[index - 1] in _words().qualifier or words[index - 1] in _words().secret)
 
 
 def _in_context(level: int, words: list[bytes], index: int) -> int:
     """`level` of the word at `index`, after a look at its neighbours."""
     word = words[index]
-    if word not in words_of("password") and index and words[index - 1] in words_of("notkey"):
+    known = _words()
+    if index and words[index - 1] in known.notkey and word not in known.password:
         return 0
     rest = [word for word in words[index + 1 :] if not word.isdigit()]
-    if any(word in words_of("after") for word in rest):
+    if not known.after.isdisjoint(rest):
         return 0
-    if rest and not words_of("neutral").issuperset(rest):
+    if not known.neutral.issuperset(rest):
         level -= 1
-    if level == 1 and word in (b"key", b"keys") and index > 0:
+    if level == 1 and index and word in (b"key", b"keys"):
         return 2
-    return max(level, 0)
+    return level
 
 
 def _vendor(words: list[bytes]) -> str:
     """The service named by one word, or by two or three words in a row written together."""
-    known = words_of("vendor")
-    for size in (1, 2, 3):
+    known = _words().vendor
+    for word in words:
+        if word in known:
+            return word.decode()
+    for size in (2, 3):
         for start in range(min(len(words), 12) - size + 1):
             name = b"".join(words[start : start + size])
             if name in known:
                 return name.decode()
     return ""
+
+
+class _Words(NamedTuple):
+    secret: frozenset[bytes]
+    qualifier: frozenset[bytes]
+    weak: frozenset[bytes]
+    notkey: frozenset[bytes]
+    after: frozenset[bytes]
+    neutral: frozenset[bytes]
+    password: frozenset[bytes]
+    vendor: frozenset[bytes]
+
+
+@lru_cache(maxsize=1)
+def _words() -> _Words:
+    return _Words(*[words_of(name) for name in _Words._fields])
 
 
 def _split(identifier: bytes) -> list[bytes]:

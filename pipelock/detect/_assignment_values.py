@@ -9,11 +9,14 @@ from __future__ import annotations
 from binascii import Error as BinasciiError
 from binascii import a2b_base64
 from functools import lru_cache
+from typing import Any
 
 from pipelock.detect._data import words_of
+from pipelock.detect._pattern import compile_linear
 from pipelock.detect.entropy import words_share
 
-__all__ = ["LONGEST", "is_placeholder", "key_strength", "password_strength", "says_something", "unwrapped"]
+__all__ = ["LONGEST", "is_placeholder", "key_strength", "password_strength", "says_something",
+           "stands_for_something", "unwrapped"]  # fmt: skip
 
 LONGEST = 512
 """Bytes of a value that are looked at."""
@@ -38,10 +41,6 @@ _FILES = (b".pem", b".key", b".crt", b".cer", b".json", b".yaml", b".yml", b".tx
           b".go", b".png", b".svg", b".jpg", b".html", b".css", b".md", b".p12", b".pub", b".conf", b".toml", b".xml",
           b".sock", b".com", b".org", b".net", b".io", b".dev", b".local")  # fmt: skip
 _NO_KEY = _PUBLIC + _REFERENCE
-_ALGORITHMS = (b"ed25519", b"x25519", b"curve25519", b"secp256k1", b"sha256", b"sha512", b"sha384", b"sha1", b"md5",
-               b"aes256", b"aes128", b"rsa2048", b"rsa4096", b"base64", b"utf8", b"utf16", b"utf_8", b"hs256",
-               b"rs256", b"es256", b"oauth2", b"x509", b"pkcs8", b"pkcs1", b"pkcs12", b"b16", b"b64", b"v1",
-               b"v2")  # fmt: skip
 _CERTIFICATE = 200
 
 
@@ -51,6 +50,7 @@ def key_strength(value: bytes) -> int:
     Returns:
         0 for what is no key (a word, a path, a reference, filler), 1 for a doubt, 2 if it looks random, 3 if it surely
         is. Twelve random letters and digits are 2, sixteen are 3; so are twenty hexadecimal digits, and a UUID.
+        Ask `stands_for_something` of what remains.
     """
     value = value[:LONGEST]
     size = len(value)
@@ -62,10 +62,12 @@ def key_strength(value: bytes) -> int:
         return 0
     if _is_filler(value, kinds):
         return 0
-    strength = _randomness(value, kinds, turns)
-    if not strength or value.lower().endswith(_FILES) or _is_algorithm(value):
-        return 0
-    return 0 if strength < 3 and is_placeholder(value) else strength
+    return _randomness(value, kinds, turns)
+
+
+def stands_for_something(value: bytes, strength: int) -> bool:
+    """Whether a value that `key_strength` gave `strength` is the name of a file, a type or a placeholder after all."""
+    return value.lower().endswith(_FILES) or _is_algorithm(value) or (strength < 3 and is_placeholder(value))
 
 
 def _turns(kinds: bytes) -> int:
@@ -84,11 +86,9 @@ def _is_filler(value: bytes, kinds: bytes) -> bool:
 
 def _is_algorithm(value: bytes) -> bool:
     """Whether the digits are those of algorithms, which names of types and functions are full of."""
-    lowered = value.lower()
-    rest = lowered
-    for name in _ALGORITHMS:
-        rest = rest.replace(name, b"")
-    return rest != lowered and key_strength(rest) == 0
+    if _any_of("algorithm").search(value) is None:
+        return False
+    return key_strength(b"".join(_any_of("algorithm").split(value))) == 0
 
 
 def _case_turns(kinds: bytes) -> int:
@@ -118,7 +118,8 @@ def _is_certificate(value: bytes) -> bool:
 
 
 def _is_path(value: bytes, turns: int) -> bool:
-    return value.count(b"/") >= 3 and turns * 8 < len(value) and words_share(value.decode("latin-1")) >= 0.4
+    """Slashes between parts that have few digits, unlike base64 of random bytes."""
+    return value.count(b"/") >= 3 and turns * 8 < len(value)
 
 
 def _is_uuid(value: bytes) -> bool:
@@ -155,15 +156,13 @@ def _unmixed(value: bytes, kinds: bytes) -> int:
 
 def is_placeholder(value: bytes) -> bool:
     """Whether a word in `value` says that it stands for something else (`your-key-here`, `changeme`, `<token>`)."""
-    lowered = value.lower()
-    if lowered.startswith(_REFERENCE) or b"..." in lowered or b"***" in lowered or b"xxx" in lowered:
-        return True
-    return any(word in lowered for word in _placeholders())
+    return value.startswith(_REFERENCE) or _any_of("placeholder").search(value) is not None
 
 
-@lru_cache(maxsize=1)
-def _placeholders() -> tuple[bytes, ...]:
-    return tuple(sorted(words_of("placeholder")))
+@lru_cache(maxsize=4)
+def _any_of(name: str) -> Any:  # noqa: ANN401 - the binding publishes no types
+    """One pattern for the entries of a list, in any case."""
+    return compile_linear(b"(?i)" + b"|".join(b"\\Q" + word + b"\\E" for word in sorted(words_of(name))))
 
 
 @lru_cache(maxsize=1)
@@ -198,7 +197,7 @@ def password_strength(value: bytes, *, quoted: bool) -> int:
     """
     value = value[:LONGEST]
     letters = value.lower().translate(None, _NO_LETTERS)
-    if _is_no_password(value, letters) or (not quoted and _is_code(value)):
+    if (not quoted and _is_code(value)) or _is_no_password(value, letters):
         return 0
     others = len(value.translate(None, _LETTERS + _DIGITS + (b"._-" if quoted else b"._-/:;,|\\")))
     digits = len(value) - len(value.translate(None, _DIGITS))
@@ -213,13 +212,13 @@ def _is_no_password(value: bytes, letters: bytes) -> bool:
     lowered = value.lower()
     if len(value) < 5 or len(set(lowered)) < 4 or letters in _manual() or lowered in _manual() or b" " in value:
         return True
-    if is_placeholder(value) or value.startswith(_NO_PASSWORD) or lowered.endswith(_FILES):
+    if value.startswith(_NO_PASSWORD) or lowered.endswith(_FILES):
         return True
-    return any(sign in value for sign in (b"(", b"[", b"${", b"{{", b"://"))
+    return b"(" in value or b"[" in value or b"${" in value or b"{{" in value or b"://" in value
 
 
 def _is_code(value: bytes) -> bool:
     """Whether an unquoted value is a name with dots or colons in it, or an option."""
-    if value.startswith((b":", b"-", b"@")) or value.endswith(b":"):
+    if value.isalpha() or value.startswith((b":", b"-", b"@")) or value.endswith(b":"):
         return True
     return b"::" in value or b"->" in value or value.replace(b".", b"").isalpha()

@@ -18,9 +18,11 @@ from typing import NamedTuple
 from pipelock.detect._assignment_names import LONGEST_NAME, Name, read_name
 from pipelock.detect._assignment_values import (
     LONGEST,
+    is_placeholder,
     key_strength,
     password_strength,
     says_something,
+    stands_for_something,
     unwrapped,
 )
 from pipelock.detect.checksums import is_literal
@@ -34,7 +36,7 @@ MAX_BELIEVED = 8
 
 _READ = LONGEST + 192
 _NAME = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
-_SIGNS = b"=:?.+!|->~"
+_SIGNS = b"=:?+!|>-"
 _QUOTES = b"\"'`"
 # White space, quotation marks, brackets and commas: what no key has inside.
 _GAPS = bytes(32 if chr(code) in " \t\r\n\"'`\\<>,()[]{};" else code for code in range(256))
@@ -112,36 +114,45 @@ def _overlaps(ranges: Sequence[tuple[int, int]], verdict: Verdict) -> bool:
 
 def _key(view: View, hit: Hit) -> Verdict | None:
     """A random value that is given to the name of a key, token or secret."""
-    match = view.data[hit.start : min(hit.end, hit.start + _READ)]
-    pieces = match.translate(_GAPS).split()
-    value = pieces[-1]
-    if len(pieces) == 1:
-        value = value.lstrip(_NAME).lstrip(_SIGNS) or _after_dash(value)
-    value = value.lstrip(b"=:?+!|>").rstrip(b".:!?*")
+    data = view.data
+    match = data[hit.start : min(hit.end, hit.start + _READ)]
+    bare = match[: len(match) - len(match.lstrip(_NAME))]
+    if len(bare) == len(match):
+        bare = _before_dash(match)
+    # Names are few and remembered, so they are asked first.
+    start, name = _whole_name(data, hit.start, bare)
+    if not name.level:
+        return None
+    rest = match[len(bare) :]
+    pieces = rest.translate(_GAPS).split()
+    value = pieces[-1].lstrip(_SIGNS).rstrip(b".:!?*") if pieces else b""
+    at = rest.rfind(value)
+    sign = rest[:at]
+    needed = _needed(data, start, name, sign)
+    if needed is None or (len(value) < _SHORT and not (name.vendor or sign[-1:] in _QUOTED)):
+        return None
     strength = key_strength(value)
-    if strength < 2 or value.lower().endswith(_NAMES):
+    if strength < needed or data[hit.end : hit.end + 1] in _CODE or _is_no_key(value, strength):
         return None
+    return _verdict(name, data[start : hit.start] + bare, hit.start + len(bare) + at, value)
+
+
+def _is_no_key(value: bytes, strength: int) -> bool:
+    """Whether a value that looks random has a meaning: a name of a secret, a placeholder, words in base64."""
+    if value.lower().endswith(_NAMES) or stands_for_something(value, strength):
+        return True
     plain = unwrapped(value)
-    if plain is not value and says_something(plain):
-        return None
-    at = match.rfind(value)
-    before = match[:at]
-    bare = before[: len(before) - len(before.lstrip(_NAME))] or before
-    start, name = _whole_name(view.data, hit.start, bare)
-    needed = _needed(view.data, start, name, before[len(bare) :])
-    if needed is None or strength < needed or (len(value) < _SHORT and not (name.vendor or before[-1:] in _QUOTED)):
-        return None
-    if view.data[hit.end : hit.end + 1] in _CODE:
-        return None
-    return _verdict(name, view.data[start : hit.start] + bare, hit.start + at, value)
+    return plain is not value and says_something(plain)
 
 
-def _after_dash(text: bytes) -> bytes:
-    """The value of `VENDOR_SECRET-value`: what follows the dash after the last capital word or known name."""
-    for size in range(min(len(text), LONGEST_NAME)):
-        if text[size : size + 1] == b"-" and read_name(text[:size]).level:
-            return text[size + 1 :]
-    return b""
+def _before_dash(text: bytes) -> bytes:
+    """The name in `VENDOR_SECRET-value`: what stands before the first dash that follows a known name."""
+    end = text.find(b"-")
+    while 0 <= end < LONGEST_NAME:
+        if read_name(text[:end]).level:
+            return text[:end]
+        end = text.find(b"-", end + 1)
+    return text
 
 
 def _whole_name(data: bytes, start: int, bare: bytes) -> tuple[int, Name]:
@@ -189,13 +200,15 @@ def _password(view: View, hit: Hit) -> Verdict | None:
     data = view.data
     match = data[hit.start : min(hit.end, hit.start + _READ)]
     bare = match[: len(match) - len(match.lstrip(_NAME))]
+    start, name = _whole_name(data, hit.start, bare)
+    if name.level < 3 or not name.password:
+        return None
     sign, value, quoted = _taken_apart(match[len(bare) :])
     plain = unwrapped(value)
     strength = max(password_strength(plain, quoted=quoted), min(2, key_strength(plain)))
-    if not strength or read_name(value).password or (not quoted and data[hit.end : hit.end + 1] in _CODE):
+    if not strength or (not quoted and data[hit.end : hit.end + 1] in _CODE):
         return None
-    start, name = _whole_name(data, hit.start, bare)
-    if name.level < 3 or not name.password or not _is_given(data, start, hit, sign, quoted=quoted):
+    if not _is_given(data, start, hit, sign, quoted=quoted) or is_placeholder(plain) or read_name(value).password:
         return None
     shown = data[start : hit.start] + bare
     at = hit.start + len(bare) + len(sign)
@@ -243,7 +256,7 @@ def _login(view: View, hit: Hit) -> Verdict | None:
         return None
     start, end = hit.inner_start, min(hit.inner_end, hit.inner_start + LONGEST)
     value = data[start:end].strip(b"'\"")
-    if max(password_strength(value, quoted=False), key_strength(value)) < 2:
+    if max(password_strength(value, quoted=False), key_strength(value)) < 2 or is_placeholder(value):
         return None
     start = data.find(value, start, end)
     return Verdict(start, start + len(value))

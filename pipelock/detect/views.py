@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -70,8 +70,15 @@ def to_bytes(data: bytes | str) -> bytes:
     return data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")
 
 
-def sightings(matcher: Matcher, views: Sequence[View]) -> tuple[list[int], list[list[Sighting]]]:
+def sightings(
+    matcher: Matcher, views: Sequence[View], *, apart: Container[int] = ()
+) -> tuple[list[int], list[list[Sighting]]]:
     """Scan all views in one pass.
+
+    Args:
+        matcher: The patterns.
+        views: What is scanned.
+        apart: Patterns whose matches in joined views are not wanted, and not looked for.
 
     Returns:
         The numbers of the patterns that were proposed, and the matches of each, at most `MAX_SIGHTINGS`, by view order.
@@ -86,7 +93,11 @@ def sightings(matcher: Matcher, views: Sequence[View]) -> tuple[list[int], list[
     if not proposed:
         return [], []
     starts = _starts(views)
-    return proposed, [_of_pattern(matcher, number, whole, views, starts) for number in proposed]
+    single = [view for view in views if not view.joined]
+    return proposed, [
+        _in_each(matcher, number, single) if number in apart else _of_pattern(matcher, number, whole, views, starts)
+        for number in proposed
+    ]
 
 
 def view_at(views: Sequence[View], position: int) -> tuple[View, int]:
@@ -119,14 +130,19 @@ def _of_pattern(
             end = base + len(view.data)
         if hit.end > end:
             # It ran over the edge of a view and may have swallowed true matches: ask each view alone.
-            alone = (Sighting(number, single, one) for single in views for one in matcher.hits(number, single.data))
-            return list(islice(alone, MAX_SIGHTINGS))
+            return _in_each(matcher, number, views)
         if base:
             hit = Hit(start - base, hit.end - base, hit.inner_start - base, hit.inner_end - base)  # noqa: PLW2901
         found.append(Sighting(number, view, hit))
         if len(found) >= MAX_SIGHTINGS:
             break
     return found
+
+
+def _in_each(matcher: Matcher, number: int, views: Sequence[View]) -> list[Sighting]:
+    """The matches in each view by itself."""
+    found = (Sighting(number, view, hit) for view in views for hit in matcher.hits(number, view.data))
+    return list(islice(found, MAX_SIGHTINGS))
 
 
 def locate(view: View, start: int, end: int) -> Span | None:
