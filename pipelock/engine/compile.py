@@ -13,6 +13,7 @@ from pipelock.detect.ruleset import Rule, RuleSet, UserPattern
 from pipelock.detect.secrets import SecretScanner
 from pipelock.detect.url_layers import UrlLayers, UrlSettings
 from pipelock.engine._suppress import Entry, Suppressions
+from pipelock.engine.a2a import A2aSettings
 from pipelock.engine.approvals import ApprovalLimits
 from pipelock.engine.compile_redaction import compile_redaction
 from pipelock.engine.egress import EgressRule, EgressRules
@@ -85,6 +86,7 @@ def compile_policy(
         cross_request=cross_request_of(config),
         redaction=compile_redaction(config, watched, cache) if config.redaction.enabled else None,
         media=_media(config) if config.media_policy.enabled else None,
+        a2a=_a2a(config) if config.a2a_scanning.enabled else None,
     )
 
 
@@ -97,6 +99,20 @@ def approval_limits(config: Config) -> ApprovalLimits:
         hold_unattended=section.unattended == "hold",
         max_pending=section.max_pending,
         max_pending_per_session=section.max_pending_per_session,
+    )
+
+
+def _a2a(config: Config) -> A2aSettings:
+    section = config.a2a_scanning
+    return A2aSettings(
+        action=Verdict.parse(section.action),
+        cards=section.scan_agent_cards,
+        drift=section.detect_card_drift,
+        sessions=section.session_smuggling_detection,
+        raw=section.scan_raw_parts,
+        max_messages=section.max_context_messages,
+        max_contexts=section.max_contexts,
+        max_raw=section.max_raw_size,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipelock.detect.addresses import HostError, fold_host
+from pipelock.engine.a2a import inspect_a2a
 from pipelock.engine.facts import Content
 from pipelock.engine.media import MediaResult
 from pipelock.engine.redact import RedactionResult
@@ -58,6 +59,11 @@ def _outbound(action: Action, policy: Policy) -> Content:
     body = action.body if redacted.body is None else redacted.body
     if policy.scan_bodies and body and not redacted.findings:
         found += leaving(body, "body", policy, host=host, content_type=action.content_type)
+    if policy.a2a is not None and not redacted.findings:
+        told = {finding.rule for finding in found}
+        sent = action if redacted.body is None else msgspec.structs.replace(action, body=redacted.body)
+        # What the body as a whole has shown already is not told again.
+        found += tuple(f for f in inspect_a2a(sent, policy) if f.scanner != "a2a_dlp" or f.rule not in told)
     return Content(found, policy.hash, redacted.body, dict(redacted.counts))
 
 
@@ -137,8 +143,9 @@ def _response_headers(action: Action, policy: Policy) -> tuple[Finding, ...]:
 
 def _inbound(action: Action, policy: Policy) -> Content:
     media = policy.media.judge(action) if policy.media is not None else MediaResult()
+    seen = media.findings + inspect_a2a(action, policy)
     if folded(action.host) in policy.response_exempt:
-        return Content(media.findings, policy.hash, media.body)
+        return Content(seen, policy.hash, media.body)
     read = _response_headers(action, policy)
     if action.body:
         found = policy.injection.scan(action.body, "body", action.content_type)
@@ -147,7 +154,7 @@ def _inbound(action: Action, policy: Policy) -> Content:
         read += found if media.body is None else _remaining(media.body, found, action, policy)
     if not policy.scan_responses:
         read = tuple(f for f in read if f.scanner == "core_response")
-    return Content(media.findings + read, policy.hash, media.body)
+    return Content(seen + read, policy.hash, media.body)
 
 
 def _remaining(body: bytes, before: tuple[Finding, ...], action: Action, policy: Policy) -> tuple[Finding, ...]:

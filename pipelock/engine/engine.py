@@ -18,6 +18,7 @@ import msgspec
 
 from pipelock.detect.url_view import UrlView
 from pipelock.engine._paths import rule_paths
+from pipelock.engine.a2a_tracker import A2aTracker
 from pipelock.engine.address_watch import AddressWatch
 from pipelock.engine.content import folded, inspect_content
 from pipelock.engine.cross_request import CrossRequest
@@ -77,7 +78,7 @@ class Engine:
         self.policy = policy
         self.kill = kill
         self.sessions = Sessions()
-        self.trackers: tuple[Tracker, ...] = (CrossRequest(), AddressWatch())
+        self.trackers: tuple[Tracker, ...] = (CrossRequest(), AddressWatch(), A2aTracker())
         self.own_ports: frozenset[int] = frozenset()
         self._requests = SlidingWindow()
         self._bytes = SlidingWindow()
@@ -210,6 +211,7 @@ class Engine:
             case.addresses = answers.addresses
             key = policy.layers.registrable(view)
             case.findings.extend(self._limits(case, key))
+            case.looked("limits")
             counts = policy.max_requests_per_minute and not case.facts.again and case.action.kind is not Kind.SCAN
             if counts and not self._is_refused(case):
                 # Counted last, so that a request refused for another reason uses up nobody's quota.

@@ -15,6 +15,7 @@ from pipelock.detect.url_layers import UrlLayers
 from pipelock.detect.wallets import Wallets
 from pipelock.engine._cleared import Cleared
 from pipelock.engine._suppress import Suppressions
+from pipelock.engine.a2a import A2aSettings, verdict_for_a2a
 from pipelock.engine.cross_request import CrossRequestSettings
 from pipelock.engine.egress import EgressRules
 from pipelock.engine.media import MediaPolicy
@@ -80,6 +81,7 @@ class Policy(msgspec.Struct, frozen=True):
     wallets: Wallets | None = None
     cross_request: CrossRequestSettings | None = None
     media: MediaPolicy | None = None
+    a2a: A2aSettings | None = None
     cleared: Cleared = msgspec.field(default_factory=Cleared)
 
     def scans_header(self, name: str) -> bool:
@@ -94,10 +96,10 @@ class Policy(msgspec.Struct, frozen=True):
 
     def verdict_for(self, action: Action, finding: Finding) -> Verdict:
         """What one finding demands, before the mode has its say."""
-        if finding.hard:
-            return Verdict.BLOCK
-        if finding.warns:
-            return Verdict.WARN
+        if finding.hard or finding.warns:
+            return Verdict.BLOCK if finding.hard else Verdict.WARN
+        if finding.scanner.startswith("a2a_"):
+            return verdict_for_a2a(action, finding, self.a2a)
         if finding.scanner == "media_policy":
             # What it says of media that pass is for the record alone.
             return Verdict.ALLOW if finding.severity is Severity.INFO else Verdict.BLOCK

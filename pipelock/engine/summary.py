@@ -43,7 +43,10 @@ _CREDENTIAL_HEADERS = frozenset(
 # Layers that find data in a URL: what they found must not be repeated.
 _CONTENT = frozenset({"dlp", "core_dlp", "entropy", "subdomain_entropy"})
 # Layers that speak only after the whole request was searched.
-_AFTER_CONTENT = frozenset({"ssrf", "length", "ratelimit", "databudget", "body_dlp", "header_dlp", "redaction"})
+_AFTER_CONTENT = frozenset(
+    {"ssrf", "length", "ratelimit", "databudget", "body_dlp", "header_dlp", "redaction", "a2a_card", "a2a_dlp",
+     "a2a_injection", "a2a_limit", "a2a_session", "a2a_url"}
+)  # fmt: skip
 
 
 def summarise(action: Action, decision: Decision) -> ActionSummary:

@@ -64,6 +64,7 @@ class BlockReason(StrEnum):
     DLP_MATCH = "dlp_match", "critical", Retry.NONE
     CROSS_REQUEST_DENY = "cross_request_deny", "critical", Retry.NONE
     REDACTION_FAILURE = "redaction_failure", "critical", Retry.TRANSIENT
+    TOOL_POISONING = "tool_poisoning", "critical", Retry.NONE
     MEDIA_POLICY = "media_policy", "warn", Retry.POLICY
     PROMPT_INJECTION = "prompt_injection", "critical", Retry.NONE
     KILL_SWITCH_ACTIVE = "kill_switch_active", "critical", Retry.TRANSIENT
