@@ -265,5 +265,12 @@ def _spelled(rule: Rule) -> str:
 
 
 def samples_of(rules: Iterable[Rule]) -> list[str]:
-    """For each rule a text its pattern matches as it stands: its first example, folded; empty for rules without one."""
-    return [fold_text(rule.examples.match[0]) if rule.examples.match else "" for rule in rules]
+    """For each rule a text its pattern matches as it stands: its first example, folded unless it is binary.
+
+    Empty for rules without examples.
+    """
+    return [_sample(rule.examples.match[0]) if rule.examples.match else "" for rule in rules]
+
+
+def _sample(text: str) -> str:
+    return text if any(char < "\t" for char in text) else fold_text(text)
