@@ -1,7 +1,7 @@
 """Ways in which pieces of a secret that came in several requests may belong together.
 
 Whoever cuts a secret up decides the order, so several are tried; each is one text with the newest piece in it once.
-All of them together are bounded: `MAX_JOINS` texts of at most `MAX_JOIN` bytes.
+Each is at most `MAX_JOIN` bytes, around the newest piece; what stands in wire order twice `MAX_WIRE`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from pipelock.engine._fragments import Piece
 
-__all__ = ["MAX_JOIN", "MAX_JOINS", "Join", "of_slot", "of_strangers", "wire_order"]
+__all__ = ["MAX_JOIN", "MAX_WIRE", "Join", "is_part", "of_slot", "of_strangers", "wire_order"]
 
-MAX_JOIN = 4_096
-MAX_JOINS = 160
+MAX_JOIN = 1_024
+MAX_WIRE = 2_048
 _SHORT = 96
 _NEAR = 16
 _NEAREST = 5
@@ -32,8 +32,8 @@ class Join(NamedTuple):
 
 def wire_order(before: bytes, newest: bytes) -> Join:
     """What was sent last, and then the newest."""
-    head = before[-MAX_JOIN // 2 :]
-    text = head + newest[: MAX_JOIN // 2]
+    head = before[-MAX_WIRE:]
+    text = head + newest[:MAX_WIRE]
     return Join(text, len(head), len(text), "as they were sent")
 
 
@@ -48,13 +48,11 @@ def of_slot(pieces: Sequence[Piece], newest: Piece) -> list[Join]:
 
 
 def of_strangers(recent: Sequence[Piece], newest: Piece) -> list[Join]:
-    """Pieces of the session that look like parts, whatever they were sent as: two or three of them in any order.
+    """Pieces of the session that look like parts (`is_part`), whatever they were sent as: two or three in any order.
 
     Also all of them that are as long as each other, and all of them by name: a cutter makes parts of one length, and
     names that sort.
     """
-    if not is_part(newest):
-        return []
     parts = [piece for piece in recent if is_part(piece)]
     if not parts:
         return []

