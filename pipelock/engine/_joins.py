@@ -28,6 +28,8 @@ class Join(NamedTuple):
     start: int
     end: int
     order: str
+    decoded: bool = True
+    """Whether encoded runs are looked for in it: costly, so only in the orders that a sender most likely chose."""
 
 
 def wire_order(before: bytes, newest: bytes) -> Join:
@@ -40,7 +42,7 @@ def wire_order(before: bytes, newest: bytes) -> Join:
 def of_slot(pieces: Sequence[Piece], newest: Piece) -> list[Join]:
     """The pieces that came in the same place before, in the orders in which one would send parts."""
     joins = [_join([*pieces, newest], newest, "in the same place")]
-    joins.append(_join([newest, *reversed(pieces)], newest, "in the same place, last first"))
+    joins.append(_join([newest, *reversed(pieces)], newest, "in the same place, last first", decoded=False))
     if newest.order >= 0 and any(piece.order not in (-1, newest.order) for piece in pieces):
         ordered = sorted([*pieces, newest], key=lambda piece: piece.order)
         joins.append(_join(ordered, newest, "by their numbers"))
@@ -81,7 +83,7 @@ def is_part(piece: Piece) -> bool:
     return not (data.isalpha() and (data.islower() or data.istitle()))
 
 
-def _join(pieces: Iterable[Piece], newest: Piece, order: str) -> Join:
+def _join(pieces: Iterable[Piece], newest: Piece, order: str, *, decoded: bool = True) -> Join:
     """Pieces in this order, the newest (the same object) once; of what is too long, what stands around the newest."""
     data: list[bytes] = []
     start = length = 0
@@ -93,4 +95,4 @@ def _join(pieces: Iterable[Piece], newest: Piece, order: str) -> Join:
     text = b"".join(data)
     first = max(0, start - MAX_JOIN // 2)
     text = text[first : start + len(newest.data) + MAX_JOIN // 2]
-    return Join(text, start - first, start - first + len(newest.data), order)
+    return Join(text, start - first, start - first + len(newest.data), order, decoded)

@@ -179,7 +179,8 @@ class CrossRequest:
             parts = [*parts[:MAX_PARTS], *parts[-MAX_PARTS:]]
         strangers = [join for piece in parts for join in of_strangers(session.recent, piece)]
         found: dict[str, Finding] = {}
-        for joins, decoded in ((ordered, True), (strangers, False)):
+        plain = [join for join in ordered if not join.decoded]
+        for joins, decoded in (([join for join in ordered if join.decoded], True), (plain + strangers, False)):
             kept = _within_bounds(joins)
             if not kept:
                 continue
@@ -205,7 +206,7 @@ class CrossRequest:
             if before:
                 joins += of_slot(before, piece)
             drip = self._drips.get((client, piece.slot))
-            if drip is not None and drip.tail:
+            if drip is not None and not b"".join([one.data for one in before]).endswith(drip.tail):
                 join = wire_order(drip.tail, piece.data)
                 joins.append(join._replace(order="in the same place, over hours"))
         return joins
