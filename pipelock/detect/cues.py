@@ -33,7 +33,7 @@ NAME = "Suspicious Instructions"
 """The rule that findings of the score name."""
 WINDOW = 1_024
 """Bytes that are looked at together."""
-BLOCKS = 10
+BLOCKS = 9
 WARNS = 8
 RELIEF = 4
 _COUNTED = 2
