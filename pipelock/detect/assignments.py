@@ -42,6 +42,7 @@ _QUOTES = b"\"'`"
 _GAPS = bytes(32 if chr(code) in " \t\r\n\"'`\\<>,()[]{};" else code for code in range(256))
 _SHOWN = 60
 _URL = 300
+_SAID = (b"", b"is", b"is:")
 _PROGRAMS = (b"curl", b"wget", b"http")
 _NAMES = (b"key", b"token", b"secret", b"password", b"credential", b"credentials")
 _IN_URL = b"abcdefghijklmnopqrstuvwxyz0123456789-._~:/?#@!$&'()*+,;=%"
@@ -159,7 +160,20 @@ def _whole_name(data: bytes, start: int, bare: bytes) -> tuple[int, Name]:
     """Where the identifier really starts, as a match begins at a word inside it; and what it says."""
     lead = data[max(0, start - LONGEST_NAME) : start]
     first = start - (len(lead) - len(lead.rstrip(_NAME)))
-    return first, read_name(data[first:start] + bare)
+    own = data[first:start] + bare
+    name = read_name(own)
+    if 0 < name.level < 3 and data[first - 1 : first] == b" ":
+        name = _spoken_name(data[max(0, first - LONGEST_NAME) : first], own, name)
+    return first, name
+
+
+def _spoken_name(lead: bytes, own: bytes, name: Name) -> Name:
+    """The name with the word before it, as people write: "API key: …". Fingerprints of PGP keys are public."""
+    words = lead.lower().split()
+    if not words or b"gpg" in words or any(b"pgp" in word for word in words):
+        return name
+    spoken = read_name(words[-1] + b"_" + own)
+    return spoken if spoken.level == 3 else name
 
 
 def _needed(data: bytes, start: int, name: Name, sign: bytes) -> int | None:
@@ -168,8 +182,8 @@ def _needed(data: bytes, start: int, name: Name, sign: bytes) -> int | None:
         return None
     lead = data[max(0, start - 40) : start]
     assigned = sign.strip(b" \t\r\n\"'`\\)]@")
-    if not assigned or assigned == b"is":
-        return _needed_without_sign(lead, name)
+    if assigned in _SAID:
+        return _needed_without_sign(lead, name, flag=data[start : start + 1] == b"-")
     if assigned[:1] == b"," and sign[:1] not in (b'"', b"'", b"`", b"\\"):
         return None
     if lead[-1:] in (b"?", b"&") and assigned == b"=":
@@ -178,9 +192,9 @@ def _needed(data: bytes, start: int, name: Name, sign: bytes) -> int | None:
     return (None, None, 3, 2)[name.level]
 
 
-def _needed_without_sign(lead: bytes, name: Name) -> int | None:
+def _needed_without_sign(lead: bytes, name: Name, *, flag: bool) -> int | None:
     """`--token VALUE`, `API_TOKEN VALUE`, `vendor token VALUE`, `vendorKEY-VALUE`."""
-    if lead.endswith(b"-"):
+    if flag:
         return 2 if name.level == 3 else 3
     words = lead.split()
     vendor = name.vendor or (words and read_name(words[-1]).vendor)
@@ -205,6 +219,9 @@ def _password(view: View, hit: Hit) -> Verdict | None:
         return None
     sign, value, quoted = _taken_apart(match[len(bare) :])
     plain = unwrapped(value)
+    if not quoted and b"is" in sign.split()[:1] and (plain.islower() or plain.isupper()):
+        # Of words in a sentence only those count that nobody writes there.
+        return None
     strength = max(password_strength(plain, quoted=quoted), min(2, key_strength(plain)))
     if not strength or (not quoted and data[hit.end : hit.end + 1] in _CODE):
         return None
@@ -237,9 +254,11 @@ def _is_given(data: bytes, start: int, hit: Hit, sign: bytes, *, quoted: bool) -
     """Whether the sign gives the value to the name, and does not merely stand between two words."""
     lead = data[max(0, start - 40) : start]
     bare = sign.strip(b" \t\r\n\"'`\\)]@")
-    if bare in (b"", b"is"):
-        # `--password VALUE`, `PASSWORD 'value'`; never the verb, and never prose.
-        return lead.endswith(b"--") or (quoted and not data[start : hit.start + 5].lower().endswith(b"pass "))
+    if bare in _SAID:
+        # `--password VALUE`, `PASSWORD 'value'`, "the password is VALUE"; never the verb.
+        if data[start : start + 1] == b"-":
+            return True
+        return (quoted or b"is" in bare) and not data[start : hit.start + 5].lower().endswith(b"pass ")
     if bare[:1] == b",":
         # In a call: `set("password", "value")`. In a list the next element is no value.
         return quoted and sign[:1] in _QUOTED and lead.rstrip(b"\"'`").endswith(b"(")
