@@ -20,9 +20,10 @@ from pipelock.config.tree import MAX_BYTES, YamlError
 from pipelock.config.validate import contradictions, notices, warnings
 from pipelock.config.wordfile import with_dictionaries
 
-__all__ = ["Loaded", "load", "loads"]
+__all__ = ["Loaded", "load", "loads", "name_allowlist"]
 
 _DEFAULTS_HASH = "defaults"
+_NAMED = "api_allowlist: "
 
 
 class _Overrides(NamedTuple):
@@ -134,7 +135,7 @@ def _finish(config: Config, decoder: Decoder, path: Path | None, source: str, ov
     if problems:
         raise ConfigError(problems)
     said = tuple(warnings(config, decoder.places, time.time()))
-    config = _name_allowlist(config)
+    config = name_allowlist(config)
     return Loaded(config, path, source, policy_hash(config), tuple(notices(decoder.places)), said)
 
 
@@ -145,15 +146,17 @@ def _place(decoder: Decoder, key: str) -> tuple[int, int]:
     return decoder.places.get(key, (0, 0))
 
 
-def _name_allowlist(config: Config) -> Config:
+def name_allowlist(config: Config) -> Config:
     """In strict mode with `egress_default: block`, add a last rule for each host of `api_allowlist`.
 
-    Without them the default would refuse the very hosts that strict mode lets through.
+    Without them the default would refuse the very hosts that strict mode lets through. Rules that were added before
+    make way.
     """
     if config.mode != "strict" or config.egress_default != "block":
         return config
+    own = tuple(rule for rule in config.egress_rules if not rule.name.startswith(_NAMED))
     named = tuple(
-        EgressRule(name=f"api_allowlist: {host}", action="allow", host=host, reason="on api_allowlist")
+        EgressRule(name=f"{_NAMED}{host}", action="allow", host=host, reason="on api_allowlist")
         for host in sorted(config.api_allowlist)  # in the file their order means nothing, nor may it in the hash
     )
-    return msgspec.structs.replace(config, egress_rules=config.egress_rules + named)
+    return msgspec.structs.replace(config, egress_rules=own + named)

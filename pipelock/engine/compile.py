@@ -205,7 +205,8 @@ def _injection(config: Config, cache: Path | None) -> ResponseScanner:
     # Imported here: a policy for requests alone does without.
     from pipelock.detect.injection import InjectionScanner  # noqa: PLC0415
 
-    return InjectionScanner(_injection_rules(config), cache=cache)
+    languages = config.response_scanning.include_defaults
+    return InjectionScanner(_injection_rules(config), cache=cache, languages=languages)
 
 
 def _injection_rules(config: Config) -> RuleSet:

@@ -154,17 +154,18 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
     return go
 
 
+@pytest.fixture(scope="session")
+def compiled_rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache of compiled rules for all tests: compiling is what takes the time."""
+    return tmp_path_factory.mktemp("rules")
+
+
 @pytest.fixture
-def compile_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands that judge for themselves compile each policy once for all tests: that is what takes their time."""
-    monkeypatch.setattr("pipelock.cli._engine.compile_policy", _compiled)
+def compile_once(monkeypatch: pytest.MonkeyPatch, compiled_rules: Path) -> None:
+    """Commands that judge for themselves use that cache, and know nothing of this machine's secrets."""
 
+    def compiled(loaded: Loaded, environ: object, cache: Path, **rest: bool) -> Policy:
+        rest.pop("known", None)
+        return compile_policy(loaded, {}, compiled_rules, **rest)
 
-def _compiled(loaded: Loaded, environ: object, cache: Path | None, **rest: object) -> Policy:
-    key = (loaded.policy_hash, rest.get("judges_responses", True))
-    if key not in _POLICIES:
-        _POLICIES[key] = compile_policy(loaded, {}, None, judges_responses=bool(key[1]))
-    return _POLICIES[key]
-
-
-_POLICIES: dict[tuple[str, object], Policy] = {}
+    monkeypatch.setattr("pipelock.cli._engine.compile_policy", compiled)
