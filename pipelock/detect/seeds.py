@@ -5,7 +5,7 @@ tells whether twelve short words stand in a row at all; then only every twelfth 
 can't avoid all of those, and only where one is known its neighbours.
 
 Between words there may be anything that is no letter (white space, punctuation, numbers of a list, quotation marks; up
-to twelve characters somewhere in the text), the numbered names of values (`word1=…`), or tags. They may be cut to
+to twelve characters somewhere in the text), the names of values (`word1=…`), or tags. They may be cut to
 their first four letters, which the lists are made for. All ten lists of BIP-39 are known; a Chinese phrase only with
 its characters apart.
 
@@ -39,8 +39,8 @@ _DATA = Path(__file__).parent / "data" / "bip39.txt"
 _EAST = frozenset({"japanese", "korean", "chinese_simplified", "chinese_traditional"})
 
 _GAP = rb"[^a-z\x80-\xff]{1,12}"
-# Names with numbers (`w1=`, `"word_1": "`), and tags, between the words.
-_NAME = rb"[^a-z]{0,12}[a-z]{1,16}[ _.-]{0,2}[0-9]{1,2}[\"'\]]{0,2}[ \t]{0,4}[:=][ \t]{0,4}[\"']?"
+# Names (`w1=`, `"word_1": "`), and tags, between the words.
+_NAME = rb"[^a-z]{0,12}[a-z]{1,16}[ _.-]{0,2}[0-9]{0,2}[\"'\]]{0,2}[ \t]{0,4}[:=][ \t]{0,4}[\"']?"
 _TAGS = rb"[ \t\r\n]*(?:<[^<>]+>[ \t\r\n0-9.):]*)+"
 _PLAIN, _NAMED, _TAGGED = (
     b"(?i)(?:^|[^a-z])(?:[a-z]{3,9}" + gap + b"){11,}[a-z]{3,9}(?:[^a-z]|$)" for gap in (_GAP, _NAME, _TAGS)

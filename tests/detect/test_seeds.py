@@ -59,6 +59,7 @@ WRITINGS = {
     "indented JSON": json.dumps(WORDS, indent=8),
     "named JSON": json.dumps({f"word{number}": word for number, word in enumerate(WORDS, 1)}),
     "form": "&".join(f"w{number}={word}" for number, word in enumerate(WORDS, 1)),
+    "letters": "?" + "&".join(f"{letter}={word}" for letter, word in zip("abcdefghijkl", WORDS, strict=True)),
     "YAML": "\n".join(f"k{number}: {word}" for number, word in enumerate(WORDS, 1)),
     "HTML list": "<ol>\n" + "\n".join(f"<li>{word}</li>" for word in WORDS) + "\n</ol>",
     "HTML table": "".join(f"<tr><td>{number}</td><td>{word}</td></tr>" for number, word in enumerate(WORDS, 1)),
