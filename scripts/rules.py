@@ -1,7 +1,8 @@
-"""Write the quick form of the built-in rules anew, after a change to a file in pipelock/detect/rules/."""
+"""Write the quick form of the built-in rules anew, after a change to a file in pipelock/detect/rules/ or phrases/."""
 
 from __future__ import annotations
 
+from pipelock.detect.phrasebook import PHRASES, QUICK, pack_phrases
 from pipelock.detect.ruleset import RULES, pack_rules
 
 
@@ -13,6 +14,10 @@ def main() -> None:
         if not target.exists() or target.read_bytes() != packed:
             target.write_bytes(packed)
             print(f"{target.relative_to(RULES)} was written anew")
+    phrases = pack_phrases(PHRASES)
+    if not (PHRASES / QUICK).exists() or (PHRASES / QUICK).read_bytes() != phrases:
+        (PHRASES / QUICK).write_bytes(phrases)
+        print(f"{PHRASES.name}/{QUICK} was written anew")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from itertools import product
 from pipelock.detect._pattern import PatternError, for_bytes
 from pipelock.detect.letters import fold_letters
 
-__all__ = ["PhraseError", "Phrases"]
+__all__ = ["PhraseError", "Phrases", "quoted"]
 
 # Unbounded: that makes far smaller automata than a bound does, and a sentence is all that is looked at anyway.
 _GAP = r"[\s\x22',*_-]+"
@@ -66,20 +66,22 @@ class Phrases:
         self._edges = edges
         self._nodes = list(self._cue(cue, 0, outer=True))
 
-    def pattern(self) -> bytes:
-        """For RE2, over the bytes of folded letters.
+    def pattern(self) -> str:
+        """For RE2, over folded letters.
 
         Raises:
             PhraseError: it would be too long.
         """
         edge = "" if self._edges == "anywhere" else r"(?:^|[^\w\x80-\xff])"
+        pattern = f"{edge}(?:{'|'.join(node.pattern for node in self._nodes)})"
         try:
-            return for_bytes(f"{edge}(?:{'|'.join(node.pattern for node in self._nodes)})")
+            for_bytes(pattern)
         except PatternError as error:
             raise PhraseError(f"{self._where}: {error}") from error
+        return pattern
 
     def literals(self) -> list[str]:
-        """Words of which every match contains one, as patterns.
+        """Words of which every match contains one.
 
         Raises:
             PhraseError: a phrase has no two letters in a row that are always there.
@@ -96,7 +98,7 @@ class Phrases:
         for word in shortest:
             if not any(other in word for other in kept):
                 kept.append(word)
-        return [_quoted(word) for word in kept]
+        return kept
 
     def _cue(self, cue: str, depth: int, *, outer: bool = False) -> Iterator[_Node]:
         if cue not in self._words or depth > _DEPTH:
@@ -106,7 +108,7 @@ class Phrases:
                 node, end = self._sequence(phrase.strip(), 0, depth)
                 if end < len(phrase.strip()):
                     raise PhraseError(f"{self._where}: {phrase!r}: alternatives without a group around them")
-                if outer and self._edges == "word" and not phrase.rstrip().endswith(("*", "}", "-")):
+                if outer and self._edges == "word" and _ends_a_word(phrase.strip()):
                     node = _Node(node.pattern + r"\b", node.spellings, node.literals)
                 yield node
 
@@ -131,7 +133,7 @@ class Phrases:
                 node = _Node(_GAP, None)
             else:
                 folded = fold_letters(char)
-                node = _Node(_quoted(folded), frozenset({folded}))
+                node = _Node(quoted(folded), frozenset({folded}))
             if text[index : index + 1] == "?":
                 index += 1
                 node = _Node(f"(?:{node.pattern})?", None if node.spellings is None else node.spellings | {""})
@@ -150,7 +152,12 @@ class Phrases:
                 return _either(nodes), index
 
 
-def _quoted(text: str) -> str:
+def _ends_a_word(phrase: str) -> bool:
+    return phrase.endswith((")", "?")) or (phrase[-1].isalnum() and phrase[-1].isascii()) or phrase[-1].isalpha()
+
+
+def quoted(text: str) -> str:
+    """A word as a pattern."""
     return "".join(char if char.isalnum() or not char.isascii() else f"\\x{ord(char):02x}" for char in text)
 
 

@@ -16,8 +16,10 @@ from pipelock.detect.decode import Decoder, Gate
 from pipelock.detect.excerpt import excerpt
 from pipelock.detect.fields import read_fields
 from pipelock.detect.html import HtmlText
+from pipelock.detect.languages import LanguageScanner
 from pipelock.detect.matcher import Matcher
 from pipelock.detect.normalise import fold_text, has_invisible, hidden_tags, spaced_text, unusual
+from pipelock.detect.phrasebook import Vocabulary, builtin_vocabulary
 from pipelock.detect.removal import strip
 from pipelock.detect.ruleset import Rule, RuleSet, patterns_of, samples_of
 from pipelock.detect.views import Place, Sighting, View, locate, sightings, to_bytes
@@ -43,12 +45,15 @@ class InjectionScanner:
         rules: What to look for (`RuleSet.builtin("injection", …)`).
         cache: Directory for compiled pattern databases (0700), or `None`.
         native: Use Hyperscan where it is there; the verdicts are the same without.
+        languages: Look for instructions in other languages as well (`languages.py`).
 
     Raises:
         MatcherError: a pattern can't be compiled.
     """
 
-    def __init__(self, rules: RuleSet, *, cache: Path | None = None, native: bool = True) -> None:
+    def __init__(
+        self, rules: RuleSet, *, cache: Path | None = None, native: bool = True, languages: bool = True
+    ) -> None:
         self._rules = tuple(rule for rule in rules.rules if not rule.weight)
         self._matcher = Matcher(
             patterns_of(self._rules),
@@ -59,6 +64,8 @@ class InjectionScanner:
         )
         self._folded = FoldedPhrases(self._rules, cache=cache, native=native)
         self._cues = CueScorer(rules.rules, cache=cache, native=native)
+        vocabulary = builtin_vocabulary() if languages else Vocabulary((), ())
+        self._languages = LanguageScanner(vocabulary, cache=cache, native=native)
         self._decoder = Decoder(cache=cache, native=native)
 
     @property
@@ -93,6 +100,7 @@ class InjectionScanner:
         findings = self._plain_findings(views, proposed, matches)
         findings += self._disguised(views, findings, matches)
         findings += self._cues.find(views)
+        findings += self._languages.find(views)
         if charset_of(content_type) is None:
             findings.append(unfinished("response_scan", place, "text in a charset that is not read"))
         if not complete:

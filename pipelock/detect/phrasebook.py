@@ -1,57 +1,57 @@
-"""Instructions in many languages, found by what stands together in one sentence.
+"""Phrasebooks: for each language the words and phrases of some cues, and what cues make together.
 
-A phrasebook lists, for one language, the words and phrases of some *cues*: verbs of dropping something, words for what
-came before, for orders, for secrets, for telling. No cue means anything alone. The families (`phrases/families.yaml`)
-say which cues make an attack when they share a sentence or stand near each other, in whatever order a language puts
-them: "ignore" + "previous" + "instructions", "tell me" + "password". So a phrasebook is a page of vocabulary and needs
-no grammar, and a new language is a new file.
+A cue is something that honest texts say as well: a verb of dropping something, a word for what came before, for orders,
+for secrets, for telling. A phrasebook (`phrases/<language>.yaml`) lists the phrases of each cue; it is a page of
+vocabulary and needs no grammar. The families (`phrases/families.yaml`) say which cues make an attack when they share a
+sentence, in whatever order a language puts them. `languages.py` looks for them.
 
-All of it is matched in the folded letters of a text (`letters.py`). Linear: Hyperscan says which cues occur at all;
-only around the cues that a family is anchored in are sentences looked at, each once.
+Beside the files lies `phrases.json`: the same with the phrases made into patterns, which loads far quicker. It counts
+only while it names the digest of the files and of the fold of their letters; `scripts/rules.py` writes it anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import hashlib
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, TypeVar
 
 import msgspec
 
-from pipelock.detect._context import is_documented
-from pipelock.detect._pattern import compile_linear, for_bytes
-from pipelock.detect._phrases import Phrases, PhraseError
-from pipelock.detect.excerpt import excerpt
-from pipelock.detect.letters import fold_letters, letters_span
-from pipelock.detect.matcher import Matcher
-from pipelock.detect.views import SEPARATOR, Place, View
-from pipelock.model import Finding, Severity, Span
+from pipelock.detect._phrases import PhraseError, Phrases
+from pipelock.detect.letters import fold_letters
+from pipelock.model import Severity
 
-__all__ = ["PHRASES", "Family", "PhraseError", "Phrasebook", "Phrasebooks", "builtin_families", "builtin_phrasebooks"]
+__all__ = [
+    "PHRASES",
+    "Cue",
+    "Family",
+    "Language",
+    "PhraseError",
+    "Phrasebook",
+    "Vocabulary",
+    "builtin_vocabulary",
+    "compile_book",
+    "pack_phrases",
+    "read_phrasebooks",
+]
 
 PHRASES = Path(__file__).with_name("phrases")
 """The directory of the built-in files."""
 QUICK = "phrases.json"
-"""The same, quicker to load; `scripts/rules.py` writes it."""
-
-REACH = 240
-"""Bytes of a sentence that are looked at on either side of an anchor (in folded form)."""
-MAX_FINDINGS = 8
-_ENDS = compile_linear(rb"[!?<>|]|[.:;](?:[\s\"')\]]|$)|[\x2e]{2}|\n\s*\n|\xe0\xb9\x9a")
-_QUESTION = "question"
-"""The cue that a sentence ends with a question mark."""
+_FAMILIES = "families.yaml"
+_LARGEST = 1 << 20
+_T = TypeVar("_T")
 
 
-class Phrasebook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The cues of one language.
+class Phrasebook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The cues of one language, as they are written.
 
     Attributes:
         language: English name of the language; findings begin with it.
         edges: Whether phrases are whole `word`s (unless they end in `*`), any that `start` like them, or may stand
             `anywhere`: where prefixes are written together with the word, or words have no gaps between them.
-        words: For each cue its phrases, each ended by a semicolon. `( | )` and `?` have their usual meaning, `*` stands for the rest of a word,
-            `~` for up to five words in between, a space for a gap, `{cue}` for any phrase of another cue.
+        words: For each cue its phrases, each ended by a semicolon; `_phrases.py` tells how they are written.
         match: For each family texts that it must find, one a line.
         clean: Texts in which nothing may be found, one a line.
     """
@@ -62,10 +62,6 @@ class Phrasebook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     match: dict[str, str] = {}
     clean: str = ""
 
-    def phrases(self, cue: str) -> list[str]:
-        """The phrases of a cue."""
-        return [phrase for phrase in (part.strip() for part in self.words[cue].split(";")) if phrase]
-
 
 class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """An attack that cues make together.
@@ -75,7 +71,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         severity: Of the finding.
         cues: Any one of these sets is enough; the first cue of a set is its anchor. `!cue` must be absent, and
             `question` is a sentence that ends in a question mark.
-        near: The cues may stand in neighbouring sentences, within `REACH` bytes of the anchor.
+        near: The cues may stand in neighbouring sentences.
     """
 
     name: str
@@ -84,260 +80,111 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     near: bool = False
 
 
-class _Case(NamedTuple):
-    """One set of cues of a family, by their numbers in the matcher."""
+class Cue(msgspec.Struct, frozen=True, array_like=True):
+    """The phrases of a cue as one pattern over folded letters, and words of which every match contains one."""
 
-    book: int
-    family: Family
-    anchor: int
-    needs: frozenset[int]
-    bars: frozenset[int]
-    asks: bool
+    pattern: str
+    literals: tuple[str, ...]
 
 
-class _Text(NamedTuple):
-    """A view with its letters folded."""
+class Language(msgspec.Struct, frozen=True):
+    """A phrasebook with its phrases made into patterns."""
 
-    view: View
-    letters: bytes
-
-
-class Phrasebooks:
-    """Finds the families in all languages. Pure, and safe to share between threads.
-
-    Args:
-        books: The languages.
-        families: What cues make together; a language that lacks a cue lacks the families that need it.
-        cache: Directory for compiled pattern databases (0700), or `None`.
-        native: Use Hyperscan where it is there; the verdicts are the same without.
-
-    Raises:
-        PhraseError: a phrase can't be read.
-        MatcherError: the phrases can't be compiled.
-    """
-
-    def __init__(
-        self, books: Sequence[Phrasebook], families: Sequence[Family], *, cache: Path | None = None, native: bool = True
-    ) -> None:
-        self._books = tuple(books)
-        self._cues: list[Phrases] = []
-        numbers: dict[tuple[int, str], int] = {}
-        for index, book in enumerate(self._books):
-            for cue in book.words:
-                numbers[index, cue] = len(self._cues)
-                self._cues.append(Phrases(book.words, cue, edges=book.edges, where=book.language))
-        self._regexps: list[Any] = [None] * len(self._cues)
-        self._cases = tuple(_cases(len(self._books), families, numbers))
-        # The patterns themselves would take seconds to compile natively, and most languages never come by. What each
-        # match of a cue must contain is enough to tell whether its pattern has to be asked.
-        literals = [cue.literals() for cue in self._cues]
-        self._gate = Matcher([for_bytes(f"(?:{'|'.join(words)})") for words in literals], cache=cache, native=native)
-
-    def find(self, views: Sequence[View]) -> list[Finding]:
-        """The attacks in `views`, each family of a language once; the first of each where there are several.
-
-        Raises:
-            MatcherError: the matcher failed; block.
-        """
-        texts = list(_texts(views)) if self._books else []
-        if not texts:
-            return []
-        whole = texts[0].letters if len(texts) == 1 else SEPARATOR.join([text.letters for text in texts])
-        present = set(self._gate.propose(whole))
-        cases = [case for case in self._cases if case.anchor in present and case.needs <= present]
-        if not cases:
-            return []
-        found: dict[str, Finding] = {}
-        for text in texts:
-            for case, start, end in self._sightings(text.letters, cases, present):
-                finding = self._finding(case, text, start, end)
-                known = found.get(finding.rule)
-                if known is None or (known.warns and not finding.warns):
-                    found[finding.rule] = finding
-        return list(found.values())
-
-    def _sightings(
-        self, letters: bytes, cases: Sequence[_Case], present: set[int]
-    ) -> Iterator[tuple[_Case, int, int]]:
-        """Sentences, or neighbourhoods, in which all cues of a case occur; each case stops at a believed one."""
-        anchored: dict[tuple[int, bool], list[_Case]] = {}
-        for case in cases:
-            anchored.setdefault((case.anchor, case.family.near), []).append(case)
-        for (anchor, near), group in anchored.items():
-            wanted = {number for case in group for number in case.needs | case.bars} & present
-            past = -1
-            for hit in self._regexp(anchor).finditer(letters):
-                if hit.start() < past:
-                    # This sentence has been looked at.
-                    continue
-                start, past = (_passage if near else _sentence)(letters, hit.start(), hit.end())
-                passage = letters[start:past]
-                seen = {number for number in wanted if self._regexp(number).search(passage)}
-                asks = b"?" in letters[past : past + 3]
-                for case in group:
-                    if case.needs <= seen and not case.bars & seen and (asks or not case.asks):
-                        yield case, start, past
-
-    def _regexp(self, number: int) -> Any:  # noqa: ANN401 - the binding publishes no types
-        regexp = self._regexps[number]
-        if regexp is None:
-            # Two threads may both compile it; either result serves.
-            regexp = self._regexps[number] = compile_linear(self._cues[number].pattern())
-        return regexp
-
-    def _finding(self, case: _Case, text: _Text, start: int, end: int) -> Finding:
-        name = f"{self._books[case.book].language} {case.family.name}"
-        view = text.view
-        via = f" ({' → '.join(view.path)})" if view.path else ""
-        return Finding(
-            scanner="response_scan",
-            rule=name,
-            severity=case.family.severity,
-            message=f"{name} found in {view.place.name or 'the text'}{via}",
-            place=view.place.name,
-            span=_span(text, start, end),
-            path=view.path,
-            excerpt=excerpt(text.letters, start, end, ()),
-            warns=is_documented(text.letters, start, end),
-        )
+    name: str
+    cues: dict[str, Cue]
 
 
-def _texts(views: Sequence[View]) -> Iterator[_Text]:
-    """The views with folded letters, each text once."""
-    seen: set[bytes] = set()
-    for view in views:
-        if view.data.isascii():
-            letters = view.data
-        else:
-            letters = fold_letters(view.data.decode("utf-8", "replace")).encode("utf-8", "surrogatepass")
-        if letters not in seen:
-            seen.add(letters)
-            yield _Text(view, letters)
+class Vocabulary(msgspec.Struct, frozen=True):
+    """All that is looked for: the languages, and what cues make together."""
 
-
-def _cases(books: int, families: Sequence[Family], numbers: Mapping[tuple[int, str], int]) -> Iterator[_Case]:
-    for book in range(books):
-        for family in families:
-            for cues in family.cues:
-                needs = [cue for cue in cues if cue != _QUESTION and not cue.startswith("!")]
-                if any((book, cue) not in numbers for cue in needs):
-                    continue
-                bars = {numbers[book, cue[1:]] for cue in cues if cue.startswith("!") and (book, cue[1:]) in numbers}
-                yield _Case(
-                    book=book,
-                    family=family,
-                    anchor=numbers[book, needs[0]],
-                    needs=frozenset(numbers[book, cue] for cue in needs),
-                    bars=frozenset(bars),
-                    asks=_QUESTION in cues,
-                )
-
-
-def _sentence(letters: bytes, start: int, end: int) -> tuple[int, int]:
-    """The sentence around `start` to `end`, at most `REACH` bytes on either side."""
-    first = max(0, start - REACH)
-    for mark in _ENDS.finditer(letters, first, start):
-        first = mark.end()
-    mark = _ENDS.search(letters, end, min(len(letters), end + REACH))
-    return first, mark.start() if mark is not None else min(len(letters), end + REACH)
-
-
-def _passage(letters: bytes, start: int, end: int) -> tuple[int, int]:
-    """What stands within `REACH` bytes."""
-    return max(0, start - REACH), min(len(letters), end + REACH)
-
-
-def _span(text: _Text, start: int, end: int) -> Span | None:
-    """Where the letters `start` to `end` came from; only for the text as it came."""
-    view = text.view
-    if view.path or view.data is not view.place.data:
-        return None
-    original = view.place.text
-    if text.letters is view.data:
-        return Span(start, end)
-    plain = original if original is not None else view.data.decode("utf-8", "replace")
-    left = len(text.letters[:start].decode("utf-8", "ignore"))
-    right = left + len(text.letters[start:end].decode("utf-8", "ignore"))
-    left, right = letters_span(plain, left, right)
-    if original is not None:
-        return Span(left, right)
-    try:
-        if plain.encode() != view.data:
-            return None
-        first = len(plain[:left].encode())
-        return Span(first, first + len(plain[left:right].encode()))
-    except UnicodeEncodeError:
-        return None
-
-
-# --- files -----------------------------------------------------------------------------------------------------------
+    families: tuple[Family, ...]
+    languages: tuple[Language, ...]
 
 
 class _Quick(msgspec.Struct, frozen=True):
-    digest: str
-    families: tuple[Family, ...]
-    books: tuple[Phrasebook, ...]
+    """The quick form: the digest of the files, the characters that they use and the digest of their folds."""
+
+    source: str
+    characters: str
+    folds: str
+    vocabulary: Vocabulary
 
 
-def read_phrases(folder: Path) -> tuple[tuple[Family, ...], tuple[Phrasebook, ...]]:
-    """The families and the phrasebooks of a folder of YAML files.
+def compile_book(book: Phrasebook) -> Language:
+    """The patterns of a phrasebook.
+
+    Raises:
+        PhraseError: a phrase can't be used; the text names language and cue.
+    """
+    cues = {}
+    for cue in book.words:
+        phrases = Phrases(book.words, cue, edges=book.edges, where=book.language)
+        cues[cue] = Cue(phrases.pattern(), tuple(phrases.literals()))
+    return Language(book.language, cues)
+
+
+def read_phrasebooks(folder: Path) -> tuple[Phrasebook, ...]:
+    """The phrasebooks of a folder, as they are written.
 
     Raises:
         PhraseError: not YAML, or a field that is unknown or of the wrong type; with the file's name.
     """
+    return tuple(_read(path, Phrasebook) for path in _files(folder) if path.name != _FAMILIES)
+
+
+def _read_all(folder: Path) -> Vocabulary:
+    families = _read(folder / _FAMILIES, tuple[Family, ...])
+    return Vocabulary(families, tuple(map(compile_book, read_phrasebooks(folder))))
+
+
+def _read(path: Path, kind: type[_T]) -> _T:
     # Imported here: the built-in files are read in their quick form.
     import yaml  # noqa: PLC0415
 
-    families: tuple[Family, ...] = ()
-    books = []
-    for path in sorted(folder.glob("*.yaml")):
-        try:
-            document = yaml.safe_load(path.read_bytes())
-            if path.stem == "families":
-                families = msgspec.convert(document, tuple[Family, ...])
-            else:
-                books.append(msgspec.convert(document, Phrasebook))
-        except (yaml.YAMLError, msgspec.ValidationError) as error:
-            raise PhraseError(f"{path.name}: {error}") from error
-    return families, tuple(books)
+    source = path.read_bytes()
+    if len(source) > _LARGEST:
+        raise PhraseError(f"{path.name}: larger than {_LARGEST} bytes")
+    try:
+        return msgspec.convert(yaml.safe_load(source), kind)
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        raise PhraseError(f"{path.name}: {error}") from error
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.yaml"))
 
 
 def pack_phrases(folder: Path) -> bytes:
     """The quick form of a folder.
 
     Raises:
-        PhraseError: as `read_phrases`.
+        PhraseError: as `read_phrasebooks`.
     """
-    families, books = read_phrases(folder)
-    return msgspec.json.format(msgspec.json.encode(_Quick(_digest(folder), families, books)), indent=1) + b"\n"
+    vocabulary = _read_all(folder)
+    characters = "".join(sorted(set("".join(path.read_text(encoding="utf-8") for path in _files(folder)))))
+    quick = _Quick(_digest_of_files(folder), characters, _digest_of_folds(characters), vocabulary)
+    return msgspec.json.encode(quick) + b"\n"
 
 
-def _digest(folder: Path) -> str:
-    import hashlib  # noqa: PLC0415
-
+def _digest_of_files(folder: Path) -> str:
     total = hashlib.sha256()
-    for path in sorted(folder.glob("*.yaml")):
-        source = path.read_bytes()
-        total.update(path.name.encode() + b"\0" + hashlib.sha256(source).digest())
+    for path in _files(folder):
+        total.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
 
 
+def _digest_of_folds(characters: str) -> str:
+    """What becomes of each character: patterns made with another fold would miss what they were written for."""
+    return hashlib.sha256("\0".join(map(fold_letters, characters)).encode("utf-8", "surrogatepass")).hexdigest()
+
+
 @lru_cache(maxsize=1)
-def _builtin() -> tuple[tuple[Family, ...], tuple[Phrasebook, ...]]:
+def builtin_vocabulary() -> Vocabulary:
+    """What is built in."""
     try:
         quick = msgspec.json.decode((PHRASES / QUICK).read_bytes(), type=_Quick)
-        if quick.digest == _digest(PHRASES):
-            return quick.families, quick.books
     except (OSError, msgspec.MsgspecError):
-        pass
-    return read_phrases(PHRASES)
-
-
-def builtin_families() -> tuple[Family, ...]:
-    """What cues make together."""
-    return _builtin()[0]
-
-
-def builtin_phrasebooks() -> tuple[Phrasebook, ...]:
-    """The languages that are built in."""
-    return _builtin()[1]
+        return _read_all(PHRASES)
+    if quick.source != _digest_of_files(PHRASES) or quick.folds != _digest_of_folds(quick.characters):
+        return _read_all(PHRASES)
+    return quick.vocabulary
