@@ -32,5 +32,6 @@ def test_what_may_pass_later_is_advised_to_be_tried_again() -> None:
         BlockReason.RATE_LIMIT,
         BlockReason.KILL_SWITCH_ACTIVE,
         BlockReason.TIMEOUT,
+        BlockReason.REDACTION_FAILURE,
         BlockReason.PATTERN_UNAVAILABLE,
     }
