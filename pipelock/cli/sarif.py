@@ -54,7 +54,7 @@ def sarif(report: Report) -> dict[str, Any]:
     hits = [*report.hits, *report.excused]
     first: dict[str, Hit] = {}
     for hit in hits:
-        first.setdefault(hit.rule, hit)
+        first.setdefault(_identifier(hit.rule), hit)
     places = {name: index for index, name in enumerate(first)}
     return {
         "$schema": _SCHEMA,
@@ -69,7 +69,7 @@ def sarif(report: Report) -> dict[str, Any]:
                     }
                 },
                 "columnKind": "unicodeCodePoints",
-                "results": [_result(hit, places[hit.rule]) for hit in hits],
+                "results": [_result(hit, places[_identifier(hit.rule)]) for hit in hits],
                 "invocations": [_invocation(report)],
             }
         ],
@@ -77,9 +77,13 @@ def sarif(report: Report) -> dict[str, Any]:
 
 
 def _identifier(rule: str) -> str:
-    """`AWS Access ID` as `aws-access-id`: stable, and readable in a URL."""
-    words = "".join(char if char.isalnum() else " " for char in rule.lower()).split()
-    return "-".join(words) or "rule"
+    """`AWS Access ID` as `aws-access-id`: stable, and readable in a URL. What that leaves out, a digest tells apart."""
+    plain = rule.casefold()
+    words = "".join(char if char.isalnum() else " " for char in plain).split()
+    identifier = "-".join(words) or "rule"
+    if " ".join(words) == plain:
+        return identifier
+    return f"{identifier}-{hashlib.sha256(plain.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
 
 
 def _rule(hit: Hit) -> dict[str, Any]:

@@ -119,7 +119,11 @@ def test_inline_comments(run: Run, tree: Path, comment: str, code: int) -> None:
 
 
 def test_suppress_entries_of_the_configuration(run: Run, tree: Path) -> None:
-    write(tree, docs__a_dot_md="password = 'correct-Horse7battery'\nBadge badge-123456789\n", src__a_dot_md="badge-123456789\n")
+    write(
+        tree,
+        docs__a_dot_md="password = 'correct-Horse7battery'\nBadge badge-123456789\n",
+        src__a_dot_md="badge-123456789\n",
+    )
     config = tree.parent / "pipelock.yaml"
     config.write_text(
         "dlp: {patterns: [{name: Badge, regex: 'badge-[0-9]{9}', severity: high}]}\n"
@@ -133,8 +137,8 @@ def test_suppress_entries_of_the_configuration(run: Run, tree: Path) -> None:
 def test_what_is_skipped_and_why(run: Run, tree: Path) -> None:
     write(tree, ok_dot_txt="fine", bin_dot_dat=b"\0\1\2", big_dot_txt="x" * 2000, node_modules__x_dot_js=KEY)
     write(tree, _dot_git__config=KEY, dist__out_dot_js=KEY)
-    os.symlink("/etc/passwd", tree / "link.txt")
-    os.symlink("/etc", tree / "folder")
+    (tree / "link.txt").symlink_to("/etc/passwd")
+    (tree / "folder").symlink_to("/etc")
     os.mkfifo(tree / "pipe")
     code, report = scan(run, ".", "--max-bytes", "1000")
     reasons = {one["path"]: one["reason"] for one in report["skipped"]}
@@ -177,7 +181,10 @@ def test_the_least_severity(run: Run, tree: Path) -> None:
 
 
 def test_a_private_key_over_many_lines_is_one_finding(run: Run, tree: Path) -> None:
-    write(tree, a_dot_pem="-----BEGIN RSA PRIVATE " + "KEY-----\n" + ("MIIB" * 16 + "\n") * 5 + "-----END RSA PRIVATE KEY-----\n")
+    write(
+        tree,
+        a_dot_pem="-----BEGIN RSA PRIVATE KEY-----\n" + ("MIIB" * 16 + "\n") * 5 + "-----END RSA PRIVATE KEY-----\n",
+    )
     _, report = scan(run, ".")
     assert "Private Key Header" in {f["rule"] for f in report["findings"]}
 
