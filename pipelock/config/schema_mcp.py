@@ -147,7 +147,7 @@ class A2aScanning(msgspec.Struct, frozen=True, kw_only=True):
     """Messages between agents (the A2A protocol) and the cards by which agents describe themselves.
 
     Attributes:
-        action: What is done about a finding; what the core floor finds blocks in any case.
+        action: What is done about a finding; a critical secret that is sent blocks in any case.
         detect_card_drift: Tell when an agent's card is no longer the one that was seen first.
         session_smuggling_detection: Read the texts of one conversation together.
         scan_raw_parts: Look into files that messages carry.

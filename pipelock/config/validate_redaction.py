@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pipelock.config.schema import Config
 from pipelock.config.schema_scanning import Redaction
 
-__all__ = ["redaction_contradictions"]
+__all__ = ["MAX_ENTRIES", "redaction_contradictions"]
 
 MAX_ENTRIES = 10_000
 """Dictionary entries of all dictionaries together."""

@@ -9,6 +9,7 @@ import msgspec
 
 from pipelock.config.schema import Config
 from pipelock.config.schema_scanning import RedactionDictionary
+from pipelock.config.validate_redaction import MAX_ENTRIES
 
 __all__ = ["MAX_WORD_BYTES", "with_dictionaries"]
 
@@ -37,6 +38,8 @@ def with_dictionaries(config: Config) -> tuple[Config, tuple[tuple[str, str], ..
                 wrong.append((f"redaction.dictionaries.{name}.entries_file", f"cannot be read: {reason}"))
                 continue
             filled[name] = msgspec.structs.replace(dictionary, entries=dictionary.entries + words)
+    if sum(len(dictionary.entries) for dictionary in filled.values()) > MAX_ENTRIES:
+        wrong.append(("redaction.dictionaries", f"more than {MAX_ENTRIES} entries in all"))
     section = msgspec.structs.replace(redaction, dictionaries=filled)
     return msgspec.structs.replace(config, redaction=section), tuple(wrong)
 
