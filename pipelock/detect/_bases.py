@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from binascii import Error as BinasciiError
 from binascii import a2b_uu
+from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import accumulate
 
 from pipelock.detect._pattern import compile_linear
-from pipelock.detect._runs import Run, opened
+from pipelock.detect._runs import SHORTEST, Run, opened
 
 __all__ = ["base58_runs", "base85_runs", "uuencoded"]
 
@@ -37,7 +39,7 @@ class _Alphabet:
         self.padding = signs[-1:]
         # The first of five signs decides the first byte of four: that of printable ASCII is one of these.
         leading, every = (b"".join(b"\\x%02x" % code for code in some) for some in (signs[10:41], signs))
-        self.run = compile_linear(b"(?:[%s][%s]{4}){4,}[%s]{0,4}" % (leading, every, every))
+        self.run = compile_linear(b"(?:[%s][%s]{4}){5,}[%s]{0,4}" % (leading, every, every))
 
 
 _ALPHABETS = (_Alphabet(_B85, "base85"), _Alphabet(_A85, "ascii85"))
@@ -46,20 +48,29 @@ _ALPHABETS = (_Alphabet(_B85, "base85"), _Alphabet(_A85, "ascii85"))
 def base85_runs(data: bytes) -> Iterator[Run]:
     """Texts in either base85, wherever in a run of its signs they start."""
     for alphabet in _ALPHABETS:
-        runs = [match.group(0) for match in alphabet.run.finditer(data)]
+        runs = alphabet.run.findall(data)
         if not runs:
             continue
-        tails = [run[start:] for run in runs for start in range(5)]
-        padded = [tail + alphabet.padding * (-len(tail) % 5) for tail in tails]
-        plain = _decode85(b"".join(padded).translate(alphabet.to_digits))
-        at = 0
-        for index, (tail, whole) in enumerate(zip(tails, padded, strict=True)):
-            size = len(whole) // 5 * 4
-            piece = plain[at : at + size - (-len(tail) % 5)]
-            at += size
-            found = _TEXT.search(piece)
-            if found is not None:
-                yield Run(alphabet.name, found.group(0), runs[index // 5])
+        wall = alphabet.padding * 10
+        # Each run starts a group of five, so shifting all of them shifts each.
+        joined = b"".join([run + wall[: 10 - len(run) % 5] for run in runs])
+        for start in range(5):
+            plain = _decode85(joined[start:].translate(alphabet.to_digits))
+            yield from _texts85(plain, start, runs, alphabet.name)
+
+
+def _texts85(plain: bytes, start: int, runs: list[bytes], name: str) -> Iterator[Run]:
+    """What reads as text in `plain`, with the run that it comes from."""
+    starts: list[int] = []
+    for match in _TEXT.finditer(plain):
+        if not starts:
+            starts = list(accumulate([len(run) + 10 - len(run) % 5 for run in runs], initial=0))
+        index = bisect_right(starts, match.start() // 4 * 5 + start) - 1
+        # The last group of a run is filled up with signs that it does not have.
+        size = (len(runs[index]) - start) * 4 // 5 - (match.start() - starts[index] * 4 // 5)
+        text = match.group(0)[:size]
+        if len(text) >= SHORTEST:
+            yield Run(name, text, runs[index])
 
 
 def _decode85(digits: bytes) -> bytes:
@@ -68,6 +79,7 @@ def _decode85(digits: bytes) -> bytes:
     Each group is a lane of eight bytes in one large number; five digits stay below 2**33, so no lane reaches the next.
     """
     count = len(digits) // 5
+    digits = digits[: 5 * count]
     total = 0
     for column in range(5):
         lanes = bytearray(8 * count)

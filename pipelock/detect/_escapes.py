@@ -83,8 +83,6 @@ def escapes(data: bytes) -> bytes:
     `\n` and its kin, `\\`, octal, `\xXX`, `\uXXXX` (pairs of surrogates joined), `\u{X}`, `\UXXXXXXXX`; an escaped line
     end joins its lines.
     """
-    if not data.isascii():
-        data = data.decode("utf-8", "replace").encode()
     first, *parts = data.split(b"\\")
     out = [first]
     escaped = False
@@ -105,7 +103,11 @@ def escapes(data: bytes) -> bytes:
     if b"\xed" not in joined:
         return joined
     # Surrogates are three bytes that begin so. Pairs become the character they stand for.
-    text = joined.decode("utf-8", "surrogatepass")
+    try:
+        text = joined.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        # Not all of it is text: what could not be read stays as it is.
+        return joined
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 

@@ -208,8 +208,6 @@ def _decoders(data: bytes, gates: Collection[int], budget: _Budget, *, outermost
             budget.unpacked(len(packed.data), cut=packed.cut)
             yield _Step((packed.name,), packed.data, data[at:])
     yield from _spellings(data, gates, outermost=outermost)
-    if Gate.PRINTABLE in gates:
-        yield _Step(("quoted-printable",), printable(data), undo=printable)
     if Gate.ROT13 in gates:
         yield _Step(("rot13",), rot13(data), undo=rot13)
     if Gate.REVERSED in gates:
@@ -313,6 +311,7 @@ _WHOLE: tuple[tuple[Gate, str, Undo], ...] = (
     (Gate.PERCENT, "url", percent),
     (Gate.ENTITY, "html", entities),
     (Gate.ESCAPE, "escape", escapes),
+    (Gate.PRINTABLE, "quoted-printable", printable),
 )
 
 

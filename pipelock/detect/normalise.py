@@ -11,8 +11,10 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
+from typing import Any
 
 from pipelock.detect._lookalikes import IN_LATIN_WORDS, LOOKALIKES
+from pipelock.detect._pattern import compile_linear
 
 __all__ = ["fold_text", "has_invisible", "hidden_tags", "original_span", "spaced_text", "unusual"]
 
@@ -136,10 +138,21 @@ def spaced_text(text: str, chars: AbstractSet[str] | None = None) -> str:
 
 def _folded(text: str, chars: AbstractSet[str], fold: Callable[[str], str]) -> str:
     text = _apply(text, chars, fold)
-    if _IN_LATIN_WORDS.isdisjoint(chars):
+    if _IN_LATIN_WORDS.isdisjoint(chars) or not _is_mixed(text):
         return text
     # One character for one, so offsets stay as they are.
     return "\n".join([" ".join([_latin_word(word) for word in line.split(" ")]) for line in text.split("\n")])
+
+
+def _is_mixed(text: str) -> bool:
+    """Whether such a look-alike stands beside a Latin letter somewhere."""
+    return _beside_latin().search(text.encode("utf-8", "surrogatepass")) is not None
+
+
+@lru_cache(maxsize=1)
+def _beside_latin() -> Any:  # noqa: ANN401 - the binding publishes no types
+    odd = b"|".join(chr(code).encode() for code in IN_LATIN_WORDS)
+    return compile_linear(b"[A-Za-z](?:%s)|(?:%s)[A-Za-z]" % (odd, odd))
 
 
 def _latin_word(word: str) -> str:

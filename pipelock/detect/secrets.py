@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pipelock.detect import checksums
@@ -189,22 +189,25 @@ class SecretScanner:
             if len(fused) != len(folded):
                 result.append(View(view.place, fused, (*view.path, "joined lines"), joined=True))
             if not view.joined or (pieces and view.path == ("joined",)):
-                forms = [view] if folded == data else [view, result[-1 if len(fused) == len(folded) else -2]]
-                for form in forms:
-                    derived, complete = self._hidden_in(form)
-                    result += derived
-                    if not complete:
-                        name = view.place.name
-                        left[name] = unfinished(_label(name, core=False), name)
+                derived, complete = self._hidden_in(view)
+                if folded != data:
+                    # The alphabet of an encoding may have been in disguise.
+                    form = result[-1 if len(fused) == len(folded) else -2]
+                    more, whole = self._hidden_in(form, {*self._decoder.gates(data)} - {Gate.RUN, Gate.HEX_GROUPS})
+                    derived, complete = derived + more, complete and whole
+                result += derived
+                if not complete:
+                    name = view.place.name
+                    left[name] = unfinished(_label(name, core=False), name)
         return result, list(left.values())
 
-    def _hidden_in(self, view: View) -> tuple[list[View], bool]:
-        """What encodings hide in a view, and whether that is all."""
+    def _hidden_in(self, view: View, done: Collection[int] = ()) -> tuple[list[View], bool]:
+        """What encodings hide in a view, those behind the gates `done` left out; and whether that is all."""
         if view.joined:
             # What else values hide is found in each of them; only runs can have been cut over several.
             gates: list[int] = [Gate.RUN] if self._decoder.has_runs(view.data) else []
         else:
-            gates = self._decoder.gates(view.data)
+            gates = [gate for gate in self._decoder.gates(view.data) if gate not in done]
         if not gates or (gates == [Gate.CONTROL] and not has_sequences(view.data) and not is_packed(view.data)):
             return [], True
         derivation = self._decoder.derive(view.data, gates)
@@ -213,7 +216,7 @@ class SecretScanner:
             path = (*view.path, *derived.path)
             inner = View(view.place, derived.data, path, view.joined or derived.is_loose, derived=derived, outer=view)
             views.append(inner)
-            if not derived.data.isascii():
+            if not derived.data.isascii() and (derived.run or _is_utf8(derived.data)):
                 plain = fold_text(derived.data.decode("utf-8", "replace")).encode("utf-8", "surrogatepass")
                 views.append(inner._replace(data=plain, path=(*path, "normalised"), folded=True))
         return views, derivation.complete and not derivation.cut
@@ -225,6 +228,15 @@ class SecretScanner:
         if not whole.isascii() or len(whole.translate(None, _NOISE)) + len(_BETWEEN) * (len(views) - 1) != len(whole):
             return False
         return self._decoder.is_plain(_BETWEEN.join([view.data for view in views if not view.joined]))
+
+
+def _is_utf8(data: bytes) -> bool:
+    """Whether all of `data` is text. What is not was folded before it was respelled; doing both is for text alone."""
+    try:
+        data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _believed(rule: Rule, group: list[Sighting]) -> list[Sighting]:
