@@ -10,7 +10,7 @@ their first four letters, which the lists are made for. All ten lists of BIP-39 
 its characters apart.
 
 Limits: `MAX_RUN` words in a row are checked in every alignment. In a longer row some part passes a check of four bits
-anyhow, so it is reported unchecked. Words in alphabetical order are a list of words and no phrase. At most
+anyhow, so it is reported unchecked. Words in alphabetical order, and few words time and again, are no phrase. At most
 `MAX_WINDOWS` alignments are checked in one text; a text with more is reported.
 """
 
@@ -52,6 +52,7 @@ _EASTERN = (
     rb"(?:[^A-Za-z\x80-\xff]|\xe3\x80[\x80-\x82]){1,12}){11,}(?:(?:\xe1[\x84-\x87]|[\xe3-\xed][\x80-\xbf])[\x80-\xbf])+"
 )
 _FEW = 10
+_DISTINCT = 6
 _TO_WORDS = bytes(code | 0x20 if chr(code).isalpha() and code < 128 else 0x20 for code in range(256))
 
 
@@ -140,14 +141,18 @@ class SeedPhrases:
         rising = _rising(numbers)
         if min(rising[self._min - 1 :]) >= self._min:
             return None
+        few = len(set(numbers)) < _DISTINCT
+        if few and not _is_example(numbers):
+            return None
         if not self._verify or size > MAX_RUN:
             return _Phrase(0, next(length for length in self._lengths if length <= size))
         for length in self._lengths:
             for end in range(length, size + 1):
                 if rising[end - 1] >= length:
                     continue
+                window = numbers[end - length : end]
                 work.left -= 1
-                if work.left < 0 or is_valid(numbers[end - length : end]):
+                if work.left < 0 or ((few or len(set(window)) >= _DISTINCT) and is_valid(window)):
                     return _Phrase(end - length, length)
         return None
 
@@ -179,6 +184,11 @@ def is_valid(numbers: Sequence[int]) -> bool:
     bits = len(numbers) * 11 // 33
     digest = hashlib.sha256((total >> bits).to_bytes(bits * 4, "big")).digest()
     return digest[0] >> (8 - bits) == total & ((1 << bits) - 1)
+
+
+def _is_example(numbers: Sequence[int]) -> bool:
+    """Whether these are the published examples: one word time and again, and another as the checksum."""
+    return len(numbers) <= LENGTHS[-1] and len(set(numbers[:-1])) == 1 and numbers[-1] != numbers[0]
 
 
 def _rising(numbers: Sequence[int]) -> list[int]:

@@ -10,6 +10,10 @@ def config(text: str) -> Config:
     return loads(text, "x", base=None).config
 
 
+CANARY = "{name: a, value: canary-one}"
+PARTS = "fragment_reassembly: {enabled: on}"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
@@ -22,6 +26,27 @@ def config(text: str) -> Config:
         ("approvals: {timeout_seconds: 60}", "approvals: {timeout_seconds: 61}", "approvals.timeout_seconds: 60 became 61"),
         ("", "approvals: {max_pending: 300}", "approvals.max_pending: 200 became 300"),
         ("", "dlp: {scan_env: off}", "dlp.scan_env: switched off"),
+        ("", "dlp: {scan_files: off}", "dlp.scan_files: switched off"),
+        ("dlp: {secrets_file: /a}", "dlp: {secrets_file: /b}", "dlp.secrets_file: /a is no longer read"),
+        ("dlp: {secrets_file: /a}", "", "dlp.secrets_file: /a is no longer read"),
+        ("", "seed_phrase_detection: {enabled: off}", "seed_phrase_detection.enabled: switched off"),
+        ("", "seed_phrase_detection: {min_words: 15}", "seed_phrase_detection.min_words: 12 became 15"),
+        ("", "seed_phrase_detection: {verify_checksum: off}", "seed_phrase_detection.verify_checksum: switched off"),
+        (f"canary_tokens: {{enabled: on, tokens: [{CANARY}, {{name: b, value: another-one}}]}}", f"canary_tokens: {{enabled: on, tokens: [{CANARY}]}}", "canary_tokens.tokens: b removed"),
+        (f"canary_tokens: {{enabled: on, tokens: [{CANARY}]}}", "", "canary_tokens.enabled: switched off"),
+        ("address_protection: {enabled: on}", "", "address_protection.enabled: switched off"),
+        ("address_protection: {enabled: on}", "address_protection: {enabled: on, chains: {eth: off}}", "address_protection.chains.eth: switched off"),
+        ("address_protection: {enabled: on}", "address_protection: {enabled: on, action: warn}", "address_protection.action: block became warn"),
+        ("address_protection: {unknown_action: warn}", "", "address_protection.unknown_action: warn became allow"),
+        ("", "address_protection: {similarity: {prefix_length: 6}}", "address_protection.similarity.prefix_length: 4 became 6"),
+        ("address_protection: {enabled: on, allowed_addresses: [a]}", "address_protection: {enabled: on, allowed_addresses: [a, b]}", "address_protection.allowed_addresses: b added"),
+        ("address_protection: {enabled: on, allowed_addresses: [a]}", "address_protection: {enabled: on}", "address_protection.allowed_addresses: empty, so no address is looked at"),
+        (f"cross_request_detection: {{enabled: on, {PARTS}}}", f"cross_request_detection: {{enabled: on, action: warn, {PARTS}}}", "cross_request_detection.action: block became warn"),
+        (f"cross_request_detection: {{enabled: on, {PARTS}}}", f"cross_request_detection: {{enabled: off, {PARTS}}}", "cross_request_detection.enabled: switched off"),
+        (f"cross_request_detection: {{enabled: on, {PARTS}}}", f"cross_request_detection: {{enabled: on, {PARTS}, entropy_budget: {{exempt_domains: [a.example]}}}}", "cross_request_detection.entropy_budget.exempt_domains: a.example added"),
+        (f"cross_request_detection: {{enabled: on, {PARTS}}}", "cross_request_detection: {enabled: on, fragment_reassembly: {enabled: on, window_minutes: 2}}", "cross_request_detection.fragment_reassembly.window_minutes: 5 became 2"),
+        (f"cross_request_detection: {{enabled: on, {PARTS}}}", f"cross_request_detection: {{enabled: on, {PARTS}, entropy_budget: {{window_minutes: 2}}}}", "cross_request_detection.entropy_budget.window_minutes: 5 became 2"),
+        ("", "cross_request_detection: {entropy_budget: {bits_per_window: 5000}}", "cross_request_detection.entropy_budget.bits_per_window: 4096 became 5000"),
         ("", "dlp: {min_env_secret_length: 20}", "dlp.min_env_secret_length: 16 became 20"),
         ("", "response_scanning: {enabled: off}", "response_scanning.enabled: switched off"),
         ("response_scanning: {action: block}", "response_scanning: {action: ask}", "response_scanning.action: block became ask"),

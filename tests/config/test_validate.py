@@ -2,12 +2,31 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from pipelock.config import Config
 from pipelock.config.schema_operations import Approvals, EgressRule, Logging
 from pipelock.config.schema_proxy import FetchProxy
-from pipelock.config.schema_scanning import Dlp, DlpPattern, ResponsePattern, ResponseScanning, Suppression
+from pipelock.config.schema_scanning import (
+    AddressChains,
+    AddressProtection,
+    CanaryToken,
+    CanaryTokens,
+    Dlp,
+    DlpPattern,
+    ResponsePattern,
+    ResponseScanning,
+    Suppression,
+)
+from pipelock.config.schema_sessions import CrossRequestDetection
 from pipelock.config.validate import contradictions, notices, warnings
+
+A_CANARY = CanaryToken(name="a", value="canary-one")
+
+
+def canaries(*tokens: CanaryToken) -> Config:
+    return Config(canary_tokens=CanaryTokens(enabled=True, tokens=tokens))
+
 
 TWICE = (DlpPattern(name="a", regex="x"), DlpPattern(name="A", regex="y"))
 
@@ -32,6 +51,25 @@ TWICE = (DlpPattern(name="a", regex="x"), DlpPattern(name="A", regex="y"))
             "already",
         ),
         (Config(egress_rules=(EgressRule(name="a", action="ask"),) * 2), "egress_rules[1].name", "already"),
+        (Config(canary_tokens=CanaryTokens(enabled=True)), "canary_tokens.tokens", "at least one"),
+        (canaries(A_CANARY, replace(A_CANARY, value="another-one")), "canary_tokens.tokens[1].name", "earlier token"),
+        (canaries(A_CANARY, replace(A_CANARY, name="b")), "canary_tokens.tokens[1].value", "earlier token"),
+        (canaries(replace(A_CANARY, env_var="A-B")), "canary_tokens.tokens[0].env_var", "no name"),
+        (canaries(replace(A_CANARY, value="${OTHER}", env_var="MINE")), "canary_tokens.tokens[0].value", "exactly"),
+        (
+            Config(
+                address_protection=AddressProtection(
+                    enabled=True, chains=AddressChains(eth=False, btc=False, bnb=False)
+                )
+            ),
+            "address_protection.chains",
+            "at least one chain",
+        ),
+        (
+            Config(cross_request_detection=CrossRequestDetection(enabled=True)),
+            "cross_request_detection.enabled",
+            "does nothing",
+        ),
     ],
 )
 def test_contradictions(config: Config, key: str, part: str) -> None:

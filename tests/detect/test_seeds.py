@@ -90,7 +90,7 @@ def test_every_language_and_length(language: str, length: int) -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**256 - 1), st.sampled_from(LENGTHS))
 def test_any_entropy(entropy: int, length: int) -> None:
-    words = a_phrase(entropy, length)
+    words = a_phrase(random.Random(entropy).getrandbits(256), length)
     index = dict(zip(seeds._lists()["english"], range(2048), strict=True))
     assert is_valid([index[word] for word in words])
     assert found_in(" ".join(words))
@@ -114,10 +114,17 @@ def test_the_published_vectors() -> None:
         "\n".join(seeds._lists()["spanish"]),
         "the quick brown fox jumps over that lazy dog while every other animal will just stay home and sleep " * 20,
         "你好 世界 " * 20,
+        "system " * 400,
+        "style true " * 60,
     ],
 )  # fmt: skip
 def test_what_is_no_phrase(text: str) -> None:
     assert found_in(text) == []
+
+
+@pytest.mark.parametrize("text", ["abandon " * 11 + "about", "zoo " * 23 + "vote", "legal winner thank year wave sausage worth useful legal winner thank yellow"])
+def test_published_examples_are_phrases(text: str) -> None:
+    assert found_in(text)
 
 
 def test_settings() -> None:
@@ -129,7 +136,7 @@ def test_settings() -> None:
 
 def test_a_long_row_of_list_words_needs_no_checksum() -> None:
     english = seeds._lists()["english"]
-    row = [random.Random(3).choice(english) for _ in range(seeds.MAX_RUN + 1)]
+    row = random.Random(3).choices(english, k=seeds.MAX_RUN + 1)
     assert found_in(" ".join(row))
 
 
