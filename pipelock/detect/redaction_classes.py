@@ -163,7 +163,8 @@ def _is_ipv6(data: bytes) -> bool:
     except ValueError:
         return False
     # `a::b` is an address to the letter, and a name in half of all programming languages.
-    return not _DIGITS.isdisjoint(data) and (text.count(":") >= 3 or text.startswith("::"))
+    first = text.partition(":")[0]
+    return text.count(":") >= 3 or not first or any(char.isdecimal() for char in first)
 
 
 def _is_network(data: bytes) -> bool:

@@ -55,6 +55,8 @@ def test_the_class_of_all_other_credentials_takes_none_that_has_its_own():
     ("ipv4", b"1.2.3.4x", False),
     ("ipv6", b"1::2:3", True),
     ("ipv6", b"a::b", False),
+    ("ipv6", b"fe80::1", True),
+    ("ipv6", b"::1", True),
     ("ipv6", b"std::", False),
     ("ipv6", b"12:30:45", False),
     ("ipv6", b"1:2:3:4:5:6:7:8", True),
