@@ -20,6 +20,8 @@ WINDOW = 4
 LONGEST = 126
 """Bytes of a value that count: the middle of a longer one gives it away."""
 _DELIMITERS = (":", " ", "-", ",", "\\x", "0x", " 0x", ",0x", ", 0x", "%")
+# The last ones are what indented JSON leaves when its line ends are taken out.
+_BETWEEN_CODES = (",", " ", ", ", ";", "-", ",  ", ",    ", ",      ", ",        ")
 _ROT13 = bytes.maketrans(
     b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", b"nopqrstuvwxyzabcdefghijklmNOPQRSTUVWXYZABCDEFGHIJKLM"
 )
@@ -78,7 +80,7 @@ def _spellings(value: bytes, at: int) -> Iterator[Form]:
         yield _joined(pairs, delimiter, at)
     yield _joined([quote(bytes((byte,)), safe="") for byte in value], "", at)
     codes = [str(byte) for byte in value]
-    for delimiter in (",", " ", ", ", ";", "-"):
+    for delimiter in _BETWEEN_CODES:
         yield _joined(codes, delimiter, at)
 
 

@@ -21,6 +21,8 @@ from pipelock.detect.known import (
     KnownValue,
     from_environ,
 )
+from pipelock.detect.ruleset import RuleSet
+from pipelock.detect.secrets import SecretScanner
 from pipelock.detect.views import Place, View
 
 VALUE = "Zx9-qLm!27/kP+wT4vB8~r"
@@ -69,6 +71,13 @@ def test_every_spelling_is_found_where_it_stands(name: str, native: bool) -> Non
     assert found.rule == FILE_RULE
     assert text.index("<") < found.start < found.end <= text.index(">")
     assert found.end - found.start > len(SPELLINGS[name]) * 0.6
+
+
+@pytest.mark.parametrize("indent", [None, 1, 2, 4])
+def test_numbers_in_json_are_read_as_character_codes(indent: int | None) -> None:
+    scanner = SecretScanner(RuleSet.builtin("credentials", include_defaults=False), watchers=[known(VALUE)])
+    body = json.dumps({"telemetry": [7, 12, *RAW, 99], "n": 3}, indent=indent)
+    assert [finding.rule for finding in scanner.scan(body, "body", content_type="application/json")] == [FILE_RULE]
 
 
 @settings(max_examples=60, deadline=None)
