@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from pipelock.detect.injection import InjectionScanner
@@ -16,6 +18,7 @@ from pipelock.detect.ruleset import (
     samples_of,
 )
 from pipelock.detect.secrets import SecretScanner
+from pipelock.detect.suffixes import registrable_name
 
 FAMILIES = {family: RuleSet.builtin(family).rules for family in ("credentials", "injection")}
 
@@ -94,6 +97,54 @@ def test_a_prefix_that_no_word_has_counts_inside_words(scanners, rule):
         assert rule.name in {one.rule for one in scanners["credentials"](before + text, "body")}, before + text
 
 
+VENDORS = [pytest.param(rule, id=rule.name) for rule in FAMILIES["credentials"] if rule.audience]
+# Rules that go by the name of a field or parameter object to any value under it, wherever it goes.
+BY_NAME = {"Credential in URL", "Environment Variable Secret", "Secret Assignment", "Password Assignment"}
+
+
+def _asked(scan, text: str, host: str) -> set[str]:
+    """The rules that object to `text` on its way to `host`, in a header, a path, a query or a body."""
+    scanner = scan.__self__
+    pairs = [(place, text) for place in ("header:authorization", "url:path", "url:query:key")]
+    body = json.dumps({"note": text}).encode()
+    found = scanner.scan_values(pairs, host=host) + scanner.scan(
+        body, "body", host=host, content_type="application/json"
+    )
+    return {one.rule for one in found}
+
+
+@pytest.mark.parametrize("rule", VENDORS)
+def test_a_vendors_key_may_go_to_the_vendor_and_nowhere_else(scanners, rule):
+    scan, text = scanners["credentials"], rule.examples.match[0]
+    for pattern in rule.audience:
+        name = pattern.removeprefix("*.")
+        for host in (name, pattern.replace("*", "api")):
+            assert _asked(scan, text, host) - BY_NAME == set(), host
+        for host in (
+            f"{name}.evil.example",
+            f"evil-{name}",
+            f"x{name}",
+            f"{name.replace('.', '-')}.example",
+            "",
+            "10.0.0.1",
+        ):
+            assert rule.name in _asked(scan, text, host), host
+    if not any(pattern.startswith("*.") for pattern in rule.audience):
+        assert rule.name in _asked(scan, text, f"other.{rule.audience[0]}")
+
+
+# Vendors that serve each customer's interface under the customer's own name.
+TENANTS = {"*.supabase.co", "*.myshopify.com", "*.googleapis.com", "*.githubusercontent.com"}
+
+
+@pytest.mark.parametrize("rule", VENDORS)
+def test_an_audience_is_no_suffix_that_anyone_may_have_a_name_under(rule):
+    for pattern in set(rule.audience) - TENANTS:
+        name = pattern.replace("*", "a")
+        assert registrable_name(name) != name or "*" not in pattern, pattern
+        assert pattern not in {"*.amazonaws.com", "*.windows.net", "*.azure.com", "*.aliyuncs.com"}, pattern
+
+
 @pytest.mark.parametrize("text", [
     "desk-ant-colony-optimisation-notes", "monkey-fb5b61c7a09783a3343d3c939d9b453d", "task-proj-alpha-beta-gamma-delta",
     "task_test_eQPg6EHKuEkZ1ft4TA9qt2bg", "risk-or-v1-of-the-plan", "self_hf_model_loader_for_everything_else",
@@ -119,10 +170,20 @@ def test_each_first_example_can_vouch_for_a_cached_database(family):
 
 def test_the_full_sets_and_their_cores_ship():
     credentials, injection = FAMILIES["credentials"], FAMILIES["injection"]
-    assert len(credentials) >= 62
+    assert len(credentials) >= 200
+    assert len(RuleSet.builtin("credentials", extended=False).rules) >= 62
     assert len(injection) >= 29
     assert sum(rule.core for rule in credentials) == 8
     assert sum(rule.core for rule in injection) >= 8
+
+
+def test_the_extended_set_can_be_left_out_and_holds_nothing_of_the_core():
+    basic = {rule.name for rule in RuleSet.builtin("credentials", extended=False).rules}
+    extended = [rule for rule in FAMILIES["credentials"] if rule.name not in basic]
+    assert len(extended) >= 140
+    assert not any(rule.core for rule in extended)
+    assert {"AWS Access ID", "Stripe Key", "IBAN"} <= basic
+    assert not {"Figma Token", "URL with Password"} & basic
 
 
 def test_without_defaults_only_the_core_and_the_users_patterns_stay():
