@@ -28,6 +28,9 @@ MAX_KNOWN = 1_000
 LONGEST_VALUE = 4_096
 SHORTEST_VALUE = 8
 _CALM = 3.0
+# Many texts, or one of this many bytes, are worth compiling the windows for.
+_MANY = 32
+_LARGE = 2_048
 
 # Names whose values are public or say nothing; lower-case.
 _HARMLESS = frozenset(
@@ -74,10 +77,10 @@ class KnownSecrets:
 
     Args:
         values: At most `MAX_KNOWN`; the first of two equal ones is kept, those too short are left out.
-        native: Use Hyperscan where it is there; without it each window is looked for by itself.
+        native: Use Hyperscan where it is there, once there is enough to do; until then, and without it, each window is
+            looked for by itself.
 
     Raises:
-        MatcherError: the windows can't be compiled.
         ValueError: too many values.
     """
 
@@ -101,10 +104,9 @@ class KnownSecrets:
             self._values.append((known.rule, known.origin, HostSet(known.hosts) if known.hosts else None))
         self._windows = tuple(windows)
         self._spots = tuple(tuple(spots) for spots in windows.values())
-        # No cache directory here, on purpose: not even these few bytes go to disk.
-        self._matcher = Matcher(
-            [b"(?i)" + b"".join(b"\\x%02x" % byte for byte in one) for one in windows], native=native
-        )
+        self._native = native
+        self._matcher: Matcher | None = None
+        self._asked = 0
 
     def __len__(self) -> int:
         """How many values are watched."""
@@ -130,8 +132,14 @@ class KnownSecrets:
         return list(found.values())
 
     def _proposed(self, data: bytes) -> Sequence[int]:
-        if self._matcher.engine == "hyperscan":
+        if self._matcher is None and self._native and (self._asked >= _MANY or len(data) > _LARGE):
+            # No cache directory here, on purpose: not even these few bytes go to disk. Whoever judges one URL and ends
+            # never gets here; two threads may both do it, and either result serves.
+            patterns = [b"(?i)" + b"".join(b"\\x%02x" % byte for byte in window) for window in self._windows]
+            self._matcher = Matcher(patterns)
+        if self._matcher is not None and self._matcher.engine == "hyperscan":
             return self._matcher.propose(data)
+        self._asked += 1
         return [number for number, window in enumerate(self._windows) if window in data]
 
     def _confirmed(self, number: int, data: bytes) -> Iterator[tuple[int, int, int]]:

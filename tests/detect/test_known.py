@@ -66,7 +66,8 @@ SPELLINGS = {
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_every_spelling_is_found_where_it_stands(name: str, native: bool) -> None:
     text = f"see <{SPELLINGS[name]}> there"
-    (found,) = known(OTHER, VALUE, native=native).find([a_view("nothing"), a_view(text)])
+    # Of this size it is the native matcher that is asked.
+    (found,) = known(OTHER, VALUE, native=native).find([a_view("nothing " * 300), a_view(text)])
     assert found.what == "the value of value 1"
     assert found.rule == FILE_RULE
     assert text.index("<") < found.start < found.end <= text.index(">")
@@ -116,6 +117,8 @@ def test_only_windows_and_fingerprints_are_kept() -> None:
     value = "Correct9Horse8Battery7Staple6"
     secrets = known(value)
     gc.collect()
+    secrets.find([a_view("nothing " * 300)])
+    assert secrets._matcher is not None
     held = repr(vars(secrets)) + repr(secrets._matcher._patterns)
     spelled = [form.text.decode("latin-1") for form in forms(value.encode())]
     assert not any(value[at : at + WINDOW + 1].lower() in held.lower() for at in range(len(value) - WINDOW))
@@ -133,6 +136,15 @@ def test_too_many_values_are_refused_and_short_ones_left_out() -> None:
         KnownSecrets([KnownValue("a" * 20, "x")] * (MAX_KNOWN + 1))
     assert len(known("seven77", "eight888")) == 1
     assert KnownSecrets([]).find([a_view("x")]) == []
+
+
+def test_few_small_texts_compile_nothing() -> None:
+    secrets = known(VALUE)
+    for _ in range(32):
+        assert secrets.find([a_view(f"see {VALUE}")])
+        assert secrets._matcher is None
+    assert secrets.find([a_view(f"see {VALUE}")])
+    assert secrets._matcher is not None
 
 
 def test_the_environment_is_chosen_from() -> None:
