@@ -44,13 +44,15 @@ _GATE_PATTERNS = {
     Gate.PERCENT: r"%[0-9A-Fa-f]{2}",
     Gate.ENTITY: r"&(?:#[0-9xX]|[A-Za-z]{2,8};)",
     Gate.ESCAPE: r"\\(?:[\\nrtbfvae\"'/`\n]|u[0-9A-Fa-f{]|x[0-9A-Fa-f]{2}|[0-7]{2}|0)",
+    # Words of orders, and the starts of common keys with as much behind them as keys have.
     Gate.ROT13: (
-        r"vtaber|qvfertneq|vafgehpgvba|cerivbhf|flfgrz cebzcg|fx-nag|fx-cebw|fx_yvir|tu[cbhfe]_|tvguho_cng|tycng-"
-        r"|kbk[bcenf]-|nxvn|nfvn|nvmn|acz_|clcv-|uis\.|-ortva|cevingr xrl"
+        r"vtaber|qvfertneq|vafgehpgvba|cerivbhf|flfgrz cebzcg|cevingr xrl|tvguho_cng|fx-nag-|fx-cebw-|fx_yvir_"
+        r"|(?:tu[cbhfe]_|acz_|tycng-|kbk[bcenf]-|clcv-|uis\.)[a-z0-9_-]{10}|(?-i:N[XF]VN[0-9A-Z]{12}|NVmn[a-zA-Z0-9_-]{20})"
     ),
     Gate.REVERSED: (
-        r"erongi|drager|snoitcurtsni|suoiverp|tpmorp metsys|_[srupo]hg|tap_buhtig|-taplg|-[sarpb]xox|tna-ks|jorp-ks"
-        r"|evil_ks|aika|aisa|azia|_mpn|-ipyp|nigeb-|yek etavirp|(?:^|[\\s\"'])={1,2}[A-Za-z0-9+/]{24}"
+        r"erongi|drager|snoitcurtsni|suoiverp|tpmorp metsys|yek etavirp|tap_buhtig|-tna-ks|-jorp-ks|_evil_ks"
+        r"|[a-z0-9_-]{10}(?:_[srupo]hg|_mpn|-taplg|-[sarpb]xox|-ipyp)|(?-i:[0-9A-Z]{12}AI[KS]A|[a-zA-Z0-9_-]{20}azIA)"
+        r"|(?:^|[\s\"'])={1,2}[A-Za-z0-9+/]{24}"
     ),
     Gate.TAGGED: r"[a-z](?:<[^<>]{1,80}>|\*\*|<!--)[a-z]",
     Gate.PRINTABLE: r"=[0-9A-F]{2}=[0-9A-F]{2}|=3D|=\r?\n",

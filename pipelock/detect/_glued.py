@@ -10,11 +10,10 @@ from binascii import a2b_base64, unhexlify
 from collections.abc import Iterator
 
 from pipelock.detect._pattern import compile_linear
+from pipelock.detect._runs import long_runs
 
 __all__ = ["glued_run", "glued_texts", "unwrapped"]
 
-_SHORTEST_RUN = 24
-_TO_BASE64 = bytes(code if (code < 128 and chr(code).isalnum()) or code in b"+/-_" else 0x20 for code in range(256))
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _TEXT = compile_linear(rb"[\t\n\r -~]{16,}")
 _HEX_RUN = compile_linear(rb"[0-9A-Fa-f]{32,}")
@@ -25,7 +24,7 @@ _WALL = b"////"
 
 def glued_texts(data: bytes) -> Iterator[tuple[str, bytes]]:
     """("base64" or "hex", texts) found in the runs of `data` wherever in the run they start."""
-    runs = [run for run in data.translate(_TO_BASE64).split() if len(run) >= _SHORTEST_RUN]
+    runs = long_runs(data)
     if not runs:
         return
     joined = b"".join([_padded(run[start:]) for start in range(4) for run in runs])
@@ -46,9 +45,7 @@ def glued_run(data: bytes, text: bytes) -> bytes:
 
     For reporting; as linear as that.
     """
-    for run in data.translate(_TO_BASE64).split():
-        if len(run) < _SHORTEST_RUN:
-            continue
+    for run in long_runs(data):
         if any(text in a2b_base64(_padded(run[start:]).translate(_URL_SAFE)) for start in range(4)):
             return run
         if any(text in unhexlify(some[: len(some) & ~1]) for start in (0, 1) for some in _HEX_RUN.findall(run[start:])):

@@ -48,7 +48,6 @@ _DASHES = frozenset(
     "\u3030\u30a0\ufe31\ufe32\ufe58\ufe63\uff0d\U00010ead"
 )
 _PLAIN = frozenset(map(chr, range(0x80))) - _CONTROL
-_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _IN_LATIN_WORDS = frozenset(map(chr, IN_LATIN_WORDS))
 _ITSELF = {char: char for char in _PLAIN}
 # What folds change though it is its own normal form; a letter with a mark on it is not.
@@ -138,25 +137,25 @@ def spaced_text(text: str, chars: AbstractSet[str] | None = None) -> str:
 
 def _folded(text: str, chars: AbstractSet[str], fold: Callable[[str], str]) -> str:
     text = _apply(text, chars, fold)
-    if _IN_LATIN_WORDS.isdisjoint(chars) or not _is_mixed(text):
-        return text
-    # One character for one, so offsets stay as they are.
-    return "\n".join([" ".join([_latin_word(word) for word in line.split(" ")]) for line in text.split("\n")])
+    return text if _IN_LATIN_WORDS.isdisjoint(chars) else _latin_words(text)
 
 
-def _is_mixed(text: str) -> bool:
-    """Whether such a look-alike stands beside a Latin letter somewhere."""
-    return _beside_latin().search(text.encode("utf-8", "surrogatepass")) is not None
+def _latin_words(text: str) -> str:
+    """Such look-alikes made Latin where they stand beside a Latin letter; one character for one."""
+    data = text.encode("utf-8", "surrogatepass")
+    out: list[bytes] = []
+    position = 0
+    for match in _beside_latin().finditer(data):
+        start, end = match.span()
+        out += [data[position:start], match.group(0).decode().translate(IN_LATIN_WORDS).encode()]
+        position = end
+    return b"".join([*out, data[position:]]).decode("utf-8", "surrogatepass") if out else text
 
 
 @lru_cache(maxsize=1)
 def _beside_latin() -> Any:  # noqa: ANN401 - the binding publishes no types
     odd = b"|".join(chr(code).encode() for code in IN_LATIN_WORDS)
-    return compile_linear(b"[A-Za-z](?:%s)|(?:%s)[A-Za-z]" % (odd, odd))
-
-
-def _latin_word(word: str) -> str:
-    return word if word.isascii() or _LETTERS.isdisjoint(word) else word.translate(IN_LATIN_WORDS)
+    return compile_linear(b"[A-Za-z](?:[A-Za-z0-9]|%s)*(?:%s)|(?:%s)(?:[A-Za-z0-9]|%s)*[A-Za-z]" % (odd, odd, odd, odd))
 
 
 def has_invisible(text: str, chars: AbstractSet[str] | None = None) -> bool:
