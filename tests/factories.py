@@ -125,7 +125,9 @@ class FakeInjection:
         self.hidden = hidden
         self.core = core
 
-    def scan(self, data: bytes | str, place: str, content_type: str = "") -> tuple[Finding, ...]:
+    def scan(
+        self, data: bytes | str, place: str, content_type: str = "", *, value: bool = False
+    ) -> tuple[Finding, ...]:
         at = data.find(FAKE_ORDER) if isinstance(data, str) else data.find(FAKE_ORDER.encode())
         if at < 0:
             return ()

@@ -99,7 +99,8 @@ def hit_lines(hit: Hit) -> tuple[str, str]:
     """A hit as two lines for a terminal: where and what, and the masked text."""
     place = escape(hit.path, 1024)
     if hit.line:
-        place += f":{hit.line}:{hit.col}" if hit.col else f":{hit.line}"
+        end = f"-{hit.end_line}" if hit.end_line > hit.line else ""
+        place += f":{hit.line}:{hit.col}" if hit.col else f":{hit.line}{end}"
     what = f"{hit.severity.value}: {escape(hit.rule, 256)}"
     if hit.code_point:
         what += f" {hit.code_point} {hit.name}" + (f", {hit.count} of its kind" if hit.count > 1 else "")

@@ -1,7 +1,7 @@
 """Looking into the text of a file: the engine's own judgement, and where in the text each finding stands.
 
 The engine lists a few matches of each rule, as one is enough to refuse a request. Of a file everything is to be told,
-so each match that is found is blanked and the engine asked again, while it has listed as many as it lists at most.
+so a text in which it has listed as many as it lists at most is looked into piece by piece.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ __all__ = ["MAX_FILE_HITS", "Inspector", "Looked"]
 MAX_FILE_HITS = 1000
 """Hits of one file that are listed."""
 _MAX_ROUNDS = 24
-_NARROWED = 8
-"""Findings without a place that are looked for line by line, in each file."""
+_SMALLEST = 4096
+_OVERLAP = 512
+"""Bytes that a piece of a dense text shares with the next one; a longer match was found in the text as a whole."""
 _WINDOW = 256
 _BLANK = bytes([10 if byte == 10 else 32 for byte in range(256)])
 _NEWLINE = b"\n"
@@ -83,29 +84,38 @@ class Inspector:
 
     def _all(self, text: _Text, kind: HitKind, scan: ScanKind) -> tuple[list[_Found], str]:
         """Everything of one kind, and what was not searched."""
-        left = bytearray(text.data)
-        out: list[_Found] = []
-        seen: set[tuple[str, str]] = set()
-        for _ in range(_MAX_ROUNDS):
-            found = self._judged(text.path, bytes(left), scan)
-            new = False
-            for finding, excuse in found:
-                if finding.rule == LIMIT_RULE:
-                    continue
-                spans = _spans(text.data, left, finding)
-                key = (finding.rule, finding.excerpt)
-                if spans or key not in seen:
-                    new = new or bool(spans)
-                    out += [(_at(finding, span), kind, excuse) for span in spans] or [(finding, kind, excuse)]
-                seen.add(key)
-                for start, end in spans:
-                    left[start:end] = left[start:end].translate(_BLANK)
-            limited = any(finding.rule == LIMIT_RULE for finding, _ in found)
-            if not _is_crowded(found):
-                return out, "it holds more encoded data than is looked into" if limited else ""
-            if not new or len(out) > MAX_FILE_HITS:
-                break
-        return out, "it holds more findings than are listed"
+        found = self._judged(text.path, text.data, scan)
+        limited = any(finding.rule == LIMIT_RULE for finding, _ in found)
+        gathered = _Gathered(text.data, kind)
+        gathered.add(found, 0)
+        if not _is_crowded(found):
+            return gathered.found, "it holds more encoded data than is looked into" if limited else ""
+        complete = self._dense(text, scan, gathered)
+        return gathered.found, "" if complete else "it holds more findings than are listed"
+
+    def _dense(self, text: _Text, scan: ScanKind, gathered: _Gathered) -> bool:
+        """Look into a text with many matches piece by piece; whether that was all.
+
+        Pieces shrink where there are too many matches, and grow where there are few, so the text is scanned about
+        three times. The smallest pieces are scanned again with what was found in them blanked.
+        """
+        at = 0
+        size = len(text.data) // 2
+        while at < len(text.data):
+            if len(gathered.found) > MAX_FILE_HITS:
+                return False
+            end = text.cut(at, size)
+            found = self._judged(text.path, gathered.rest(at, end), scan)
+            if _is_crowded(found) and end - at > _SMALLEST:
+                size = max((end - at) // 2, _SMALLEST // 2)
+                continue
+            for _ in range(_MAX_ROUNDS):
+                if not gathered.add(found, at) or not _is_crowded(found) or len(gathered.found) > MAX_FILE_HITS:
+                    break
+                found = self._judged(text.path, gathered.rest(at, end), scan)
+            at = end if end == len(text.data) else max(end - _OVERLAP, at + 1)
+            size *= 2
+        return True
 
     def _judged(self, path: str, data: bytes, scan: ScanKind) -> list[tuple[Finding, Excuse]]:
         action = Action(
@@ -127,25 +137,25 @@ class Inspector:
         hidden = _merged(
             (one.span.start, one.span.end) for one, kind, _ in found if one.span is not None and kind is HitKind.SECRET
         )
-        narrowed = 0
+        left = _Budget(3 * len(text.data))
         hits: list[Hit] = []
         for finding, kind, excuse in found[: MAX_FILE_HITS + 1]:
-            lines = (0, 0)
-            if finding.span is None and narrowed < _NARROWED:
-                narrowed += 1
-                lines = self._narrow(text, finding.rule, kind)
+            lines = (0, 0) if finding.span is not None else self._narrow(text, finding.rule, kind, left)
             hit = text.hit(finding, kind, hidden, lines, excuse)
             hits.append(self._excused(text, hit))
         return hits
 
-    def _narrow(self, text: _Text, rule: str, kind: HitKind) -> tuple[int, int]:
-        """The lines, from 1, that hold a finding which has no place of its own; the scans cost twice the text's."""
+    def _narrow(self, text: _Text, rule: str, kind: HitKind, left: _Budget) -> tuple[int, int]:
+        """The lines, from 1, that hold a finding which has no place of its own, as far as the budget reaches."""
         scan = ScanKind.DLP if kind is HitKind.SECRET else ScanKind.PROMPT_INJECTION
         first, last = 0, text.count
         while last - first > 1:
             middle = (first + last) // 2
             for low, high in ((first, middle), (middle, last)):
-                if any(one.rule == rule for one, _ in self._judged(text.path, text.lines(low, high), scan)):
+                part = text.lines(low, high)
+                if not left.spend(len(part)):
+                    return first + 1, last
+                if any(one.rule == rule for one, _ in self._judged(text.path, part, scan)):
                     first, last = low, high
                     break
             else:
@@ -161,6 +171,64 @@ class Inspector:
             if ignored(text.around(number, hit), hit.rule):
                 return msgspec.structs.replace(hit, excuse="inline")
         return hit
+
+
+class _Budget:
+    """Bytes that may still be scanned."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def spend(self, size: int) -> bool:
+        """Whether that much is left; it is gone then."""
+        self._left -= size
+        return self._left >= 0
+
+
+class _Gathered:
+    """What was found in one text so far, each match blanked in a copy of it."""
+
+    def __init__(self, data: bytes, kind: HitKind) -> None:
+        self.found: list[_Found] = []
+        self._data = data
+        self._kind = kind
+        self._left = bytearray(data)
+        self._seen: set[tuple[str, str]] = set()
+
+    def rest(self, start: int, end: int) -> bytes:
+        """A piece of the text without what was found."""
+        return bytes(self._left[start:end])
+
+    def add(self, found: Sequence[tuple[Finding, Excuse]], at: int) -> bool:
+        """Take what was found in the piece from `at`, every place of each match; whether a place is new."""
+        new = False
+        for finding, excuse in found:
+            if finding.rule == LIMIT_RULE or len(self.found) > MAX_FILE_HITS:
+                continue
+            spans = self._places(finding, at)
+            key = (finding.rule, finding.excerpt)
+            if spans or key not in self._seen:
+                new = new or bool(spans)
+                self.found += [(_at(finding, span), self._kind, excuse) for span in spans] or [
+                    (finding, self._kind, excuse)
+                ]
+            self._seen.add(key)
+            for start, end in spans:
+                self._left[start:end] = self._left[start:end].translate(_BLANK)
+        return new
+
+    def _places(self, finding: Finding, at: int) -> list[tuple[int, int]]:
+        """Where the text of a finding stands and was not blanked: the engine tells of equal ones once."""
+        span = finding.span
+        if span is None or span.end <= span.start:
+            return []
+        needle = self._data[at + span.start : at + span.end]
+        out: list[tuple[int, int]] = []
+        start = self._left.find(needle)
+        while start >= 0 and len(out) <= MAX_FILE_HITS:
+            out.append((start, start + len(needle)))
+            start = self._left.find(needle, start + len(needle))
+        return out
 
 
 class _Text:
@@ -184,6 +252,12 @@ class _Text:
         """Lines `first` to `last` (counted from 0, half open)."""
         return self.data[self._starts[first] : self._end(last - 1)]
 
+    def cut(self, at: int, size: int) -> int:
+        """Where a piece of about `size` bytes from `at` ends: behind a line, if one ends in its second half."""
+        if at + size >= len(self.data):
+            return len(self.data)
+        return self.data.rfind(_NEWLINE, at + size // 2, at + size) + 1 or at + size
+
     def around(self, line: int, hit: Hit) -> str:
         """Line `line` as far as it may hold a comment about `hit`: 64 KiB, from its end if the line is longer."""
         start, end = self._starts[line - 1], self._end(line - 1)
@@ -196,6 +270,13 @@ class _Text:
         """Line and column, both from 1, of a byte; the column counts characters."""
         index = bisect_right(self._starts, offset) - 1
         return index + 1, len(self.data[self._starts[index] : offset].decode("utf-8", "replace")) + 1
+
+    def trimmed(self, start: int, end: int) -> tuple[int, int]:
+        """A match without the white space at its ends, which rules use as an edge; 64 bytes of it are looked at."""
+        head, tail = self.data[start : min(end, start + 64)], self.data[max(start, end - 64) : end]
+        if not head.strip():
+            return start, end
+        return start + len(head) - len(head.lstrip()), end - (len(tail) - len(tail.rstrip()))
 
     def shown(self, start: int, end: int, hidden: Sequence[tuple[int, int]]) -> str:
         """The line that the match begins in, as far as it is near, with `hidden` masked."""
@@ -221,9 +302,10 @@ class _Text:
         (line, col), (end_line, end_col) = (lines[0], 0), (lines[1], 0)
         shown = finding.excerpt
         if finding.span is not None:
-            line, col = self.position(finding.span.start)
-            end_line, end_col = self.position(finding.span.end)
-            shown = self.shown(finding.span.start, finding.span.end, hidden)
+            start, end = self.trimmed(finding.span.start, finding.span.end)
+            line, col = self.position(start)
+            end_line, end_col = self.position(end)
+            shown = self.shown(start, end, hidden)
         return Hit(
             path=self.path,
             line=line,
@@ -243,20 +325,6 @@ class _Text:
 def _is_crowded(found: Sequence[tuple[Finding, Excuse]]) -> bool:
     """Whether the engine may have left something out."""
     return len(found) >= FULL or max(Counter(one.rule for one, _ in found).values(), default=0) >= CROWDED
-
-
-def _spans(data: bytes, left: bytearray, finding: Finding) -> list[tuple[int, int]]:
-    """Where the text of a finding stands and was not blanked: the engine tells of equal ones once."""
-    span = finding.span
-    if span is None or span.end <= span.start:
-        return []
-    needle = data[span.start : span.end]
-    out: list[tuple[int, int]] = []
-    at = left.find(needle)
-    while at >= 0 and len(out) <= MAX_FILE_HITS:
-        out.append((at, at + len(needle)))
-        at = left.find(needle, at + len(needle))
-    return out
 
 
 def _at(finding: Finding, span: tuple[int, int]) -> Finding:
