@@ -59,7 +59,8 @@ def recognise(path: str, content_type: str, headers: Iterable[str], body: bytes)
     kind = content_type.partition(";")[0].strip().lower()
     if kind == _MEDIA_TYPE or not _HEADERS.isdisjoint(headers):
         return Sort.MESSAGE
-    if b'"jsonrpc"' not in body:
+    # A name that is spelled with escapes is only known once it is read.
+    if b'"jsonrpc"' not in body and b"\\u00" not in body:
         return Sort.NONE
     read, complete = documents(body, content_type)
     named = not complete and any(f'"{method}"'.encode() in body for method in _METHODS)

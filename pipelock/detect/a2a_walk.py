@@ -19,7 +19,9 @@ MAX_NODES = 10_000
 _MAX_PLACE = 200
 
 _URL_NAMES = ("url", "uri", "href", "endpoint", "webhook", "callback", "jku")
-_SCHEMES = ("http://", "https://", "ws://", "wss://", "ftp://", "file:", "javascript:", "vbscript:", "data:text/")
+_SCHEMES = ("http://", "https://", "ws://", "wss://", "ftp://")
+# What these lead to is this machine, or a program.
+_HARMFUL = ("file:", "javascript:", "vbscript:", "data:text/", "jar:", "gopher:", "dict:", "ldap:")
 _RAW_NAMES = frozenset({"raw", "bytes"})
 _CONTEXT_NAMES = frozenset({"contextId", "context_id"})
 
@@ -36,7 +38,7 @@ class Walk(NamedTuple):
 
     Attributes:
         texts: All strings and numbers that are no files, keys included.
-        urls: Those that are, or are named like, URLs.
+        urls: Those that are URLs. Of a scheme that is no web's and does no harm only the place is judged, as `https`.
         raw: Encoded files.
         contexts: The conversations that the message belongs to.
         said: The texts of message parts, which a model will read one after the other.
@@ -93,9 +95,13 @@ def _text(result: Walk, text: str, place: str, name: str) -> None:
         result.contexts.append(text)
     elif name == "text":
         result.said.append(text)
-    start = text[:16].lstrip().lower()
-    if start.startswith(_SCHEMES) or (name.lower().endswith(_URL_NAMES) and "://" in text):
-        result.urls.append(Item(place, text.strip()))
+    url = text.strip()
+    start = url[:16].lower()
+    if start.startswith(_HARMFUL):
+        result.urls.append(Item(place, url))
+    elif start.startswith(_SCHEMES) or (name.lower().endswith(_URL_NAMES) and "://" in url):
+        web = start.startswith(("http://", "https://"))
+        result.urls.append(Item(place, url if web else f"https://{url.partition('://')[2]}"))
 
 
 def decoded_text(encoded: str) -> str:

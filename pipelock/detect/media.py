@@ -98,11 +98,14 @@ def _weakly(data: bytes) -> Sniffed | None:
 
 
 def _is_mp3_frame(head: bytes) -> bool:
-    """ISO/IEC 11172-3 §2.4.1.3: eleven bits set, and no field with a reserved value."""
+    """ISO/IEC 11172-3 §2.4.1.3: eleven bits set, no field with a reserved value, layer II or III.
+
+    Layer I is left out: nobody uses it, and its start is the byte order mark of UTF-16.
+    """
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return False
     version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
-    return version != 1 and layer != 0 and head[2] >> 4 not in (0, 15) and head[2] >> 2 & 3 != 3
+    return version != 1 and layer in (1, 2) and head[2] >> 4 not in (0, 15) and head[2] >> 2 & 3 != 3
 
 
 def looks_like_svg(data: bytes) -> bool:

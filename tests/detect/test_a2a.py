@@ -30,6 +30,8 @@ SEND = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "message/send", "params"
     ("/.well-known/agent-card.json", "", (), b"", Sort.CARD),
     ("/tenant/.well-known/agent.json", "", (), b"", Sort.CARD),
     ("/v1/card", "", (), b"", Sort.CARD),
+    ("/", JSON, (), rb'{"\u006asonrpc": "2.0", "method": "message\u002fsend"}', Sort.MESSAGE),
+    ("/", JSON, (), rb'{"a": "\u006a"}', Sort.NONE),
     ("/", JSON, (), b'{"jsonrpc": "2.0", "method": "tools/call"}', Sort.NONE),
     ("/", JSON, (), b'{"jsonrpc": "2.0", "result": {"tools": []}}', Sort.NONE),
     ("/", JSON, (), b'{"jsonrpc": "2.0", "result": [1]}', Sort.NONE),

@@ -29,7 +29,7 @@ def test_every_text_has_its_place():
     assert Item("a2a:params.message.parts[0].text", "hello") in seen.texts
     assert Item("a2a:params.message.parts[2].data", "note") in seen.texts
     assert Item("a2a:params.message.parts[2].data.n", "7") in seen.texts
-    assert [item.text for item in seen.urls] == ["https://files.example/x", "ftp://a.example", "https://hook.example"]
+    assert [item.text for item in seen.urls] == ["https://files.example/x", "https://a.example", "https://hook.example"]
     assert seen.raw == [Item("a2a:params.message.parts[1].file.bytes", "aGk=")]
     assert (seen.contexts, seen.said, seen.exceeded) == (["c-1"], ["hello"], False)
 

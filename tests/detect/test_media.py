@@ -51,7 +51,7 @@ def test_the_bytes_say_what_it_is(data, mime):
 
 @pytest.mark.parametrize("data", [
     b"", b"BMW makes cars, and so do others in Bavaria", b"{\"a\": 1}", b"<html>", b"GIF", b"RIFF\0\0\0\0ABCD",
-    b"%PDF-1.7", b"PK\x03\x04", b"\x1f\x8b\x08", b"\xff\xfe<\0", b"Gather", b"\x7fELF",
+    b"%PDF-1.7", b"PK\x03\x04", b"\x1f\x8b\x08", b"\xff\xfe<\0", b"\xff\xfeh\0i\0", b"\xfe\xff\0h", b"Gather", b"\x7fELF",
 ])  # fmt: skip
 def test_other_files_are_no_media(data):
     assert sniff(data) is None
