@@ -1,16 +1,18 @@
 """A score for texts in which no single phrase gives the attack away.
 
 A rule with a `weight` is a cue: something that honest texts say as well ("act as", "the user's birth date", "in
-reverse order"), so it proves nothing alone. Cues that stand close together add up. The text is looked at through a
-window of `WINDOW` bytes that advances by half of itself, so any cues within half a window meet in one. In a window
+reverse order"), so it proves nothing alone. Cues that stand together add up. Of what stands within `NEAR` bytes little
+is needed, of what stands within `FAR` bytes more: a page about chat bots says all these things somewhere. Both windows
+advance by steps, so cues always meet that are within `NEAR - STEP` bytes, or within half of `FAR`. In a window
 
 * a cue counts once, however often it occurs;
 * of the cues of one kind the two heaviest count: saying the same thing in many words makes nothing worse;
 * a cue with a negative weight says that a text *writes about* attacks. Together they take off `RELIEF` at most, for
   whoever attacks can write such words as well.
 
-From `WARNS` on the text is worth a warning, from `BLOCKS` on it is believed. Only presence in a window counts, never
-the number or place of matches, so both engines give one verdict. Work is linear: each byte is seen by two windows.
+A near window is worth a warning from `WARNS` on and believed from `BLOCKS` on; a far one is believed from `BLOCKS_FAR`
+on. Only presence in a window counts, never the number or place of matches, so both engines give one verdict. Work is
+linear: a byte is seen by two far windows, and by `NEAR / STEP` near ones in each of those that hold enough.
 """
 
 from __future__ import annotations
@@ -27,13 +29,15 @@ from pipelock.detect.ruleset import Rule, patterns_of, samples_of
 from pipelock.detect.views import SEPARATOR, View, locate
 from pipelock.model import Finding, Severity
 
-__all__ = ["BLOCKS", "NAME", "RELIEF", "WARNS", "WINDOW", "CueScorer"]
+__all__ = ["BLOCKS", "BLOCKS_FAR", "FAR", "NAME", "NEAR", "RELIEF", "STEP", "WARNS", "CueScorer"]
 
 NAME = "Suspicious Instructions"
 """The rule that findings of the score name."""
-WINDOW = 1_024
-"""Bytes that are looked at together."""
+NEAR = 256
+STEP = 64
+FAR = 1_024
 BLOCKS = 9
+BLOCKS_FAR = 15
 WARNS = 8
 RELIEF = 4
 _COUNTED = 2
@@ -41,13 +45,25 @@ _COUNTED = 2
 MAX_FINDINGS = 8
 
 
+class _Evidence(NamedTuple):
+    """What was found in a window: the sum, what it is measured by, and the cues."""
+
+    score: int
+    limit: int
+    cues: tuple[int, ...]
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it is believed."""
+        return self.score >= self.limit
+
+
 class _Region(NamedTuple):
-    """Neighbouring windows that are worth a warning: the offsets of the first and last, the best score, its cues."""
+    """Neighbouring far windows that are worth a warning: the offsets of the first and last, and the best of each."""
 
     first: int
     last: int
-    score: int
-    cues: tuple[int, ...]
+    evidence: _Evidence
 
 
 class CueScorer:
@@ -88,10 +104,10 @@ class CueScorer:
         seen: set[tuple[int, ...]] = set()
         for view in views:
             for region in self._regions(view.data):
-                if view.path and region.cues in seen:
+                if view.path and region.evidence.cues in seen:
                     # Another view of what was told already.
                     continue
-                seen.add(region.cues)
+                seen.add(region.evidence.cues)
                 if len(found) == MAX_FINDINGS:
                     found.append(_finding(self._rules, view, region, None))
                     return found
@@ -99,26 +115,37 @@ class CueScorer:
         return found
 
     def _regions(self, data: bytes) -> Iterator[_Region]:
-        """Windows that are worth a warning; those that overlap are put together."""
-        step = WINDOW // 2
-        known: dict[tuple[int, ...], int] = {}
+        """Far windows that are worth a warning; those that overlap are put together."""
+        step = FAR // 2
         region: _Region | None = None
         for start in range(0, max(len(data) - step, 1), step):
-            cues = tuple(self._matcher.propose(data[start : start + WINDOW]))
-            score = known.get(cues)
-            if score is None:
-                score = known[cues] = self._score(cues)
-            if score < WARNS:
+            evidence = self._evidence(data[start : start + FAR])
+            if evidence is None:
                 continue
-            if region is not None and start - region.last < WINDOW:
-                best = (region.score, region.cues) if region.score >= score else (score, cues)
-                region = _Region(region.first, start, *best)
+            if region is not None and start - region.last < FAR:
+                region = _Region(region.first, start, max(region.evidence, evidence, key=_worth))
                 continue
             if region is not None:
                 yield region
-            region = _Region(start, start, score, cues)
+            region = _Region(start, start, evidence)
         if region is not None:
             yield region
+
+    def _evidence(self, part: bytes) -> _Evidence | None:
+        """The best evidence in a far window, if it is worth a warning."""
+        cues = tuple(self._matcher.propose(part))
+        score = self._score(cues)
+        if score >= BLOCKS_FAR or score < WARNS:
+            return _Evidence(score, BLOCKS_FAR, cues) if score >= WARNS else None
+        best: _Evidence | None = None
+        for start in range(0, max(len(part) - NEAR + STEP, 1), STEP):
+            near = tuple(self._matcher.propose(part[start : start + NEAR]))
+            score = self._score(near)
+            if score >= WARNS and (best is None or score > best.score):
+                best = _Evidence(score, BLOCKS, near)
+            if best is not None and best.blocks:
+                break
+        return best
 
     def _score(self, cues: Sequence[int], *, relieved: bool = True) -> int:
         """What `cues` add up to."""
@@ -133,13 +160,10 @@ class CueScorer:
         total = sum(sum(sorted(weights)[-_COUNTED:]) for weights in kinds.values())
         return total - min(relief, RELIEF) if relieved else total
 
-    def _report(self, view: View, region: _Region) -> Finding:
-        return _finding(self._rules, view, region, hits=self._extent(view.data, region))
-
     def _extent(self, data: bytes, region: _Region) -> tuple[int, int]:
         """From the first cue of a region to the end of the last one, as offsets of the view."""
-        head = data[region.first : region.first + WINDOW]
-        tail = data[region.last : region.last + WINDOW]
+        head = data[region.first : region.first + FAR]
+        tail = data[region.last : region.last + FAR]
         starts = [
             hit.start for number in self._matcher.propose(head) for hit in islice(self._matcher.hits(number, head), 1)
         ]
@@ -147,17 +171,22 @@ class CueScorer:
         return region.first + min(starts, default=0), region.last + max(ends, default=len(tail))
 
 
+def _worth(evidence: _Evidence) -> tuple[bool, int]:
+    return evidence.blocks, evidence.score
+
+
 def _finding(rules: Sequence[Rule], view: View, region: _Region, extent: tuple[int, int] | None) -> Finding:
-    told = ", ".join(f"{rules[number].name} ({rules[number].weight:+d})" for number in region.cues)
+    score, limit, cues = region.evidence
+    told = ", ".join(f"{rules[number].name} ({rules[number].weight:+d})" for number in cues)
     via = f" ({' → '.join(view.path)})" if view.path else ""
     return Finding(
         scanner="response_scan",
         rule=NAME,
         severity=Severity.HIGH,
-        message=f"{NAME} found in {view.place.name or 'the text'}{via}: {told} add up to {region.score} of {BLOCKS}",
+        message=f"{NAME} found in {view.place.name or 'the text'}{via}: {told} add up to {score} of {limit}",
         place=view.place.name,
         span=locate(view, *extent) if extent else None,
         path=view.path,
         excerpt=excerpt(view.data, *extent, ()) if extent else "",
-        warns=region.score < BLOCKS,
+        warns=not region.evidence.blocks,
     )
