@@ -19,6 +19,8 @@ _KINDS = frozenset({"image", "audio", "video"})
 _GENERIC = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/unknown", "unknown/unknown"})
 _SVG = "image/svg+xml"
 _XML = frozenset({_SVG, "application/xml", "text/xml"}) | _GENERIC
+# What every drawing program leaves in a file.
+_IDLE = frozenset({"comment", "document type", "metadata", "processing instruction", "foreign content"})
 _ALIASES = {
     "image/jpg": "image/jpeg",
     "image/pjpeg": "image/jpeg",
@@ -55,8 +57,7 @@ class MediaPolicy(msgspec.Struct, frozen=True, kw_only=True):
         """Judge the body of a response. Text that `/fetch` made of a page holds no media."""
         if not action.body or action.transport is Transport.FETCH:
             return _NOTHING
-        declared = action.content_type.partition(";")[0].strip().lower()
-        declared = _ALIASES.get(declared, declared)
+        declared = _declared(action)
         found = sniff(action.body)
         if declared in _XML and (declared == _SVG or looks_like_svg(action.body)):
             return self._drawing(action.body) if found is None or not found.certain else _spoofed(declared, found.mime)
@@ -119,13 +120,14 @@ class MediaPolicy(msgspec.Struct, frozen=True, kw_only=True):
         if not inert.removed:
             return MediaResult(self._exposure(_SVG, len(body), 0))
         said = ", ".join(inert.removed)
+        acts = not _IDLE.issuperset(inert.removed)
         finding = Finding(
             scanner="media_policy",
-            rule="Active SVG",
-            severity=Severity.MEDIUM,
+            rule="Active SVG" if acts else "SVG Metadata",
+            severity=Severity.MEDIUM if acts else Severity.INFO,
             message=f"taken out of an SVG: {said}",
             place="media",
-            warns=True,
+            warns=acts,
         )
         return MediaResult((finding,), inert.data)
 
@@ -143,6 +145,13 @@ class MediaPolicy(msgspec.Struct, frozen=True, kw_only=True):
                 score=0.0,
             ),
         )
+
+
+def _declared(action: Action) -> str:
+    """The media type that the server names. Of two nobody knows which a reader takes, so it has named none."""
+    named = {value.partition(";")[0].strip().lower() for name, value in action.headers if name == "content-type"}
+    declared = action.content_type.partition(";")[0].strip().lower() if len(named) < 2 else ""
+    return _ALIASES.get(declared, declared)
 
 
 def _kind_of(found: Sniffed | None) -> set[str]:

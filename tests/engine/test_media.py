@@ -136,6 +136,20 @@ def test_an_svg_is_made_inert():
     assert decision.findings[0].rule == "Active SVG"
 
 
+def test_what_drawing_programs_leave_is_no_warning():
+    decision = judged(SVG.replace(b"<rect/>", b"<!-- made by hand --><rect/>"), "image/svg+xml")
+    assert (decision.verdict, decision.findings[0].rule) == (Verdict.STRIP, "SVG Metadata")
+    assert b"hand" not in decision.body
+
+
+def test_a_second_content_type_hides_nothing():
+    headers = (("content-type", "text/plain"), ("content-type", "image/svg+xml"))
+    engine = Engine(a_policy(media=STRICT), KillSwitch())
+    decision = engine.adjudicate(a_response(body=SCRIPT, content_type="text/plain", headers=headers), Facts(1.0, 1.0))
+    assert decision.verdict is Verdict.STRIP
+    assert b"<script" not in decision.body
+
+
 def test_where_nothing_is_enforced_nothing_is_changed():
     decision = judged(jpeg(segment(0xFE, b"a comment")), "image/jpeg", enforce=False)
     assert (decision.verdict, decision.body) == (Verdict.ALLOW, None)
