@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 # Programs the end-to-end tests drive.
 TEST_TOOLS := tmux nginx git curl node
 PYTEST_ARGS ?=
+FUZZ_SECONDS ?= 60
 export VENV
 
-.PHONY: run test demo bench soak lint types format coverage clean distclean help
+.PHONY: run test demo bench fuzz soak lint types format coverage clean distclean help
 
 run: ## start the daemon (balanced preset) and open the dashboard
 	@scripts/setup.sh run
@@ -25,7 +26,11 @@ bench: ## measure beside mitmdump and nginx on loopback
 	@scripts/setup.sh run
 	@scripts/tools.sh nginx
 	@$(BIN)/python bench/startup.py
+	@$(BIN)/python bench/scan.py --quick
 	@$(BIN)/python bench/proxy.py $(BENCH_ARGS)
+
+fuzz: $(VENV)/.installed-dev ## fuzz decoders and scanners for a minute (FUZZ_SECONDS)
+	@$(BIN)/python tests/fuzz/fuzz_detect.py --seconds $(FUZZ_SECONDS)
 
 soak: $(VENV)/.installed-dev ## the long tests
 	@scripts/tools.sh $(TEST_TOOLS)

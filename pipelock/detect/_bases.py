@@ -37,8 +37,8 @@ class _Alphabet:
         self.name = name
         self.to_digits = bytes(signs.index(code) if code in signs else 0 for code in range(256))
         self.padding = signs[-1:]
-        # The first of five signs decides the first byte of four: that of printable ASCII is one of these.
-        leading, every = (b"".join(b"\\x%02x" % code for code in some) for some in (signs[10:41], signs))
+        # The first of five signs decides the first byte of four: that of printable ASCII and line ends is one of these.
+        leading, every = (b"".join(b"\\x%02x" % code for code in some) for some in (signs[3:5] + signs[10:41], signs))
         self.run = compile_linear(b"(?:[%s][%s]{4}){5,}[%s]{0,4}" % (leading, every, every))
 
 

@@ -92,8 +92,8 @@ _SECOND_STAGE: tuple[dict[Gate, str], ...] = (
     # The first of every five signs of base85 is one of a third of them, where what they stand for is text.
     {
         Gate.BASE85: (
-            r"(?-i:[A-Za-e][!-~]{4}[A-Za-e][!-~]{4}[A-Za-e][!-~]{4}[A-Za-e][!-~]{4}[A-Za-e]"
-            r"|[+-I][!-u]{4}[+-I][!-u]{4}[+-I][!-u]{4}[+-I][!-u]{4}[+-I])"
+            r"(?-i:[34A-Za-e][!-~]{4}[34A-Za-e][!-~]{4}[34A-Za-e][!-~]{4}[34A-Za-e][!-~]{4}[34A-Za-e]"
+            r"|[$%+-I][!-u]{4}[$%+-I][!-u]{4}[$%+-I][!-u]{4}[$%+-I][!-u]{4}[$%+-I])"
         )
     },
 )

@@ -8,6 +8,7 @@ it. Linear in the text for the first match in it, after that in the stretch; onl
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from typing import NamedTuple
 
 from pipelock.detect._glued import glued_run
@@ -18,6 +19,7 @@ __all__ = ["origin"]
 _STRETCH = 512
 _LONGEST_STRETCH = 4_096
 _PADDING = 6
+_NEAR = 48
 _SIGNS = (b"\n", b" ", b'"', b"%", b"&", b"\\", b"=")
 Range = tuple[int, int]
 
@@ -118,11 +120,16 @@ def _narrowed(stretches: _Stretches, start: int, end: int) -> Range:
     base = stretches.after[first]
     match = stretches.changed[start:end]
     sizes = range(len(part) + 1)
-    # Respelling more gives more, so both edges are found by halving.
-    stop = bisect_left(sizes, end - base, key=lambda size: len(undo(part[:size])))
-    begin = max(bisect_right(sizes, start - base, key=lambda size: len(undo(part[:size]))) - 1, 0)
-    for low in range(begin, max(begin - 12, -1), -1):
-        for high in range(stop, min(stop + 12, len(part)) + 1):
-            if undo(part[low:high]) == match:
-                return left + low, left + high
-    return left, right
+    # Respelling more gives more, but for a notation that is cut: so halving finds each edge nearly.
+    near = bisect_left(sizes, end - base, key=lambda size: len(undo(part[:size])))
+    whole = stretches.changed[base:end]
+    stop = _first(range(near - _NEAR, near + _NEAR), len(part), lambda at: undo(part[:at]) == whole)
+    if stop is None:
+        return left, right
+    near = bisect_left(sizes, start - base, key=lambda size: len(undo(part[:size])))
+    begin = _first(range(near + _NEAR, near - _NEAR, -1), stop, lambda at: undo(part[at:stop]) == match)
+    return (left, right) if begin is None else (left + begin, left + stop)
+
+
+def _first(places: range, last: int, fits: Callable[[int], bool]) -> int | None:
+    return next((at for at in places if 0 <= at <= last and fits(at)), None)

@@ -23,7 +23,7 @@ from pipelock.detect.phrasebook import Vocabulary, builtin_vocabulary
 from pipelock.detect.removal import strip
 from pipelock.detect.ruleset import Rule, RuleSet, patterns_of, samples_of
 from pipelock.detect.views import Place, Sighting, View, locate, sightings, to_bytes
-from pipelock.model import Finding
+from pipelock.model import Finding, Span
 
 __all__ = ["InjectionScanner", "strip"]
 
@@ -296,12 +296,22 @@ def _each_once(group: list[Sighting]) -> list[Sighting]:
     seen = {one.view.data[one.hit.start : one.hit.end] for one in first}
     told = {_origin_of(one.view) for one in first}
     kept = [one for one in rest if one.view.data[one.hit.start : one.hit.end] not in seen][:1]
-    for one in rest:
+    spans = [locate(one.view, one.hit.start, one.hit.end) for one in first[:_PER_RULE]]
+    for one in [one for one in rest if one.view.derived is not None][:_PER_RULE]:
         origin = _origin_of(one.view)
-        if origin and origin not in told:
+        if origin:
+            new = origin not in told
             told.add(origin)
-            kept += [one] if one not in kept else []
+        else:
+            span = locate(one.view, one.hit.start, one.hit.end)
+            new = not any(_overlap(span, known) for known in spans)
+            spans.append(span)
+        kept += [one] if new and one not in kept else []
     return first + kept
+
+
+def _overlap(one: Span | None, other: Span | None) -> bool:
+    return one is None or (other is not None and one.start < other.end and other.start < one.end)
 
 
 def _origin_of(view: View) -> bytes:
