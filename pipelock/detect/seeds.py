@@ -7,7 +7,7 @@ can't avoid all of those, and only where one is known its neighbours.
 Between words there may be anything that is no letter (white space, punctuation, numbers of a list, quotation marks; up
 to twelve characters somewhere in the text), the names of values (`word1=…`), or tags. They may be cut to
 their first four letters, which the lists are made for. All ten lists of BIP-39 are known; a Chinese phrase only with
-its characters apart.
+its characters apart. Electrum's phrases of twelve English words, which have a checksum of their own, count as well.
 
 Limits: `MAX_RUN` words in a row are checked in every alignment. In a longer row some part passes a check of four bits
 anyhow, so it is reported unchecked. Words in alphabetical order, and few words time and again, are no phrase. At most
@@ -17,8 +17,9 @@ anyhow, so it is reported unchecked. Words in alphabetical order, and few words 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import unicodedata
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ from pipelock.detect._pattern import compile_linear
 from pipelock.detect.views import View
 from pipelock.detect.watch import Found
 
-__all__ = ["LENGTHS", "RULE", "SeedPhrases", "is_valid"]
+__all__ = ["LENGTHS", "RULE", "SeedPhrases", "is_electrum", "is_valid"]
 
 RULE = "BIP-39 Seed Phrase"
 LENGTHS = (12, 15, 18, 21, 24)
@@ -51,6 +52,7 @@ _EASTERN = (
     rb"(?:(?:(?:\xe1[\x84-\x87]|[\xe3-\xed][\x80-\xbf])[\x80-\xbf]){1,16}"
     rb"(?:[^A-Za-z\x80-\xff]|\xe3\x80[\x80-\x82]){1,12}){11,}(?:(?:\xe1[\x84-\x87]|[\xe3-\xed][\x80-\xbf])[\x80-\xbf])+"
 )
+_ELECTRUM = "electrum"
 _FEW = 10
 _DISTINCT = 6
 _TO_WORDS = bytes(code | 0x20 if chr(code).isalpha() and code < 128 else 0x20 for code in range(256))
@@ -96,6 +98,13 @@ class SeedPhrases:
         self._min = min_words
         self._verify = verify_checksum
 
+    @staticmethod
+    def warm() -> None:
+        """Read the lists and compile the patterns (50 ms), which the first text with a row of words would do."""
+        _western()
+        for pattern in (_GATE, _NAMED, _TAGGED, _EASTERN):
+            _compiled(pattern).search(b"")
+
     def find(self, views: Sequence[View], host: str = "") -> list[Found]:
         """The first phrase of each place. Linear in the size of the views."""
         found: dict[str, Found] = {}
@@ -121,16 +130,23 @@ class SeedPhrases:
         for row in rows:
             for left, right in _runs(row.words, lists.words, self._min):
                 for language, index in lists.by_language:
-                    phrase = self._in_words(row.words[left:right], index, work)
+                    check = self._electrum if language == _ELECTRUM else self._in_run
+                    phrase = self._in_words(row.words[left:right], index, work, check)
                     if phrase is not None:
                         start, end = _range(row, left + phrase.first, phrase.length)
                         what = f"a seed phrase of {phrase.length} words ({language.partition('_')[0].title()})"
                         return Found(RULE, what, view, start, end)
         return None
 
-    def _in_words(self, words: list[bytes], index: Mapping[bytes, int], work: _Work) -> _Phrase | None:
+    def _in_words(
+        self,
+        words: list[bytes],
+        index: Mapping[bytes, int],
+        work: _Work,
+        check: Callable[[list[int], _Work], _Phrase | None],
+    ) -> _Phrase | None:
         for left, right in _runs(words, index, self._min):
-            phrase = self._in_run([index[word] for word in words[left:right]], work)
+            phrase = check([index[word] for word in words[left:right]], work)
             if phrase is not None:
                 return _Phrase(left + phrase.first, phrase.length)
         return None
@@ -154,6 +170,20 @@ class SeedPhrases:
                 work.left -= 1
                 if work.left < 0 or ((few or len(set(window)) >= _DISTINCT) and is_valid(window)):
                     return _Phrase(end - length, length)
+        return None
+
+    def _electrum(self, numbers: list[int], work: _Work) -> _Phrase | None:
+        """A phrase of Electrum, which has English words and another checksum."""
+        if self._min > LENGTHS[0] or len(set(numbers)) < _DISTINCT:
+            return None
+        words, rising = _lists()["english"], _rising(numbers)
+        for start in range(len(numbers) - LENGTHS[0] + 1):
+            if rising[start + LENGTHS[0] - 1] >= LENGTHS[0]:
+                continue
+            work.left -= 1
+            window = numbers[start : start + LENGTHS[0]]
+            if work.left < 0 or (len(set(window)) >= _DISTINCT and is_electrum([words[number] for number in window])):
+                return _Phrase(start, LENGTHS[0])
         return None
 
 
@@ -184,6 +214,15 @@ def is_valid(numbers: Sequence[int]) -> bool:
     bits = len(numbers) * 11 // 33
     digest = hashlib.sha256((total >> bits).to_bytes(bits * 4, "big")).digest()
     return digest[0] >> (8 - bits) == total & ((1 << bits) - 1)
+
+
+def is_electrum(words: Sequence[str]) -> bool:
+    """Whether these words are a seed of Electrum 2.0 or later, standard or segwit.
+
+    Source: its documentation, "Electrum Seed Version System".
+    """
+    digest = hmac.new(b"Seed version", " ".join(words).encode(), hashlib.sha512).hexdigest()
+    return digest.startswith(("01", "100"))
 
 
 def _is_example(numbers: Sequence[int]) -> bool:
@@ -262,13 +301,14 @@ def _lists() -> dict[str, list[str]]:
 
 @lru_cache(maxsize=1)
 def _western() -> _Lists:
-    """Each list without accents, followed by itself in words of four letters."""
+    """Each list without accents, followed by itself in words of four letters; at the end the first again."""
     every: list[tuple[str, Mapping[bytes, int]]] = []
     for language, words in _lists().items():
         if language not in _EAST:
             plain = [_without_accents(word).encode() for word in words]
             every.append((language, {word: number for number, word in enumerate(plain)}))
             every.append((language, {word[:4]: number for number, word in enumerate(plain)}))
+    every.append((_ELECTRUM, every[0][1]))
     return _together(every)
 
 

@@ -47,7 +47,7 @@ def compile_policy(
     """
     config = loaded.config
     rules = _credential_rules(config)
-    watched = watchers(config, rules, environ, known)
+    watched = watchers(config, rules, environ, known, warm=judges_responses)
     secrets = SecretScanner(rules, watchers=watched, cache=cache)
     bodies = config.request_body_scanning
     responses = config.response_scanning

@@ -20,7 +20,7 @@ __all__ = ["cross_request_of", "wallets_of", "watchers"]
 
 
 def watchers(
-    config: Config, rules: RuleSet, environ: Mapping[str, str], known: Sequence[KnownValue]
+    config: Config, rules: RuleSet, environ: Mapping[str, str], known: Sequence[KnownValue], *, warm: bool = False
 ) -> tuple[Watcher, ...]:
     """Everything that is switched on.
 
@@ -29,6 +29,7 @@ def watchers(
         rules: The credential rules: a vendor's key that is known may go where the vendor's rule allows it.
         environ: The environment whose secrets are looked for, if `dlp.scan_env` says so.
         known: Values that were read from files.
+        warm: Read word lists now, not during the first request.
 
     Raises:
         MatcherError: something can't be compiled.
@@ -38,6 +39,8 @@ def watchers(
     seeds = config.seed_phrase_detection
     if seeds.enabled:
         found.append(SeedPhrases(seeds.min_words, verify_checksum=seeds.verify_checksum))
+        if warm:
+            SeedPhrases.warm()
     if config.canary_tokens.enabled:
         found.append(Canaries([(token.name, _planted(token, environ)) for token in config.canary_tokens.tokens]))
     wallets = wallets_of(config)

@@ -38,6 +38,7 @@ MITRE = {
     "body_dlp": "T1048",
     "header_dlp": "T1048",
     "env_leak": "T1048",
+    "cross_request": "T1048",
     "entropy": "T1048",
     "subdomain_entropy": "T1048",
     "length": "T1048",

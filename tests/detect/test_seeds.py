@@ -15,7 +15,7 @@ from pipelock.detect import seeds
 from pipelock.detect.normalise import fold_text
 from pipelock.detect.ruleset import RuleSet
 from pipelock.detect.secrets import SecretScanner
-from pipelock.detect.seeds import LENGTHS, RULE, SeedPhrases, is_valid
+from pipelock.detect.seeds import LENGTHS, RULE, SeedPhrases, is_electrum, is_valid
 from pipelock.detect.views import Place, View
 
 LANGUAGES = ("english", "french", "italian", "portuguese", "spanish", "czech", "japanese", "korean",
@@ -125,6 +125,15 @@ def test_what_is_no_phrase(text: str) -> None:
 @pytest.mark.parametrize("text", ["abandon " * 11 + "about", "zoo " * 23 + "vote", "legal winner thank year wave sausage worth useful legal winner thank yellow"])
 def test_published_examples_are_phrases(text: str) -> None:
     assert found_in(text)
+
+
+def test_phrases_of_electrum() -> None:
+    # Published in the tests of Electrum.
+    words = "wild father tree among universe such mobile favorite target dynamic credit identify"
+    assert is_electrum(words.split())
+    ((what, shown),) = found_in(f"seed: {words}; keep it")
+    assert (what, shown) == ("a seed phrase of 12 words (Electrum)", words)
+    assert found_in(words, SeedPhrases(15)) == []
 
 
 def test_settings() -> None:
