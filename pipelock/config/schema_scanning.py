@@ -114,7 +114,7 @@ class Dlp(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         scan_files: The credentials in well-known files of the daemon's user must not leave either.
         secrets_file: Values of the operator's own, one a line; readable by the user alone.
-        extended_patterns: Also the tokens of some 250 vendors, and secrets by the file or protocol they stand in.
+        extended_patterns: Also the tokens of more than 200 vendors, and secrets by the file or protocol they stand in.
     """
 
     scan_env: bool = True

@@ -26,6 +26,13 @@ def test_the_quick_form_says_what_the_yaml_says(file: str) -> None:
     assert quick == load_rules(source.decode(), file, check=False)
 
 
+def test_the_list_of_credentials_is_up_to_date() -> None:
+    listed = Path(__file__).parents[2].joinpath("docs/credentials.md").read_text("utf-8").splitlines()
+    rows = {tuple(cell.strip(" *") for cell in line.split("|")[1:3]) for line in listed if line.startswith("| ")}
+    for rule in RuleSet.builtin("credentials").rules:
+        assert (rule.name, "a warning" if rule.warns else str(rule.severity)) in rows, "run scripts/rules.py"
+
+
 @pytest.fixture
 def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(ruleset, "RULES", tmp_path)
