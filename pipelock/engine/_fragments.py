@@ -98,10 +98,10 @@ def _aside(view: UrlView, domain: str) -> Iterator[tuple[str, str, bytes]]:
     """What paths and host names carry: no part of the wire order, as the same path time and again would break it."""
     segments = view.segments
     if segments:
-        yield "path", domain, segments[-1].encode("utf-8", "surrogatepass")
+        yield "path", f"{domain}/", segments[-1].encode("utf-8", "surrogatepass")
     below = view.host.name.removesuffix(domain).rstrip(".")
     if below and not view.host.is_address:
-        yield "host", domain, below.replace(".", "").encode("utf-8", "surrogatepass")
+        yield "host", f"{domain}/", below.replace(".", "").encode("utf-8", "surrogatepass")
 
 
 def _headers(action: Action) -> Iterator[tuple[str, str, bytes]]:
