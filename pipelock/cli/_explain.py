@@ -118,6 +118,7 @@ class _Judge:
         self._action = action
         self._resolve = resolve
         self._answers: Answers | None = None
+        self.assumed = False
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -131,6 +132,7 @@ class _Judge:
             return result
         if self._resolve is not None and self._answers is None:
             self._answers = self._resolve(result.host)
+        self.assumed = self._answers is None
         if watch is not None:
             watch.looked("lookup")
         return result.resume(self._answers or _UNRESOLVED, _facts(watch))
@@ -156,11 +158,11 @@ def explain(
         MatcherError: a scanner failed.
         CommandError: a policy can't be made.
     """
-    config = bench.loaded.config
     judge = _Judge(bench, action, resolve)
     watch = _Stopwatch()
     decision = judge.by(engine, watch)
     watch.looked(STOPPED)
+    told = steps(action, engine.policy, decision, watch.took_us)
     found = [_finding(bench, action, finding, suppressed=False) for finding in decision.findings]
     found += [_finding(bench, action, finding, suppressed=True) for finding in decision.suppressed]
     return Explained(
@@ -172,13 +174,20 @@ def explain(
         block_reason=decision.code.value if decision.code is not None else "",
         hint=decision.hint,
         policy=decision.policy,
-        layers=steps(action, engine.policy, config, decision, watch.took_us),
+        layers=tuple(map(_unasked, told) if judge.assumed else told),
         findings=tuple(found),
         views=_views(action) if any(finding.scanner in _SEARCHED for finding in decision.findings) else None,
         lift=_lift(judge, bench, action, decision) if decision.verdict in _STOPS else None,
         resolved=judge.addresses != (),
         addresses=decision.addresses if judge.addresses else (),
     )
+
+
+def _unasked(step: Step) -> Step:
+    """Nobody looked the host up, so nobody knows what its addresses would have been judged to be."""
+    if step.layer != "ssrf" or step.result != "passed":
+        return step
+    return msgspec.structs.replace(step, result="not asked", looked_at="the addresses of the host (--resolve asks)")
 
 
 def _facts(watch: _Stopwatch | None) -> Facts:

@@ -46,7 +46,8 @@ _HINTS = {
     "ssrf_metadata": "cloud metadata services hand out credentials and stay closed; no setting opens them",
     "ssrf": "add the name to trusted_domains, or the network to ssrf.ip_allowlist",
     "core_dlp": "this rule belongs to the core floor and can't be switched off; keep the credential out of the URL",
-    "dlp": "if the host may have this credential, list it in the pattern's exempt_domains under dlp.patterns",
+    "dlp": "if the host may have this, add a `suppress` entry for the rule and this URL with the place as its field; "
+    "`pipelock explain --url` writes one",
     "entropy": "add the host to fetch_proxy.monitoring.subdomain_entropy_exclusions (path) or query_entropy_exclusions "
     "(query), or raise entropy_threshold",
     "subdomain_entropy": "add the host to fetch_proxy.monitoring.subdomain_entropy_exclusions",

@@ -31,7 +31,7 @@ from pipelock.detect.addresses import HostError, fold_host
 from pipelock.detect.body_place import field_of
 from pipelock.detect.hosts import HostSet
 from pipelock.engine._glob import glob_match
-from pipelock.model import Action, Finding
+from pipelock.model import Action, Finding, Span
 
 __all__ = ["CROWDED", "FULL", "Entry", "Suppressions", "matches_path"]
 
@@ -99,15 +99,27 @@ class Suppressions:
         if len(findings) >= FULL:
             return tuple(findings), ()
         often = Counter(finding.rule for finding in findings)
+        fields: dict[Span, str] = {}
         kept: list[Finding] = []
         suppressed: list[Finding] = []
         for finding in findings:
-            covered = self.covers(finding, action, wall, crowded=often[finding.rule] >= CROWDED)
+            covered = self.covers(finding, action, wall, crowded=often[finding.rule] >= CROWDED, fields=fields)
             (suppressed if covered else kept).append(finding)
         return tuple(kept), tuple(suppressed)
 
-    def covers(self, finding: Finding, action: Action, wall: float, *, crowded: bool = False) -> bool:
-        """Whether an entry holds for `finding`; in a `crowded` action those with a field don't."""
+    def covers(
+        self,
+        finding: Finding,
+        action: Action,
+        wall: float,
+        *,
+        crowded: bool = False,
+        fields: dict[Span, str] | None = None,
+    ) -> bool:
+        """Whether an entry holds for `finding`; in a `crowded` action those with a field don't.
+
+        `fields` remembers in which field of the body a match stands, from one finding of an action to the next.
+        """
         entries = self._by_rule.get(finding.rule.casefold())
         if not entries or finding.hard or finding.scanner in _NEVER:
             return False
@@ -115,12 +127,13 @@ class Suppressions:
         if not current:
             return False
         target = _Target(action.url)
+        known = {} if fields is None else fields
         in_url = finding.place.startswith("url")
         host = _folded(action.host or target.host)
         return any(
             (entry.hosts is None or host in entry.hosts)
             and target.matches(entry.path)
-            and (_in_field(entry.field, finding, action) if entry.field else not in_url)
+            and (_in_field(entry.field, finding, action, known) if entry.field else not in_url)
             for entry in current
         )
 
@@ -132,12 +145,14 @@ def _folded(host: str) -> str:
         return ""
 
 
-def _in_field(pattern: str, finding: Finding, action: Action) -> bool:
+def _in_field(pattern: str, finding: Finding, action: Action, known: dict[Span, str]) -> bool:
     if glob_match(pattern, finding.place):
         return True
     if not pattern.startswith("body:") or finding.place != "body" or finding.span is None:
         return False
-    field = field_of(action.body, action.content_type, finding.span)
+    if finding.span not in known:
+        known[finding.span] = field_of(action.body, action.content_type, finding.span)
+    field = known[finding.span]
     return bool(field) and glob_match(pattern, f"body:{field}")
 
 

@@ -27,7 +27,7 @@ __all__ = ["STOPPED", "Knob", "Step", "StepResult", "knobs", "steps"]
 
 STOPPED = "stopped"
 """Stands in the times for whatever came after the last layer that was done."""
-StepResult = Literal["passed", "warned", "suppressed", "blocked", "held", "off", "not reached"]
+StepResult = Literal["passed", "warned", "suppressed", "blocked", "held", "off", "not reached", "not asked"]
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,15 +72,12 @@ _FLOOR = frozenset({"core_ssrf", "ssrf_metadata"})
 _OWN = frozenset(name for name, _ in _URL_STEPS) - {"content", "session", "limits"}
 
 
-def steps(
-    action: Action, policy: Policy, config: Config, decision: Decision, took_us: Mapping[str, int]
-) -> tuple[Step, ...]:
+def steps(action: Action, policy: Policy, decision: Decision, took_us: Mapping[str, int]) -> tuple[Step, ...]:
     """Every layer that such an action passes, in order.
 
     Args:
         action: What was judged.
         policy: By which policy.
-        config: What the policy was made of.
         decision: The outcome.
         took_us: The layers that were done, and the microseconds each took, as an observer was told.
     """
@@ -99,7 +96,7 @@ def steps(
             result = "not reached"
         if result == "passed" and excused.get(name):
             result = "suppressed"
-        if result in ("passed", "not reached") and _is_off(name, config):
+        if name == "allowlist" and policy.mode != "strict":
             result = "off"
         rules = dict.fromkeys(finding.rule for finding in (*found.get(name, ()), *excused.get(name, ())))
         out.append(Step(layer=name, looked_at=looked_at, result=result, took_us=took, rules=tuple(rules)))
@@ -155,19 +152,6 @@ def _word(verdict: Verdict) -> StepResult:
     if verdict is Verdict.ASK:
         return "held"
     return "blocked" if verdict in (Verdict.BLOCK, Verdict.REDIRECT, Verdict.STRIP, Verdict.REDACT) else "warned"
-
-
-def _is_off(name: str, config: Config) -> bool:
-    monitoring = config.fetch_proxy.monitoring
-    match name:
-        case "allowlist":
-            return config.mode != "strict"
-        case "entropy":
-            return monitoring.entropy_threshold <= 0
-        case "subdomain_entropy":
-            return monitoring.subdomain_entropy_threshold <= 0
-        case _:
-            return False
 
 
 class Knob(msgspec.Struct, frozen=True):

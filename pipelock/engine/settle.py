@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from pipelock.config.core_names import CORE_NAMES
 from pipelock.detect.removal import strip
 from pipelock.detect.url_layers import block_reason
 from pipelock.engine.content import inspect_content
@@ -33,13 +34,15 @@ _CODES = {
     "address_protection": BlockReason.DLP_MATCH,
     "cross_request": BlockReason.CROSS_REQUEST_DENY,
 }
+_TEXTS = frozenset({"body_dlp", "header_dlp"})
+_CORE_HINT = "this rule belongs to the core floor and can't be suppressed; keep the credential out of the request"
 _STATUSES = {"ratelimit": 429, "databudget": 429}
 _HINTS = {
     "address_protection": "if the address is right, add it to address_protection.allowed_addresses",
     "cross_request": "section cross_request_detection says how much may leave within how long; what "
     "was sent is forgotten when that time has passed",
     "body_dlp": "if this is a false positive, add a `suppress` entry for the rule and this URL",
-    "header_dlp": "if the host is the key's own vendor, list it in the pattern's exempt_domains",
+    "header_dlp": "if the host may have this, add a `suppress` entry for rule and URL with the header as its `field`",
     "response_scan": "if you trust this host's text, add it to response_scanning.exempt_domains",
     "core_response": "this belongs to the core floor; read the page in a browser instead",
     "egress_rules": "add or change a rule in egress_rules",
@@ -61,6 +64,8 @@ def code_for(layer: str, rule: str = "") -> BlockReason:
 
 def hint_for(policy: Policy, layer: str, rule: str = "") -> str:
     """The operator's way out of a refusal."""
+    if layer in _TEXTS and rule.casefold() in CORE_NAMES:
+        return _CORE_HINT
     return _HINTS.get(layer) or policy.layers.hint(layer, rule)
 
 

@@ -43,7 +43,8 @@ def results(told: dict[str, Any]) -> dict[str, str]:
 def test_a_url_that_passes_every_layer(run: Run, folder: Path) -> None:
     code, told = explain(run, "--url", "https://docs.example.com/guide?page=2")
     assert (code, told["verdict"], told.get("lift")) == (0, "allow", None)
-    assert set(results(told).values()) == {"passed", "off"}
+    assert set(results(told).values()) == {"passed", "off", "not asked"}
+    assert results(told)["ssrf"] == "not asked"
     assert next(iter(results(told))) == "scheme"
     assert list(results(told))[-2:] == ["ssrf", "limits"]
     assert sum(step["took_us"] for step in told["layers"]) > 0
@@ -68,7 +69,7 @@ def test_the_layer_that_refuses_and_those_behind_it(run: Run, folder: Path, url:
     names = list(found)
     assert code == 1
     assert [name for name in names if found[name] == "blocked"] == [layer]
-    assert {found[name] for name in names[: names.index(layer)]} <= {"passed", "off"}
+    assert {found[name] for name in names[: names.index(layer)]} <= {"passed", "off", "not asked"}
     assert {found[name] for name in names[names.index(layer) + 1 :]} <= {"not reached", "off"}
 
 

@@ -69,3 +69,9 @@ def test_a_refusal_names_its_code_as_its_layer_unless_told() -> None:
     decision = refuse(an_action(), a_policy(), BlockReason.TIMEOUT, "late")
     assert (decision.verdict, decision.layer, decision.status, decision.hard) == (Verdict.BLOCK, "timeout", 403, True)
     assert refuse(an_action(), a_policy(), BlockReason.TIMEOUT, "late", layer="x", hard=False).layer == "x"
+
+
+def test_a_hint_names_no_setting_that_would_not_help() -> None:
+    assert "suppress" in hint_for(a_policy(), "body_dlp", "JWT Token")
+    assert "core floor" in hint_for(a_policy(), "body_dlp", "GitHub Token")
+    assert "core floor" in hint_for(a_policy(), "header_dlp", "aws access id")
