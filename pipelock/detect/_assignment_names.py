@@ -134,13 +134,22 @@ def _split(identifier: bytes) -> list[bytes]:
 _SIGNS = bytes(code if code < 128 and chr(code).isalnum() else 32 for code in range(256))
 
 
+_TAILS = (b"key", b"token", b"secret", b"password")
+
+
 def _split_case(part: bytes) -> list[bytes]:
     words = []
     start = 0
     for index in range(1, len(part)):
         before, here = part[index - 1 : index], part[index : index + 1]
-        if here.isupper() and (not before.isupper() or part[index + 1 : index + 2].islower()):
-            words.append(part[start:index])
-            start = index
+        if here.isupper() and not before.isupper():
+            cut = index
+        elif here.islower() and before.isupper() and index - start > 1:
+            # `APIKey` is "API" and "Key", `VENDORkey` is "VENDOR" and "key".
+            cut = index if part[index:].startswith(_TAILS) else index - 1
+        else:
+            continue
+        words.append(part[start:cut])
+        start = cut
     words.append(part[start:])
     return words

@@ -129,7 +129,7 @@ def _key(view: View, hit: Hit) -> Verdict | None:
     value = pieces[-1].lstrip(_SIGNS).rstrip(b".:!?*") if pieces else b""
     at = rest.rfind(value)
     sign = rest[:at]
-    needed = _needed(data, start, name, sign)
+    needed = None if _is_broken(sign) else _needed(data, start, name, sign)
     if needed is None or (len(value) < _SHORT and not (name.vendor or sign[-1:] in _QUOTED)):
         return None
     strength = key_strength(value)
@@ -146,14 +146,22 @@ def _is_no_key(value: bytes, strength: int) -> bool:
     return plain is not value and says_something(plain)
 
 
+def _is_broken(sign: bytes) -> bool:
+    """Whether the line ends after the sign, and what begins the next line is not in quotation marks."""
+    end = len(sign.rstrip(b" \t\r\n"))
+    return b"\n" in sign[end:] and sign[end - 1 : end] in (b"=", b":", b",")
+
+
 def _before_dash(text: bytes) -> bytes:
-    """The name in `VENDOR_SECRET-value`: what stands before the first dash that follows a known name."""
+    """The name in `VENDOR_SECRET-value`: what stands before the dash after which it can be nothing else."""
+    best, found = 0, text
     end = text.find(b"-")
-    while 0 <= end < LONGEST_NAME:
-        if read_name(text[:end]).level:
-            return text[:end]
+    while 0 <= end < LONGEST_NAME and best < 3:
+        level = read_name(text[:end]).level
+        if level > best:
+            best, found = level, text[:end]
         end = text.find(b"-", end + 1)
-    return text
+    return found
 
 
 def _whole_name(data: bytes, start: int, bare: bytes) -> tuple[int, Name]:
@@ -198,9 +206,9 @@ def _needed_without_sign(lead: bytes, name: Name, *, flag: bool) -> int | None:
         return 2 if name.level == 3 else 3
     words = lead.split()
     vendor = name.vendor or (words and read_name(words[-1]).vendor)
-    if name.loud and vendor:
+    if vendor and (name.loud or name.level == 3):
         return 2
-    return 3 if name.level == 3 or vendor or (name.loud and name.level == 2) else None
+    return 3 if vendor or name.loud or name.level == 3 else None
 
 
 def _verdict(name: Name, shown: bytes, at: int, value: bytes, *, warns: bool = False) -> Verdict:
@@ -253,6 +261,8 @@ def _taken_apart(rest: bytes) -> tuple[bytes, bytes, bool]:
 def _is_given(data: bytes, start: int, hit: Hit, sign: bytes, *, quoted: bool) -> bool:
     """Whether the sign gives the value to the name, and does not merely stand between two words."""
     lead = data[max(0, start - 40) : start]
+    if _is_broken(sign):
+        return False
     bare = sign.strip(b" \t\r\n\"'`\\)]@")
     if bare in _SAID:
         # `--password VALUE`, `PASSWORD 'value'`, "the password is VALUE"; never the verb.
