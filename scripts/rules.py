@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipelock.detect.phrasebook import PHRASES, QUICK, pack_phrases
 from pipelock.detect.ruleset import RULES, Rule, load_rules, pack_rules
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "credentials.md"
@@ -12,13 +13,17 @@ MARK = "<!-- The rest is written by scripts/rules.py. -->\n"
 
 
 def main() -> None:
-    """Pack every rules file, list the credentials, and say which files were out of date."""
+    """Pack every rules file and the phrasebooks, list the credentials, and say which files were out of date."""
     for path in sorted(RULES.glob("*/*.yaml")):
         packed = pack_rules(path.read_bytes(), path.name)
         target = path.with_suffix(".json")
         if not target.exists() or target.read_bytes() != packed:
             target.write_bytes(packed)
             print(f"{target.relative_to(RULES)} was written anew")
+    phrases = pack_phrases(PHRASES)
+    if not (PHRASES / QUICK).exists() or (PHRASES / QUICK).read_bytes() != phrases:
+        (PHRASES / QUICK).write_bytes(phrases)
+        print(f"{PHRASES.name}/{QUICK} was written anew")
     text = DOCUMENT.read_text("utf-8")
     listed = listing(text)
     if listed != text:

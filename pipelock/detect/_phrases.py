@@ -1,8 +1,8 @@
 """The phrases of a cue: one pattern that finds them, and words of which every match contains one.
 
 A phrase is written as it is spoken. `( | )` lists alternatives, `?` makes a letter or a group optional, `*` stands for
-the rest of a word, `~` for up to five words (or some twenty letters where words have no gaps), a space for a gap, `{cue}` for any phrase of another cue and `{q}` for a
-question mark. Letters are folded as texts are (`letters.py`).
+the rest of a word, `~` for up to five words (or some twenty letters where words have no gaps), a space for a gap,
+`{cue}` for any phrase of another cue and `{q}` for a question mark. Letters are folded as texts are (`letters.py`).
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from itertools import product
 from pipelock.detect._pattern import PatternError, for_bytes
 from pipelock.detect.letters import fold_letters
 
-__all__ = ["PhraseError", "Phrases", "quoted"]
+__all__ = ["EDGE", "PhraseError", "Phrases", "quoted"]
 
 # Unbounded: that makes far smaller automata than a bound does, and a sentence is all that is looked at anyway.
-_GAP = r"[\s\x22',*_-]+"
+_GAP = r"[\s\x22',*-]+"
 _BETWEEN = r"(?:[^\s.!?;:<>]+[\s\x22',-]+){0,5}"
 _INSIDE = r"[^\s.!?;:<>]{0,60}"
 _REST = r"[\w\x80-\xff]*"
 _QUESTION = r"[\s\x22')]{0,3}\?"
+EDGE = "\x02"
+"""In a literal: a word begins or ends here."""
 _DEPTH = 4
 _SHORTEST = 2
 """Bytes of the shortest word that a phrase may be known by."""
@@ -30,6 +32,10 @@ _FEW = 48
 
 class PhraseError(ValueError):
     """A phrase that can't be used; the text names the language and the cue."""
+
+
+_APART = frozenset({EDGE})
+"""The literals of a gap: nothing, but words end before and begin after it."""
 
 
 class _Node:
@@ -81,7 +87,7 @@ class Phrases:
         return pattern
 
     def literals(self) -> list[str]:
-        """Words of which every match contains one.
+        """Words of which every match contains one; `EDGE` stands where they begin or end as words.
 
         Raises:
             PhraseError: a phrase has no two letters in a row that are always there.
@@ -89,11 +95,11 @@ class Phrases:
         found: set[str] = set()
         for node in self._nodes:
             words = _literals_of(node)
-            if not words or min(len(word.encode()) for word in words) < _SHORTEST:
+            if not words or min(len(word.strip(EDGE).encode()) for word in words) < _SHORTEST:
                 raise PhraseError(f"{self._where}: {node.pattern!r} has no word that is always there")
             found |= words
         # A word that contains another one adds nothing.
-        shortest = sorted(found, key=lambda word: (len(word), word))
+        shortest = sorted(found, key=lambda word: (len(word.strip(EDGE)), word.count(EDGE), word))
         kept: list[str] = []
         for word in shortest:
             if not any(other in word for other in kept):
@@ -108,8 +114,8 @@ class Phrases:
                 node, end = self._sequence(phrase.strip(), 0, depth)
                 if end < len(phrase.strip()):
                     raise PhraseError(f"{self._where}: {phrase!r}: alternatives without a group around them")
-                if outer and self._edges == "word" and _ends_a_word(phrase.strip()):
-                    node = _Node(node.pattern + r"\b", node.spellings, node.literals)
+                if outer and self._edges == "word":
+                    node = _as_words(node, closed=_ends_a_word(phrase.strip()))
                 yield node
 
     def _sequence(self, text: str, index: int, depth: int) -> tuple[_Node, int]:
@@ -130,7 +136,7 @@ class Phrases:
             elif char == "~":
                 node = _Node(_BETWEEN + _INSIDE if self._edges == "anywhere" else _BETWEEN, None)
             elif char == " ":
-                node = _Node(_GAP, None)
+                node = _Node(_GAP, None, _APART if self._edges == "word" else None)
             else:
                 folded = fold_letters(char)
                 node = _Node(quoted(folded), frozenset({folded}))
@@ -157,7 +163,12 @@ def _ends_a_word(phrase: str) -> bool:
 
 
 def quoted(text: str) -> str:
-    """A word as a pattern."""
+    """A word as a pattern; an `EDGE` beside a letter becomes one."""
+    if text[:1] == EDGE or text[-1:] == EDGE:
+        inner = text.strip(EDGE)
+        left = "\\b" if text[0] == EDGE and inner[:1].isascii() and inner[:1].isalnum() else ""
+        right = "\\b" if text[-1] == EDGE and inner[-1:].isascii() and inner[-1:].isalnum() else ""
+        return left + quoted(inner) + right
     return "".join(char if char.isalnum() or not char.isascii() else f"\\x{ord(char):02x}" for char in text)
 
 
@@ -188,9 +199,10 @@ def _joined(parts: list[_Node]) -> _Node:
     for part in parts:
         if part.spellings is None:
             whole = False
-            runs.append(run)
-            run = frozenset({""})
-            if part.literals:
+            edge = EDGE if part.literals is _APART else ""
+            runs.append(frozenset(word + edge if word else word for word in run))
+            run = frozenset({edge})
+            if part.literals and not edge:
                 runs.append(part.literals)
             continue
         longer = frozenset(map("".join, product(run, part.spellings)))
@@ -202,8 +214,20 @@ def _joined(parts: list[_Node]) -> _Node:
     runs.append(run)
     if whole:
         return _Node(pattern, run)
-    best = max(runs, key=lambda words: (min(map(len, words)), -len(words)))
-    return _Node(pattern, None, best if min(map(len, best)) else None)
+    best = max(runs, key=lambda words: (min(map(_length, words)), -len(words)))
+    return _Node(pattern, None, best if min(map(_length, best)) else None)
+
+
+def _length(word: str) -> int:
+    return len(word.strip(EDGE).encode("utf-8", "surrogatepass"))
+
+
+def _as_words(node: _Node, *, closed: bool) -> _Node:
+    """A phrase that begins where a word does, and ends where one does if it is `closed`."""
+    pattern = node.pattern + r"\b" if closed else node.pattern
+    if node.spellings is None:
+        return _Node(pattern, None, node.literals)
+    return _Node(pattern, None, frozenset(EDGE + word + EDGE * closed for word in node.spellings))
 
 
 def _literals_of(node: _Node) -> frozenset[str] | None:

@@ -4,19 +4,21 @@ What a phrasebook calls a cue means nothing alone; the families say which cues m
 `phrasebook.py`). All of it is matched in the folded letters of a text (`letters.py`).
 
 Linear, in three steps. Words that the anchors of families must contain are looked for in one pass; a text without any
-ends here. Another pass tells which cues can occur at all, and so which families of which languages. Only for those the
-sentences around their anchors are looked at, each once.
+ends here. Another pass tells which words of which cues occur at all, and so which families of which languages may. Only
+for those the sentences around such words are looked at, each once: first for the words, then for the phrases.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipelock.detect._context import is_documented
 from pipelock.detect._pattern import compile_linear, for_bytes
-from pipelock.detect._phrases import quoted
+from pipelock.detect._phrases import EDGE, quoted
 from pipelock.detect.excerpt import excerpt
 from pipelock.detect.letters import fold_letters, letters_span
 from pipelock.detect.matcher import Matcher
@@ -28,8 +30,12 @@ __all__ = ["REACH", "LanguageScanner"]
 
 REACH = 240
 """Bytes (of folded letters) that are looked at on either side of an anchor, at most."""
+SIGNS = "signs"
+"""The cue that tells a language: common words, one of which a text must have for any family of it to count."""
 _QUESTION = "question"
 """Stands in a family for a sentence that ends in a question mark."""
+_SHORT = 4
+"""Letters of a word that is so short that other languages' words often hold it."""
 # A full stop ends a sentence where something other than a word follows, so addresses and numbers stay whole.
 _END = rb"[!?<>|]|[.:;](?:[\s\"')\]]|$)|\n\s*\n"
 
@@ -39,7 +45,8 @@ class _Case(NamedTuple):
 
     Attributes:
         name: The finding's.
-        needs: What must be there, the anchor included.
+        needs: What must be there, the anchor included; `others` are the rest of it.
+        everywhere: The same, and the signs of the language, which may stand anywhere in the text.
         bars: What must not.
         asks: Whether the sentence must be a question.
     """
@@ -48,8 +55,18 @@ class _Case(NamedTuple):
     family: Family
     anchor: int
     needs: frozenset[int]
+    others: tuple[int, ...]
+    everywhere: tuple[int, ...]
     bars: frozenset[int]
     asks: bool
+
+
+class _Group(NamedTuple):
+    """The cases that are anchored in one cue and reach equally far."""
+
+    anchor: int
+    near: bool
+    cases: tuple[_Case, ...]
 
 
 class _Text(NamedTuple):
@@ -81,7 +98,9 @@ class LanguageScanner:
         self._regexps: list[Any] = [None] * len(self._patterns)
         self._cases = tuple(_cases(vocabulary.languages, vocabulary.families, numbers))
         anchors = {case.anchor for case in self._cases}
-        self._anchors = _Words({number: literals[number] for number in sorted(anchors)}, cache, native=native)
+        self._anchors = _Words(
+            {number: literals[number] for number in sorted(anchors)}, cache, native=native, edged=True
+        )
         self._cues = _Words(dict(enumerate(literals)), cache, native=native)
         self._end = compile_linear(_END)
 
@@ -97,46 +116,60 @@ class LanguageScanner:
         whole = texts[0].letters if len(texts) == 1 else SEPARATOR.join([text.letters for text in texts])
         if not self._anchors.present(whole):
             return []
-        present = self._cues.present(whole)
-        cases = [case for case in self._cases if case.needs <= present]
+        words = self._cues.present(whole)
+        groups = _by_anchor(case for case in self._cases if case.needs <= words.keys())
         found: dict[str, Finding] = {}
-        for text in texts:
-            for case, start, end in self._sightings(text.letters, cases):
-                known = found.get(case.name)
-                if known is None or known.warns:
-                    finding = _finding(case, text, start, end)
-                    if known is None or not finding.warns:
-                        found[case.name] = finding
+        for text in texts if groups else ():
+            for case, start, end in self._sightings(text.letters, groups, words, found):
+                finding = _finding(case, text, start, end)
+                if case.name not in found or not finding.warns:
+                    found[case.name] = finding
         return list(found.values())
 
-    def _sightings(self, letters: bytes, cases: Iterable[_Case]) -> Iterator[tuple[_Case, int, int]]:
-        """The passages in which all cues of a case occur."""
-        anchored: dict[tuple[int, bool], list[_Case]] = {}
-        for case in cases:
-            anchored.setdefault((case.anchor, case.family.near), []).append(case)
-        for (anchor, near), group in anchored.items():
-            wanted = set().union(*(case.needs | case.bars for case in group))
-            past = -1
-            for hit in self._regexp(anchor).finditer(letters):
-                if hit.start() < past:
-                    # This sentence has been looked at.
-                    continue
-                start, past = self._passage(letters, hit.start(), hit.end(), near=near)
-                passage = letters[start:past]
-                seen = {number for number in wanted if self._regexp(number).search(passage)}
-                asks = b"?" in letters[past : past + 3]
-                for case in group:
-                    if case.needs <= seen and not case.bars & seen and (asks or not case.asks):
-                        yield case, start, past
+    def _sightings(
+        self,
+        letters: bytes,
+        groups: Sequence[_Group],
+        words: Mapping[int, Sequence[str]],
+        found: Mapping[str, Finding],
+    ) -> Iterator[tuple[_Case, int, int]]:
+        """The passages in which all cues of a case occur; cases that are believed already are not asked again."""
+        lowered = letters.lower()
+        occurs: dict[int, bool] = {}
+        ends: list[int] | None = None
+        for group in groups:
+            cases = [case for case in group.cases if self._occur(case.everywhere, lowered, occurs)]
+            if not cases:
+                continue
+            if ends is None:
+                ends = [mark.start() for mark in self._end.finditer(lowered)]
+            for start, end in _passages(lowered, ends, _finder(tuple(words[group.anchor])), near=group.near):
+                passage = lowered[start:end]
+                asks = b"?" in lowered[end - 1 : end + 3]
+                cases = [case for case in cases if case.name not in found or found[case.name].warns]
+                if not cases:
+                    break
+                if self._regexp(group.anchor).search(passage):
+                    for case in cases:
+                        if self._holds(case, passage, asks=asks):
+                            yield case, start, end
 
-    def _passage(self, letters: bytes, start: int, end: int, *, near: bool) -> tuple[int, int]:
-        """The sentence around `start` to `end`, or all that is `near`; at most `REACH` bytes on either side."""
-        first, last = max(0, start - REACH), min(len(letters), end + REACH)
-        if near:
-            return first, last
-        before = [mark.end() for mark in self._end.finditer(letters[first:start])]
-        after = self._end.search(letters[end:last])
-        return first + (before[-1] if before else 0), end + after.start() if after is not None else last
+    def _occur(self, numbers: Iterable[int], lowered: bytes, occurs: dict[int, bool]) -> bool:
+        """Whether phrases of all these cues occur anywhere; `occurs` remembers."""
+        for number in numbers:
+            if number not in occurs:
+                occurs[number] = self._regexp(number).search(lowered) is not None
+            if not occurs[number]:
+                return False
+        return True
+
+    def _holds(self, case: _Case, passage: bytes, *, asks: bool) -> bool:
+        """Whether the other cues occur in the passage, and what must not does not."""
+        return (
+            (asks or not case.asks)
+            and all(self._regexp(number).search(passage) for number in case.others)
+            and not any(self._regexp(number).search(passage) for number in case.bars)
+        )
 
     def _regexp(self, number: int) -> Any:  # noqa: ANN401 - the binding publishes no types
         regexp = self._regexps[number]
@@ -149,22 +182,31 @@ class LanguageScanner:
 class _Words:
     """Which of some cues can occur in a text, told by the words that each match of them contains."""
 
-    def __init__(self, literals: Mapping[int, Sequence[str]], cache: Path | None, *, native: bool) -> None:
-        owners: dict[str, list[int]] = {}
+    def __init__(
+        self, literals: Mapping[int, Sequence[str]], cache: Path | None, *, native: bool, edged: bool = False
+    ) -> None:
+        owners: dict[str, list[tuple[int, str]]] = {}
         for number, words in literals.items():
             for word in words:
-                owners.setdefault(word, []).append(number)
+                plain = word.strip(EDGE)
+                # Edges compile slowly; those of longer words are heeded only where these are looked up.
+                owners.setdefault(word if edged and len(plain) <= _SHORT else plain, []).append((number, word))
         self._owners = list(owners.values())
         # Single words compile several times faster than the same ones put together as alternatives.
         self._matcher = Matcher(
             [for_bytes(quoted(word)) for word in owners],
-            literals=[(word,) for word in owners],
+            literals=[(word.strip(EDGE),) for word in owners],
             cache=cache,
             native=native,
         )
 
-    def present(self, letters: bytes) -> set[int]:
-        return {number for word in self._matcher.propose(letters) for number in self._owners[word]}
+    def present(self, letters: bytes) -> dict[int, list[str]]:
+        """For each such cue those words."""
+        found: dict[int, list[str]] = {}
+        for index in self._matcher.propose(letters):
+            for number, word in self._owners[index]:
+                found.setdefault(number, []).append(word)
+        return found
 
 
 def _texts(views: Sequence[View]) -> Iterator[_Text]:
@@ -184,6 +226,7 @@ def _cases(
 ) -> Iterator[_Case]:
     for index, language in enumerate(languages):
         known = {cue: numbers[index, cue] for cue in language.cues}
+        signs = [known[SIGNS]] if SIGNS in known else []
         for family in families:
             for cues in family.cues:
                 needs = [cue for cue in cues if cue != _QUESTION and not cue.startswith("!")]
@@ -193,10 +236,46 @@ def _cases(
                     name=f"{language.name} {family.name}",
                     family=family,
                     anchor=known[needs[0]],
-                    needs=frozenset(known[cue] for cue in needs),
+                    needs=frozenset([*signs, *(known[cue] for cue in needs)]),
+                    others=tuple(known[cue] for cue in needs[1:]),
+                    everywhere=(*signs, *(known[cue] for cue in needs)),
                     bars=frozenset(known[cue[1:]] for cue in cues if cue[0] == "!" and cue[1:] in known),
                     asks=_QUESTION in cues,
                 )
+
+
+def _by_anchor(cases: Iterable[_Case]) -> list[_Group]:
+    groups: dict[tuple[int, bool], list[_Case]] = {}
+    for case in cases:
+        groups.setdefault((case.anchor, case.family.near), []).append(case)
+    return [_Group(anchor, near, tuple(group)) for (anchor, near), group in groups.items()]
+
+
+@lru_cache(maxsize=512)
+def _finder(words: tuple[str, ...]) -> Any:  # noqa: ANN401 - the binding publishes no types
+    """Finds any of `words`."""
+    return compile_linear(for_bytes("|".join(map(quoted, words))))
+
+
+def _passages(lowered: bytes, ends: Sequence[int], finder: Any, *, near: bool) -> Iterator[tuple[int, int]]:  # noqa: ANN401 - the binding publishes no types
+    """The sentences that hold a word that `finder` finds, or all that is `near` one, each once.
+
+    They reach `REACH` bytes to either side at most, and have the marks that end sentences on both sides. `ends` are
+    the places of these marks.
+    """
+    past = -1
+    for word in finder.finditer(lowered):
+        at = word.start()
+        if at < past:
+            continue
+        start, past = max(0, at - REACH), min(len(lowered), word.end() + REACH)
+        if not near:
+            index = bisect_left(ends, word.end())
+            if index:
+                start = max(start, ends[index - 1])
+            if index < len(ends):
+                past = min(past, ends[index] + 1)
+        yield start, past
 
 
 def _finding(case: _Case, text: _Text, start: int, end: int) -> Finding:

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - spellings of one letter are what this folds
 """The letters of a text as a reader takes them: case, accents, vowel points and spare gaps gone, in every script.
 
 Phrases of other languages are looked for in this form, and they are brought into it themselves by the same fold. So a
@@ -11,6 +12,7 @@ without gaps are dropped.
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from pipelock.detect.normalise import fold_text
 
@@ -18,6 +20,8 @@ __all__ = ["fold_letters", "letters_span"]
 
 _CACHE = 16_384
 """Characters whose fold is remembered."""
+_FEW = 8
+"""Changes that are made one by one."""
 
 
 def _ranges(*pairs: tuple[int, int]) -> frozenset[str]:
@@ -46,35 +50,28 @@ def _fold_char(char: str) -> str:
         return _SAME[char]
     if char in _MARKS:
         return ""
-    out = []
     # Compatibility decomposition spells Hangul syllables as their letters; phrases are folded the same way.
-    for part in unicodedata.normalize("NFKD", fold_text(char.casefold())):
-        if part not in _MARKS:
-            out.append(_SAME.get(part, part))
-    return "".join(out)
+    parts = unicodedata.normalize("NFKD", fold_text(char.casefold()))
+    return "".join([_SAME.get(part, part) for part in parts if part not in _MARKS])
 
 
-class _Folds(dict[int, str]):
-    """The fold of each character by its code, worked out when first asked for; at most `_CACHE` are kept."""
-
-    def __missing__(self, code: int) -> str:
-        folded = _fold_char(chr(code))
-        if len(self) < _CACHE:
-            self[code] = folded
-        return folded
-
-
-_FOLDS = _Folds()
+_folded = lru_cache(maxsize=_CACHE)(_fold_char)
 
 
 def fold_letters(text: str) -> str:
     """`text` in the form in which phrases are looked for; ASCII stays as it is (matching ignores its case)."""
     if text.isascii():
         return text
-    folded = text.translate(_FOLDS)
-    if " " not in folded or not any(map(_is_gapless, set(folded))):
-        return folded
-    return _without_gaps(folded)
+    chars = set(text)
+    folds = {char: char if char.isascii() else _folded(char) for char in chars}
+    changed = [char for char in chars if folds[char] != char]
+    if len(changed) <= _FEW:
+        # A replace of one character runs at memory speed. No fold makes a character that another one changes.
+        for char in changed:
+            text = text.replace(char, folds[char])
+    else:
+        text = "".join(map(folds.__getitem__, text))
+    return _without_gaps(text) if any(map(_is_gapless, set(text))) else text
 
 
 def _is_gapless(char: str) -> bool:
@@ -110,7 +107,7 @@ def letters_span(text: str, start: int, end: int) -> tuple[int, int]:
         if first >= 0 and position >= end:
             last = index
             break
-        for part in _FOLDS[ord(char)]:
+        for part in char if char.isascii() else _folded(char):
             # A space that the second step dropped has no counterpart.
             if position < len(folded) and (part == folded[position]):
                 position += 1
