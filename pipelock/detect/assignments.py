@@ -203,7 +203,7 @@ def _needed(data: bytes, start: int, name: Name, sign: bytes) -> int | None:
 def _needed_without_sign(lead: bytes, name: Name, *, flag: bool) -> int | None:
     """`--token VALUE`, `API_TOKEN VALUE`, `vendor token VALUE`, `vendorKEY-VALUE`."""
     if flag:
-        return 2 if name.level == 3 else 3
+        return 2 if name.level == 3 else None
     words = lead.split()
     vendor = name.vendor or (words and read_name(words[-1]).vendor)
     if vendor and (name.loud or name.level == 3):
