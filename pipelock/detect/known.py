@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pipelock.detect._forms import forms, whole
-from pipelock.detect.entropy import shannon
+from pipelock.detect.entropy import shannon, words_share
 from pipelock.detect.hosts import HostSet
 from pipelock.detect.matcher import Matcher
 from pipelock.detect.views import SEPARATOR, View, view_at
 from pipelock.detect.watch import Found
 
-__all__ = ["ENVIRONMENT_RULE", "FILE_RULE", "MAX_KNOWN", "KnownSecrets", "KnownValue", "from_environ"]
+__all__ = ["ENVIRONMENT_RULE", "FILE_RULE", "MAX_KNOWN", "KnownSecrets", "KnownValue", "from_environ", "names_secret"]
 
 ENVIRONMENT_RULE = "Environment Variable Leak"
 FILE_RULE = "Known Secret Leak"
@@ -28,6 +28,11 @@ MAX_KNOWN = 1_000
 LONGEST_VALUE = 4_096
 SHORTEST_VALUE = 8
 _CALM = 3.0
+_WORDY = 0.75
+_SECRET_WORDS = frozenset(
+    ("key", "keys", "pass", "pwd", "auth", "cred", "creds", "private", "salt", "cookie", "session", "dsn")
+)
+_SECRET_PARTS = ("token", "secret", "passw", "passphrase", "apikey", "credential")
 # Many texts, or one of this many bytes, are worth compiling the windows for.
 _MANY = 32
 _LARGE = 2_048
@@ -174,9 +179,19 @@ def from_environ(environ: Mapping[str, str], min_length: int = 16) -> list[Known
         folded = name.lower()
         if folded in _HARMLESS or folded.startswith(_HARMLESS_PREFIXES):
             continue
-        if min_length <= len(value) <= LONGEST_VALUE and shannon(value) > _CALM and not _is_public(value):
+        if not min_length <= len(value) <= LONGEST_VALUE or shannon(value) <= _CALM or _is_public(value):
+            continue
+        # Settings in words (`ignore::DeprecationWarning`, a full name) are what every other text may say as well.
+        if names_secret(name) or words_share(value) < _WORDY or "@" in value:
             chosen.append(KnownValue(value, f"environment variable {name}", ENVIRONMENT_RULE))
     return chosen[:MAX_KNOWN]
+
+
+def names_secret(name: str) -> bool:
+    """Whether the name of a setting says that its value is secret."""
+    folded = name.lower()
+    words = folded.replace("-", "_").replace(".", "_").split("_")
+    return not _SECRET_WORDS.isdisjoint(words) or any(part in folded for part in _SECRET_PARTS)
 
 
 def _is_public(value: str) -> bool:
