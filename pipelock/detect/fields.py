@@ -16,11 +16,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipelock.detect._escapes import escapes
+from pipelock.detect._pattern import compile_linear
 
 __all__ = ["Fields", "read_fields"]
 
 MAX_VALUES = 1_000_000
 MAX_PARTS = 1_000
+
+
+MAX_FRAGMENTS = 512
+_FRAGMENT = compile_linear(rb"(?m)^[A-Za-z0-9_+/.=-]{4,64}$")
 
 
 class Fields(NamedTuple):
@@ -47,6 +52,7 @@ _JSON_GAPS = b" \t\r\n{}[]:,0123456789+-.eEtrufalsn"
 # Stands behind a string that is a key; UTF-8 never has this byte.
 _KEY = b"\xfd"
 _EDGES = b" \t\r\"'{}[]()"
+_AROUND_NAMES = b" \t\r\n/=?"
 _MARKUP_KINDS = ("xml", "html")
 
 
@@ -60,21 +66,24 @@ def read_fields(data: bytes, content_type: str) -> Fields:
     start = data[:64].lstrip(_BLANK)[:1]
     joined: list[bytes] = []
     lines = b""
-    mixed: tuple[bytes, ...] = ()
+    mixed: list[bytes] = []
     quoted = b'"' in data and (start == b'"' or kind.endswith("json") or b"{" in data or b"[" in data)
     if quoted:
         fields = _strings(data)
         if fields.problem:
             return fields
-        lines, mixed = fields.lines, fields.mixed
+        lines = fields.lines
+        mixed.extend(fields.mixed)
         joined.extend(fields.joined)
     if start == b"<" or kind.endswith(_MARKUP_KINDS) or b"</" in data or b"<![CDATA[" in data:
-        joined.extend(_texts_of_markup(data))
+        texts, names = _texts_of_markup(data)
+        joined += texts
+        mixed += names
     if not quoted:
         joined.extend(_pairs(data))
         if kind in ("text/csv", "text/tab-separated-values"):
             joined.append(data.translate(None, b',;\t|"\r\n'))
-    return Fields(lines, _distinct(joined), mixed)
+    return Fields(lines, _distinct(joined), _distinct(mixed))
 
 
 def _distinct(joined: list[bytes]) -> tuple[bytes, ...]:
@@ -109,12 +118,19 @@ def _strings(data: bytes) -> Fields:
         lines.extend(strings)
         if len(values) > 1:
             joined.append(b"".join(values))
+            joined.append(_fragments(values))
         mixed += [b"".join(keys).replace(_KEY, b""), b"".join(strings).replace(_KEY, b"")]
     if not escaped:
         return Fields(b"", _distinct(joined), _distinct(mixed))
     joined = [_unescaped(one) for one in joined]
     text = b"\n".join(lines).replace(_KEY, b"")
     return Fields(_unescaped(text), _distinct(joined), _distinct([_unescaped(one) for one in mixed]))
+
+
+def _fragments(values: list[bytes]) -> bytes:
+    """Those values joined that can be a part of a key, as words and numbers between them may be there to divide it."""
+    found = [one for one in _FRAGMENT.findall(b"\n".join(values)) if not (one.isalpha() or one.isdigit())]
+    return b"".join(found) if 1 < len(found) <= MAX_FRAGMENTS and len(found) < len(values) else b""
 
 
 def _marked(pieces: list[bytes], parities: Sequence[int]) -> list[bytes]:
@@ -131,17 +147,33 @@ def _unescaped(data: bytes) -> bytes:
     return escapes(data.replace(b"\xfe", b"\\\\").replace(b"\xff", b'\\"'))
 
 
-def _texts_of_markup(data: bytes) -> list[bytes]:
-    """The text between tags joined, without the white space around it; and the values of attributes."""
+def _texts_of_markup(data: bytes) -> tuple[list[bytes], list[bytes]]:
+    """What the parts of markup say: texts and the values of attributes; then names, alone and with what they name.
+
+    Texts are joined without the white space around them; the names are those of opening tags.
+    """
     data = data.replace(b"<![CDATA[", b"").replace(b"]]>", b"")
     texts: list[bytes] = []
     values: list[bytes] = []
+    elements: list[bytes] = []
+    attributes: list[bytes] = []
+    named: list[bytes] = []
     for piece in data.split(b"<", MAX_VALUES):
         tag, closed, text = piece.partition(b">")
-        texts.append((text if closed else piece).strip())
-        if closed and b"=" in tag:
-            values.extend(tag.replace(b"'", b'"').split(b'"')[1::2])
-    return [b"".join(texts), b"".join(values)]
+        text = (text if closed else piece).strip()
+        texts.append(text)
+        if not closed or tag[:1] == b"/":
+            named.append(text)
+            continue
+        # Of most tags the name is all there is.
+        name, rest = [*tag.split(None, 1), b"", b""][:2] if b"=" in tag else (tag, b"")
+        elements.append(name.rstrip(b"/"))
+        named += [elements[-1], text]
+        if b"=" in rest:
+            halves = rest.replace(b"'", b'"').split(b'"')
+            values.extend(halves[1::2])
+            attributes.extend([half.strip(_AROUND_NAMES) for half in halves[::2]])
+    return [b"".join(texts), b"".join(values)], [b"".join(elements), b"".join(attributes), b"".join(named)]
 
 
 def _pairs(data: bytes) -> list[bytes]:

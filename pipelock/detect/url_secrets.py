@@ -144,6 +144,7 @@ def secret_views(view: UrlView) -> tuple[list[_View], bool]:
         _add_query(view, views)
     if view.fragment or view.userinfo:
         _add_edges(view, views)
+    _add_across(view, views)
     for place, token in (*views.tokens, *views.joined):
         for path, text in hidden_texts(token):
             views.add(place, text, *path)
@@ -189,6 +190,23 @@ def _add_query(view: UrlView, views: _Collector) -> None:
             views.add_joined("url:query", text)
         both = "".join([parameter.key + parameter.value for parameter in parameters])
         views.add("url:query", without_noise(both), "joined")
+
+
+def _add_across(view: UrlView, views: _Collector) -> None:
+    """What the parts of the URL say together, in wire order: a secret may be cut at any delimiter."""
+    if not (view.query or view.fragment or view.userinfo or ";" in view.path or "=" in view.path):
+        return
+    pieces = decode_percent(view.userinfo).text.split(":") if view.userinfo else []
+    for segment in view.segments:
+        pieces += (
+            segment.replace("=", ";").replace(",", ";").split(";") if ";" in segment or "=" in segment else [segment]
+        )
+    for parameter in view.parameters:
+        pieces += [parameter.key, parameter.value]
+    if view.fragment:
+        pieces += decode_percent(view.fragment).text.replace("&", "=").split("=")
+    for text in rejoined(pieces):
+        views.add_joined("url", text)
 
 
 def _add_part(views: _Collector, place: str, raw: str, text: str) -> None:
