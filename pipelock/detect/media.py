@@ -6,9 +6,12 @@ the formats' own documents; each look costs the same whatever the size.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
-__all__ = ["Sniffed", "looks_like_html", "looks_like_svg", "sniff"]
+from pipelock.detect._pattern import compile_linear
+
+__all__ = ["Sniffed", "looks_like_html", "looks_like_svg", "sniff", "visible_text"]
 
 
 class Sniffed(NamedTuple):
@@ -140,3 +143,18 @@ def _first_element(data: bytes) -> bytes:
 def _as_bytes(data: bytes) -> bytes:
     """UTF-16 text with its zero bytes left out, so that markup in it is seen too."""
     return data[: 2 * _LOOKED_AT].replace(b"\0", b"")[2:] if data[:2] in (b"\xff\xfe", b"\xfe\xff") else data
+
+
+def visible_text(data: bytes) -> bytes:
+    """What can be read in a binary file: runs of eight characters or more of UTF-8, a line each; linear.
+
+    Zero bytes are left out first, which makes text of two bytes a character readable too.
+    """
+    return b"\n".join(match.group() for match in _runs().finditer(data.replace(b"\0", b"")))
+
+
+@cache
+def _runs() -> Any:  # noqa: ANN401 - the binding publishes no types
+    return compile_linear(
+        rb"(?:[\t\n\r\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}){8,}"
+    )

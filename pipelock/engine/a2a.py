@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["A2aSettings", "inspect_a2a", "read_a2a", "verdict_for_a2a"]
 
-MAX_URLS = 200
+MAX_URLS = 50
 """Different URLs of one message that are judged; more are a finding of their own."""
 _GAP = "\n"
 _EXTENSIONS = frozenset({"a2a-extensions", "x-a2a-extensions"})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipelock.detect.addresses import HostError, fold_host
+from pipelock.detect.media import visible_text
 from pipelock.engine.a2a import inspect_a2a
 from pipelock.engine.facts import Content
 from pipelock.engine.media import MediaResult
@@ -148,18 +149,26 @@ def _inbound(action: Action, policy: Policy) -> Content:
         return Content(seen, policy.hash, media.body)
     read = _response_headers(action, policy)
     if action.body:
-        found = policy.injection.scan(action.body, "body", action.content_type)
+        found = _orders(action.body, media, action, policy)
         if media.texts:
-            found += policy.injection.scan(media.texts, "body")
-        read += found if media.body is None else _remaining(media.body, found, action, policy)
+            found += policy.injection.scan(visible_text(media.texts), "body")
+        read += found if media.body is None else _remaining(media, found, action, policy)
     if not policy.scan_responses:
         read = tuple(f for f in read if f.scanner == "core_response")
     return Content(seen + read, policy.hash, media.body)
 
 
-def _remaining(body: bytes, before: tuple[Finding, ...], action: Action, policy: Policy) -> tuple[Finding, ...]:
-    """What is found in the `body` that goes on; of what was found `before` and is gone now, that it was there."""
-    left = policy.injection.scan(body, "body", action.content_type)
+def _orders(body: bytes, media: MediaResult, action: Action, policy: Policy) -> tuple[Finding, ...]:
+    """Instructions in `body`. Of a picture only what can be read is searched: its pixels are noise, and costly."""
+    if not media.binary:
+        return policy.injection.scan(body, "body", action.content_type)
+    found = policy.injection.scan(visible_text(body), "body")
+    return tuple(msgspec.structs.replace(finding, span=None) for finding in found)
+
+
+def _remaining(media: MediaResult, before: tuple[Finding, ...], action: Action, policy: Policy) -> tuple[Finding, ...]:
+    """What is found in the body that goes on; of what was found `before` and is gone now, that it was there."""
+    left = _orders(media.body or b"", media, action, policy)
     told = {finding.rule for finding in left}
     gone: list[Finding] = []
     for finding in before:

@@ -34,10 +34,17 @@ _ALIASES = {
 
 
 class MediaResult(msgspec.Struct, frozen=True):
-    """What was found, the body that goes on instead (`None`: the one that came), and text that was left out of it."""
+    """What was found.
+
+    Attributes:
+        body: What goes on instead of the body; `None` where that may go as it is.
+        binary: It is no text, so that only what can be read in it is to be searched for instructions.
+        texts: What could be read in what was left out, where it did not stand in the body as it is.
+    """
 
     findings: tuple[Finding, ...] = ()
     body: bytes | None = None
+    binary: bool = False
     texts: bytes = b""
 
 
@@ -61,14 +68,19 @@ class MediaPolicy(msgspec.Struct, frozen=True, kw_only=True):
         found = sniff(action.body)
         if declared in _XML and (declared == _SVG or looks_like_svg(action.body)):
             return self._drawing(action.body) if found is None or not found.certain else _spoofed(declared, found.mime)
+        result = self._binary(action.body, declared, found)
+        # Only a body that begins like what it is may be read as such; what merely claims it is read in full.
+        return msgspec.structs.replace(result, binary=True) if found is not None and result is not _NOTHING else result
+
+    def _binary(self, body: bytes, declared: str, found: Sniffed | None) -> MediaResult:
         kind = declared.partition("/")[0]
         if kind not in _KINDS:
-            return self._unexpected(action.body, declared, found)
+            return self._unexpected(body, declared, found)
         if kind == "image":
-            return self._image(action.body, declared, found)
+            return self._image(body, declared, found)
         if found is not None and found.certain and found.mime.startswith("image/"):
             return _spoofed(declared, found.mime)
-        return self._stream(declared, len(action.body), {kind} | _kind_of(found))
+        return self._stream(declared, len(body), {kind} | _kind_of(found))
 
     def _unexpected(self, body: bytes, declared: str, found: Sniffed | None) -> MediaResult:
         """What the server calls something else; a weak signature counts only where it says nothing at all."""
@@ -96,7 +108,7 @@ class MediaPolicy(msgspec.Struct, frozen=True, kw_only=True):
         except MediaError as error:
             return _refused("Broken Image", f"{mime}: {error}")
         changed = cleaned.data if cleaned.data is not body else None
-        return MediaResult(self._exposure(mime, len(body), cleaned.removed), changed, cleaned.texts)
+        return MediaResult(self._exposure(mime, len(body), cleaned.removed), changed, texts=cleaned.texts)
 
     def _objection(self, body: bytes, declared: str, mime: str, *, known: bool) -> MediaResult | None:
         """Why an image does not pass, before it is looked into."""

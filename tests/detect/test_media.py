@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import random
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelock.detect.media import looks_like_html, looks_like_svg, sniff
+from pipelock.detect.media import looks_like_html, looks_like_svg, sniff, visible_text
 from tests.detect.media_files import gif, jpeg, png, webp
 
 
@@ -50,7 +53,7 @@ def test_the_bytes_say_what_it_is(data, mime):
 
 
 @pytest.mark.parametrize("data", [
-    b"", b"BMW makes cars, and so do others in Bavaria", b"{\"a\": 1}", b"<html>", b"GIF", b"RIFF\0\0\0\0ABCD",
+    b"", b"BMW makes cars, and so do others in Bavaria", b'{"a": 1}', b"<html>", b"GIF", b"RIFF\0\0\0\0ABCD",
     b"%PDF-1.7", b"PK\x03\x04", b"\x1f\x8b\x08", b"\xff\xfe<\0", b"\xff\xfeh\0i\0", b"\xfe\xff\0h", b"Gather", b"\x7fELF",
 ])  # fmt: skip
 def test_other_files_are_no_media(data):
@@ -89,3 +92,21 @@ def test_no_bytes_make_it_fail(data, start):
     sniff(start + data)
     looks_like_svg(start + data)
     looks_like_html(start + data)
+
+
+@pytest.mark.parametrize(("data", "text"), [
+    (b"\x89PNG\xff\xfean order to read\xff\x01short\x02", b"an order to read"),
+    ("an order".encode("utf-16-le"), b"an order"),
+    ("\u0431\u0443\u0434\u044c \u0434\u043e\u0431\u0440".encode() + b"\xff", "\u0431\u0443\u0434\u044c \u0434\u043e\u0431\u0440".encode()),
+    (b"one thing\xffor another", b"one thing\nor another"),
+    (b"", b""),
+])  # fmt: skip
+def test_what_can_be_read_in_a_binary_file(data, text):
+    assert visible_text(data) == text
+
+
+def test_noise_holds_next_to_nothing_to_read():
+    noise = random.Random(7).randbytes(2_000_000)
+    began = time.perf_counter()
+    assert len(visible_text(noise)) < 60_000
+    assert time.perf_counter() - began < 0.5
