@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -97,3 +98,32 @@ cross_request_detection:
     assert (settings.buffer_bytes, settings.budget_bits, settings.budget_window) == (0, 9000.0, 120.0)
     assert "a.example" in settings.budget_exempt
     assert cross_request_of(loads("version: 1", "x").config) is None
+
+
+WORDS = PHRASE.split()
+CODES = quote(",".join(str(code) for code in VALUE.encode()))
+
+
+@pytest.mark.parametrize(
+    ("rest", "rule"),
+    [
+        (f"/?q={quote(PHRASE)}", "BIP-39 Seed Phrase"),
+        (f"/?q={quote(quote(PHRASE))}", "BIP-39 Seed Phrase"),
+        (f"/?q={PHRASE.replace(' ', '+')}", "BIP-39 Seed Phrase"),
+        (f"/{PHRASE.encode().hex()}", "BIP-39 Seed Phrase"),
+        ("/?" + "&".join(f"w{at}={word}" for at, word in enumerate(WORDS)), "BIP-39 Seed Phrase"),
+        ("/" + "/".join(WORDS), "BIP-39 Seed Phrase"),
+        ("/#" + "-".join(WORDS), "BIP-39 Seed Phrase"),
+        (f"/?a={VALUE[:9]}&b={VALUE[9:]}", "Environment Variable Leak"),
+        ("/" + "/".join(VALUE), "Environment Variable Leak"),
+        (f"/?q={CODES}", "Environment Variable Leak"),
+        (f"/{VALUE[::-1]}", "Environment Variable Leak"),
+        ("/d/b/c/a/n/a/r/y/1/2/3/4", "Canary Token (db)"),
+    ],
+)
+def test_urls_are_looked_into(cache: Path, rest: str, rule: str) -> None:
+    text = "canary_tokens: {enabled: on, tokens: [{name: db, value: db-canary-1234}]}"
+    policy = compiled(cache, text, {"DEPLOY": VALUE})
+    findings = policy.layers.before_dns(f"http://drop.example{rest}").findings
+    assert rule in {finding.rule for finding in findings}
+    assert not any(word in finding.excerpt for finding in findings for word in ("winner", "sausage", VALUE[:9]))
