@@ -286,14 +286,11 @@ class UnparseableRoute(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RedactionProvider(msgspec.Struct, frozen=True, kw_only=True):
-    """How a provider's bodies are read."""
+    """An API whose bodies are read as JSON, whatever content type they name."""
 
-    host_patterns: Texts = ()
-    path_prefixes: Texts = ()
-    parser: str = ""
-
-
-UnsupportedProviders = Annotated[dict[Word, RedactionProvider], Meta(extra={"unsupported": True})]
+    host_patterns: Annotated[HostPatterns, Meta(min_length=1)]
+    path_prefixes: tuple[PathPrefix, ...] = ()
+    parser: Literal["", "json"] = "json"
 
 
 class Redaction(msgspec.Struct, frozen=True, kw_only=True):
@@ -304,6 +301,7 @@ class Redaction(msgspec.Struct, frozen=True, kw_only=True):
         strict_reload: Accepted; a reload is taken over whole or not at all in any case.
         allowlist_unparseable: Hosts to which bodies that can't be redacted may pass as they are.
         allowlist_unparseable_routes: Likewise, by method, path and content type.
+        providers: APIs of models; those of Anthropic, OpenAI and Gemini are known.
     """
 
     enabled: Switch = False
@@ -314,7 +312,7 @@ class Redaction(msgspec.Struct, frozen=True, kw_only=True):
     strict_reload: bool = False
     allowlist_unparseable: HostPatterns = ()
     allowlist_unparseable_routes: tuple[UnparseableRoute, ...] = ()
-    providers: UnsupportedProviders = {}
+    providers: dict[Word, RedactionProvider] = {}
 
 
 class RequestPolicyRoute(msgspec.Struct, frozen=True, kw_only=True):

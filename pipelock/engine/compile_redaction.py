@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelock.config import Config
-from pipelock.config.schema_scanning import RedactionDictionary
+from pipelock.config.schema_scanning import RedactionDictionary, RedactionProvider
 from pipelock.detect.hosts import HostSet
 from pipelock.detect.known import KnownSecrets
 from pipelock.detect.redaction import Dictionary, Limits, Redactor
@@ -15,6 +15,14 @@ from pipelock.detect.watch import Watcher
 from pipelock.engine.redact import Redaction, Route
 
 __all__ = ["compile_redaction"]
+
+_PROVIDERS = {
+    "anthropic": RedactionProvider(
+        host_patterns=("api.anthropic.com",), path_prefixes=("/v1/messages", "/v1/complete")
+    ),
+    "openai": RedactionProvider(host_patterns=("api.openai.com",), path_prefixes=("/v1/chat/", "/v1/responses")),
+    "gemini": RedactionProvider(host_patterns=("generativelanguage.googleapis.com",), path_prefixes=("/v1",)),
+}
 
 
 def compile_redaction(config: Config, watched: Sequence[Watcher], cache: Path | None) -> Redaction:
@@ -52,7 +60,9 @@ def compile_redaction(config: Config, watched: Sequence[Watcher], cache: Path | 
         )
         for route in section.allowlist_unparseable_routes
     ]
-    return Redaction(redactor, tuple(routes))
+    providers = {**_PROVIDERS, **section.providers}
+    read = [Route(HostSet(one.host_patterns), prefixes=one.path_prefixes) for one in providers.values() if one.parser]
+    return Redaction(redactor, tuple(routes), tuple(read))
 
 
 def _dictionary(section: RedactionDictionary) -> Dictionary:

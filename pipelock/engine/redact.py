@@ -65,6 +65,8 @@ class Redaction(msgspec.Struct, frozen=True):
 
     redactor: Redactor
     routes: tuple[Route, ...] = ()
+    json_routes: tuple[Route, ...] = ()
+    """Where bodies are read as JSON, whatever content type they name."""
 
     def apply(self, action: Action) -> RedactionResult:
         """Redact the body of a request.
@@ -74,20 +76,25 @@ class Redaction(msgspec.Struct, frozen=True):
         """
         if not action.body:
             return RedactionResult()
+        content_type = "application/json" if _goes(action, self.json_routes) else action.content_type
         try:
-            redacted = redact_body(action.body, action.content_type, self.redactor)
+            redacted = redact_body(action.body, content_type, self.redactor)
         except RedactionError as error:
-            if error.code in _UNREADABLE and self._may_pass(action):
+            if error.code in _UNREADABLE and _goes(action, self.routes):
                 return RedactionResult()
             return RedactionResult(findings=(_refusal(error),))
         return RedactionResult(redacted.body, redacted.counts) if redacted.counts else RedactionResult()
 
-    def _may_pass(self, action: Action) -> bool:
-        try:
-            host = fold_host(action.host).name
-        except HostError:
-            return False
-        return any(route.covers(action, host) for route in self.routes)
+
+def _goes(action: Action, routes: tuple[Route, ...]) -> bool:
+    """Whether `action` takes one of `routes`."""
+    if not routes:
+        return False
+    try:
+        host = fold_host(action.host).name
+    except HostError:
+        return False
+    return any(route.covers(action, host) for route in routes)
 
 
 def _refusal(error: RedactionError) -> Finding:

@@ -106,7 +106,7 @@ def test_there_are_as_many_unsupported_switches_as_we_think() -> None:
     assert {key for key in UNSUPPORTED if not key.endswith(".enabled")} == {
         "agents", "dlp.action", "emit.otlp.endpoint", "emit.syslog.address", "emit.webhook.url",
         "flight_recorder.signing_key_path", "forward_proxy.redirect_websocket_hosts", "kill_switch.api_listen",
-        "kill_switch.api_token", "mediation_envelope.sign", "redaction.providers", "rules.disabled", "rules.include_experimental",
+        "kill_switch.api_token", "mediation_envelope.sign", "rules.disabled", "rules.include_experimental",
         "rules.rules_dir", "rules.trusted_keys",
     }  # fmt: skip
 

@@ -119,3 +119,19 @@ def test_a_configuration_becomes_a_profile():
     result = redaction.apply(an_action(body=b'["BLUEBIRD a@b.example"]', content_type="application/json"))
     assert result.body == b'["<pl:codename:1> <pl:email:1>"]'
     assert len(redaction.routes) == 2
+
+
+PROVIDERS = CONFIG + "  providers: {house: {host_patterns: [llm.example]}, openai: {host_patterns: [gone.example]}}\n"
+
+
+@pytest.mark.parametrize(("host", "path", "read"), [
+    ("api.anthropic.com", "/v1/messages", True),
+    ("api.anthropic.com", "/files", False),
+    ("llm.example", "/any", True),
+    ("api.openai.com", "/v1/chat/completions", False),
+    ("gone.example", "/", True),
+])  # fmt: skip
+def test_a_providers_bodies_are_json_whatever_they_say(host, path, read):
+    redaction = compile_redaction(loads(PROVIDERS, "c.yaml").config, (), None)
+    action = an_action(url=f"https://{host}{path}", host=host, body=b'{"a": 1} x', content_type="text/plain")
+    assert [finding.rule for finding in redaction.apply(action).findings] == (["body_unparseable"] if read else [])
