@@ -31,7 +31,8 @@ def field_of(data: bytes, content_type: str, span: Span) -> str:
     """The dotted path of the JSON value, or the name of the form field, in which `data[span]` lies whole.
 
     List items are numbered from 0. Empty where there is no one such field: the match is (part of) a name, reaches
-    over several fields, or the body is not JSON or a form, is deeper than 64, larger than `MAX_BODY`, or has more than 20 000 tokens of JSON before the match.
+    over several fields, or the body is not JSON or a form, is deeper than 64, larger than `MAX_BODY`, or has more
+    than 20 000 tokens of JSON before the match.
     """
     if len(data) > MAX_BODY or span.end > len(data):
         return ""

@@ -15,7 +15,8 @@ from pipelock.cli.errors import CommandError
 Run = Callable[..., tuple[int, str, str]]
 HEAVY = {"twisted", "textual", "OpenSSL", "asyncio", "rich", "cryptography", "prometheus_client", "psutil"}
 MATCHERS = {"re2", "hyperscan"}
-LIGHT = [command for command in COMMANDS if command.name not in ("run", "tui")]
+JUDGES = [command for command in COMMANDS if command.name in ("explain", "scan", "git")]
+LIGHT = [command for command in COMMANDS if command.name not in ("run", "tui") and command not in JUDGES]
 
 
 def test_a_missing_daemon_is_one_line_and_code_1(daemon: object, run: Run) -> None:
@@ -110,6 +111,13 @@ def test_light_commands_import_nothing_heavy(command: object) -> None:
     found = imported_by(f"import pipelock.cli.main, {getattr(command, 'module', '')}")
     assert not (HEAVY | MATCHERS) & found
     assert not {name for name in found if name.startswith(("pipelock.engine", "pipelock.daemon", "pipelock.proxy"))}
+
+
+@pytest.mark.parametrize("command", JUDGES, ids=lambda command: command.name)
+def test_commands_that_judge_need_no_event_loop(command: object) -> None:
+    found = imported_by(f"import pipelock.cli.main, {getattr(command, 'module', '')}")
+    assert not HEAVY & found
+    assert not {name for name in found if name.startswith("pipelock.proxy")}
 
 
 def test_a_check_without_a_file_runs_without_matchers_and_parser() -> None:

@@ -69,7 +69,7 @@ def test_no_key_survives_wherever_it_stood(places: list[str], enforce: bool, sev
     assert not leaks(action, decision)
 
 
-@pytest.mark.parametrize("place", sorted(PLACES))
+@pytest.mark.parametrize("place", sorted(PLACES.keys() - {"userinfo"}))  # no entry holds for a URL with a user name
 def test_nor_does_one_that_is_suppressed(place: str) -> None:
     action = an_action(**PLACES[place](FAKE_KEY))
     entries = [Entry(rule="Fake Key", path="*", field=field) for field in ("*", "body")]
