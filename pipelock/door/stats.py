@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, Info, generate_latest
@@ -13,7 +13,7 @@ from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from pipelock.door.scan_stats import ScanStats
-from pipelock.model import BlockReason, Decision, Kind, Record, TunnelClosed, Verdict
+from pipelock.model import BlockReason, Decision, Kind, Record, Severity, TunnelClosed, Verdict
 
 __all__ = ["MAX_NAMES", "Stats"]
 
@@ -72,6 +72,15 @@ class Stats:
         self._header_hits = Metric(
             "pipelock_header_dlp_hits", "Header findings", ["action", "agent"], registry=registry
         )
+        self._redactions = Metric(
+            "pipelock_body_redactions", "Placeholders in bodies", ["transport", "agent", "class"], registry=registry
+        )
+        self._pieces = Metric("pipelock_cross_request_dlp_match", "Secrets found over requests", registry=registry)
+        self._budgets = Metric("pipelock_cross_request_entropy_exceeded", "Budgets that were met", registry=registry)
+        self.fragment_bytes: Callable[[], int] = int
+        """How many bytes are remembered of sessions; whoever remembers them sets it."""
+        held = Gauge("pipelock_cross_request_fragment_buffer_bytes", "Remembered of sessions", registry=registry)
+        held.set_function(lambda: self.fragment_bytes())
         active = Gauge("pipelock_active_tunnels", "Open tunnels", registry=registry)
         active.set_function(lambda: self.tunnels)
         self.scans = ScanStats(registry)
@@ -100,6 +109,8 @@ class Stats:
             self.warned += 1
         if decision.findings:
             self._count_findings(decision, agent)
+        for kind, count in decision.redactions.items():
+            self._redactions.labels(action.transport.value, agent, kind).inc(count)
         if is_request:
             self._seconds.observe(record.took_us)
 
@@ -121,6 +132,8 @@ class Stats:
                 self._body_hits.labels(decision.verdict.value, agent).inc()
             elif finding.place.startswith("header"):
                 self._header_hits.labels(decision.verdict.value, agent).inc()
+            elif finding.scanner == "cross_request":
+                (self._budgets if finding.severity is Severity.MEDIUM else self._pieces).inc()
 
     def tunnel_opened(self) -> None:
         """A tunnel began to carry bytes."""

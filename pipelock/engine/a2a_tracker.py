@@ -77,7 +77,7 @@ class A2aTracker:
                 rule="Agent Card Drift",
                 severity=Severity.HIGH,
                 message="the agent's card is not the one that was seen first at this address",
-                place="body",
+                place="a2a",
             ),
         )
 

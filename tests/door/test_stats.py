@@ -3,10 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipelock.door.stats import MAX_NAMES, Stats
-from pipelock.model import BlockReason, Decision, Kind, TunnelClosed, Verdict
+from pipelock.model import BlockReason, Decision, Kind, Severity, TunnelClosed, Verdict
 from tests.factories import a_finding, a_record, a_summary
 
 
@@ -61,12 +62,15 @@ def test_the_metrics_have_the_published_names() -> None:
     decided(
         stats, Verdict.WARN, findings=(a_finding(place="body"), a_finding(place="header:x"), a_finding(place="url"))
     )
+    pieces, budget = a_finding(scanner="cross_request", place="session"), Severity.MEDIUM
+    decided(stats, Verdict.WARN, findings=(pieces, replace(pieces, severity=budget), replace(pieces, severity=budget)))
+    stats.fragment_bytes = lambda: 77
     stats.tunnel_opened()
     stats.tunnel_opened()
     stats.tunnel_closed(TunnelClosed("t", "h:443", 10, 20, 3000))
     seen = samples(stats)
     expected = {
-        ("pipelock_requests_total", "agent=anonymous", "result=allowed"): 3,
+        ("pipelock_requests_total", "agent=anonymous", "result=allowed"): 4,
         ("pipelock_requests_total", "agent=anonymous", "result=blocked"): 3,
         ("pipelock_scanner_hits_total", "agent=anonymous", "scanner=dlp"): 1,
         ("pipelock_scanner_hits_total", "agent=anonymous", "scanner=sni_mismatch"): 1,
@@ -77,9 +81,12 @@ def test_the_metrics_have_the_published_names() -> None:
         ("pipelock_sni_total", "agent=anonymous", "category=mismatch"): 1,
         ("pipelock_body_dlp_hits_total", "action=warn", "agent=anonymous"): 1,
         ("pipelock_header_dlp_hits_total", "action=warn", "agent=anonymous"): 1,
-        ("pipelock_request_duration_seconds_count",): 5,
-        ("pipelock_request_duration_seconds_bucket", "le=0.01"): 4,
-        ("pipelock_request_duration_seconds_bucket", "le=0.05"): 5,
+        ("pipelock_cross_request_dlp_match_total",): 1,
+        ("pipelock_cross_request_entropy_exceeded_total",): 2,
+        ("pipelock_cross_request_fragment_buffer_bytes",): 77,
+        ("pipelock_request_duration_seconds_count",): 6,
+        ("pipelock_request_duration_seconds_bucket", "le=0.01"): 5,
+        ("pipelock_request_duration_seconds_bucket", "le=0.05"): 6,
         ("pipelock_tunnel_duration_seconds_bucket", "le=5.0"): 1,
         ("pipelock_tunnel_bytes_total",): 30,
         ("pipelock_active_tunnels",): 1,
@@ -105,3 +112,12 @@ def test_names_are_bounded_and_frequent_ones_stay() -> None:
         decided(stats, Verdict.BLOCK, layer="dlp", action={"host": f"h{number}.com"})
         assert len(stats.top_blocked(10 * MAX_NAMES)) <= MAX_NAMES
     assert stats.top_blocked(1) == (("often.com", 3),)
+
+
+def test_placeholders_are_counted_by_class() -> None:
+    stats = Stats("1")
+    decided(stats, Verdict.REDACT, redactions={"email": 2, "ipv4": 1})
+    decided(stats, Verdict.REDACT, redactions={"email": 1})
+    name = "pipelock_body_redactions_total"
+    found = {key[2]: value for key, value in samples(stats).items() if key[0] == name}
+    assert found == {"class=email": 3.0, "class=ipv4": 1.0}
