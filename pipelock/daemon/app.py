@@ -90,6 +90,7 @@ class Daemon:
         self.engine = Engine(policy, self.kill)
         self.bus = EventBus(time.time, RING)
         self.stats = Stats(__version__)
+        self.stats.fragment_bytes = lambda: self.engine.cross_request.size
         self._echo = Echo()
         self.recorder = self._make_recorder(loaded)
         self.approvals = Approvals(secrets.token_bytes(32), approval_limits(loaded.config))
@@ -450,8 +451,17 @@ class Daemon:
             "top_blocked_domains": [{"name": name, "count": count} for name, count in stats.top_blocked()],
             "top_scanners": [{"name": name, "count": count} for name, count in stats.top_layers()],
             "sessions": {"active": len(self.engine.sessions), "anomalies": 0, "escalations": 0, "top_anomalies": []},
+            "cross_request_detection": self._cross_request_page(),
         }
         return LocalAnswer(200, "application/json", msgspec.json.encode(body))
+
+    def _cross_request_page(self) -> dict[str, bool | int]:
+        settings = self.engine.policy.cross_request
+        return {
+            "entropy_tracker_active": settings is not None and settings.budget_bits > 0,
+            "fragment_buffer_active": settings is not None and settings.buffer_bytes > 0,
+            "fragment_buffer_bytes": self.engine.cross_request.size,
+        }
 
     def _metrics(self) -> LocalAnswer:
         return LocalAnswer(200, "text/plain; version=0.0.4; charset=utf-8", self.stats.exposition())

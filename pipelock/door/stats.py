@@ -13,7 +13,8 @@ from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from pipelock.door.scan_stats import ScanStats
-from pipelock.model import BlockReason, Decision, Kind, Record, Severity, TunnelClosed, Verdict
+from pipelock.engine.cross_request import BUDGET_RULES
+from pipelock.model import BlockReason, Decision, Kind, Record, TunnelClosed, Verdict
 
 __all__ = ["MAX_NAMES", "Stats"]
 
@@ -80,7 +81,7 @@ class Stats:
         self.fragment_bytes: Callable[[], int] = int
         """How many bytes are remembered of sessions; whoever remembers them sets it."""
         held = Gauge("pipelock_cross_request_fragment_buffer_bytes", "Remembered of sessions", registry=registry)
-        held.set_function(lambda: self.fragment_bytes())
+        held.set_function(self._held)
         active = Gauge("pipelock_active_tunnels", "Open tunnels", registry=registry)
         active.set_function(lambda: self.tunnels)
         self.scans = ScanStats(registry)
@@ -133,7 +134,10 @@ class Stats:
             elif finding.place.startswith("header"):
                 self._header_hits.labels(decision.verdict.value, agent).inc()
             elif finding.scanner == "cross_request":
-                (self._budgets if finding.severity is Severity.MEDIUM else self._pieces).inc()
+                (self._budgets if finding.rule in BUDGET_RULES else self._pieces).inc()
+
+    def _held(self) -> int:
+        return self.fragment_bytes()
 
     def tunnel_opened(self) -> None:
         """A tunnel began to carry bytes."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUDGET_RULE",
+    "BUDGET_RULES",
     "DRIP_RULE",
     "DRIP_SECONDS",
     "LABEL",
@@ -51,6 +52,7 @@ __all__ = [
 LABEL = "cross_request"
 BUDGET_RULE = "Entropy Budget"
 DRIP_RULE = "Slow Drip"
+BUDGET_RULES = frozenset({BUDGET_RULE, DRIP_RULE})
 MAX_SESSIONS = 10_000
 MAX_TOTAL = 32 * 1024 * 1024
 MAX_DRIPS = 4_096

@@ -78,7 +78,8 @@ class Engine:
         self.policy = policy
         self.kill = kill
         self.sessions = Sessions()
-        self.trackers: tuple[Tracker, ...] = (CrossRequest(), AddressWatch(), A2aTracker())
+        self.cross_request = CrossRequest()
+        self.trackers: tuple[Tracker, ...] = (self.cross_request, AddressWatch(), A2aTracker())
         self.own_ports: frozenset[int] = frozenset()
         self._requests = SlidingWindow()
         self._bytes = SlidingWindow()

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipelock.door.stats import MAX_NAMES, Stats
-from pipelock.model import BlockReason, Decision, Kind, Severity, TunnelClosed, Verdict
+from pipelock.model import BlockReason, Decision, Kind, TunnelClosed, Verdict
 from tests.factories import a_finding, a_record, a_summary
 
 
@@ -62,8 +62,9 @@ def test_the_metrics_have_the_published_names() -> None:
     decided(
         stats, Verdict.WARN, findings=(a_finding(place="body"), a_finding(place="header:x"), a_finding(place="url"))
     )
-    pieces, budget = a_finding(scanner="cross_request", place="session"), Severity.MEDIUM
-    decided(stats, Verdict.WARN, findings=(pieces, replace(pieces, severity=budget), replace(pieces, severity=budget)))
+    pieces = a_finding(scanner="cross_request", place="session")
+    budgets = [replace(pieces, rule=rule) for rule in ("Entropy Budget", "Slow Drip")]
+    decided(stats, Verdict.WARN, findings=(pieces, *budgets))
     stats.fragment_bytes = lambda: 77
     stats.tunnel_opened()
     stats.tunnel_opened()
