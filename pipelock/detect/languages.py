@@ -36,6 +36,7 @@ _QUESTION = "question"
 """Stands in a family for a sentence that ends in a question mark."""
 _SHORT = 4
 """Letters of a word that is so short that other languages' words often hold it."""
+_BEFORE = frozenset(b" \t\r\n'\".,:;!?()[]{}<>|*-/`")
 # A full stop ends a sentence where something other than a word follows, so addresses and numbers stay whole.
 _END = rb"[!?<>|]|[.:;](?:[\s\"')\]]|$)|\n\s*\n"
 
@@ -133,7 +134,7 @@ class LanguageScanner:
         words: Mapping[int, Sequence[str]],
         found: Mapping[str, Finding],
     ) -> Iterator[tuple[_Case, int, int]]:
-        """The passages in which all cues of a case occur; cases that are believed already are not asked again."""
+        """Where all cues of a case occur in one passage; cases that are believed already are not asked again."""
         lowered = letters.lower()
         occurs: dict[int, bool] = {}
         ends: list[int] | None = None
@@ -152,7 +153,8 @@ class LanguageScanner:
                 if self._regexp(group.anchor).search(passage):
                     for case in cases:
                         if self._holds(case, passage, asks=asks):
-                            yield case, start, end
+                            left, right = self._extent(case, passage)
+                            yield case, start + left, start + right
 
     def _occur(self, numbers: Iterable[int], lowered: bytes, occurs: dict[int, bool]) -> bool:
         """Whether phrases of all these cues occur anywhere; `occurs` remembers."""
@@ -170,6 +172,15 @@ class LanguageScanner:
             and all(self._regexp(number).search(passage) for number in case.others)
             and not any(self._regexp(number).search(passage) for number in case.bars)
         )
+
+    def _extent(self, case: _Case, passage: bytes) -> tuple[int, int]:
+        """From the first to the last of the cues of a case that holds."""
+        matches = [self._regexp(number).search(passage) for number in (case.anchor, *case.others)]
+        left, right = min(match.start() for match in matches), max(match.end() for match in matches)
+        # Many phrases are stems; and a match begins with the character before the phrase, where there is one.
+        while right < len(passage) and (passage[right] >= 0x80 or chr(passage[right]).isalnum()):
+            right += 1
+        return left + (left > 0 and passage[left] in _BEFORE), right
 
     def _regexp(self, number: int) -> Any:  # noqa: ANN401 - the binding publishes no types
         regexp = self._regexps[number]
