@@ -5,11 +5,12 @@ from __future__ import annotations
 import zlib
 from typing import NamedTuple
 
-__all__ = ["MAX_TEXT", "Cleaned", "MediaError", "Parts", "inflated", "is_profile"]
+__all__ = ["MAX_PROFILE", "MAX_TEXT", "Cleaned", "MediaError", "Parts", "inflated", "is_profile", "whole"]
 
 MAX_TEXT = 262_144
 """Bytes of left-out text that are handed on."""
-_MAX_PROFILE = 1_048_576
+MAX_PROFILE = 1_048_576
+"""Bytes of a colour profile."""
 
 
 class MediaError(ValueError):
@@ -64,6 +65,16 @@ def inflated(data: bytes, limit: int = MAX_TEXT) -> bytes:
         return b""
 
 
+def whole(data: bytes, limit: int) -> bytes:
+    """A zlib stream inflated that ends where `data` ends and has at most `limit` bytes; empty otherwise."""
+    inflater = zlib.decompressobj()
+    try:
+        result = inflater.decompress(data, limit + 1)
+    except zlib.error:
+        return b""
+    return result if inflater.eof and not inflater.unused_data and len(result) <= limit else b""
+
+
 def is_profile(data: bytes) -> bool:
     """Whether `data` is one whole ICC profile (ICC.1:2022 §7.2: its size first, the signature at byte 36)."""
-    return 128 <= len(data) <= _MAX_PROFILE and data[36:40] == b"acsp" and int.from_bytes(data[:4], "big") == len(data)
+    return 128 <= len(data) <= MAX_PROFILE and data[36:40] == b"acsp" and int.from_bytes(data[:4], "big") == len(data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from pipelock.detect._media_parts import MediaError, Parts, inflated, is_profile
+from pipelock.detect._media_parts import MAX_PROFILE, MediaError, Parts, inflated, is_profile, whole
 
 __all__ = ["clean_png"]
 
@@ -15,7 +15,6 @@ _KEPT = {
     b"tRNS": 256, b"cHRM": 32, b"gAMA": 4, b"sBIT": 4, b"sRGB": 1, b"bKGD": 6, b"hIST": 512, b"pHYs": 9, b"cICP": 4,
     b"mDCV": 24, b"cLLI": 8, b"acTL": 8, b"fcTL": 26,
 }  # fmt: skip
-_MAX_PROFILE = 1_048_576
 _MAX_CHUNK = 0x7FFFFFFF
 
 
@@ -61,8 +60,8 @@ def _stays(kind: bytes, body: bytes, parts: Parts) -> bool:
         return True
     if kind == b"iCCP":
         name, _, rest = body.partition(b"\0")
-        profile = inflated(rest[1:], _MAX_PROFILE + 1)
-        parts.read(name + b"\n" + profile)
+        profile = whole(rest[1:], MAX_PROFILE)
+        parts.read(name + b"\n" + (profile or inflated(rest[1:])))
         return rest[:1] == b"\0" and len(name) <= 79 and is_profile(profile)
     parts.drop(_text(kind, body))
     return False

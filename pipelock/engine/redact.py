@@ -78,6 +78,8 @@ class Redaction(msgspec.Struct, frozen=True):
             return RedactionResult()
         content_type = "application/json" if _goes(action, self.json_routes) else action.content_type
         try:
+            if len({value for name, value in action.headers if name == "content-type"}) > 1:
+                raise RedactionError("body_unparseable", "the body has two content types")
             redacted = redact_body(action.body, content_type, self.redactor)
         except RedactionError as error:
             if error.code in _UNREADABLE and _goes(action, self.routes):

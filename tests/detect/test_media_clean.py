@@ -48,6 +48,7 @@ DROPPED = [
     ("image/png", png(chunk(b"gAMA", NOTE)), png()),
     ("image/png", png(chunk(b"tIME", NOTE)), png()),
     ("image/png", png(chunk(b"iCCP", b"p\0\0" + zlib.compress(NOTE))), png()),
+    ("image/png", png(chunk(b"iCCP", NOTE + b"\0\0" + zlib.compress(PROFILE) + NOTE)), png()),
     ("image/gif", gif(b"\x21\xfe" + blocks(NOTE)), gif()),
     ("image/gif", gif(b"\x21\x01" + blocks(bytes(12), NOTE)), gif()),
     ("image/gif", gif(b"\x21\xff" + blocks(b"XMP DataXMP", NOTE)), gif()),

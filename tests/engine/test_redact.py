@@ -121,6 +121,12 @@ def test_a_configuration_becomes_a_profile():
     assert len(redaction.routes) == 2
 
 
+def test_a_body_of_two_types_is_of_none():
+    headers = (("content-type", "application/json"), ("content-type", "text/plain"))
+    (finding,) = MAILS.apply(an_action(body=MAIL, content_type="text/plain", headers=headers)).findings
+    assert finding.rule == "body_unparseable"
+
+
 PROVIDERS = CONFIG + "  providers: {house: {host_patterns: [llm.example]}, openai: {host_patterns: [gone.example]}}\n"
 
 
