@@ -184,10 +184,10 @@ def _finding(finding: ExplainedFinding) -> Iterator[str]:
     yield f"  where:    {where}{span}"
     if finding.decode_path:
         yield f"  found by: {escape(' → '.join(finding.decode_path), 300)} → {escape(finding.rule, 256)}"
-    excerpt = escape(finding.excerpt, 400)
     if finding.excerpt:
-        yield f"  text:     {excerpt}"
-        if finding.caret and excerpt == finding.excerpt:
+        yield f"  text:     {escape(finding.excerpt, 400)}"
+        shown = finding.excerpt[: len(finding.caret)]
+        if finding.caret and escape(shown) == shown:
             yield f"            {finding.caret}"
     yield f"  why:      {escape(finding.message)}"
     facts = (
@@ -209,7 +209,8 @@ def _lift(told: Explained) -> Iterator[str]:
     if lift.settings:
         yield f"What would lift it (judged again with it: {lift.verdict}):"
         for key, value in lift.settings:
-            yield f"  {escape(key, 256)}: {escape(value, 1024)}"
+            gap = "\n    " if value.startswith("- ") else " "
+            yield f"  {escape(key, 256)}:{gap}{escape(value, 1024)}"
     else:
         tried = f" Tried: {', '.join(lift.tried)}." if lift.tried else ""
         yield f"No setting lifts it.{tried}"

@@ -127,6 +127,16 @@ def test_the_excerpt_is_masked_and_the_caret_stands_under_it(run: Run, folder: P
     assert finding["kind"]
 
 
+def test_people_see_the_caret_too_and_settings_as_they_are_written(run: Run, folder: Path) -> None:
+    (folder / "c.yaml").write_text(BADGE)
+    (folder / "t.txt").write_text("my badge-123456789\nis here\n")
+    _, out, _ = run("explain", "-c", "c.yaml", "--file", "t.txt", "--as", "request")
+    lines = out.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("  text:"))
+    assert lines[at + 1].index("^") == lines[at].index("\u2022")
+    assert lines[lines.index("  suppress:") + 1] == '    - {rule: "Badge", path: "t.txt"}'
+
+
 def test_the_words_of_an_order_are_underlined(run: Run, folder: Path) -> None:
     _, told = explain(run, "--text", f"Hello. {ORDER}", "--as", "response")
     finding = told["findings"][0]

@@ -214,6 +214,18 @@ def test_a_wrong_configuration_is_one_line(run: Run, tree: Path) -> None:
     assert "core floor" in err
 
 
+def test_a_terminal_is_told_how_far_it_is(
+    run: Run, tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tree, a_dot_txt="x", b_dot_txt="y")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    code, out, err = run("scan", ".")
+    assert (code, out) == (0, "0 findings in 2 files\n")
+    assert "0 files, a.txt" in err
+    assert err.endswith("\r\x1b[K")
+
+
 @pytest.mark.parametrize(
     ("text", "size"), [("5242880", 5_242_880), ("5MiB", 5_242_880), ("10k", 10_240), ("1 GB", 2**30), ("7b", 7)]
 )
