@@ -30,7 +30,7 @@ HOSTILE = 204_800
 _WORDS = [
     "name", "title", "state", "open", "closed", "author", "total", "items", "next", "page", "email", "count", "value",
     "label", "comment", "created", "the", "report", "of", "last", "week", "says", "that", "nothing", "has", "changed",
-    "since", "and", "all", "tests", "pass", "again",
+    "since", "and", "all", "tests", "succeed", "again",
 ]  # fmt: skip
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _URL = (
@@ -122,6 +122,8 @@ def hostile(size: int) -> dict[str, bytes]:
         "hex tokens": b" ".join(block[at : at + 15].hex().encode() for at in range(0, size, 15))[:size],
         "spaced hex": block.hex(" ").encode()[:size],
         "letters apart": b" ".join(letters[at : at + 1] for at in range(size // 2)),
+        "named values": b"".join(b"token_%d = %08xzz\n" % (n, rng.getrandbits(32)) for n in range(size // 18))[:size],
+        "named words": b"".join(b'password: "word%06x"\n' % rng.getrandbits(24) for _ in range(size // 18))[:size],
         "hex": bytes(rng.choices(b"0123456789abcdef", k=size)),
         "digits": bytes(rng.choices(b"0123456789", k=size)),
         "noise": rng.randbytes(size),
