@@ -76,16 +76,19 @@ class Redaction(msgspec.Struct, frozen=True):
         """
         if not action.body:
             return RedactionResult()
-        content_type = "application/json" if _goes(action, self.json_routes) else action.content_type
         try:
-            if len({value for name, value in action.headers if name == "content-type"}) > 1:
-                raise RedactionError("body_unparseable", "the body has two content types")
-            redacted = redact_body(action.body, content_type, self.redactor)
+            redacted = redact_body(action.body, self._type_of(action), self.redactor)
         except RedactionError as error:
             if error.code in _UNREADABLE and _goes(action, self.routes):
                 return RedactionResult()
             return RedactionResult(findings=(_refusal(error),))
         return RedactionResult(redacted.body, redacted.counts) if redacted.counts else RedactionResult()
+
+    def _type_of(self, action: Action) -> str:
+        """The content type to read the body by. Raises RedactionError where there are two."""
+        if len({value for name, value in action.headers if name == "content-type"}) > 1:
+            raise RedactionError("body_unparseable", "the body has two content types")
+        return "application/json" if _goes(action, self.json_routes) else action.content_type
 
 
 def _goes(action: Action, routes: tuple[Route, ...]) -> bool:
