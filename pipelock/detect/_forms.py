@@ -79,6 +79,10 @@ def _spellings(value: bytes, at: int) -> Iterator[Form]:
     for delimiter in ("", *_DELIMITERS):
         yield _joined(pairs, delimiter, at)
     yield _joined([quote(bytes((byte,)), safe="") for byte in value], "", at)
+    for delimiter in ("", " ", "-", ","):
+        yield _joined([f"{byte:08b}" for byte in value], delimiter, at)
+    for delimiter in (" ", ","):
+        yield _joined([f"{byte:o}" for byte in value], delimiter, at)
     codes = [str(byte) for byte in value]
     for delimiter in _BETWEEN_CODES:
         yield _joined(codes, delimiter, at)

@@ -39,7 +39,13 @@ MAX_WINDOWS = 8_192
 _DATA = Path(__file__).parent / "data" / "bip39.txt"
 _EAST = frozenset({"japanese", "korean", "chinese_simplified", "chinese_traditional"})
 
-_GAP = rb"[^a-z\x80-\xff]{1,12}"
+# What is no letter, in UTF-8: signs of Latin-1, punctuation, bullets, arrows and the like, emoji.
+_SIGN = (
+    rb"(?:[^a-z\x80-\xff]|\xc2[\x80-\xbf]|\xe2[\x80-\xbf]{2}|\xe3\x80[\x80-\xbf]|\xef\xb8\x8f|\xf0\x9f[\x80-\xbf]{2})"
+)
+_GAP = _SIGN + rb"{1,12}"
+# Signs that nobody sees, and dashes, between letters: folded text has none of the former.
+_UNSEEN = rb"[A-Za-z]\xe2[\x80\x81][\x80-\xbf][A-Za-z]"
 # Names (`w1=`, `"word_1": "`), and tags, between the words.
 _NAME = rb"[^a-z]{0,12}[a-z]{1,16}[ _.-]{0,2}[0-9]{0,2}[\"'\]]{0,2}[ \t]{0,4}[:=][ \t]{0,4}[\"']?"
 _TAGS = rb"[ \t\r\n]*(?:<[^<>]+>[ \t\r\n0-9.):]*)+"
@@ -117,6 +123,7 @@ class SeedPhrases:
             hit = None
             # Where characters beyond ASCII are left, the words stand in the folded view as well.
             seen = id(view.place) in folded and not view.folded and not data.isascii()
+            seen = seen and _compiled(_UNSEEN).search(data) is None
             if not seen and _compiled(_GATE).search(data) is not None:
                 hit = self._search(view, _western_rows(data), _western())
             if hit is None and _has_eastern(data) and _compiled(_EASTERN).search(data) is not None:

@@ -56,6 +56,8 @@ SPELLINGS = {
     "escapes": "".join(f"\\x{byte:02x}" for byte in RAW),
     "percent": quote(VALUE, safe=""),
     "percent, all": "".join(f"%{byte:02X}" for byte in RAW),
+    "bits": " ".join(f"{byte:08b}" for byte in RAW),
+    "octal": " ".join(f"{byte:o}" for byte in RAW),
     "codes": json.dumps(list(RAW)),
     "codes, tight": ",".join(map(str, RAW)),
     "codes, spaced": " ".join(map(str, RAW)),
