@@ -98,7 +98,10 @@ class LanguageScanner:
                 literals.append(cue.literals)
         self._regexps: list[Any] = [None] * len(self._patterns)
         self._cases = tuple(_cases(vocabulary.languages, vocabulary.families, numbers))
-        anchors = {case.anchor for case in self._cases}
+        self._of_anchor: dict[int, list[_Case]] = {}
+        for case in self._cases:
+            self._of_anchor.setdefault(case.anchor, []).append(case)
+        anchors = self._of_anchor.keys()
         self._anchors = _Words(
             {number: literals[number] for number in sorted(anchors)}, cache, native=native, edged=True
         )
@@ -115,10 +118,14 @@ class LanguageScanner:
         if not texts:
             return []
         whole = texts[0].letters if len(texts) == 1 else SEPARATOR.join([text.letters for text in texts])
-        if not self._anchors.present(whole):
+        anchors = self._anchors.present(whole)
+        if not anchors:
             return []
         words = self._cues.present(whole)
-        groups = _by_anchor(case for case in self._cases if case.needs <= words.keys())
+        # There are hundreds of cases, and a text has the anchors of few.
+        groups = _by_anchor(
+            case for anchor in anchors for case in self._of_anchor.get(anchor, ()) if case.needs <= words.keys()
+        )
         found: dict[str, Finding] = {}
         for text in texts if groups else ():
             for case, start, end in self._sightings(text.letters, groups, words, found):
