@@ -29,7 +29,7 @@ from pipelock.detect.checksums import is_literal
 from pipelock.detect.matcher import Hit
 from pipelock.detect.views import Sighting, View
 
-__all__ = ["Verdict", "judge_all"]
+__all__ = ["Judgement", "judge_all"]
 
 MAX_BELIEVED = 8
 """Most findings of one rule in one scan."""
@@ -40,6 +40,7 @@ _SIGNS = b"=:?+!|>-"
 _QUOTES = b"\"'`"
 # White space, quotation marks, brackets and commas: what no key has inside.
 _GAPS = bytes(32 if chr(code) in " \t\r\n\"'`\\<>,()[]{};" else code for code in range(256))
+_DASHES = 4
 _SHOWN = 60
 _URL = 300
 _SAID = (b"", b"is", b"is:")
@@ -57,7 +58,7 @@ _CODE = (b"(", b"[")
 _TRAVELLING = ("url", "header")
 
 
-class Verdict(NamedTuple):
+class Judgement(NamedTuple):
     """A match that is believed.
 
     Attributes:
@@ -77,7 +78,7 @@ class Verdict(NamedTuple):
 
 def judge_all(
     judge: str, sighted: Sequence[Sighting], known: Mapping[int, Sequence[tuple[int, int]]], *, loose: bool = False
-) -> list[tuple[Sighting, Verdict]]:
+) -> list[tuple[Sighting, Judgement]]:
     """The matches that `judge` believes, narrowed to the secret; each secret once, at most `MAX_BELIEVED`.
 
     Args:
@@ -89,7 +90,7 @@ def judge_all(
     decide = _JUDGES[judge]
     skipped = _TRAVELLING if judge in ("key", "password") else ()
     seen: set[bytes] = set()
-    kept: list[tuple[Sighting, Verdict]] = []
+    kept: list[tuple[Sighting, Judgement]] = []
     for sighting in sighted:
         view = sighting.view
         if (loose and view.joined) or view.place.name.startswith(skipped):
@@ -108,12 +109,12 @@ def judge_all(
     return kept
 
 
-def _overlaps(ranges: Sequence[tuple[int, int]], verdict: Verdict) -> bool:
+def _overlaps(ranges: Sequence[tuple[int, int]], verdict: Judgement) -> bool:
     after = bisect_left(ranges, (verdict.end, 0))
     return after > 0 and ranges[after - 1][1] > verdict.start
 
 
-def _key(view: View, hit: Hit) -> Verdict | None:
+def _key(view: View, hit: Hit) -> Judgement | None:
     """A random value that is given to the name of a key, token or secret."""
     data = view.data
     match = data[hit.start : min(hit.end, hit.start + _READ)]
@@ -155,12 +156,14 @@ def _is_broken(sign: bytes) -> bool:
 def _before_dash(text: bytes) -> bytes:
     """The name in `VENDOR_SECRET-value`: what stands before the dash after which it can be nothing else."""
     best, found = 0, text
-    end = text.find(b"-")
-    while 0 <= end < LONGEST_NAME and best < 3:
+    end = -1
+    for _ in range(_DASHES):
+        end = text.find(b"-", end + 1)
+        if not 0 <= end < LONGEST_NAME or best == 3:
+            break
         level = read_name(text[:end]).level
         if level > best:
             best, found = level, text[:end]
-        end = text.find(b"-", end + 1)
     return found
 
 
@@ -211,13 +214,13 @@ def _needed_without_sign(lead: bytes, name: Name, *, flag: bool) -> int | None:
     return 3 if vendor or name.loud or name.level == 3 else None
 
 
-def _verdict(name: Name, shown: bytes, at: int, value: bytes, *, warns: bool = False) -> Verdict:
+def _verdict(name: Name, shown: bytes, at: int, value: bytes, *, warns: bool = False) -> Judgement:
     text = shown.decode("latin-1").strip("._-")
     harmless = len(text) <= _SHOWN and key_strength(shown) == 0
-    return Verdict(at, at + len(value), text if harmless else "", name.vendor, warns)
+    return Judgement(at, at + len(value), text if harmless else "", name.vendor, warns)
 
 
-def _password(view: View, hit: Hit) -> Verdict | None:
+def _password(view: View, hit: Hit) -> Judgement | None:
     """Something that a person chose, given to the name of a password."""
     data = view.data
     match = data[hit.start : min(hit.end, hit.start + _READ)]
@@ -277,7 +280,7 @@ def _is_given(data: bytes, start: int, hit: Hit, sign: bytes, *, quoted: bool) -
     return bool(bare.strip(b"|?.+!-<"))
 
 
-def _login(view: View, hit: Hit) -> Verdict | None:
+def _login(view: View, hit: Hit) -> Judgement | None:
     """`curl -u user:password`: the program stands before it, and the password is no reference."""
     data = view.data
     lead = data[max(0, hit.start - _URL) : hit.start]
@@ -288,30 +291,33 @@ def _login(view: View, hit: Hit) -> Verdict | None:
     if max(password_strength(value, quoted=False), key_strength(value)) < 2 or is_placeholder(value):
         return None
     start = data.find(value, start, end)
-    return Verdict(start, start + len(value))
+    return Judgement(start, start + len(value))
 
 
-def _query(view: View, hit: Hit) -> Verdict | None:
+def _query(view: View, hit: Hit) -> Judgement | None:
     """A value of a query: no name of itself; in a text, not of a badge or of a host that belongs to nobody."""
     value = view.data[hit.inner_start : min(hit.inner_end, hit.inner_start + LONGEST)]
     if not is_literal(value.decode("latin-1")) or (value.isupper() and says_something(value) and b"_" in value):
         return None
-    if not view.place.name.startswith(_TRAVELLING):
-        lead = view.data[max(0, hit.start - _URL) : hit.start].lower()
-        scheme = lead.rfind(b"://")
-        address = lead[scheme + 3 :] if scheme >= 0 else b""
-        if address and not address.translate(None, _IN_URL):
-            host = address.partition(b"/")[0].partition(b":")[0]
-            if host.endswith(_EXAMPLES) or address.endswith(_IMAGES):
-                return None
-        sign = view.data[hit.start : hit.start + 1]
-        if hit.start and sign not in (b"?", b"&", b";", b"p", b"P") and key_strength(value) < 3 and len(value) < _SHORT:
-            # A line in the midst of a text that is no query.
-            return None
-    return Verdict(hit.inner_start, hit.inner_end)
+    if view.place.name.startswith(_TRAVELLING):
+        return Judgement(hit.inner_start, hit.inner_end)
+    sign = view.data[hit.start : hit.start + 1]
+    if hit.start and sign not in (b"?", b"&", b";", b"p", b"P") and key_strength(value) < 3 and len(value) < _SHORT:
+        # A line in the midst of a text that is no query.
+        return None
+    lead = view.data[max(0, hit.start - _URL) : hit.start].lower()
+    return Judgement(hit.inner_start, hit.inner_end, warns=_is_shown_to_all(lead.rpartition(b"://")[2]))
 
 
-def _variable(view: View, hit: Hit) -> Verdict | None:
+def _is_shown_to_all(address: bytes) -> bool:
+    """Whether a URL without its scheme leads to a badge, or to a host of RFC 2606, where nobody is logged in."""
+    if address.translate(None, _IN_URL):
+        return False
+    host = address.partition(b"/")[0].partition(b":")[0]
+    return host in _EXAMPLES or host.endswith(tuple(b"." + domain for domain in _EXAMPLES)) or address.endswith(_IMAGES)
+
+
+def _variable(view: View, hit: Hit) -> Judgement | None:
     """A value of an environment variable: a password may be words, a key is none."""
     value = view.data[hit.inner_start : min(hit.inner_end, hit.inner_start + LONGEST)]
     if not is_literal(value.decode("latin-1")) or value.startswith(b"`") or b".." in value:
@@ -319,10 +325,10 @@ def _variable(view: View, hit: Hit) -> Verdict | None:
     name = view.data[hit.start : hit.inner_start].rstrip(b"= \t\"'")
     if not name.endswith((b"PASSWORD", b"PASSWD")) and not key_strength(value) and says_something(value, 0.5):
         return None
-    return Verdict(hit.inner_start, hit.inner_end)
+    return Judgement(hit.inner_start, hit.inner_end)
 
 
-_JUDGES: dict[str, Callable[[View, Hit], Verdict | None]] = {
+_JUDGES: dict[str, Callable[[View, Hit], Judgement | None]] = {
     "key": _key,
     "password": _password,
     "login": _login,

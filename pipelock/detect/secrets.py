@@ -9,7 +9,7 @@ from pipelock.detect import checksums
 from pipelock.detect._packed import is_packed
 from pipelock.detect._terminal import has_sequences
 from pipelock.detect._unfinished import unfinished
-from pipelock.detect.assignments import Verdict, judge_all
+from pipelock.detect.assignments import Judgement, judge_all
 from pipelock.detect.charsets import charset_of, respelled
 from pipelock.detect.decode import Decoder, Gate
 from pipelock.detect.excerpt import excerpt
@@ -293,7 +293,7 @@ def _via(path: tuple[str, ...]) -> str:
 
 
 def _finding(
-    rule: Rule, sighting: Sighting, hidden: dict[int, list[tuple[int, int]]], verdict: Verdict | None = None
+    rule: Rule, sighting: Sighting, hidden: dict[int, list[tuple[int, int]]], verdict: Judgement | None = None
 ) -> Finding:
     view, hit = sighting.view, sighting.hit
     message = f"{rule.name} found in {view.place.name or 'the text'}{_via(view.path)}"
