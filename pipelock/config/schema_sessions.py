@@ -1,4 +1,4 @@
-"""Sections that judge a session over time. Of them `cross_request_detection` is supported; the others load switched off."""
+"""Sections that judge a session over time: `cross_request_detection`, and others that load switched off."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from pipelock.config.kinds import BlockOrWarn, FilePath, Glob, Hosts, Natural, Positive, Switch, Texts, UnsupportedSwitch
+from pipelock.config.kinds import (
+    BlockOrWarn,
+    FilePath,
+    Glob,
+    Hosts,
+    Natural,
+    Positive,
+    Switch,
+    Texts,
+    UnsupportedSwitch,
+)
 
 __all__ = [
     "AdaptiveEnforcement",

@@ -13,7 +13,7 @@ _MASK = (1 << 64) - 1
 
 
 def _constants() -> tuple[list[int], list[tuple[int, int, int]]]:
-    """Round constants, and for each lane after (0, 0) in the order of its steps rho and pi: where it goes, where from, turned."""
+    """Round constants; and for each lane but the first, in the order of rho and pi: where to, where from, turned."""
     rounds, state = [], 1
     for _ in range(24):
         constant = 0

@@ -27,9 +27,9 @@ def test_a_placeholder_is_printed_and_the_value_told_apart(run: Run) -> None:
 
 
 def test_a_literal_of_ones_own(run: Run) -> None:
-    code, out, err = run("canary", "--literal", "--name", "db: \"x\"", "--value", "it's #1 here", "--env-var", "DB_X")
+    code, out, err = run("canary", "--literal", "--name", 'db: "x"', "--value", "it's #1 here", "--env-var", "DB_X")
     assert (code, err) == (0, "")
-    assert tokens(out) == [("db: \"x\"", "it's #1 here", "DB_X")]
+    assert tokens(out) == [('db: "x"', "it's #1 here", "DB_X")]
 
 
 def test_json(run: Run) -> None:
