@@ -7,7 +7,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.conftest import DaemonProcess, free_port, wait_for
+
+pytestmark = pytest.mark.e2e
 
 TOKEN = "test-token-of-nobody"
 KEY = "ghp_" + "2nT7qLx0Vb9ZkR4sWm8Yc1Dj5Hf6Pg3AeUiO"
