@@ -22,7 +22,7 @@ from pipelock.detect.normalise import fold_text, has_invisible, hidden_tags, spa
 from pipelock.detect.phrasebook import Vocabulary, builtin_vocabulary
 from pipelock.detect.removal import strip
 from pipelock.detect.ruleset import Rule, RuleSet, patterns_of, samples_of
-from pipelock.detect.views import Place, Sighting, View, locate, sightings, to_bytes
+from pipelock.detect.views import Place, Sighting, View, is_utf8, locate, sightings, to_bytes
 from pipelock.model import Finding, Span
 
 __all__ = ["InjectionScanner", "strip"]
@@ -157,7 +157,7 @@ class InjectionScanner:
                 for derived in derivation.texts:
                     inner = View(origin, derived.data, (*view.path, *derived.path), derived=derived, outer=view)
                     views.append(inner)
-                    if not derived.data.isascii():
+                    if not derived.data.isascii() and (derived.run or is_utf8(derived.data)):
                         views.extend(_plain(inner))
         return views, complete
 

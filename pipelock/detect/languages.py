@@ -23,7 +23,7 @@ from pipelock.detect.excerpt import excerpt
 from pipelock.detect.letters import fold_letters, letters_span
 from pipelock.detect.matcher import Matcher
 from pipelock.detect.phrasebook import Family, Language, Vocabulary
-from pipelock.detect.views import SEPARATOR, View, locate
+from pipelock.detect.views import SEPARATOR, View, is_utf8, locate
 from pipelock.model import Finding, Span
 
 __all__ = ["REACH", "LanguageScanner"]
@@ -228,11 +228,13 @@ class _Words:
 
 
 def _texts(views: Sequence[View]) -> Iterator[_Text]:
-    """The views with folded letters, each text once."""
+    """The views with folded letters, each text once; of what is no text the view without what could not be read."""
     seen: set[bytes] = set()
     for view in views:
         letters = view.data
         if not letters.isascii():
+            if not is_utf8(letters):
+                continue
             letters = fold_letters(letters.decode("utf-8", "replace")).encode("utf-8", "surrogatepass")
         if letters not in seen:
             seen.add(letters)

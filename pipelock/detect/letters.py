@@ -74,6 +74,7 @@ def fold_letters(text: str) -> str:
     return _without_gaps(text) if any(map(_is_gapless, set(text))) else text
 
 
+@lru_cache(maxsize=_CACHE)
 def _is_gapless(char: str) -> bool:
     code = ord(char)
     return any(first <= code <= last for first, last in _GAPLESS)

@@ -20,7 +20,7 @@ __all__ = ["fold_text", "has_invisible", "hidden_tags", "original_span", "spaced
 
 _CACHE = 16_384
 """Characters whose fold is remembered, for each view."""
-_FEW = 8
+_FEW = 48
 _MANY = 256
 
 

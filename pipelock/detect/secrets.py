@@ -18,7 +18,7 @@ from pipelock.detect.hosts import HostSet
 from pipelock.detect.matcher import Matcher
 from pipelock.detect.normalise import fold_text, hidden_tags
 from pipelock.detect.ruleset import Rule, RuleSet, patterns_of, samples_of
-from pipelock.detect.views import Place, Sighting, View, locate, sightings, to_bytes
+from pipelock.detect.views import Place, Sighting, View, is_utf8, locate, sightings, to_bytes
 from pipelock.detect.watch import Found, Watcher
 from pipelock.model import Finding
 
@@ -216,7 +216,8 @@ class SecretScanner:
             path = (*view.path, *derived.path)
             inner = View(view.place, derived.data, path, view.joined or derived.is_loose, derived=derived, outer=view)
             views.append(inner)
-            if not derived.data.isascii() and (derived.run or _is_utf8(derived.data)):
+            # What is no text was folded before it was respelled; both are done for text alone.
+            if not derived.data.isascii() and (derived.run or is_utf8(derived.data)):
                 plain = fold_text(derived.data.decode("utf-8", "replace")).encode("utf-8", "surrogatepass")
                 views.append(inner._replace(data=plain, path=(*path, "normalised"), folded=True))
         return views, derivation.complete and not derivation.cut
@@ -228,15 +229,6 @@ class SecretScanner:
         if not whole.isascii() or len(whole.translate(None, _NOISE)) + len(_BETWEEN) * (len(views) - 1) != len(whole):
             return False
         return self._decoder.is_plain(_BETWEEN.join([view.data for view in views if not view.joined]))
-
-
-def _is_utf8(data: bytes) -> bool:
-    """Whether all of `data` is text. What is not was folded before it was respelled; doing both is for text alone."""
-    try:
-        data.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _believed(rule: Rule, group: list[Sighting]) -> list[Sighting]:

@@ -13,7 +13,7 @@ from pipelock.detect.matcher import Hit, Matcher
 from pipelock.detect.normalise import fold_text, original_span
 from pipelock.model import Span
 
-__all__ = ["SEPARATOR", "Place", "Sighting", "View", "locate", "sightings", "to_bytes", "view_at"]
+__all__ = ["SEPARATOR", "Place", "Sighting", "View", "is_utf8", "locate", "sightings", "to_bytes", "view_at"]
 
 MAX_SIGHTINGS = 100_000
 """Most matches of one pattern that are looked at: validators may turn down many before one holds."""
@@ -68,6 +68,15 @@ class Sighting(NamedTuple):
 def to_bytes(data: bytes | str) -> bytes:
     """UTF-8; lone surrogates, which no valid text has, are kept so that they hide nothing."""
     return data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether all of `data` is text; lone surrogates count as such."""
+    try:
+        data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def sightings(
