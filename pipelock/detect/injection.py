@@ -141,7 +141,8 @@ class InjectionScanner:
         other = respelled(raw, content_type)
         if other:
             views.append(View(origin, other, ("charset",)))
-        if b"\\" in raw:
+        # Of what is no text the escapes are undone once, by the decoder.
+        if b"\\" in raw and is_utf8(raw):
             fields = read_fields(raw, content_type)
             if fields.lines:
                 views.append(View(origin, fields.lines, ("fields",)))

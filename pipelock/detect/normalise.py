@@ -166,7 +166,13 @@ def has_invisible(text: str, chars: AbstractSet[str] | None = None) -> bool:
 
 def hidden_tags(text: str) -> str:
     """What is written in the invisible Tags block (U+E0020..U+E007E), as ASCII; empty where nothing is."""
-    return "".join([chr(ord(char) - 0xE0000) for char in text if "\U000e0020" <= char <= "\U000e007e"])
+    found = _tags().findall(text.encode("utf-8", "surrogatepass"))
+    return "".join([chr(ord(char.decode()) - 0xE0000) for char in found])
+
+
+@lru_cache(maxsize=1)
+def _tags() -> Any:  # noqa: ANN401 - the binding publishes no types
+    return compile_linear(rb"\xf3\xa0\x80[\xa0-\xbf]|\xf3\xa0\x81[\x80-\xbe]")
 
 
 def original_span(text: str, start: int, end: int) -> tuple[int, int]:
