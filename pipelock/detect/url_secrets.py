@@ -205,8 +205,10 @@ def _add_across(view: UrlView, views: _Collector) -> None:
         pieces += [parameter.key, parameter.value]
     if view.fragment:
         pieces += decode_percent(view.fragment).text.replace("&", "=").split("=")
-    for text in rejoined(pieces):
-        views.add_joined("url", text)
+    # Most URLs have no two parts of which a key could be made.
+    if sum(map(is_fragment, pieces)) > 1:
+        for text in rejoined(pieces):
+            views.add_joined("url", text)
 
 
 def _add_part(views: _Collector, place: str, raw: str, text: str) -> None:
