@@ -141,8 +141,8 @@ class InjectionScanner:
         other = respelled(raw, content_type)
         if other:
             views.append(View(origin, other, ("charset",)))
-        # Of what is no text the escapes are undone once, by the decoder.
-        if b"\\" in raw and is_utf8(raw):
+        # Of what is no JSON the escapes are undone once, by the decoder.
+        if b"\\" in raw and ("json" in content_type or raw[:64].lstrip(_BLANK)[:1] in _JSON_STARTS):
             fields = read_fields(raw, content_type)
             if fields.lines:
                 views.append(View(origin, fields.lines, ("fields",)))
