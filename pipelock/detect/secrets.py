@@ -185,7 +185,7 @@ class SecretScanner:
                 folded = fold_text(text).encode("utf-8", "surrogatepass")
                 if folded != data:
                     result.append(View(view.place, folded, (*view.path, "normalised"), view.joined, not view.path))
-            fused = folded.translate(None, _NOISE)
+            fused = _fused(folded)
             if len(fused) != len(folded):
                 result.append(View(view.place, fused, (*view.path, "joined lines"), joined=True))
             if not view.joined or (pieces and view.path == ("joined",)):
@@ -270,6 +270,13 @@ def _united(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             out.append((start, end))
     return out
+
+
+def _fused(data: bytes) -> bytes:
+    """The text on one line: YAML, HTTP and mail go on on an indented line where a value is too long for one."""
+    if b"\n " in data or b"\n\t" in data:
+        data = b"".join([line.strip(b" ") for line in data.split(b"\n")])
+    return data.translate(None, _NOISE)
 
 
 def _label(place: str, *, core: bool) -> str:

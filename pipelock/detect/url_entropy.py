@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b32decode
+from itertools import pairwise
 
 from pipelock.detect.entropy import MIN_TOKEN, is_opaque, normalised_entropy, shannon, words_share
 from pipelock.detect.hosts import HostSet, registrable_domain
@@ -177,8 +178,20 @@ def _structure(labels: tuple[str, ...]) -> float:
             return max(0.1, shannon(chunk))
     if len(chunks) >= 3 or (len(chunks) == 2 and len(plain) >= 4):
         return max(0.1, shannon("".join(chunks)))
+    mixed = [label for label in plain if _is_mixed(label)]
+    if len(mixed) >= 2:
+        return max(0.1, shannon("".join(mixed)))
     spelled = "".join(label for label in plain if len(label) >= 8 and _HEX.issuperset(label)) or "".join(chunks)
     return max(0.1, shannon(spelled)) if _hides_text(spelled) else 0.0
+
+
+def _is_mixed(label: str) -> bool:
+    """Letters and digits in a jumble. One such label names a machine somewhere; two beside each other are data."""
+    if len(label) < 12 or not label.isalnum():
+        return False
+    kinds = [char in _DIGITS for char in label]
+    changes = sum(one is not other for one, other in pairwise(kinds))
+    return changes >= 5 and sum(kinds) >= 3 and words_share(label) < 0.4
 
 
 def _is_hex(label: str) -> bool:

@@ -84,10 +84,9 @@ def audit_event(record: Record) -> tuple[str, str]:
         return ("scan" if action.kind is Kind.SCAN else "response_scan"), ("warn" if decision.findings else "info")
     if decision.verdict is Verdict.BLOCK:
         return ("sni_mismatch" if decision.layer == "sni_mismatch" else "blocked"), "warn"
-    if decision.findings:
-        return _FINDING_EVENTS.get(decision.findings[0].scanner, "anomaly"), "warn"
-    if decision.verdict is not Verdict.ALLOW:
-        return "anomaly", "warn"
+    if decision.findings or decision.verdict is not Verdict.ALLOW:
+        scanner = decision.findings[0].scanner if decision.findings else ""
+        return _FINDING_EVENTS.get(scanner, "anomaly"), "warn"
     is_fetched = action.kind is Kind.RESPONSE and action.transport is not Transport.FORWARD
     return "allowed" if is_fetched else _PLAIN_EVENTS.get(action.kind, "allowed"), "info"
 

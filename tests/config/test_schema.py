@@ -95,7 +95,7 @@ def test_there_are_as_many_unsupported_switches_as_we_think() -> None:
     sections = {key.removesuffix(".enabled") for key in UNSUPPORTED if key.endswith(".enabled")}
     assert sections == {
         "adaptive_enforcement", "airlock", "behavioral_baseline",
-        "browser_shield", "conductor", 
+        "browser_shield", "conductor",
         "file_sentry",
         "flight_recorder", "git_protection", "health_watchdog", "learn", "learn_lock", "mcp_binary_integrity",
         "mcp_input_scanning", "mcp_session_binding", "mcp_tool_policy", "mcp_tool_provenance", "mcp_tool_scanning",

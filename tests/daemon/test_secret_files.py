@@ -22,9 +22,18 @@ def a_file(folder: Path, data: bytes, mode: int = 0o600) -> Path:
 
 
 def test_lines_are_values_and_their_numbers_are_named(tmp_path: Path) -> None:
-    data = b"\xef\xbb\xbf# ours\n\n" + VALUE.encode() + b"\r\n  padded-value-1  \nnul\x00value-here\n" + b"x" * 4097 + b"\nshort\n"
+    data = (
+        b"\xef\xbb\xbf# ours\n\n"
+        + VALUE.encode()
+        + b"\r\n  padded-value-1  \nnul\x00value-here\n"
+        + b"x" * 4097
+        + b"\nshort\n"
+    )
     values, notes = read_secrets_file(a_file(tmp_path, data), 16)
-    assert [(value.value, value.origin) for value in values] == [(VALUE, "secrets file line 3"), ("padded-value-1", "secrets file line 4")]
+    assert [(value.value, value.origin) for value in values] == [
+        (VALUE, "secrets file line 3"),
+        ("padded-value-1", "secrets file line 4"),
+    ]
     assert [note.split(";")[0] for note in notes] == [
         "dlp.secrets_file: line 5 holds a NUL",
         "dlp.secrets_file: line 6 is longer than 4096 bytes",
@@ -55,7 +64,9 @@ def test_files_that_are_no_use_are_refused(tmp_path: Path) -> None:
 def test_well_known_files_are_found_and_the_rest_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh" / "known_hosts").write_text("nothing")
-    key = "\n".join(["-----BEGIN RSA PRIVATE KEY-----", "AAAA" * 16, "BbCc1234" * 8, "x==", "-----END RSA PRIVATE KEY-----"])
+    key = "\n".join(
+        ["-----BEGIN RSA PRIVATE KEY-----", "AAAA" * 16, "BbCc1234" * 8, "x==", "-----END RSA PRIVATE KEY-----"]
+    )
     (tmp_path / ".ssh" / "id_rsa").write_text(key)
     os.mkfifo(tmp_path / ".npmrc")
     (tmp_path / ".netrc").write_text(f"machine a.example.org password {VALUE}\n")

@@ -54,7 +54,9 @@ def test_found_however_it_is_written(writing: str, native: bool) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.text(alphabet=" .-_/\\?&=:;,@%+#'\"\n\t()[]{}|", max_size=3), min_size=len(VALUE), max_size=len(VALUE)))
+@given(
+    st.lists(st.text(alphabet=" .-_/\\?&=:;,@%+#'\"\n\t()[]{}|", max_size=3), min_size=len(VALUE), max_size=len(VALUE))
+)
 def test_nothing_between_its_letters_hides_it(gaps: list[str]) -> None:
     text = "".join(char + gap for char, gap in zip(VALUE, gaps, strict=True))
     assert Canaries([("vault", VALUE)]).find([view(text)])

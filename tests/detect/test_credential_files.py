@@ -43,7 +43,9 @@ FILES = {
 def test_each_kind(kind: str) -> None:
     text, expected = FILES[kind]
     values = read_credentials("~/file", kind, "\ufeff" + text)
-    assert [(value.origin, value.value) for value in values] == [(f"~/file {where}".strip(), one) for where, one, _ in expected]
+    assert [(value.origin, value.value) for value in values] == [
+        (f"~/file {where}".strip(), one) for where, one, _ in expected
+    ]
     assert [value.hosts[0] if value.hosts else "" for value in values] == [host for _, _, host in expected]
 
 

@@ -55,7 +55,7 @@ def test_percent_takes_any_bytes(data):
         (b"\\u0041\\x42c", b"ABc"), (b"\\ud83d\\ude00", "\U0001f600".encode()), (b"\\ud83d alone", "� alone".encode()),
         (b"\\xe9", "é".encode()), (b"\\u004", b"\\u004"), (b"\\u00zz", b"\\u00zz"), (b"\\x4", b"\\x4"),
         ("한é".encode() + b"\\u0041", "한éA".encode()),
-        (b"\\", b"\\"), (b"", b""), (b"\xff\\u0041", "�A".encode()),
+        (b"\\", b"\\"), (b"", b""), (b"\xff\\u0041", b"\xffA"),
     ],
 )  # fmt: skip
 def test_backslash_escapes(data, expected):

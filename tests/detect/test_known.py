@@ -86,14 +86,18 @@ def test_numbers_in_json_are_read_as_character_codes(indent: int | None) -> None
 @settings(max_examples=60, deadline=None)
 @given(st.binary(min_size=8, max_size=80).map(whole).filter(lambda value: len(value) >= 8), st.binary(max_size=12))
 def test_any_bytes_are_found_in_all_spellings(value: bytes, edge: bytes) -> None:
-    secrets = KnownSecrets([KnownValue(value.decode("latin-1").encode("latin-1").decode("utf-8", "surrogateescape"), "x")])
+    secrets = KnownSecrets(
+        [KnownValue(value.decode("latin-1").encode("latin-1").decode("utf-8", "surrogateescape"), "x")]
+    )
     if len(secrets) == 0 or value.decode("utf-8", "surrogateescape").encode("utf-8", "surrogatepass") != value:
         return
     for text in (value, base64.b64encode(edge + value + edge), value.hex().encode(), base64.b32encode(edge + value)):
         assert secrets.find([a_view(text)])
 
 
-@pytest.mark.parametrize("text", ["", "Zx9-qLm!27/kP+wT4vB8", "Zx9-", VALUE[1:], RAW.hex()[2:], "Zx9-qLm!27/kP-wT4vB8~r"])
+@pytest.mark.parametrize(
+    "text", ["", "Zx9-qLm!27/kP+wT4vB8", "Zx9-", VALUE[1:], RAW.hex()[2:], "Zx9-qLm!27/kP-wT4vB8~r"]
+)
 def test_parts_and_near_misses_are_not(text: str) -> None:
     assert known(VALUE).find([a_view(text)]) == []
 

@@ -127,7 +127,14 @@ def test_what_is_no_phrase(text: str) -> None:
     assert found_in(text) == []
 
 
-@pytest.mark.parametrize("text", ["abandon " * 11 + "about", "zoo " * 23 + "vote", "legal winner thank year wave sausage worth useful legal winner thank yellow"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "abandon " * 11 + "about",
+        "zoo " * 23 + "vote",
+        "legal winner thank year wave sausage worth useful legal winner thank yellow",
+    ],
+)
 def test_published_examples_are_phrases(text: str) -> None:
     assert found_in(text)
 

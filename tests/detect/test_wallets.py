@@ -119,15 +119,23 @@ def test_a_look_alike_is_told_by_its_ends() -> None:
     assert eth("f").encode() == found.view.data[found.start : found.end]
 
 
-@pytest.mark.parametrize("text", [ETH, ETH.lower(), ETH.upper().replace("0X", "0x"), "no address", P2PKH, eth("1")[:-4] + "aaaa"])
+@pytest.mark.parametrize(
+    "text", [ETH, ETH.lower(), ETH.upper().replace("0X", "0x"), "no address", P2PKH, eth("1")[:-4] + "aaaa"]
+)
 def test_what_is_allowed_or_of_no_concern_is_silent(text: str) -> None:
     assert Wallets([ETH], ALL).find([view(text)]) == []
 
 
 def test_actions_and_switches() -> None:
     unknown, like = view(eth("1")[:-4] + "aaaa"), view(eth("1"))
-    assert [one.rule for one in Wallets([ETH], ALL, unknown="block").find([unknown, like])] == [UNKNOWN_RULE, LOOKALIKE_RULE]
-    assert [one.warns for one in Wallets([ETH], ALL, unknown="warn", lookalike="warn").find([unknown, like])] == [True, True]
+    assert [one.rule for one in Wallets([ETH], ALL, unknown="block").find([unknown, like])] == [
+        UNKNOWN_RULE,
+        LOOKALIKE_RULE,
+    ]
+    assert [one.warns for one in Wallets([ETH], ALL, unknown="warn", lookalike="warn").find([unknown, like])] == [
+        True,
+        True,
+    ]
     assert Wallets([ETH], ("btc",), unknown="block").find([unknown]) == []
     assert Wallets([P2PKH], ALL, unknown="block").find([unknown]) == []
     assert Wallets([], ALL, unknown="block").find([unknown]) == []
@@ -135,7 +143,9 @@ def test_actions_and_switches() -> None:
 
 
 def test_base58_and_bech32_look_alikes() -> None:
-    assert [one.rule for one in Wallets([P2PKH, V0], ALL, unknown="block").find([view(f"{P2SH} {V1}")])] == [UNKNOWN_RULE] * 2
+    assert [one.rule for one in Wallets([P2PKH, V0], ALL, unknown="block").find([view(f"{P2SH} {V1}")])] == [
+        UNKNOWN_RULE
+    ] * 2
     wallets = Wallets([V1], ALL, ends=(1, 1))
     assert wallets.find([view(V0)]) == []
 

