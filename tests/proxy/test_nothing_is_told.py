@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import itertools
 import json
-from os.path import commonprefix
 from pathlib import Path
 from urllib.parse import quote
 
@@ -151,9 +150,15 @@ def told(action: Action, decision: Decision) -> str:
     return b"\n".join(parts).decode("utf-8", "replace")
 
 
+def shared_start(texts: list[str]) -> str:
+    low, high = min(texts, default=""), max(texts, default="")
+    size = next((at for at, (one, other) in enumerate(zip(low, high, strict=False)) if one != other), len(low))
+    return low[:size]
+
+
 def windows(secret: str, rule: Rule) -> list[str]:
     """The pieces of a secret that must not be told, also as it was encoded. What all have in common is no secret."""
-    common = commonprefix(
+    common = shared_start(
         [text[text.find(secret[:PREFIX]) :] for text in rule.examples.match if secret[:PREFIX] in text]
     )
     start = max(PREFIX, len(common) if common != secret else 0)
