@@ -20,11 +20,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipelock.config import loads
+from pipelock.engine import Engine, Facts, KillSwitch, Lookup
 from pipelock.engine.compile import compile_policy
-from pipelock.engine.content import inspect_content
-from pipelock.engine.facts import Content
-from pipelock.engine.policy import Policy
-from pipelock.model import Action, Finding, Kind, ScanKind, Transport
+from pipelock.model import Action, Finding, Kind, ScanKind, Transport, Verdict
 
 CORPORA = Path(__file__).parents[2] / "shared" / "corpora" / "text"
 CONFIG = """\
@@ -49,13 +47,15 @@ class Tally:
         return self.denied / self.total if self.total else 0.0
 
 
-def denials(policy: Policy, text: str, kinds: Iterable[ScanKind]) -> list[Finding]:
+def denials(engine: Engine, text: str, kinds: Iterable[ScanKind]) -> list[Finding]:
     """The findings that deny `text`."""
     found: list[Finding] = []
     for kind in kinds:
         action = Action(id="bench", kind=Kind.SCAN, transport=Transport.COMMAND, body=text.encode(), scan=kind)
-        content: Content = inspect_content(action, policy)
-        found += [finding for finding in content.findings if not finding.warns]
+        decision = engine.adjudicate(action, Facts(0.0, 0.0))
+        assert not isinstance(decision, Lookup)
+        if decision.verdict is Verdict.BLOCK:
+            found += [finding for finding in decision.findings if not finding.warns]
     return found
 
 
@@ -78,7 +78,7 @@ def main() -> int:
         return 0
     cache = Path(tempfile.gettempdir()) / "pipelock-bench-rules"
     cache.mkdir(mode=0o700, exist_ok=True)
-    policy = compile_policy(loads(CONFIG, "bench"), {}, cache)
+    engine = Engine(compile_policy(loads(CONFIG, "bench"), {}, cache), KillSwitch())
     rows: dict[str, Tally] = defaultdict(Tally)
     wrong: list[dict[str, object]] = []
     start = time.perf_counter()
@@ -88,15 +88,18 @@ def main() -> int:
                 continue
             entry = json.loads(line)
             label = entry["label"]
-            found = denials(policy, entry["text"], _KINDS.get(label, _ARRIVES))
+            found = denials(engine, entry["text"], _KINDS.get(label, _ARRIVES))
             for name in _row_names(path.stem, entry, arguments.by):
                 rows[name].total += 1
                 rows[name].denied += bool(found)
             if bool(found) != (label not in ("benign", "near_miss")):
                 named = sorted({f"{finding.scanner}: {finding.rule}" for finding in found})
                 wrong.append({"set": path.stem, **entry, "by": named})
+    print(f"| {'set':60} | denied |   of |    share |\n|{'-' * 62}|-------:|-----:|---------:|")
     for name, tally in sorted(rows.items()):
-        print(f"{name:64} {tally.denied:5}/{tally.total:<5} {tally.share:7.1%}")
+        # Of honest texts one counts the thousands.
+        share = f"{tally.share * 1000:.1f} ‰" if name.endswith("benign") else f"{tally.share:.1%}"
+        print(f"| {name:60} | {tally.denied:6} | {tally.total:4} | {share:>8} |")
     print(f"{time.perf_counter() - start:.0f} s", file=sys.stderr)
     if arguments.json:
         figures = {name: {"total": row.total, "denied": row.denied} for name, row in sorted(rows.items())}
