@@ -1,8 +1,8 @@
 r"""Characters spelled apart: as numbers in a row (`41 4b`, `0x41, 0x4b`, `[65, 75]`, `chr(65)+chr(75)`), or spaced out.
 
 Runs are found by RE2 and decoded whole. Telemetry is full of numbers in a row, so a run counts only if all of it is
-text. What a run of decimal numbers or of single characters gives is called loose by the caller: weak rules are not
-believed there. Linear in the text.
+text, or 16 bytes of it together are. What a run of decimal numbers or of single characters gives is called loose by
+the caller: weak rules are not believed there. Linear in the text.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
+from pipelock.detect._packed import unpack
 from pipelock.detect._pattern import compile_linear
-from pipelock.detect._runs import HEX_DIGITS, Run, opened
+from pipelock.detect._runs import HEX_DIGITS, UNPACKED, Run, opened
 
 __all__ = ["LOOSE", "char_codes", "hex_groups", "spelled_out"]
 
 LOOSE = frozenset({"codes", "spelled"})
 """Names of what ordinary numbers and letters may give by chance."""
 _FEWEST = 12
+_STRAY = 3
+_STRETCH = 16
 _GAP = rb"[ \t\r\n,:;._|/+\\'\"~*-]"
 _NOT_HEX = bytes(code for code in range(256) if code not in HEX_DIGITS)
 _NOT_DIGITS = bytes(code if code in b"0123456789" else 0x20 for code in range(256))
@@ -51,9 +54,29 @@ def _regexp(name: str) -> Any:  # noqa: ANN401 - the binding publishes no types
 
 def _found(name: str, kind: str, data: bytes, undo: Callable[[bytes], bytes]) -> Iterator[Run]:
     for match in _regexp(kind).finditer(data):
-        found = opened(name, undo(match.group(0)), match.group(0))
+        run = match.group(0)
+        plain = undo(run)
+        found = opened(name, plain, run) or _amid(name, plain, run)
         if found is not None:
             yield found
+
+
+def _amid(name: str, plain: bytes, run: bytes) -> Run | None:
+    """What a run hides that ordinary words or numbers before it were taken into (`attached: 41:4b:…`).
+
+    Up to `_STRAY` bytes may stand before packed data; of texts all stretches of `_STRETCH` bytes count.
+    """
+    for start in range(1, min(_STRAY + 1, len(plain))):
+        found = unpack(plain[start:], UNPACKED)
+        if found is not None:
+            return Run(name, found.data, run, found.name, found.cut)
+    texts = b"\n\x00\n".join([match.group(0) for match in _texts().finditer(plain)])
+    return Run(name, texts, run) if texts else None
+
+
+@lru_cache(maxsize=1)
+def _texts() -> Any:  # noqa: ANN401 - the binding publishes no types
+    return compile_linear(rb"[\t\n\r -~]{%d,}" % _STRETCH)
 
 
 def hex_groups(data: bytes) -> Iterator[Run]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from pipelock.detect._packed import unpack, unpack_blind
 
-__all__ = ["HEX_DIGITS", "RUN", "SHORTEST", "Run", "hidden_runs", "long_runs", "opened", "text_of"]
+__all__ = ["HEX_DIGITS", "RUN", "SHORTEST", "UNPACKED", "Run", "hidden_runs", "long_runs", "opened", "text_of"]
 
 SHORTEST = 16
 """Decoded texts below this many bytes are not looked at: no credential is that short."""
@@ -22,7 +22,8 @@ RUN = 24
 """Shortest run that is looked at, in characters; also how long a head is: a whole number of groups of each encoding."""
 HEX_DIGITS = b"0123456789abcdefABCDEF"
 
-_UNPACKED = 262_144
+UNPACKED = 262_144
+"""Bytes of compressed data that are read of one run."""
 _BLIND = 16
 _BLIND_LENGTH = 32
 _HEAD = RUN * 3 // 4
@@ -73,7 +74,7 @@ class Run(NamedTuple):
     cut: bool = False
 
 
-def hidden_runs(data: bytes, limit: int = _UNPACKED) -> Iterator[Run]:
+def hidden_runs(data: bytes, limit: int = UNPACKED) -> Iterator[Run]:
     """What hides in each run of `data`, and in each of its pieces between slashes, hyphens or underscores.
 
     Of compressed data at most `limit` bytes are read in all. Where nothing tells the format, the first 16 runs are
@@ -139,7 +140,7 @@ def opened(name: str, plain: bytes, run: bytes) -> Run | None:
     text = text_of(plain)
     if text:
         return Run(name, text, run)
-    found = unpack(plain, _UNPACKED)
+    found = unpack(plain, UNPACKED)
     return None if found is None else Run(name, found.data, run, found.name, found.cut)
 
 

@@ -1,0 +1,52 @@
+"""Ways past the scanners that random combinations of secret, encoding, container and cut have found; each stays shut.
+
+The values are made up and issued by nobody.
+"""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from pipelock.detect.ruleset import RuleSet
+from pipelock.detect.secrets import SecretScanner
+
+KEY = "ghp_" + "2nT7qLx0Vb9ZkR4sWm8Yc1Dj5Hf6Pg3AeUiO"
+
+
+@pytest.fixture(scope="module")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> SecretScanner:
+    cache: Path = tmp_path_factory.mktemp("rules")
+    cache.chmod(0o700)
+    return SecretScanner(RuleSet.builtin("credentials"), cache=cache)
+
+
+def found(scanner: SecretScanner, text: str | bytes, content_type: str = "text/plain") -> set[str]:
+    data = text.encode() if isinstance(text, str) else text
+    return {finding.rule for finding in scanner.scan(data, "body", content_type=content_type) if not finding.warns}
+
+
+# -- words and numbers that read as the start of an encoded run ----------------------------------------------------------
+
+PACKED = gzip.compress(KEY.encode(), mtime=0)
+ROWS = {
+    "pairs": KEY.encode().hex(":"),
+    "spaced": KEY.encode().hex(" "),
+    "marked": ", ".join(f"0x{byte:02x}" for byte in KEY.encode()),
+    "codes": ", ".join(str(byte) for byte in KEY.encode()),
+    "packed": PACKED.hex(":"),
+    "packed codes": ",".join(str(byte) for byte in PACKED),
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("before", ["attached: ", "1,ada,", "the date is 04-", "see be ", "page 7: ", "200, 201, "])
+def test_what_stands_before_a_row_of_numbers_does_not_hide_it(secrets: SecretScanner, row: str, before: str) -> None:
+    assert found(secrets, f"{before}{ROWS[row]} and thank you") == {"GitHub Token"}
+
+
+def test_a_row_of_measurements_is_no_text(secrets: SecretScanner) -> None:
+    noise = bytes((number * 167 + number * number) % 256 for number in range(400))
+    assert found(secrets, "attached: " + noise.hex(":")) == set()
