@@ -44,10 +44,17 @@ _GATE_PATTERNS = {
     Gate.PERCENT: r"%[0-9A-Fa-f]{2}",
     Gate.ENTITY: r"&(?:#[0-9xX]|[A-Za-z]{2,8};)",
     Gate.ESCAPE: r"\\(?:[\\nrtbfvae\"'/`\n]|u[0-9A-Fa-f{]|x[0-9A-Fa-f]{2}|[0-7]{2}|0)",
-    # Words of orders, and the starts of common keys with as much behind them as keys have.
+    # Words of orders, names of secrets, the starts of common keys with as much behind them as keys have, and the marks
+    # of other encodings with letters for digits that are no hexadecimal.
     Gate.ROT13: (
         r"vtaber|qvfertneq|vafgehpgvba|cerivbhf|flfgrz cebzcg|cevingr xrl|tvguho_cng|fx-nag-|fx-cebw-|fx_yvir_"
-        r"|(?:tu[cbhfe]_|acz_|tycng-|kbk[bcenf]-|clcv-|uis\.)[a-z0-9_-]{10}|(?-i:N[XF]VN[0-9A-Z]{12}|NVmn[a-zA-Z0-9_-]{20})"
+        r"|cnffjbeq|frperg|nppriff_gbxra|nhgu_gbxra|ncv[_-]?xrl|(?:cbfgterf(?:dy)?|zlfdy|zbatbqo|erqvf)://"
+        r"|(?:tu[cbhfe]_|acz_|tycng-|kbk[bcefnor]-|clcv-|uis\.|us_)[a-z0-9_-]{10}"
+        r"|(?-i:N[XF]VN[0-9A-Z]{12}|NVmn[a-zA-Z0-9_-]{20}|rlW[a-zA-Z0-9_-]{10}|FT\.[a-zA-Z0-9_-]{20})"
+        r"|\\k[2-7][0-9n-s]\\k[2-7]|\\h00[2-7][0-9n-s]\\h00|&#k[2-7][0-9n-s];&#k"
+        r"|%[2-7][n-s](?:%[2-7][0-9n-s]){3}|(?:%[2-7][0-9n-s]){3}%[2-7][n-s]"
+        r"|=[2-7][n-s](?:=[2-7][0-9n-s]){3}|(?:=[2-7][0-9n-s]){3}=[2-7][n-s]|=3Q=[2-7]|0k[2-7][0-9n-s],? ?0k[2-7]"
+        r"|[2-7][n-s](?:[: ,-][2-7][0-9n-s]){7}|(?:[2-7][0-9n-s][: ,-]){7}[2-7][n-s]"
     ),
     Gate.REVERSED: (
         r"erongi|drager|snoitcurtsni|suoiverp|tpmorp metsys|yek etavirp|tap_buhtig|-tna-ks|-jorp-ks|_evil_ks"

@@ -222,8 +222,11 @@ def _run_steps(data: bytes, gates: Collection[int], budget: _Budget, *, outermos
         if one.inner:
             budget.unpacked(len(one.text), cut=one.cut)
     if Gate.RUN in gates and outermost:
-        for name, turn, one in _turned_runs(data):
-            yield _Step((name, one.name), one.text, turn(one.run))
+        for name, turn, one in _turned_runs(data, budget.packed):
+            if one.inner:
+                budget.unpacked(len(one.text), cut=one.cut)
+            names = (name, one.name, one.inner) if one.inner else (name, one.name)
+            yield _Step(names, one.text, turn(one.run))
     for one, undo in runs if len(runs) <= MAX_APART else _gathered(runs):
         yield _Step((one.name, one.inner) if one.inner else (one.name,), one.text, one.run, undo)
 
@@ -268,11 +271,14 @@ def _letter_runs(data: bytes, limit: int) -> Iterator[Run]:
             yield Run(name, text)
 
 
-def _turned_runs(data: bytes) -> Iterator[tuple[str, Undo, Run]]:
-    """What the first 64 runs hide when they are read from their end, or shifted back; nothing tells such runs apart."""
+def _turned_runs(data: bytes, limit: int) -> Iterator[tuple[str, Undo, Run]]:
+    """What the first 64 runs hide when they are read from their end, or shifted back; nothing tells such runs apart.
+
+    Of compressed data `limit` bytes are read each way.
+    """
     runs = b" ".join(long_runs(data)[:MAX_APART])
     for name, turn in (("reversed", reversed_), ("rot13", rot13)):
-        yield from ((name, turn, one) for one in hidden_runs(turn(runs)) if not one.inner)
+        yield from ((name, turn, one) for one in hidden_runs(turn(runs), limit))
 
 
 def _spellings(data: bytes, gates: Collection[int], *, outermost: bool) -> Iterator[_Step]:

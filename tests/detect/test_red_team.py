@@ -5,7 +5,10 @@ The values are made up and issued by nobody.
 
 from __future__ import annotations
 
+import base64
+import codecs
 import gzip
+import zlib
 from pathlib import Path
 
 import pytest
@@ -50,3 +53,35 @@ def test_what_stands_before_a_row_of_numbers_does_not_hide_it(secrets: SecretSca
 def test_a_row_of_measurements_is_no_text(secrets: SecretScanner) -> None:
     noise = bytes((number * 167 + number * number) % 256 for number in range(400))
     assert found(secrets, "attached: " + noise.hex(":")) == set()
+
+
+# -- letters shifted on top of another encoding ----------------------------------------------------------------------------
+
+SHIFTED = {
+    "x escapes": "".join(f"\\x{byte:02x}" for byte in KEY.encode()),
+    "u escapes": "".join(f"\\u{byte:04x}" for byte in KEY.encode()),
+    "entities": "".join(f"&#x{byte:x};" for byte in KEY.encode()),
+    "percent": "".join(f"%{byte:02x}" for byte in KEY.encode()),
+    "printable": "".join(f"={byte:02X}" for byte in KEY.encode()),
+    "hex with colons": KEY.encode().hex(":"),
+    "hex marked": ", ".join(f"0x{byte:02x}" for byte in KEY.encode()),
+    "base64": base64.b64encode(KEY.encode()).decode(),
+    "gzip": base64.b64encode(gzip.compress(KEY.encode(), mtime=0)).decode(),
+    "deflate": base64.b64encode(zlib.compress(KEY.encode())[2:-4]).decode(),
+}
+
+
+@pytest.mark.parametrize("name", SHIFTED)
+def test_shifted_letters_of_an_encoding_hide_nothing(secrets: SecretScanner, name: str) -> None:
+    assert found(secrets, "note: " + codecs.encode(SHIFTED[name], "rot13")) == {"GitHub Token"}
+
+
+@pytest.mark.parametrize("key", [
+    "xoxb-" + "284619305512-739105528463-pQ7mXw2vRk9TzL4sYb8NcD1f",
+    "xoxp-" + "284619305512-739105528463-pQ7mXw2vRk9TzL4sYb8NcD1f",
+    "SG." + "yIi845auDHPUp7fOgU8HqT" + "." + "0JROaQHB6XgLDUKCCBQPBuFeuum6pfVl2Kd8sWn4TqZ",
+    "db_password = 'tR7!mZx2#Lw9vB4q'",
+    "postgres://admin:tR7mZx2Lw9vB4q@db.internal.example:5432/prod",
+])  # fmt: skip
+def test_shifted_keys_of_many_kinds_are_found(secrets: SecretScanner, key: str) -> None:
+    assert found(secrets, codecs.encode(key, "rot13"))
