@@ -26,12 +26,14 @@ class Name(NamedTuple):
         vendor: The service that is named, in lower case, or nothing.
         loud: The word for the secret is in capitals, as in `API_TOKEN` and `vendorKEY`.
         password: It names something that people choose.
+        handle: A UUID of this name is no secret.
     """
 
     level: int
     vendor: str = ""
     loud: bool = False
     password: bool = False
+    handle: bool = False
 
 
 _NOTHING = Name(0)
@@ -59,7 +61,8 @@ def read_name(identifier: bytes) -> Name:
         vendor = _vendor(spoken)
         if vendor and level < 3:
             level += 1
-        return Name(level, vendor, words[index].isupper(), chosen)
+        handle = word == b"token" and index > 0 and spoken[index - 1] in known.handle
+        return Name(level, vendor, words[index].isupper(), chosen, handle)
     vendor = _vendor(spoken)
     return Name(1, vendor) if vendor else _NOTHING
 
@@ -111,6 +114,7 @@ class _Words(NamedTuple):
     notkey: frozenset[bytes]
     after: frozenset[bytes]
     neutral: frozenset[bytes]
+    handle: frozenset[bytes]
     password: frozenset[bytes]
     vendor: frozenset[bytes]
 

@@ -15,8 +15,8 @@ from pipelock.detect._data import words_of
 from pipelock.detect._pattern import compile_linear
 from pipelock.detect.entropy import words_share
 
-__all__ = ["LONGEST", "is_placeholder", "key_strength", "password_strength", "says_something",
-           "stands_for_something", "unwrapped"]  # fmt: skip
+__all__ = ["LONGEST", "is_manual", "is_placeholder", "is_uuid", "key_strength", "names_itself",
+           "password_strength", "says_something", "stands_for_something", "unwrapped"]  # fmt: skip
 
 LONGEST = 512
 """Bytes of a value that are looked at."""
@@ -42,6 +42,8 @@ _FILES = (b".pem", b".key", b".crt", b".cer", b".json", b".yaml", b".yml", b".tx
           b".sock", b".com", b".org", b".net", b".io", b".dev", b".local")  # fmt: skip
 _NO_KEY = _PUBLIC + _REFERENCE
 _CERTIFICATE = 200
+_EXAMPLE = (b"EXAMPLE", b"EXAMPLEKEY", b"Example", b"ExampleToken")
+_CALLED = (b"password", b"passwd", b"passphrase", b"pass", b"pwd")
 
 
 def key_strength(value: bytes) -> int:
@@ -67,7 +69,9 @@ def key_strength(value: bytes) -> int:
 
 def stands_for_something(value: bytes, strength: int) -> bool:
     """Whether a value that `key_strength` gave `strength` is the name of a file, a type or a placeholder after all."""
-    return value.lower().endswith(_FILES) or _is_algorithm(value) or (strength < 3 and is_placeholder(value))
+    if value.lower().endswith(_FILES) or _is_algorithm(value) or (strength < 3 and is_placeholder(value)):
+        return True
+    return value.rstrip(_DIGITS).endswith(_EXAMPLE) or value.lower() in words_of("published")
 
 
 def _turns(kinds: bytes) -> int:
@@ -105,7 +109,7 @@ def _randomness(value: bytes, kinds: bytes, turns: int) -> int:
         return 2 if size >= 15 else 0
     if not value.translate(None, _HEX) and size >= 16:
         return 3 if size >= 20 else 2
-    if _is_uuid(value):
+    if is_uuid(value):
         return 3
     if _is_certificate(value) or _is_path(value, turns):
         return 0
@@ -122,7 +126,8 @@ def _is_path(value: bytes, turns: int) -> bool:
     return value.count(b"/") >= 3 and turns * 8 < len(value)
 
 
-def _is_uuid(value: bytes) -> bool:
+def is_uuid(value: bytes) -> bool:
+    """Whether these are 32 hexadecimal digits in the five groups of RFC 9562."""
     if len(value) != 36 or value.translate(None, _HEX) != b"----":
         return False
     return value[8:9] == value[13:14] == value[18:19] == value[23:24] == b"-"
@@ -170,6 +175,11 @@ def _manual() -> frozenset[bytes]:
     return words_of("manual")
 
 
+def is_manual(value: bytes) -> bool:
+    """Whether manuals give this as a password."""
+    return value.lower() in _manual()
+
+
 def says_something(value: bytes, share: float = 0.7) -> bool:
     """Whether `value` is mostly words put together with signs: a description, and no key."""
     return words_share(value[:LONGEST].decode("utf-8", "replace")) >= share
@@ -184,6 +194,13 @@ def unwrapped(value: bytes) -> bytes:
     except BinasciiError:
         return value
     return text if text.isascii() and text.decode("ascii").isprintable() else value
+
+
+def names_itself(value: bytes) -> bool:
+    """Whether a password is no more than words for one, and no number of more than one digit: `webdav_password2`, `repopwd`."""
+    words = value[:LONGEST].lower()
+    words = words[:-1].rstrip(b"._-") if words[-1:].isdigit() else words
+    return words.endswith(_CALLED) and not words.translate(None, _LETTERS + b"._-")
 
 
 def password_strength(value: bytes, *, quoted: bool) -> int:

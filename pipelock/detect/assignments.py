@@ -18,14 +18,17 @@ from typing import NamedTuple
 from pipelock.detect._assignment_names import LONGEST_NAME, Name, read_name
 from pipelock.detect._assignment_values import (
     LONGEST,
+    is_manual,
     is_placeholder,
+    is_uuid,
     key_strength,
+    names_itself,
     password_strength,
     says_something,
     stands_for_something,
     unwrapped,
 )
-from pipelock.detect.checksums import is_literal
+from pipelock.detect.checksums import is_literal, is_password, luhn
 from pipelock.detect.matcher import Hit
 from pipelock.detect.views import Sighting, View
 
@@ -49,6 +52,8 @@ _NAMES = (b"key", b"token", b"secret", b"password", b"credential", b"credentials
 _IN_URL = b"abcdefghijklmnopqrstuvwxyz0123456789-._~:/?#@!$&'()*+,;=%"
 _IMAGES = (b".svg", b".png", b".gif")
 _BESIDE = 96
+_CELLS = 4
+_HEX = b"0123456789abcdefABCDEF"
 _EXAMPLES = (b"example.com", b"example.org", b"example.net")
 _SHORT = 16
 """Below this many bytes a key must stand in quotation marks, or its vendor be named."""
@@ -123,7 +128,7 @@ def _key(view: View, hit: Hit) -> Judgement | None:
         bare = _before_dash(match)
     # Names are few and remembered, so they are asked first.
     start, name = _whole_name(data, hit.start, bare)
-    if not name.level:
+    if not name.level or _is_no_name(data, start, hit, match, bare):
         return None
     rest = match[len(bare) :]
     pieces = rest.translate(_GAPS).split()
@@ -136,7 +141,17 @@ def _key(view: View, hit: Hit) -> Judgement | None:
     strength = key_strength(value)
     if strength < needed or data[hit.end : hit.end + 1] in _CODE or _is_no_key(value, strength):
         return None
+    if name.handle and is_uuid(value):
+        return None
     return _verdict(name, data[start : hit.start] + bare, hit.start + len(bare) + at, value)
+
+
+def _is_no_name(data: bytes, start: int, hit: Hit, match: bytes, bare: bytes) -> bool:
+    """Whether the words are part of a type (`"Vendor::Module::ApiKey": …`) or of a title written with dashes."""
+    rest = match[len(bare) :]
+    if rest[:1] in _QUOTED and data[max(0, start - 2) : start] == b"::":
+        return True
+    return rest[:1] == b"-" and data[start : hit.start].count(b"-") > _DASHES
 
 
 def _is_no_key(value: bytes, strength: int) -> bool:
@@ -240,7 +255,8 @@ def _password(view: View, hit: Hit) -> Judgement | None:
         return None
     shown = data[start : hit.start] + bare
     at = hit.start + len(bare) + len(sign)
-    return _verdict(name, shown, at, value, warns=strength < 2 or _is_documented(data, at, at + len(value)))
+    doubtful = strength < 2 or names_itself(plain) or _is_documented(data, at, at + len(value))
+    return _verdict(name, shown, at, value, warns=doubtful)
 
 
 def _is_documented(data: bytes, start: int, end: int) -> bool:
@@ -294,6 +310,35 @@ def _login(view: View, hit: Hit) -> Judgement | None:
     return Judgement(start, start + len(value))
 
 
+def _card(view: View, hit: Hit) -> Judgement | None:
+    """The number of a payment card, unless it is four cells of a table of hexadecimal numbers, as encodings have."""
+    start, end = hit.inner_start, hit.inner_end
+    number = view.data[start:end]
+    if not luhn(number.decode("latin-1")) or (b" " in number and _is_in_table(view.data, start, end)):
+        return None
+    return Judgement(start, end)
+
+
+def _is_in_table(data: bytes, start: int, end: int) -> bool:
+    """Whether only hexadecimal numbers of four digits or five stand around, some with letters."""
+    # The outermost cells may have been cut.
+    before = data[max(0, start - _BESIDE) : start].split()[start > _BESIDE :]
+    after = data[end : end + _BESIDE].split()
+    cells = before[-_CELLS:] + after[: min(_CELLS, len(after) - (end + _BESIDE < len(data)))]
+    if len(cells) < _CELLS or any(len(cell) not in (4, 5) or cell.translate(None, _HEX) for cell in cells):
+        return False
+    return not b"".join(cells).isdigit()
+
+
+def _login_kept(view: View, hit: Hit) -> Judgement | None:
+    """A password in a file of logins; one for a host of RFC 2606 asks for a warning."""
+    start, end = hit.inner_start, hit.inner_end
+    value = view.data[start : min(end, start + LONGEST)]
+    if not is_password(value.decode("latin-1")) or names_itself(value) or is_manual(value):
+        return None
+    return Judgement(start, end, warns=_is_documented(view.data, start, end))
+
+
 def _query(view: View, hit: Hit) -> Judgement | None:
     """A value of a query: no name of itself; in a text, not of a badge or of a host that belongs to nobody."""
     value = view.data[hit.inner_start : min(hit.inner_end, hit.inner_start + LONGEST)]
@@ -323,7 +368,8 @@ def _variable(view: View, hit: Hit) -> Judgement | None:
     if not is_literal(value.decode("latin-1")) or value.startswith(b"`") or b".." in value:
         return None
     name = view.data[hit.start : hit.inner_start].rstrip(b"= \t\"'")
-    if not name.endswith((b"PASSWORD", b"PASSWD")) and not key_strength(value) and says_something(value, 0.5):
+    words = not key_strength(value) and says_something(value, 0.5)
+    if names_itself(value.rstrip(b"\"'")) or (words and not name.endswith((b"PASSWORD", b"PASSWD"))):
         return None
     return Judgement(hit.inner_start, hit.inner_end)
 
@@ -333,5 +379,7 @@ _JUDGES: dict[str, Callable[[View, Hit], Judgement | None]] = {
     "password": _password,
     "login": _login,
     "query": _query,
+    "card": _card,
+    "kept": _login_kept,
     "variable": _variable,
 }

@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 from pipelock.detect.entropy import words_share
 
-__all__ = ["CHECKS", "GRADES", "aba", "base58check", "crc_hex", "is_literal", "luhn", "mod97", "strkey", "token_crc",
-           "wif", "xprv"]  # fmt: skip
+__all__ = ["CHECKS", "GRADES", "aba", "base58check", "crc_hex", "is_literal", "is_password", "luhn", "mod97", "strkey",
+           "token_crc", "wif", "xprv"]  # fmt: skip
 
 _BASE58 = {char: value for value, char in enumerate("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")}
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -241,11 +241,14 @@ def crc_hex(token: str) -> bool:
 
 
 def _ssn(text: str) -> bool:
-    """A US social security number that can exist (SSA: no area 000, 666, 9xx; no group 00; no serial 0000)."""
+    """A US social security number that can exist (SSA: no area 000, 666, 9xx; no group 00; no serial 0000).
+
+    Those that everybody prints are none: 123-45-6789, and one digit in each part as in 111-22-3333.
+    """
     area, group, serial = text[:3], text[4:6], text[7:]
-    return (
-        area not in ("000", "666") and area[:1] != "9" and group != "00" and serial != "0000" and text != "123-45-6789"
-    )
+    if text == "123-45-6789" or len(set(area)) == len(set(group)) == len(set(serial)) == 1:
+        return False
+    return area not in ("000", "666") and area[:1] != "9" and group != "00" and serial != "0000"
 
 
 def _aws_id(text: str) -> bool:
@@ -272,9 +275,13 @@ def is_literal(text: str) -> bool:
 
 
 def _iban(text: str) -> bool:
-    """`mod97` of as many characters as the country's accounts have: words may follow the number."""
-    code = text.replace(" ", "").replace("-", "")
-    return mod97(code[: _IBAN.get(code[:2].upper(), 0)])
+    """`mod97` of as many characters as the country's accounts have: words may follow the number, after a space."""
+    left = _IBAN.get(text[:2].upper(), 0)
+    end = 0
+    while left and end < len(text):
+        left -= text[end] not in " -"
+        end += 1
+    return text[end : end + 1] in ("", " ", "-") and mod97(text[:end])
 
 
 def _literal(text: str) -> bool:
@@ -283,7 +290,7 @@ def _literal(text: str) -> bool:
     return value[:1] not in ("$", "<", "{", "[", "(", "%", "*", "#") and "${" not in value and len(value) > 2
 
 
-def _password(text: str) -> bool:
+def is_password(text: str) -> bool:
     """The password of a connection string: there, and not the one that manuals print."""
     return _literal(text) and text.lower() not in _MANUAL and not _is_filler(text)
 
@@ -320,7 +327,7 @@ def _basic(text: str) -> bool:
     lowered = secret.lower()
     if not colon or not (user + secret).isprintable() or any(word in lowered for word in ("password", *_PLACEHOLDERS)):
         return False
-    return _password(secret)
+    return is_password(secret)
 
 
 def _entropic(text: str) -> bool:
@@ -362,7 +369,7 @@ def _jwt(text: str) -> bool:
 CHECKS: dict[str, Callable[[str], bool]] = {
     "luhn": luhn,
     "mod97": _iban,
-    "password": _password,
+    "password": is_password,
     "digit": _digit,
     "entropic": _entropic,
     "aba": aba,

@@ -84,7 +84,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     case: bool = False
     literals: tuple[str, ...] = ()
     validator: Validator = ""
-    judge: Literal["", "key", "password", "login", "query", "variable"] = ""
+    judge: Literal["", "key", "password", "login", "query", "card", "kept", "variable"] = ""
     grade: Grade = ""
     audience: tuple[str, ...] = ()
     exempt: tuple[str, ...] = ()

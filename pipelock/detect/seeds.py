@@ -10,8 +10,10 @@ their first four letters, which the lists are made for. All ten lists of BIP-39 
 its characters apart. Electrum's phrases of twelve English words, which have a checksum of their own, count as well.
 
 Limits: `MAX_RUN` words in a row are checked in every alignment. In a longer row some part passes a check of four bits
-anyhow, so it is reported unchecked. Words in alphabetical order, and few words time and again, are no phrase. At most
-`MAX_WINDOWS` alignments are checked in one text; a text with more is reported.
+anyhow, so it is reported unchecked. Words in alphabetical order, and few words time and again, are no phrase; nor is
+program text, where several words return and signs of several kinds stand between them. At most `MAX_WINDOWS`
+alignments are checked in one text, and at most `MAX_CODE` phrases are taken for program text; a text with more is
+reported.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ LENGTHS = (12, 15, 18, 21, 24)
 """How many words a phrase can have."""
 MAX_RUN = 256
 MAX_WINDOWS = 8_192
+MAX_CODE = 8
 
 _DATA = Path(__file__).parent / "data" / "bip39.txt"
 _EAST = frozenset({"japanese", "korean", "chinese_simplified", "chinese_traditional"})
@@ -61,6 +64,10 @@ _EASTERN = (
 _ELECTRUM = "electrum"
 _FEW = 10
 _DISTINCT = 6
+_RETURNING = 3
+_KINDS_OF_GAPS = 3
+_BLANK = b" \t\r\n0123456789"
+_TO_GAPS = bytes(0x20 if chr(code).isalpha() and code < 128 else code for code in range(256))
 _TO_WORDS = bytes(code | 0x20 if chr(code).isalpha() and code < 128 else 0x20 for code in range(256))
 
 
@@ -85,10 +92,11 @@ class _Phrase(NamedTuple):
 
 
 class _Work:
-    """How many alignments may still be checked."""
+    """How many alignments may still be checked, and how many phrases be taken for program text."""
 
     def __init__(self) -> None:
         self.left = MAX_WINDOWS
+        self.code = MAX_CODE
 
 
 class SeedPhrases:
@@ -139,10 +147,16 @@ class SeedPhrases:
                 for language, index in lists.by_language:
                     check = self._electrum if language == _ELECTRUM else self._in_run
                     phrase = self._in_words(row.words[left:right], index, work, check)
-                    if phrase is not None:
-                        start, end = _range(row, left + phrase.first, phrase.length)
-                        what = f"a seed phrase of {phrase.length} words ({language.partition('_')[0].title()})"
-                        return Found(RULE, what, view, start, end)
+                    first = left
+                    while phrase is not None:
+                        first += phrase.first
+                        start, end = _range(row, first, phrase.length)
+                        if not (work.code and _is_code(row.words[first : first + phrase.length], view.data[start:end])):
+                            what = f"a seed phrase of {phrase.length} words ({language.partition('_')[0].title()})"
+                            return Found(RULE, what, view, start, end)
+                        work.code -= 1
+                        first += 1
+                        phrase = self._in_words(row.words[first:right], index, work, check)
         return None
 
     def _in_words(
@@ -208,6 +222,13 @@ def _runs(words: Sequence[bytes], known: Container[bytes], least: int) -> Iterat
         free = right
         if right - left >= least:
             yield left, right
+
+
+def _is_code(words: Sequence[bytes], text: bytes) -> bool:
+    """Whether several words return, as three of a phrase don't by chance, and no one sign stands between them."""
+    if len(words) - len(set(words)) < _RETURNING:
+        return False
+    return len(set(text.translate(_TO_GAPS, _BLANK).split())) >= _KINDS_OF_GAPS
 
 
 def is_valid(numbers: Sequence[int]) -> bool:

@@ -141,6 +141,33 @@ def test_names_are_judged_by_their_last_secret_word_and_what_stands_around_it():
     assert {name: read_name(name).level for name in table} == table
 
 
+def test_a_uuid_that_names_a_call_is_no_token_but_another_value_is(scan):
+    uuid = "7d20c9e4-51ab-4f3e-8c60-b1d9f24a7e85"
+    assert not scan(f'"clientToken": "{uuid}"', "body")
+    assert denied(scan('"clientToken": "q8w2e7r1t6y5u3i9o4p0"', "body"))
+    assert denied(scan(f'"accessToken": "{uuid}"', "body"))
+    assert not read_name(b"clientId").handle
+
+
+def test_a_type_written_with_colons_is_no_name_of_a_secret(scan):
+    assert not scan('"Vendor::Gateway::ApiKey": "4d0be25f8a36d41c7e90"', "body")
+    assert denied(scan('Vendor::apiKey = "4d0be25f8a36d41c7e90"', "body"))
+
+
+@pytest.mark.parametrize("value", ["f3a90b6c-42d7-19e8-5b0c-EXAMPLE40404", "2YotnFZFEjr1zCsicMWpAA"])
+def test_what_manuals_and_standards_print_is_no_key(scan, value):
+    assert not scan(f'access_token = "{value}"', "body")
+    assert denied(scan(f'access_token = "{value[:-3]}q7Z"', "body"))
+
+
+def test_cells_of_a_table_are_no_card_but_cards_in_rows_are(scan):
+    card = "4012 8888 8888 1881"
+    assert not scan(f"4E9F 4EA2 51C9 {card} 51CA 7AD1 20C1E", "body")
+    assert denied(scan(f"{card}\n6011 1111 1111 1117\n5555 5555 5555 4444", "body"))
+    assert denied(scan(f"name pan expiry\nAda {card} 0927", "body"))
+    assert denied(scan(f"4E9F 4EA2 51C9 {card.replace(' ', '')} 51CA 7AD1 20C1E", "body"))
+
+
 def test_names_tell_vendor_capitals_and_kind():
     assert read_name(b"cloudflareApiKey").vendor == "cloudflare"
     assert read_name(b"news_api_key").vendor == "newsapi"
@@ -175,6 +202,10 @@ def test_words_in_base64_are_read_as_the_words():
 def test_a_weak_password_and_one_of_a_manual_only_warn(scan):
     assert [finding.warns for finding in scan('password = "lanternkite"', "body")] == [True]
     assert [finding.warns for finding in scan("user@example.com, password='kite7Lantern'", "body")] == [True]
+    assert [finding.warns for finding in scan('"password": "mirror_password1"', "body")] == [True]
+    netrc = "machine {} login kim password kite7Lantern"
+    assert [finding.warns for finding in scan(netrc.format("example.org"), "body")] == [True]
+    assert not scan(netrc.format("hub.kite-works.net"), "body")[0].warns
 
 
 def test_the_finding_names_the_name_and_covers_the_value_alone(scan):

@@ -43,6 +43,8 @@ _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
         (aba, "021000021", True), (aba, "021000022", False), (aba, "991000021", False), (aba, "02100002", False),
         (aba, "000000000", False), (wif, "5" * 51, False), (wif, "", False), (wif, "0OIl" * 13, False),
         (CHECKS["ssn"], "219-09-9998", True), (CHECKS["ssn"], "666-09-9998", False), (CHECKS["ssn"], "219-00-9998", False),
+        (CHECKS["ssn"], "222-33-4444", False), (CHECKS["mod97"], "DE89370400440532013000 today", True),
+        (CHECKS["mod97"], "DE893704004405320130004f1a", False),
         (CHECKS["value"], "Ab3dEf9h", True), (CHECKS["value"], "$SECRET_ENV", False), (CHECKS["value"], "yourtoken1", False),
         (CHECKS["password"], "hunter2x", True), (CHECKS["password"], "password", False), (CHECKS["password"], "${PW}", False),
     ],

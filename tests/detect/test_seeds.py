@@ -127,6 +127,36 @@ def test_what_is_no_phrase(text: str) -> None:
     assert found_in(text) == []
 
 
+def code_of(words: list[str]) -> str:
+    """A valid phrase of returning words as program text writes them."""
+    return f"{words[0]}_{words[1]} = {' + '.join(words[2:6])};\n{words[6]}({', '.join(words[7:])})"
+
+
+def a_returning_phrase(seed: int) -> list[str]:
+    """Twelve of five words, which pass the check and don't rise."""
+    draw = random.Random(seed)
+    words = ["index", "limit", "start", "end", "final"]
+    index = {word: number for number, word in enumerate(seeds._lists()["english"])}
+    while True:
+        row = [draw.choice(words) for _ in range(12)]
+        row[-1] = draw.choice(list(index))
+        if is_valid([index[word] for word in row]) and len(set(row)) == 6:
+            return row
+
+
+def test_program_text_is_no_phrase_but_the_same_words_in_a_row_are() -> None:
+    words = a_returning_phrase(3)
+    assert found_in(code_of(words)) == []
+    assert found_in(" ".join(words))
+    assert found_in(code_of(WORDS))
+
+
+def test_a_phrase_behind_program_text_is_found() -> None:
+    code = code_of(a_returning_phrase(4))
+    assert found_in(f"{code} {SHOWN}")
+    assert found_in(" ".join([code] * (seeds.MAX_CODE + 1)))
+
+
 @pytest.mark.parametrize(
     "text",
     [
