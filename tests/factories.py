@@ -105,6 +105,11 @@ class FakeSecrets:
     def scan_values(self, values: Sequence[tuple[str, str]], *, host: str = "") -> tuple[Finding, ...]:
         return tuple(finding for place, text in values for finding in self.scan(text, place, host=host))
 
+    def scan_joined(
+        self, values: Sequence[tuple[str, str]], *, host: str = "", decoded: bool = False
+    ) -> tuple[Finding, ...]:
+        return self.scan_values(values, host=host)
+
     def _finding(self, place: str, at: int) -> Finding:
         label = "header_dlp" if place.startswith("header") else "body_dlp" if place.startswith("body") else "dlp"
         return Finding(

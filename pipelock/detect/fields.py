@@ -5,7 +5,7 @@ is whole again. Nothing here decides whether a body is valid: JSON is read by it
 duplicate keys, several documents, comments, trailing commas and whatever else some parser forgives hide no value.
 
 Limits: 1 000 000 values, 1 000 multipart parts. A body with more, and a multipart body whose parts can't be told
-apart, is reported as not looked into.
+apart, is reported as not looked into. Of a table 64 columns are joined.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ from typing import NamedTuple
 from pipelock.detect._escapes import escapes
 from pipelock.detect._pattern import compile_linear
 
-__all__ = ["Fields", "read_fields"]
+__all__ = ["Fields", "joined_pairs", "read_fields"]
 
 MAX_VALUES = 1_000_000
 MAX_PARTS = 1_000
-
-
+MAX_COLUMNS = 64
 MAX_FRAGMENTS = 512
 _FRAGMENT = compile_linear(rb"(?m)^[A-Za-z0-9_+/.=-]{4,64}$")
 
@@ -51,6 +50,12 @@ _BLANK = b" \t\r\n\f\v\x00\xef\xbb\xbf"
 _JSON_GAPS = b" \t\r\n{}[]:,0123456789+-.eEtrufalsn"
 # Stands behind a string that is a key; UTF-8 never has this byte.
 _KEY = b"\xfd"
+# How items of lists begin, behind a number or not.
+_MARKS = (b"- ", b"* ", b"+ ", b". ", b") ")
+_ITEM = compile_linear(rb"(?m)^[ \t>]*[0-9]*[-*+.)] ")
+# Behind a sign of assignment a raw text may hold numbers of any kind; the value of a field stands alone.
+_NUMBER = compile_linear(rb"=[0-9 -]{12}")
+_ALIKE = 8
 _EDGES = b" \t\r\"'{}[]()"
 _AROUND_NAMES = b" \t\r\n/=?"
 _MARKUP_KINDS = ("xml", "html")
@@ -80,9 +85,13 @@ def read_fields(data: bytes, content_type: str) -> Fields:
         joined += texts
         mixed += names
     if not quoted:
-        joined.extend(_pairs(data))
+        joined.extend(joined_pairs(data))
+        joined.append(_items(data))
+        joined.extend(_columns(data))
         if kind in ("text/csv", "text/tab-separated-values"):
             joined.append(data.translate(None, b',;\t|"\r\n'))
+            if b'""' in data:
+                lines = data.replace(b'""', b'"')
     return Fields(lines, _distinct(joined), _distinct(mixed))
 
 
@@ -176,7 +185,7 @@ def _texts_of_markup(data: bytes) -> tuple[list[bytes], list[bytes]]:
     return [b"".join(texts), b"".join(values)], [b"".join(elements), b"".join(attributes), b"".join(named)]
 
 
-def _pairs(data: bytes) -> list[bytes]:
+def joined_pairs(data: bytes) -> list[bytes]:
     """The values of lines, or of what stands between `;`, `&` and commas, that read `name=value` or `name: value`."""
     joined = []
     for sign in (b"=", b":"):
@@ -188,6 +197,35 @@ def _pairs(data: bytes) -> list[bytes]:
             joined.append(b"".join([value.strip(_EDGES) for _, _, value in pairs]))
             joined.append(b"".join([name.strip(_EDGES) + value.strip(_EDGES) for name, _, value in pairs]))
     return joined
+
+
+def _items(data: bytes) -> bytes:
+    """The items of a list, joined: of lines that begin with a sign or a number."""
+    if _ITEM.search(data) is None:
+        return b""
+    items: list[bytes] = []
+    for line in data.split(b"\n", MAX_VALUES):
+        text = line.lstrip(b" \t>").lstrip(b"0123456789")
+        if text.startswith(_MARKS):
+            items.append(text[2:].strip(_EDGES))
+    return b"".join(items) if len(items) > 1 else b""
+
+
+def _columns(data: bytes) -> list[bytes]:
+    """The columns of a table, each joined: its first lines have the same separator equally often."""
+    head = [row for row in data.split(b"\n", _ALIKE)[:_ALIKE] if row.strip()]
+    if len(head) < 2:
+        return []
+    for sign in (b",", b"\t", b";", b"|"):
+        counts = {row.count(sign) for row in head}
+        if len(counts) == 1 and 0 < max(counts) < MAX_COLUMNS:
+            cells = [row.split(sign, MAX_COLUMNS) for row in data.split(b"\n", MAX_VALUES)]
+            found = [
+                [row[column].strip(_EDGES) for row in cells if len(row) > column] for column in range(max(counts) + 1)
+            ]
+            # The first row may be names.
+            return [b"".join(column) + b"\n" + b"".join(column[1:]) for column in found]
+    return []
 
 
 def _form(data: bytes) -> Fields:
@@ -207,7 +245,7 @@ def _form(data: bytes) -> Fields:
             joined.append(b"".join(values))
             mixed.append(b"".join(keys))
         mixed.append(b"".join([key + value for key, value in zip(keys, values, strict=True)]))
-    differs = b"%" in data or b"+" in data
+    differs = b"%" in data or b"+" in data or _NUMBER.search(data) is not None
     return Fields(b"\n".join(dict.fromkeys(lines)) if differs else b"", _distinct(joined), _distinct(mixed))
 
 

@@ -26,6 +26,10 @@ __all__ = ["SecretScanner"]
 
 MAX_FINDINGS = 64
 """Most findings of one scan; the decision needs one, a person a few."""
+MAX_CUT = 16_384
+"""Bytes of joined values in which other encodings than unbroken runs are looked for: they may be cut anywhere too."""
+# What values that don't belong together make by chance.
+_CHANCE = frozenset({Gate.SPELLED, Gate.CODES, Gate.BASE58, Gate.BASE85})
 _PER_RULE = 8
 _BETWEEN = b"\n\n"
 """Stands between texts that are asked about together; two line ends, as one may stand inside wrapped base64."""
@@ -203,9 +207,11 @@ class SecretScanner:
 
     def _hidden_in(self, view: View, done: Collection[int] = ()) -> tuple[list[View], bool]:
         """What encodings hide in a view, those behind the gates `done` left out; and whether that is all."""
-        if view.joined:
-            # What else values hide is found in each of them; only runs can have been cut over several.
+        if view.joined and len(view.data) > MAX_CUT:
+            # What else values hide is found in each of them.
             gates: list[int] = [Gate.RUN] if self._decoder.has_runs(view.data) else []
+        elif view.joined:
+            gates = [gate for gate in self._decoder.gates(view.data) if gate not in _CHANCE]
         else:
             gates = [gate for gate in self._decoder.gates(view.data) if gate not in done]
         if not gates or (gates == [Gate.CONTROL] and not has_sequences(view.data) and not is_packed(view.data)):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import msgspec
 
 from pipelock.detect.addresses import HostError, fold_host
+from pipelock.detect.fields import joined_pairs
 from pipelock.detect.media import visible_text
 from pipelock.engine.a2a import inspect_a2a
 from pipelock.engine.facts import Content
@@ -109,6 +111,9 @@ def _headers(action: Action, policy: Policy, host: str) -> tuple[Finding, ...]:
     chosen.append(("headers", "\n".join(name for name, _ in pairs)))
     chosen.append(("headers", "\n".join(f"{name}={value}" for name, value in pairs)))
     found = policy.secrets.scan_values(chosen, host=host)
+    cut = [("headers", one) for one in _cut_pairs(pairs)]
+    if cut:
+        found += policy.secrets.scan_joined(cut, host=host, decoded=True)
     if not found:
         policy.cleared.add(digest)
         return ()
@@ -122,6 +127,17 @@ def _headers(action: Action, policy: Policy, host: str) -> tuple[Finding, ...]:
             told.add(finding.rule)
             kept.append(finding)
     return tuple(kept)
+
+
+def _cut_pairs(pairs: list[tuple[str, str]]) -> list[str]:
+    """What the values of cookies, and of parameters in a header, say together."""
+    joined = [
+        one.decode("utf-8", "surrogatepass")
+        for _, value in pairs
+        if "=" in value
+        for one in joined_pairs(value.encode("utf-8", "surrogatepass"))
+    ]
+    return [plain for one in dict.fromkeys(joined) for plain in dict.fromkeys((one, unquote(one)))]
 
 
 def _response_headers(action: Action, policy: Policy) -> tuple[Finding, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import codecs
 import gzip
+import json
 import zlib
 from pathlib import Path
 
@@ -85,3 +86,34 @@ def test_shifted_letters_of_an_encoding_hide_nothing(secrets: SecretScanner, nam
 ])  # fmt: skip
 def test_shifted_keys_of_many_kinds_are_found(secrets: SecretScanner, key: str) -> None:
     assert found(secrets, codecs.encode(key, "rot13"))
+
+
+# -- cut over the parts of a body ------------------------------------------------------------------------------------------
+
+PIECES = (KEY[:9], KEY[9:21], KEY[21:])
+FORM = "application/x-www-form-urlencoded"
+CUT = {
+    "a list": ("items:\n" + "".join(f"  - {piece}\n" for piece in PIECES), "application/yaml"),
+    "a quoted list": ("items:\n" + "".join(f'  - "{piece}"\n' for piece in PIECES), "application/yaml"),
+    "a numbered list": ("".join(f"{number}. {piece}\n" for number, piece in enumerate(PIECES)), "text/markdown"),
+    "a column": ("id,v\n" + "".join(f"{number},{piece}\n" for number, piece in enumerate(PIECES)), "text/csv"),
+    "a column without a name": ("".join(f"{number}\t{piece}\n" for number, piece in enumerate(PIECES)), "text/plain"),
+    "strings of entities": (json.dumps(["".join(f"&#{ord(one)};" for one in KEY)[:91], "".join(f"&#{ord(one)};" for one in KEY)[91:]]), ""),
+    "strings of percents": (json.dumps(["".join(f"%{ord(one):02x}" for one in KEY)[:40], "".join(f"%{ord(one):02x}" for one in KEY)[40:]]), ""),
+    "strings of pairs": (json.dumps([KEY.encode().hex(" ")[:49], KEY.encode().hex(" ")[49:]]), ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_a_key_cut_over_values_is_whole_again(secrets: SecretScanner, name: str) -> None:
+    assert "GitHub Token" in found(secrets, *CUT[name])
+
+
+def test_a_quotation_mark_of_a_table_is_written_twice(secrets: SecretScanner) -> None:
+    row = 'id,name,text\r\n1,ada,"db_password = ""tR7qmZx2Lw9vB4qKd8"""\r\n'
+    assert found(secrets, row, "text/csv") == {"Password Assignment"}
+
+
+@pytest.mark.parametrize("body", ["a=1&card=4012888888881881", "number=4012-8888-8888-1881&a=1"])
+def test_the_value_of_a_field_stands_alone(secrets: SecretScanner, body: str) -> None:
+    assert found(secrets, body, FORM) == {"Credit Card Number"}

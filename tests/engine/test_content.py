@@ -33,6 +33,15 @@ def test_a_key_cut_in_two_is_whole_again_when_joined() -> None:
     assert scanners(an_action(headers=(("x-a", FAKE_KEY[:11]), ("x-b", FAKE_KEY[10:])))) == []
 
 
+@pytest.mark.parametrize("value", [
+    f"a={FAKE_KEY[:5]}; b={FAKE_KEY[5:12]}; c={FAKE_KEY[12:]}",
+    f"a={FAKE_KEY[:5]}%66; b={FAKE_KEY[5:]}".replace("%66", "").replace("fake", "%66ake"),
+    f'for="{FAKE_KEY[:5]}", for="{FAKE_KEY[5:]}"',
+])  # fmt: skip
+def test_a_key_cut_over_cookies_or_parameters_is_whole_again(value: str) -> None:
+    assert scanners(an_action(headers=(("cookie", value),))) == [("header_dlp", "headers")]
+
+
 def test_a_key_as_a_headers_name_is_found() -> None:
     assert scanners(an_action(headers=((FAKE_KEY, "1"),))) == [("header_dlp", "headers")]
 
