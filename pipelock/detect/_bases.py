@@ -16,6 +16,7 @@ from itertools import accumulate
 
 from pipelock.detect._pattern import compile_linear
 from pipelock.detect._runs import SHORTEST, Run, opened
+from pipelock.detect._stretches import TEXT, Kind, marked_spans
 
 __all__ = ["base58_runs", "base85_runs", "uuencoded"]
 
@@ -23,10 +24,10 @@ _B85 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+
 _A85 = bytes(range(33, 118))
 _B58 = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _DIGITS58 = {char: digit for digit, char in enumerate(_B58)}
-_TO_B58 = bytes(code if code in _B58 else 0x20 for code in range(256))
+_SIGNS58 = Kind(_B58)
 _MOST58 = 64
 _LONGEST58 = 256
-_TEXT = compile_linear(rb"[\t\n\r -~]{16,}")
+_GROUPS = 5
 _UU = compile_linear(rb"(?m)^begin [0-7]{3,4} [^\r\n]{1,200}\r?\n(?:[ -`]{1,80}\r?\n)+")
 
 
@@ -37,9 +38,27 @@ class _Alphabet:
         self.name = name
         self.to_digits = bytes(signs.index(code) if code in signs else 0 for code in range(256))
         self.padding = signs[-1:]
+        self._every = Kind(signs)
         # The first of five signs decides the first byte of four: that of printable ASCII and line ends is one of these.
-        leading, every = (b"".join(b"\\x%02x" % code for code in some) for some in (signs[3:5] + signs[10:41], signs))
-        self.run = compile_linear(b"(?:[%s][%s]{4}){5,}[%s]{0,4}" % (leading, every, every))
+        self._leading = Kind(signs[3:5] + signs[10:41])
+
+    def runs(self, data: bytes) -> list[bytes]:
+        """The stretches of `data` that are five groups of text or more, from whatever place groups are counted.
+
+        Group by group, as large numbers of which each byte is the mark of a place.
+        """
+        every = int.from_bytes(data.translate(self._every.marks), "little")
+        whole = int.from_bytes(data.translate(self._leading.marks), "little")
+        for place in range(1, 5):
+            whole &= every >> 8 * place
+        marks = whole.to_bytes(len(data), "little")
+        runs = []
+        for first in range(5):
+            for start, end in marked_spans(marks[first::5], _GROUPS):
+                stop = first + 5 * end
+                tail = data[stop : stop + 4]
+                runs.append(data[first + 5 * start : stop + len(tail) - len(tail.lstrip(self._every.signs))])
+        return runs
 
 
 _ALPHABETS = (_Alphabet(_B85, "base85"), _Alphabet(_A85, "ascii85"))
@@ -48,27 +67,22 @@ _ALPHABETS = (_Alphabet(_B85, "base85"), _Alphabet(_A85, "ascii85"))
 def base85_runs(data: bytes) -> Iterator[Run]:
     """Texts in either base85, wherever in a run of its signs they start."""
     for alphabet in _ALPHABETS:
-        runs = alphabet.run.findall(data)
-        if not runs:
-            continue
-        wall = alphabet.padding * 10
-        # Each run starts a group of five, so shifting all of them shifts each.
-        joined = b"".join([run + wall[: 10 - len(run) % 5] for run in runs])
-        for start in range(5):
-            plain = _decode85(joined[start:].translate(alphabet.to_digits))
-            yield from _texts85(plain, start, runs, alphabet.name)
+        runs = alphabet.runs(data)
+        if runs:
+            # Each run starts a group and ends with what ends the text of its last one.
+            joined = b"".join([run + alphabet.padding * (10 - len(run) % 5) for run in runs])
+            yield from _texts85(_decode85(joined.translate(alphabet.to_digits)), runs, alphabet.name)
 
 
-def _texts85(plain: bytes, start: int, runs: list[bytes], name: str) -> Iterator[Run]:
+def _texts85(plain: bytes, runs: list[bytes], name: str) -> Iterator[Run]:
     """What reads as text in `plain`, with the run that it comes from."""
     starts: list[int] = []
-    for match in _TEXT.finditer(plain):
+    for start, end in TEXT.spans(plain, SHORTEST):
         if not starts:
-            starts = list(accumulate([len(run) + 10 - len(run) % 5 for run in runs], initial=0))
-        index = bisect_right(starts, match.start() // 4 * 5 + start) - 1
+            starts = list(accumulate([(len(run) + 10 - len(run) % 5) * 4 // 5 for run in runs], initial=0))
+        index = bisect_right(starts, start) - 1
         # The last group of a run is filled up with signs that it does not have.
-        size = (len(runs[index]) - start) * 4 // 5 - (match.start() - starts[index] * 4 // 5)
-        text = match.group(0)[:size]
+        text = plain[start : min(end, starts[index] + len(runs[index]) * 4 // 5)]
         if len(text) >= SHORTEST:
             yield Run(name, text, runs[index])
 
@@ -95,8 +109,8 @@ def _decode85(digits: bytes) -> bytes:
 def base58_runs(data: bytes) -> Iterator[Run]:
     """Texts in base58: runs with capitals, small letters and digits."""
     tried = 0
-    for token in dict.fromkeys(data.translate(_TO_B58).split()):
-        if not 22 <= len(token) <= _LONGEST58 or token.isalpha() or token.islower() or token.isupper():
+    for token in dict.fromkeys(_SIGNS58.runs(data, 22)):
+        if len(token) > _LONGEST58 or token.isalpha() or token.islower() or token.isupper():
             continue
         tried += 1
         if tried > _MOST58:

@@ -7,19 +7,18 @@ text over 16 bytes or more is kept. Linear: four times the cost of decoding.
 from __future__ import annotations
 
 from binascii import a2b_base64, unhexlify
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from pipelock.detect._pattern import compile_linear
-from pipelock.detect._runs import long_runs
+from pipelock.detect._runs import HEX_DIGITS, SHORTEST, long_runs
+from pipelock.detect._stretches import TEXT, Kind
 
 __all__ = ["glued_run", "glued_texts", "unwrapped"]
 
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
-_TEXT = compile_linear(rb"[\t\n\r -~]{16,}")
-_HEX_RUN = compile_linear(rb"[0-9A-Fa-f]{32,}")
+_HEX = Kind(HEX_DIGITS)
 _BETWEEN = b"\n\x00\n"
-# Three bytes that are no ASCII, as base64.
-_WALL = b"////"
+# What fills up a run of so many characters (modulo four) to a group, and two groups of zeros behind it.
+_PADDING = tuple(b"A" * (8 + -size % 4) for size in range(4))
 
 
 def glued_texts(data: bytes) -> Iterator[tuple[str, bytes]]:
@@ -27,15 +26,17 @@ def glued_texts(data: bytes) -> Iterator[tuple[str, bytes]]:
     runs = long_runs(data)
     if not runs:
         return
-    joined = b"".join([_padded(run[start:]) for start in range(4) for run in runs])
-    found = _texts(a2b_base64(joined.translate(_URL_SAFE)))
+    # Each run starts a group, so leaving out the first characters of the first leaves them out of each.
+    joined = b"".join([run + _PADDING[len(run) & 3] for run in runs]).translate(_URL_SAFE)
+    found = _texts([a2b_base64(joined[start : len(joined) - 4 + start]) for start in range(4)])
     if found:
         yield "base64", found
-    digits = [match.group(0) for match in _HEX_RUN.finditer(b" ".join(runs))]
+    digits = _HEX.runs(b" ".join(runs), 2 * SHORTEST)
     if digits:
-        found = _texts(
-            b"\xff".join([unhexlify(some[start:][: (len(some) - start) & ~1]) for some in digits for start in (0, 1)])
-        )
+        even = [some[: len(some) & ~1] for some in digits]
+        odd = [some[1:][: (len(some) - 1) & ~1] for some in digits]
+        # 255 is no text, so what stands beside each other is kept apart.
+        found = _texts([unhexlify(b"ff".join(some)) for some in (even, odd)])
         if found:
             yield "hex", found
 
@@ -48,7 +49,8 @@ def glued_run(data: bytes, text: bytes) -> bytes:
     for run in long_runs(data):
         if any(text in a2b_base64(_padded(run[start:]).translate(_URL_SAFE)) for start in range(4)):
             return run
-        if any(text in unhexlify(some[: len(some) & ~1]) for start in (0, 1) for some in _HEX_RUN.findall(run[start:])):
+        digits = _HEX.runs(run, 2 * SHORTEST)
+        if any(text in unhexlify(some[start:][: (len(some) - start) & ~1]) for start in (0, 1) for some in digits):
             return run
     return b""
 
@@ -59,8 +61,8 @@ def unwrapped(data: bytes) -> bytes:
 
 
 def _padded(run: bytes) -> bytes:
-    return run + b"A" * (-len(run) % 4) + _WALL
+    return run + _PADDING[len(run) & 3]
 
 
-def _texts(decoded: bytes) -> bytes:
-    return _BETWEEN.join([match.group(0) for match in _TEXT.finditer(decoded)])
+def _texts(decoded: Iterable[bytes]) -> bytes:
+    return _BETWEEN.join([text for plain in decoded for text in TEXT.runs(plain, SHORTEST)])

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from binascii import Error as BinasciiError
 from binascii import a2b_base64, unhexlify
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
 
 from pipelock.detect._packed import unpack, unpack_blind
+from pipelock.detect._stretches import Kind
 
 __all__ = ["HEX_DIGITS", "RUN", "SHORTEST", "UNPACKED", "Run", "hidden_runs", "long_runs", "opened", "text_of"]
 
@@ -26,9 +29,8 @@ UNPACKED = 262_144
 """Bytes of compressed data that are read of one run."""
 _BLIND = 16
 _BLIND_LENGTH = 32
-_HEAD = RUN * 3 // 4
-_HEX = frozenset(HEX_DIGITS)
-_TO_BASE64 = bytes(code if (code < 128 and chr(code).isalnum()) or code in b"+/-_" else 0x20 for code in range(256))
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
+_SIGNS = Kind(_BASE64)
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _BASE32_UPPER = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _BASE32_LOWER = _BASE32_UPPER.lower()
@@ -40,10 +42,11 @@ _TO_INT = bytes.maketrans(
 _UNPRINTABLE = bytes([*range(9), 11, *range(14, 32), 127])
 _PRINTABLE = bytes(set(range(128)) - set(_UNPRINTABLE))
 _NOT_UNPRINTABLE = bytes(set(range(256)) - set(_UNPRINTABLE))
-_FEW = 64
-# A control character beside a byte above ASCII shows that a decoded head is noise.
+_FEW = 16
+_BYTE_ORDER = (b"\xff\xfe", b"\xfe\xff")
+# A control character beside a byte above ASCII shows that a decoded head is noise; zeros may be of UTF-16.
 _NOISE = 1 | 2
-_IS_NOISE = bytes((code in _UNPRINTABLE) | (code > 127) << 1 for code in range(256))
+_IS_NOISE = bytes((code in _UNPRINTABLE and code > 0) | (code > 127) << 1 for code in range(256))
 # Characters outside hexadecimal and the alphabets of base32 in either case: a run with all of these is none of them.
 _OTHER = 1 | 2 | 4 | 8 | 16
 _IS_OTHER = bytes(
@@ -81,45 +84,41 @@ def hidden_runs(data: bytes, limit: int = UNPACKED) -> Iterator[Run]:
     tried.
     """
     runs, whole = _candidates(data)
+    if not runs:
+        return
+    yield from _packed_runs(runs, whole, limit)
+    marks = _marks(b"".join([run[:RUN] for run in runs]), RUN, _IS_OTHER)
+    for encoding in _ENCODINGS:
+        outside = encoding.outside
+        chosen = [run for run, mark in zip(runs, marks, strict=True) if mark & outside != outside]
+        yield from _texts_in([run for run in chosen if len(run) >= encoding.shortest], encoding)
+
+
+def _texts_in(runs: list[bytes], encoding: _Encoding) -> Iterator[Run]:
+    """Those of `runs`, whose heads are of the encoding, that are a text in it."""
+    # Whole heads are whole groups of each encoding, so all of them are one text to its decoder.
+    heads = encoding.decode(b"".join([run[:RUN] for run in runs]))
+    size = encoding.size
+    for number, (run, mark) in enumerate(zip(runs, _marks(heads, size, _IS_NOISE), strict=True)):
+        head = heads[number * size : number * size + size]
+        if (mark != _NOISE or head.startswith(_BYTE_ORDER)) and _may_begin_text(head):
+            text = b"" if encoding.is_foreign(run) else text_of(encoding.decode(run))
+            if text:
+                yield Run(encoding.name, text, run)
+
+
+def _packed_runs(runs: list[bytes], whole: int, limit: int) -> Iterator[Run]:
+    """Those that are compressed data; the first `whole` of them are no pieces of others."""
     blind = 0
-    heads = [run[:RUN] for run in runs]
-    joined = b"".join(heads)
-    # Whole heads are whole groups of four, so all of them are one text to the decoder.
-    decoded = a2b_base64(joined.translate(_URL_SAFE))
-    noise = _marks(decoded, _HEAD, _IS_NOISE)
-    other = _marks(joined, RUN, _IS_OTHER)
-    for index, (run, head) in enumerate(zip(runs, heads, strict=True)):
-        if head.startswith(_PACKED_HEADS) or (blind < _BLIND and index < whole and len(run) >= _BLIND_LENGTH):
+    for index, run in enumerate(runs):
+        if run.startswith(_PACKED_HEADS) or (blind < _BLIND and index < whole and len(run) >= _BLIND_LENGTH):
             blind += 1
             packed = _packed(run, limit)
             if packed is not None:
                 limit = max(limit - len(packed.text), 0)
                 yield packed
-        if noise[index] == _NOISE and not head.startswith(_BYTE_ORDER_HEADS):
-            if other[index] == _OTHER:
-                continue
-        elif _may_begin_text(decoded[index * _HEAD : index * _HEAD + _HEAD]):
-            text = text_of(_base64(run.translate(_URL_SAFE)))
-            if text:
-                yield Run("base64", text, run)
-        yield from _one_case(run, head)
 
 
-def _one_case(run: bytes, head: bytes) -> Iterator[Run]:
-    """A run in the encodings of which all letters have one case."""
-    if not head.translate(None, HEX_DIGITS):
-        text = _hex_text(run)
-        if text:
-            yield Run("hex", text, run)
-    if head.isupper() or head.islower() or head.isdigit():
-        for name, decode in (("base32", _base32_text), ("base32hex", _base32_hex_text)):
-            text = decode(run)
-            if text:
-                yield Run(name, text, run)
-
-
-# How UTF-16 with a byte order mark begins in base64.
-_BYTE_ORDER_HEADS = (b"//4", b"__4", b"/v8", b"_v8")
 # How gzip, Zstandard and zlib begin in base64 and in hexadecimal.
 _PACKED_HEADS = (b"H4sI", b"KLUv/", b"KLUv_", b"eA", b"eF", b"eJ", b"eN", b"1f8b08", b"1F8B08", b"28b52ffd",
                  b"28B52FFD", b"7801", b"785e", b"785E", b"789c", b"789C", b"78da", b"78DA")  # fmt: skip
@@ -146,8 +145,7 @@ def opened(name: str, plain: bytes, run: bytes) -> Run | None:
 
 def long_runs(data: bytes) -> list[bytes]:
     """The unbroken runs of `data` that are long enough to be looked at."""
-    # Where hostile text has thousands of runs, the matcher would take a microsecond or more for each.
-    return [run for run in data.translate(_TO_BASE64).split() if len(run) >= RUN]
+    return _SIGNS.runs(data, RUN)
 
 
 def _candidates(data: bytes) -> tuple[list[bytes], int]:
@@ -168,57 +166,27 @@ def _candidates(data: bytes) -> tuple[list[bytes], int]:
 def _marks(joined: bytes, size: int, table: bytes) -> bytes:
     """For each piece of `size` bytes of `joined`, the union of the bits that `table` gives its bytes.
 
-    Column by column, as one large number each, so that thousands of pieces take no more steps than one has bytes. Of
-    few pieces nothing is said (no bits): looking at each of them is quicker.
+    Column by column, as one large number each, so that thousands of pieces take no more steps than one has bytes.
     """
     count = len(joined) // size
-    if count < _FEW:
-        return bytes(count)
     marked = joined.translate(table)
+    if count < _FEW:
+        return bytes([reduce(or_, marked[at : at + size]) for at in range(0, count * size, size)])
     union = 0
     for column in range(size):
         union |= int.from_bytes(marked[column::size], "little")
     return union.to_bytes(count, "little")
 
 
-def _hex_text(run: bytes) -> bytes:
-    if not _is_plausible(unhexlify(run[:RUN])) or run.translate(None, HEX_DIGITS):
-        return b""
-    return text_of(unhexlify(run[: len(run) & ~1]))
-
-
-def _base32_text(run: bytes) -> bytes:
-    if run.translate(None, _BASE32_UPPER) and run.translate(None, _BASE32_LOWER):
-        return b""
-    return text_of(_base32(run)) if _is_plausible(_base32(run[:RUN])) else b""
-
-
-def _base32_hex_text(run: bytes) -> bytes:
-    """The alphabet with the digits first (RFC 4648 §7), which `int` reads as it stands."""
-    upper = run.upper()
-    if upper.translate(None, _BASE32_HEX) or not _is_plausible(_base32_bits(upper[:RUN])):
-        return b""
-    return text_of(_base32_bits(upper))
-
-
-def _is_plausible(head: bytes) -> bool:
-    """Whether decoded bytes can begin a text in UTF-8 or UTF-16: the cheapest test that turns down most noise."""
-    return not head.translate(None, _NOT_UNPRINTABLE) or not head[1::2].strip(b"\0") or not head[::2].strip(b"\0")
-
-
 def _may_begin_text(head: bytes) -> bool:
-    """Whether what a head was decoded to can begin a text."""
+    """Whether what a head was decoded to can begin a text in UTF-8, or one of Latin letters in UTF-16 or UTF-32."""
     head = head.removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
-    return (head.isascii() or not head.translate(None, _NOT_UNPRINTABLE)) and _may_be_text(head)
-
-
-def _may_be_text(head: bytes) -> bool:
-    """Whether the start of a decoded run reads as UTF-8 or as UTF-16 of Latin letters."""
-    if head.isascii():
-        if 3 * head.count(0) >= 2 * len(head):
-            return not head.translate(None, _PRINTABLE + b"\0")
-        return not head.translate(None, _PRINTABLE) or not head[1::2].strip(b"\0") or not head[::2].strip(b"\0")
-    return len(head.decode("utf-8", "ignore").encode()) >= len(head) - 3
+    if not head.translate(None, _NOT_UNPRINTABLE):
+        # The last character may be cut.
+        return head.isascii() or len(head.decode("utf-8", "ignore").encode()) >= len(head) - 3
+    if head.isascii() and 3 * head.count(0) >= 2 * len(head):
+        return not head.translate(None, _PRINTABLE + b"\0")
+    return not head[1::2].strip(b"\0") or not head[::2].strip(b"\0")
 
 
 def _base64(token: bytes) -> bytes:
@@ -230,16 +198,46 @@ def _base64(token: bytes) -> bytes:
         return b""
 
 
-def _base32(token: bytes) -> bytes:
-    """Base32 without padding, in one case; `int` reads the digits in linear time, as 32 is a power of two."""
-    return _base32_bits(token.translate(_TO_INT))
-
-
 def _base32_bits(digits: bytes) -> bytes:
+    """Base32 without padding, as `int` knows its digits: linear, as 32 is a power of two."""
     size = len(digits) - (len(digits) % 8 in (1, 3, 6))
     whole = size * 5 // 8
-    number = int(digits[:size], 32) >> (size * 5 - whole * 8)
+    number = int(digits[:size] or b"0", 32) >> (size * 5 - whole * 8)
     return number.to_bytes(whole, "big")
+
+
+class _Encoding(NamedTuple):
+    """How runs of one encoding are told and read.
+
+    Attributes:
+        name: As findings show it.
+        outside: Bits of `_IS_OTHER`, one for each of its alphabets: a head that has all of them is of another kind.
+        size: Bytes that a head stands for.
+        shortest: Characters of the shortest run that is looked at.
+        alphabets: Its alphabets; in a text of several cases no character is left over of only one of them.
+        decode: Undoes it; the padding may be missing.
+    """
+
+    name: str
+    outside: int
+    size: int
+    shortest: int
+    alphabets: tuple[bytes, ...]
+    decode: Callable[[bytes], bytes]
+
+    def is_foreign(self, run: bytes) -> bool:
+        """Whether all of the alphabets lack a character of the run."""
+        return all(run.translate(None, alphabet) for alphabet in self.alphabets)
+
+
+_ENCODINGS = (
+    # Every run is of its alphabet; no mark has the bit.
+    _Encoding("base64", 128, RUN * 3 // 4, RUN, (_BASE64,), lambda run: _base64(run.translate(_URL_SAFE))),
+    _Encoding("hex", 1, RUN // 2, 2 * SHORTEST, (HEX_DIGITS,), lambda run: unhexlify(run[: len(run) & ~1])),
+    _Encoding("base32", 2 | 4, RUN * 5 // 8, 26, (_BASE32_UPPER, _BASE32_LOWER),
+              lambda run: _base32_bits(run.translate(_TO_INT))),
+    _Encoding("base32hex", 8 | 16, RUN * 5 // 8, 26, (_BASE32_HEX, _BASE32_HEX.lower()), _base32_bits),
+)  # fmt: skip
 
 
 def _is_text(data: bytes) -> bool:
