@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
 from itertools import accumulate
 from typing import NamedTuple, NoReturn
 from urllib.parse import quote_plus
@@ -19,6 +20,11 @@ from pipelock.detect.redaction import RedactionError, Redactor
 
 __all__ = ["Redacted", "redact_body", "redact_text"]
 
+MAX_NESTED = 4
+"""Levels of JSON in strings of JSON that are read."""
+
+_FEWEST_DIGITS = 13
+_MOST_DIGITS = 40
 _FORM = "application/x-www-form-urlencoded"
 _LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
 _TEXTS = frozenset(
@@ -163,7 +169,8 @@ def _redact_json(data: bytes, content_type: str, redactor: Redactor, *, lines: b
     _check_depth(gaps, redactor.limits.max_depth)
     tokens = Counter(pieces[1::2])
     numbers = list(dict.fromkeys(gaps.translate(_GAP_TO_SPACE).split()))
-    texts = [_decoded(token) for token in tokens]
+    numbers += [whole for number in numbers if (whole := _whole(number))]
+    texts = [_plain(_decoded(token)) for token in tokens]
     replaced = redactor.replace(texts, list(tokens.values()), rigid=numbers)
     if not replaced.counts:
         return Redacted(data, {})
@@ -190,6 +197,32 @@ def _decoded(token: bytes) -> bytes:
     return str(text).encode("utf-8", "replace")
 
 
+def _whole(number: bytes) -> bytes:
+    """The digits of a number with a sign, a fraction or an exponent that is a whole one (`4.0e15`); else nothing."""
+    if not _FEWEST_DIGITS <= len(number) <= _MOST_DIGITS or number.isdigit():
+        return b""
+    try:
+        value = abs(Decimal(number.decode()))
+        return b"%d" % value if value.adjusted() < _MOST_DIGITS and value == value.to_integral_value() else b""
+    except ArithmeticError:
+        return b""
+
+
+def _plain(text: bytes, depth: int = MAX_NESTED) -> bytes:
+    """`text`; where it is JSON that escapes what needs no escape, the same JSON without such escapes.
+
+    So the values of JSON in a string of JSON can be replaced, `MAX_NESTED` levels deep.
+    """
+    if not depth or b"\\u" not in text or text.lstrip(_BLANK)[:1] not in (b"{", b"[", b'"') or not _is_json(text):
+        return text
+    pieces = text.replace(b"\\\\", b"\xfe").replace(b'\\"', b"\xff").split(b'"')
+    pieces[1::2] = [
+        json.dumps(_plain(_decoded(piece), depth - 1).decode(), ensure_ascii=False).encode()[1:-1]
+        for piece in pieces[1::2]
+    ]
+    return b'"'.join(pieces)
+
+
 def _check_depth(gaps: bytes, limit: int) -> None:
     steps = map(_STEP.__getitem__, gaps.translate(None, _NOT_BRACKETS))
     if max(accumulate(steps), default=0) > limit:
@@ -203,7 +236,7 @@ def _redact_form(data: bytes, content_type: str, redactor: Redactor) -> Redacted
     _utf8(data, content_type)
     pairs = [pair.partition(b"=") for pair in data.split(b"&")]
     tokens = Counter([part for key, _, value in pairs for part in (key, value) if part])
-    texts = [unquote(token) for token in tokens]
+    texts = [_plain(unquote(token)) for token in tokens]
     _utf8(b"\n".join(texts), "")
     replaced = redactor.replace(texts, list(tokens.values()))
     if not replaced.counts:

@@ -35,6 +35,8 @@ def code(data: str | bytes, content_type: str = JSON) -> str:
     ('["b@x.example","a@x.example","b@x.example"]', '["<pl:email:1>","<pl:email:2>","<pl:email:1>"]'),
     (r'["\u0061@x.example \"q\" \\ \ud83d\ude00"]', '["<pl:email:1> \\"q\\" \\\\ \U0001f600"]'),
     ('{"args": "{\\"to\\": \\"a@x.example\\"}"}', '{"args": "{\\"to\\": \\"<pl:email:1>\\"}"}'),
+    (r'{"args": "{\"to\": \"a\\u0040x.example\\n\"}"}', r'{"args": "{\"to\": \"<pl:email:1>\\n\"}"}'),
+    (r'{"a": "say \"a\\u0040x.example\""}', r'{"a": "say \"a\\u0040x.example\""}'),
     (r'["\"", "a@x.example", "\\"]', r'["\"", "<pl:email:1>", "\\"]'),
     ('"a@x.example"', '"<pl:email:1>"'),
     ('[1e400, 0.10000000000000000000001, "a@x.example"]', '[1e400, 0.10000000000000000000001, "<pl:email:1>"]'),
@@ -47,6 +49,9 @@ def test_json_keeps_its_form(data, said):
 
 @pytest.mark.parametrize(("data", "word"), [
     ('{"a": 4012888888881881}', "secret_in_numeric_scalar"),
+    ('{"a": -4012888888881881}', "secret_in_numeric_scalar"),
+    ('{"a": 4.012888888881881e15}', "secret_in_numeric_scalar"),
+    ('{"a": 4012888888881881.0}', "secret_in_numeric_scalar"),
     ('{"a": 1, "a": 2}', "duplicate_object_key"),
     (r'{"a": 1, "\u0061": 2}', "duplicate_object_key"),
     ('{"a@x.example": 1, "<pl:email:1>": 2}', "key_collision"),
@@ -127,3 +132,22 @@ def test_a_form_stays_the_same_but_for_the_placeholders(pairs):
     assert [value.replace(KEY, "<pl:aws-access-key:1>") for _, value in parse_qsl(data, keep_blank_values=True)] == [
         value for _, value in parse_qsl(new, keep_blank_values=True)
     ]
+
+
+def nested(text: str, depth: int) -> str:
+    for _ in range(depth):
+        text = json.dumps({"a": text})
+    return text
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_json_in_strings_of_json_is_read_as_deep_as_it_is_said(depth):
+    escaped = '{"to": "a\\u0040x.example"}'
+    assert redacted(nested(escaped, depth)).replace("\\", "") == nested('{"to": "<pl:email:1>"}', depth).replace(
+        "\\", ""
+    )
+
+
+@pytest.mark.parametrize("number", ["1e999999999", "-1e-999999999", "1.5", "0.4012888888881881", "9" * 4000, "-0.0"])
+def test_other_numbers_stay(number):
+    assert redacted(f'{{"a": {number}, "b": "a@x.example"}}') == f'{{"a": {number}, "b": "<pl:email:1>"}}'
