@@ -61,6 +61,8 @@ _EASTERN = (
     rb"(?:(?:(?:\xe1[\x84-\x87]|[\xe3-\xed][\x80-\xbf])[\x80-\xbf]){1,16}"
     rb"(?:[^A-Za-z\x80-\xff]|\xe3\x80[\x80-\x82]){1,12}){11,}(?:(?:\xe1[\x84-\x87]|[\xe3-\xed][\x80-\xbf])[\x80-\xbf])+"
 )
+# The joined values of a body, and what the layers for URLs joined.
+_WHOLE_AGAIN = (("joined",), ())
 _ELECTRUM = "electrum"
 _FEW = 10
 _DISTINCT = 6
@@ -124,8 +126,8 @@ class SeedPhrases:
         found: dict[str, Found] = {}
         folded = {id(view.place) for view in views if view.folded}
         for view in views:
-            # Values and lines that were fused have no words left.
-            if view.joined or view.place.name in found:
+            # Lines that were fused have no words left; a phrase cut over values is whole where these are joined.
+            if (view.joined and view.path not in _WHOLE_AGAIN) or view.place.name in found:
                 continue
             data = view.data
             hit = None

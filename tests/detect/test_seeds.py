@@ -191,11 +191,19 @@ def test_a_long_row_of_list_words_needs_no_checksum() -> None:
     assert found_in(" ".join(row))
 
 
-def test_joined_views_are_not_read_and_a_place_is_told_once() -> None:
+def test_joined_values_are_read_and_fused_lines_are_not_and_a_place_is_told_once() -> None:
     data = SHOWN.encode()
     place = Place("body", data)
-    assert SeedPhrases().find([View(place, data, ("joined",), joined=True)]) == []
+    assert SeedPhrases().find([View(place, data, ("joined lines",), joined=True)]) == []
+    assert SeedPhrases().find([View(place, data, ("joined",), joined=True)])
     assert len(SeedPhrases().find([View(place, data), View(place, data, ("base64",))])) == 1
+
+
+def test_a_phrase_cut_over_values_is_whole_again() -> None:
+    scanner = SecretScanner(RuleSet.builtin("credentials"), watchers=[SeedPhrases()])
+    for at in (9, 24, 40):
+        body = json.dumps({"a": SHOWN[:at], "b": SHOWN[at:]}).encode()
+        assert [finding.rule for finding in scanner.scan(body, "body", content_type="application/json")] == [RULE]
 
 
 def test_the_finding_shows_no_word() -> None:
