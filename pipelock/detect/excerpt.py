@@ -11,6 +11,8 @@ MASK = "••••"
 _CONTEXT = 48
 _LONG_RUN = 16
 _LIMIT = 200
+_LOOKED = 4_096
+"""Bytes of one stretch of context that are looked at: what an excerpt has room for, and a long run before it."""
 _JOINERS = frozenset("+/_-=.~:%@")
 
 
@@ -55,14 +57,15 @@ def _end(range_: tuple[int, int]) -> int:
 
 def _quiet(data: bytes) -> str:
     """Context with every long unbroken run and every digit hidden: it may be another secret, or this one again."""
-    text = data.decode("utf-8", "replace")
+    text = data[:_LOOKED].decode("utf-8", "replace")
     out: list[str] = []
     run: list[str] = []
-    for char in text + " ":
+    # A run that is cut off may be a part of a longer one, so it is left out.
+    for char in text if len(data) > _LOOKED else text + " ":
         if char.isalnum() or char in _JOINERS:
             run.append("•" if char.isdigit() else char)
             continue
         out.append("".join(run) if len(run) < _LONG_RUN else MASK)
         run.clear()
         out.append(char)
-    return "".join(out)[:-1]
+    return "".join(out) if len(data) > _LOOKED else "".join(out)[:-1]

@@ -161,15 +161,14 @@ def _response_headers(action: Action, policy: Policy) -> tuple[Finding, ...]:
 def _inbound(action: Action, policy: Policy) -> Content:
     media = policy.media.judge(action) if policy.media is not None else MediaResult()
     seen = media.findings + inspect_a2a(action, policy)
-    if folded(action.host) in policy.response_exempt:
-        return Content(seen, policy.hash, media.body)
     read = _response_headers(action, policy)
     if action.body:
         found = _orders(action.body, media, action, policy)
         if media.texts:
             found += policy.injection.scan(visible_text(media.texts), "body")
         read += found if media.body is None else _remaining(media, found, action, policy)
-    if not policy.scan_responses:
+    if not policy.scan_responses or folded(action.host) in policy.response_exempt:
+        # Neither a switch nor trust in a host takes the core away.
         read = tuple(f for f in read if f.scanner == "core_response")
     return Content(seen + read, policy.hash, media.body)
 

@@ -25,3 +25,9 @@ def test_other_secrets_in_the_context_are_hidden_too():
 def test_any_range_of_any_bytes_makes_at_most_200_characters(data, one, two):
     start, end = min(one, two), max(one, two)
     assert len(excerpt(data, start, end, [(start, end)])) <= 200
+
+
+def test_of_a_run_that_is_looked_at_in_part_nothing_is_shown():
+    data = b"x" * 4_080 + b" " + b"hunter2hunter2hunter2" + b" y" * 4_096
+    shown = excerpt(data, 0, len(data), [])
+    assert shown == MASK + " "

@@ -252,10 +252,16 @@ def test_a_strip_that_changes_nothing_is_a_block(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("host", ["docs.example.com", "DOCS.Example.COM", "docs.example.com."])
-def test_an_exempt_host_is_not_scanned_however_it_is_spelled(host: str) -> None:
+def test_of_an_exempt_host_the_core_alone_counts_however_it_is_spelled(host: str) -> None:
     engine = an_engine(a_policy(response_exempt=HostSet(["*.example.com"])))
     assert judged(engine, a_response(body=PAGE, host=host)).verdict is Verdict.ALLOW
     assert judged(engine, a_response(body=PAGE, host="example.org")).verdict is Verdict.BLOCK
+
+
+def test_an_exempt_host_is_not_trusted_with_what_the_core_finds() -> None:
+    engine = an_engine(a_policy(response_exempt=HostSet(["*.example.com"]), injection=FakeInjection(core=True)))
+    decision = judged(engine, a_response(body=PAGE, host="docs.example.com"))
+    assert (decision.verdict, decision.layer) == (Verdict.BLOCK, "core_response")
 
 
 def test_switched_off_only_the_core_floor_is_left_and_it_blocks() -> None:
