@@ -197,7 +197,7 @@ def unwrapped(value: bytes) -> bytes:
 
 
 def names_itself(value: bytes) -> bool:
-    """Whether a password is no more than words for one, and no number of more than one digit: `webdav_password2`, `repopwd`."""
+    """Whether a password is no more than words for one, with a digit at most: `webdav_password2`, `repopwd`."""
     words = value[:LONGEST].lower()
     words = words[:-1].rstrip(b"._-") if words[-1:].isdigit() else words
     return words.endswith(_CALLED) and not words.translate(None, _LETTERS + b"._-")

@@ -52,7 +52,7 @@ _NAMES = (b"key", b"token", b"secret", b"password", b"credential", b"credentials
 _IN_URL = b"abcdefghijklmnopqrstuvwxyz0123456789-._~:/?#@!$&'()*+,;=%"
 _IMAGES = (b".svg", b".png", b".gif")
 _BESIDE = 96
-_CELLS = 4
+_CELLS = 8
 _HEX = b"0123456789abcdefABCDEF"
 _EXAMPLES = (b"example.com", b"example.org", b"example.net")
 _SHORT = 16
@@ -325,7 +325,7 @@ def _is_in_table(data: bytes, start: int, end: int) -> bool:
     before = data[max(0, start - _BESIDE) : start].split()[start > _BESIDE :]
     after = data[end : end + _BESIDE].split()
     cells = before[-_CELLS:] + after[: min(_CELLS, len(after) - (end + _BESIDE < len(data)))]
-    if len(cells) < _CELLS or any(len(cell) not in (4, 5) or cell.translate(None, _HEX) for cell in cells):
+    if len(cells) < _CELLS // 2 or any(len(cell) not in (4, 5) or cell.translate(None, _HEX) for cell in cells):
         return False
     return not b"".join(cells).isdigit()
 
