@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from pipelock.detect._pattern import compile_linear
-from pipelock.detect._runs import SHORTEST, Run, opened
+from pipelock.detect._runs import HEX_DIGITS, SHORTEST, Run, opened
 from pipelock.detect._stretches import TEXT, Kind, marked_spans
 
 __all__ = ["base58_runs", "base85_runs", "uuencoded"]
@@ -28,6 +28,7 @@ _SIGNS58 = Kind(_B58)
 _MOST58 = 64
 _LONGEST58 = 256
 _GROUPS = 5
+_HEX = Kind(HEX_DIGITS)
 _UU = compile_linear(rb"(?m)^begin [0-7]{3,4} [^\r\n]{1,200}\r?\n(?:[ -`]{1,80}\r?\n)+")
 
 
@@ -51,6 +52,9 @@ class _Alphabet:
         whole = int.from_bytes(data.translate(self._leading.marks), "little")
         for place in range(1, 5):
             whole &= every >> 8 * place
+        whole &= ~_long_hex(data)
+        if not whole:
+            return []
         marks = whole.to_bytes(len(data), "little")
         runs = []
         for first in range(5):
@@ -62,6 +66,14 @@ class _Alphabet:
 
 
 _ALPHABETS = (_Alphabet(_B85, "base85"), _Alphabet(_A85, "ascii85"))
+
+
+def _long_hex(data: bytes) -> int:
+    """Marks of the places where five groups of hexadecimal digits start: by chance no base85 looks so."""
+    marks = int.from_bytes(data.translate(_HEX.marks), "little")
+    for step in (1, 2, 4, 8, 9):
+        marks &= marks >> 8 * step
+    return marks
 
 
 def base85_runs(data: bytes) -> Iterator[Run]:

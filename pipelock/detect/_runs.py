@@ -31,6 +31,7 @@ _BLIND = 16
 _BLIND_LENGTH = 32
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _SIGNS = Kind(_BASE64)
+_PIECES = tuple((separator, Kind(_BASE64.replace(separator, b""))) for separator in (b"/", b"_", b"-"))
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _BASE32_UPPER = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _BASE32_LOWER = _BASE32_UPPER.lower()
@@ -152,10 +153,9 @@ def _candidates(data: bytes) -> tuple[list[bytes], int]:
     """The runs of `data` that are long enough, then their pieces that are, none twice; and how many are whole."""
     runs = dict.fromkeys(long_runs(data))
     whole = tuple(runs)
-    for separator in (b"/", b"_", b"-"):
+    for separator, kind in _PIECES:
         if separator in data:
-            pieces = b" ".join([run for run in whole if separator in run]).replace(separator, b" ").split()
-            runs.update(dict.fromkeys([piece for piece in pieces if len(piece) >= RUN]))
+            runs.update(dict.fromkeys(kind.runs(b" ".join([run for run in whole if separator in run]), RUN)))
     if b"+" in data:
         # UTF-7 marks its base64 with a plus sign in front, which is a sign of base64 as well.
         bare = [run.strip(b"+-") for run in runs if run.startswith(b"+")]

@@ -9,9 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-__all__ = ["TEXT", "Kind", "marked_spans"]
+__all__ = ["TEXT", "Kind", "is_noise", "marked_spans", "strings"]
 
 _DENSE = 16
+_SHORTEST = 8
+_SMALL = 4_096
+_CONTROLS = bytes([*range(1, 9), *range(14, 27), *range(28, 32)])
+_ASCII = bytes(range(128))
+_CONTROL_SHARE = 32
+_HIGH_SHARE = 8
 
 
 class Kind:
@@ -31,9 +37,11 @@ class Kind:
 
     def runs(self, data: bytes, least: int) -> list[bytes]:
         """The stretches of `data` that have `least` bytes or more, in order. Linear."""
-        if len(data.translate(None, self.signs)) * _DENSE <= len(data):
+        marks = data.translate(self.marks)
+        gaps = len(data) - int.from_bytes(marks, "little").bit_count()
+        if gaps * _DENSE <= len(data):
             return [run for run in data.translate(self._apart).split(self._gap) if len(run) >= least]
-        return [data[start:end] for start, end in self.spans(data, least)]
+        return [data[start:end] for start, end in marked_spans(marks, least)]
 
     def spans(self, data: bytes, least: int) -> Iterator[tuple[int, int]]:
         """Where such stretches start and end. Linear."""
@@ -54,3 +62,25 @@ def marked_spans(marks: bytes, least: int) -> Iterator[tuple[int, int]]:
 
 TEXT = Kind(b"\t\n\r" + bytes(range(32, 127)))
 """Printable ASCII, tabs and line ends."""
+
+
+def is_noise(data: bytes) -> bool:
+    """Whether `data` is compressed, encrypted or a picture: 4 KiB or more that are no UTF-8, with many odd bytes.
+
+    Odd are control characters (a 32nd of it; zeros, which UTF-16 has, escapes and line ends don't count) and bytes
+    above ASCII (an eighth). Text, in whatever encoding, has few of the first.
+    """
+    if len(data) < _SMALL or (len(data) - len(data.translate(None, _CONTROLS))) * _CONTROL_SHARE < len(data):
+        return False
+    if len(data.translate(None, _ASCII)) * _HIGH_SHARE < len(data):
+        return False
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def strings(data: bytes) -> bytes:
+    """The stretches of eight or more printable characters in `data`, one a line: what is text in noise. Linear."""
+    return b"\n".join(TEXT.runs(data, _SHORTEST))

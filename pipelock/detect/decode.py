@@ -25,6 +25,7 @@ from pipelock.detect._glued import glued_texts, unwrapped
 from pipelock.detect._groups import LOOSE, char_codes, hex_groups, spelled_out
 from pipelock.detect._packed import is_packed, packed_parts
 from pipelock.detect._runs import SHORTEST, Run, hidden_runs, long_runs
+from pipelock.detect._stretches import is_noise, strings
 from pipelock.detect._terminal import has_sequences, without_sequences
 
 __all__ = ["MAX_DEPTH", "Decoder", "Derivation", "Derived", "Gate", "Undo", "reversed_"]
@@ -201,12 +202,16 @@ _SELECTIVE = frozenset(
 
 
 def _decoders(data: bytes, gates: Collection[int], budget: _Budget, *, outermost: bool) -> Iterator[_Step]:
-    """The selective decoders first: what they find costs little, however large the text."""
+    """The selective decoders first: what they find costs little, however large the text. Of noise the strings count."""
     yield from _run_steps(data, gates, budget, outermost=outermost)
     if Gate.CONTROL in gates and is_packed(data):
         for at, packed in packed_parts(data, budget.packed):
             budget.unpacked(len(packed.data), cut=packed.cut)
             yield _Step((packed.name,), packed.data, data[at:])
+    if is_noise(data):
+        # To respell all of it would give more noise.
+        yield _Step(("strings",), strings(data), undo=strings)
+        return
     yield from _spellings(data, gates, outermost=outermost)
     if Gate.ROT13 in gates:
         yield _Step(("rot13",), rot13(data), undo=rot13)

@@ -24,7 +24,8 @@ MAX_VALUES = 1_000_000
 MAX_PARTS = 1_000
 MAX_COLUMNS = 64
 MAX_FRAGMENTS = 512
-_FRAGMENT = compile_linear(rb"(?m)^[A-Za-z0-9_+/.=-]{4,64}$")
+_FRAGMENT = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+/.=-"
+_LARGE = 16_384
 
 
 class Fields(NamedTuple):
@@ -77,7 +78,9 @@ def read_fields(data: bytes, content_type: str) -> Fields:
         fields = _strings(data)
         if fields.problem:
             return fields
-        lines = fields.lines
+        # What looks like JSON nowhere but in a few signs has the same text with its escapes undone as a whole.
+        is_json = kind.endswith("json") or start in (b'"', b"{", b"[") or len(data) < _LARGE
+        lines = fields.lines if is_json else b""
         mixed.extend(fields.mixed)
         joined.extend(fields.joined)
     if start == b"<" or kind.endswith(_MARKUP_KINDS) or b"</" in data or b"<![CDATA[" in data:
@@ -138,7 +141,8 @@ def _strings(data: bytes) -> Fields:
 
 def _fragments(values: list[bytes]) -> bytes:
     """Those values joined that can be a part of a key, as words and numbers between them may be there to divide it."""
-    found = [one for one in _FRAGMENT.findall(b"\n".join(values)) if not (one.isalpha() or one.isdigit())]
+    likely = [one for one in b"\n".join(values).split(b"\n") if 4 <= len(one) <= 64]
+    found = [one for one in likely if not (one.isalpha() or one.isdigit() or one.translate(None, _FRAGMENT))]
     return b"".join(found) if 1 < len(found) <= MAX_FRAGMENTS and len(found) < len(values) else b""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipelock.detect import checksums
 from pipelock.detect._packed import is_packed
+from pipelock.detect._stretches import is_noise, strings
 from pipelock.detect._terminal import has_sequences
 from pipelock.detect._unfinished import unfinished
 from pipelock.detect.assignments import Judgement, judge_all
@@ -95,7 +96,7 @@ class SecretScanner:
             other = respelled(raw, content_type)
             if other:
                 views.append(View(origin, other, ("charset",)))
-            fields = read_fields(other or raw, content_type)
+            fields = read_fields(other or _readable(raw, content_type), content_type)
             problem = fields.problem
             if charset_of(content_type) is None:
                 problem = "text in a charset that is not read"
@@ -235,6 +236,11 @@ class SecretScanner:
         if not whole.isascii() or len(whole.translate(None, _NOISE)) + len(_BETWEEN) * (len(views) - 1) != len(whole):
             return False
         return self._decoder.is_plain(_BETWEEN.join([view.data for view in views if not view.joined]))
+
+
+def _readable(data: bytes, content_type: str) -> bytes:
+    """What may have values in it: of noise the strings, unless its type says where its parts are."""
+    return strings(data) if is_noise(data) and not content_type.lstrip().lower().startswith("multipart/") else data
 
 
 def _believed(rule: Rule, group: list[Sighting]) -> list[Sighting]:
