@@ -130,13 +130,9 @@ def _headers(action: Action, policy: Policy, host: str) -> tuple[Finding, ...]:
 
 
 def _cut_pairs(pairs: list[tuple[str, str]]) -> list[str]:
-    """What the values of cookies, and of parameters in a header, say together."""
-    joined = [
-        one.decode("utf-8", "surrogatepass")
-        for _, value in pairs
-        if "=" in value
-        for one in joined_pairs(value.encode("utf-8", "surrogatepass"))
-    ]
+    """What the values of cookies, and of parameters in headers, say together; a cookie may have a header of its own."""
+    values = ";".join([value for _, value in pairs if "=" in value])
+    joined = [one.decode("utf-8", "surrogatepass") for one in joined_pairs(values.encode("utf-8", "surrogatepass"))]
     return [plain for one in dict.fromkeys(joined) for plain in dict.fromkeys((one, unquote(one)))]
 
 

@@ -42,6 +42,11 @@ def test_a_key_cut_over_cookies_or_parameters_is_whole_again(value: str) -> None
     assert scanners(an_action(headers=(("cookie", value),))) == [("header_dlp", "headers")]
 
 
+def test_a_key_cut_over_several_cookie_headers_is_whole_again() -> None:
+    action = an_action(headers=(("cookie", f"a={FAKE_KEY[:9]}"), ("cookie", f"b={FAKE_KEY[9:]}")))
+    assert scanners(action) == [("header_dlp", "headers")]
+
+
 def test_a_key_as_a_headers_name_is_found() -> None:
     assert scanners(an_action(headers=((FAKE_KEY, "1"),))) == [("header_dlp", "headers")]
 
