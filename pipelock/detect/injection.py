@@ -266,23 +266,24 @@ def _plain(view: View) -> list[View]:
 def _read_as_markup(view: View) -> list[View]:
     """What a browser shows, what it hides, and the text with its tags cut out or made spaces."""
     page = HtmlText(view.data.decode("utf-8", "replace"), 2 * len(view.data))
+    removed, spaced = _without_tags(view.data)
     texts = {
-        "tags removed": _without_tags(view.data, b""),
-        "tags as spaces": _without_tags(view.data, b" "),
+        "tags removed": removed,
+        "tags as spaces": spaced,
         "page": page.text.encode("utf-8", "replace"),
         "hidden in page": page.hidden.encode("utf-8", "replace"),
     }
     return [View(view.place, text, (*view.path, name)) for name, text in texts.items() if text]
 
 
-def _without_tags(data: bytes, instead: bytes) -> bytes:
-    """Markup cut out, so that a word it divides is whole; linear. An unclosed tag stays."""
+def _without_tags(data: bytes) -> tuple[bytes, bytes]:
+    """Markup cut out, so that a word it divides is whole, and made spaces; linear. An unclosed tag stays."""
     first, *parts = data.replace(b"**", b"").split(b"<")
-    out = [first]
-    for part in parts:
-        _, closed, after = part.partition(b">")
-        out.append(instead + after if closed else b"<" + part)
-    return b"".join(out)
+    # A part is what a tag leaves behind it; what has no end starts with the sign again, and takes no space.
+    pieces = [part.partition(b">") for part in parts]
+    removed = [after if closed else b"<" + tag for tag, closed, after in pieces]
+    spaced = [b" " + after if closed else b"<" + tag for tag, closed, after in pieces]
+    return first + b"".join(removed), first + b"".join(spaced)
 
 
 def _each_once(group: list[Sighting]) -> list[Sighting]:
