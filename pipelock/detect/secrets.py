@@ -30,7 +30,7 @@ MAX_FINDINGS = 64
 MAX_CUT = 16_384
 """Bytes of joined values in which other encodings than unbroken runs are looked for: they may be cut anywhere too."""
 # What values that don't belong together make by chance.
-_CHANCE = frozenset({Gate.SPELLED, Gate.CODES, Gate.BASE58, Gate.BASE85})
+_CHANCE = frozenset({Gate.SPELLED, Gate.CODES, Gate.BASE58, Gate.BASE85, Gate.REVERSED})
 _PER_RULE = 8
 _BETWEEN = b"\n\n"
 """Stands between texts that are asked about together; two line ends, as one may stand inside wrapped base64."""

@@ -71,6 +71,18 @@ def test_what_is_not_one_json_document_is_refused(body: bytes) -> None:
     assert caught.value.code == "invalid_json"
 
 
+@pytest.mark.parametrize("body", [
+    b'{"kind": "dlp", "input": {"text": "x", "text": "y"}}',
+    b'{"kind": "dlp", "input": {"text": "x", "\\u0074ext": "y"}}',
+    b'{"kind": "dlp", "kind": "dlp", "input": {"text": "x"}}',
+    b'{"kind": "tool_call", "input": {"tool_name": "t", "arguments": {"a": [{"b": 1, "b": 2}]}}}',
+])  # fmt: skip
+def test_a_key_twice_is_refused(body: bytes) -> None:
+    with pytest.raises(WrongInputError, match="twice") as caught:
+        read_request(body, LIMITS, ALL)
+    assert caught.value.code == "invalid_json"
+
+
 def test_a_kind_that_is_off_is_refused() -> None:
     with pytest.raises(WrongInputError) as caught:
         read_request(b'{"kind":"url","input":{"url":"http://x/"}}', LIMITS, frozenset({ScanKind.DLP}))
