@@ -42,7 +42,7 @@ _FILES = (b".pem", b".key", b".crt", b".cer", b".json", b".yaml", b".yml", b".tx
           b".sock", b".com", b".org", b".net", b".io", b".dev", b".local")  # fmt: skip
 _NO_KEY = _PUBLIC + _REFERENCE
 _CERTIFICATE = 200
-_EXAMPLE = (b"EXAMPLE", b"EXAMPLEKEY", b"Example", b"ExampleToken")
+_EXAMPLE = (b"EXAMPLE", b"EXAMPLEKEY", b"Example", b"ExampleToken", b"example")
 _CALLED = (b"password", b"passwd", b"passphrase", b"pass", b"pwd")
 
 
