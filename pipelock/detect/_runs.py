@@ -78,21 +78,22 @@ class Run(NamedTuple):
     cut: bool = False
 
 
-def hidden_runs(data: bytes, limit: int = UNPACKED) -> Iterator[Run]:
+def hidden_runs(data: bytes, limit: int = UNPACKED, *, blind: int = _BLIND) -> Iterator[Run]:
     """What hides in each run of `data`, and in each of its pieces between slashes, hyphens or underscores.
 
-    Of compressed data at most `limit` bytes are read in all. Where nothing tells the format, the first 16 runs are
+    Of compressed data at most `limit` bytes are read in all. Where nothing tells the format, the first `blind` runs are
     tried.
     """
     runs, whole = _candidates(data)
     if not runs:
         return
-    yield from _packed_runs(runs, whole, limit)
+    yield from _packed_runs(runs, whole, limit, blind)
     marks = _marks(b"".join([run[:RUN] for run in runs]), RUN, _IS_OTHER)
     for encoding in _ENCODINGS:
         outside = encoding.outside
         chosen = [run for run, mark in zip(runs, marks, strict=True) if mark & outside != outside]
-        yield from _texts_in([run for run in chosen if len(run) >= encoding.shortest], encoding)
+        if chosen:
+            yield from _texts_in([run for run in chosen if len(run) >= encoding.shortest], encoding)
 
 
 def _texts_in(runs: list[bytes], encoding: _Encoding) -> Iterator[Run]:
@@ -108,12 +109,12 @@ def _texts_in(runs: list[bytes], encoding: _Encoding) -> Iterator[Run]:
                 yield Run(encoding.name, text, run)
 
 
-def _packed_runs(runs: list[bytes], whole: int, limit: int) -> Iterator[Run]:
+def _packed_runs(runs: list[bytes], whole: int, limit: int, blind: int) -> Iterator[Run]:
     """Those that are compressed data; the first `whole` of them are no pieces of others."""
-    blind = 0
     for index, run in enumerate(runs):
-        if run.startswith(_PACKED_HEADS) or (blind < _BLIND and index < whole and len(run) >= _BLIND_LENGTH):
-            blind += 1
+        known = run.startswith(_PACKED_HEADS)
+        if known or (blind > 0 and index < whole and len(run) >= _BLIND_LENGTH):
+            blind -= 1
             packed = _packed(run, limit)
             if packed is not None:
                 limit = max(limit - len(packed.text), 0)

@@ -283,7 +283,7 @@ def _turned_runs(data: bytes, limit: int) -> Iterator[tuple[str, Undo, Run]]:
     """
     runs = b" ".join(long_runs(data)[:MAX_APART])
     for name, turn in (("reversed", reversed_), ("rot13", rot13)):
-        yield from ((name, turn, one) for one in hidden_runs(turn(runs), limit))
+        yield from ((name, turn, one) for one in hidden_runs(turn(runs), limit, blind=0))
 
 
 def _spellings(data: bytes, gates: Collection[int], *, outermost: bool) -> Iterator[_Step]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import string
 from bisect import bisect_right
 from collections.abc import Sequence
+
+from pipelock.detect._stretches import Kind
 
 __all__ = ["MASK", "excerpt", "mask"]
 
@@ -14,6 +17,8 @@ _LIMIT = 200
 _LOOKED = 4_096
 """Bytes of one stretch of context that are looked at: what an excerpt has room for, and a long run before it."""
 _JOINERS = frozenset("+/_-=.~:%@")
+_UNBROKEN = Kind(string.ascii_letters.encode() + string.digits.encode() + "".join(_JOINERS).encode())
+_DIGITS = dict.fromkeys(map(ord, string.digits), "•")
 
 
 def mask(secret: str) -> str:
