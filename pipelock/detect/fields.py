@@ -99,7 +99,8 @@ def read_fields(data: bytes, content_type: str) -> Fields:
 
 
 def _distinct(joined: list[bytes]) -> tuple[bytes, ...]:
-    return tuple(dict.fromkeys([one for one in joined if one]))
+    # There are few, and to compare them is cheaper than to hash them.
+    return tuple([one for number, one in enumerate(joined) if one and one not in joined[:number]])
 
 
 def _strings(data: bytes) -> Fields:
@@ -125,7 +126,7 @@ def _strings(data: bytes) -> Fields:
         strings = pieces[first::2]
         if len(strings) < 2:
             continue
-        keys = [one for one in dict.fromkeys(strings) if one[-1:] == _KEY]
+        keys = list(dict.fromkeys([one for one in strings if one[-1:] == _KEY]))
         values = [one for one in strings if one[-1:] != _KEY] if keys else strings
         lines.extend(strings)
         if len(values) > 1:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipelock.detect import checksums
 from pipelock.detect._packed import is_packed
-from pipelock.detect._stretches import is_noise, strings
+from pipelock.detect._stretches import Kind, is_noise, strings
 from pipelock.detect._terminal import has_sequences
 from pipelock.detect._unfinished import unfinished
 from pipelock.detect.assignments import Judgement, judge_all
@@ -34,7 +34,7 @@ _CHANCE = frozenset({Gate.SPELLED, Gate.CODES, Gate.BASE58, Gate.BASE85, Gate.RE
 _PER_RULE = 8
 _BETWEEN = b"\n\n"
 """Stands between texts that are asked about together; two line ends, as one may stand inside wrapped base64."""
-_NOISE = bytes([*range(9), 9, 10, 11, 12, 13, *range(14, 32), 127])
+_NOISE = Kind(bytes([*range(32), 127]))
 
 
 class SecretScanner:
@@ -233,7 +233,7 @@ class SecretScanner:
         """Whether nothing can be hidden in any of the views: asked of all together, as a request has many."""
         whole = _BETWEEN.join([view.data for view in views])
         # The breaks are the only noise there may be.
-        if not whole.isascii() or len(whole.translate(None, _NOISE)) + len(_BETWEEN) * (len(views) - 1) != len(whole):
+        if not whole.isascii() or len(_NOISE.without(whole)) + len(_BETWEEN) * (len(views) - 1) != len(whole):
             return False
         return self._decoder.is_plain(_BETWEEN.join([view.data for view in views if not view.joined]))
 
@@ -288,7 +288,7 @@ def _fused(data: bytes) -> bytes:
     """The text on one line: YAML, HTTP and mail go on on an indented line where a value is too long for one."""
     if b"\n " in data or b"\n\t" in data:
         data = b"".join([line.strip(b" ") for line in data.split(b"\n")])
-    return data.translate(None, _NOISE)
+    return _NOISE.without(data)
 
 
 def _label(place: str, *, core: bool) -> str:
