@@ -229,16 +229,25 @@ class _Words:
 
 def _texts(views: Sequence[View]) -> Iterator[_Text]:
     """The views with folded letters, each text once; of what is no text the view without what could not be read."""
+    unfolded = dict.fromkeys(view.data for view in views if not view.data.isascii() and is_utf8(view.data))
+    folded = dict(zip(unfolded, _folded_together(list(unfolded)), strict=True))
     seen: set[bytes] = set()
     for view in views:
-        letters = view.data
-        if not letters.isascii():
-            if not is_utf8(letters):
-                continue
-            letters = fold_letters(letters.decode("utf-8", "replace")).encode("utf-8", "surrogatepass")
-        if letters not in seen:
+        letters = view.data if view.data.isascii() else folded.get(view.data)
+        if letters is not None and letters not in seen:
             seen.add(letters)
             yield _Text(view, letters)
+
+
+def _folded_together(texts: Sequence[bytes]) -> Sequence[bytes]:
+    """`fold_letters` of each. The forms of one text have mostly the same letters, so these are folded once for all."""
+    folded = _folded(SEPARATOR.join(texts)).split(SEPARATOR) if len(texts) > 1 else []
+    # A text that holds the separator itself would be two.
+    return folded if len(folded) == len(texts) else [_folded(text) for text in texts]
+
+
+def _folded(text: bytes) -> bytes:
+    return fold_letters(text.decode("utf-8", "replace")).encode("utf-8", "surrogatepass")
 
 
 def _cases(

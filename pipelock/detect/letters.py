@@ -12,16 +12,21 @@ without gaps are dropped.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection
 from functools import lru_cache
+from typing import Any
 
+from pipelock.detect._pattern import compile_linear
 from pipelock.detect.normalise import fold_text
 
 __all__ = ["fold_letters", "letters_span"]
 
 _CACHE = 16_384
 """Characters whose fold is remembered."""
-_FEW = 8
+_FEW = 24
 """Changes that are made one by one."""
+_MANY = 1_024
+"""Characters from which on all are folded at once: hostile text has more than are remembered."""
 
 
 def _ranges(*pairs: tuple[int, int]) -> frozenset[str]:
@@ -42,7 +47,12 @@ _SAME = {
     "』": '"', "《": '"', "》": '"', "¿": " ", "¡": " ",
 }  # fmt: skip
 # Scripts that are written without gaps between words, or (Hangul) with gaps that writers leave out.
-_GAPLESS = ((0x0E00, 0x0E7F), (0x1100, 0x11FF), (0x3040, 0x30FF), (0x3400, 0x9FFF), (0xAC00, 0xD7A3))
+# U+0E00..0E7F, 1100..11FF, 3040..30FF, 3400..9FFF and AC00..D7A3 in UTF-8.
+_GAPLESS = (
+    rb"(?:\xe0[\xb8\xb9][\x80-\xbf]|\xe1[\x84-\x87][\x80-\xbf]|\xe3[\x81-\x83\x90-\xbf][\x80-\xbf]"
+    rb"|[\xe4-\xe9][\x80-\xbf]{2}|\xea[\xb0-\xbf][\x80-\xbf]|[\xeb\xec][\x80-\xbf]{2}|\xed[\x80-\x9d][\x80-\xbf]"
+    rb"|\xed\x9e[\x80-\xa3])"
+)
 
 
 def _fold_char(char: str) -> str:
@@ -62,34 +72,50 @@ def fold_letters(text: str) -> str:
     """`text` in the form in which phrases are looked for; ASCII stays as it is (matching ignores its case)."""
     if text.isascii():
         return text
-    chars = set(text)
-    folds = {char: char if char.isascii() else _folded(char) for char in chars}
-    changed = [char for char in chars if folds[char] != char]
+    folds = _folds(text)
+    changed = [char for char, new in folds.items() if new != char]
     if len(changed) <= _FEW:
         # A replace of one character runs at memory speed. No fold makes a character that another one changes.
         for char in changed:
             text = text.replace(char, folds[char])
     else:
         text = "".join(map(folds.__getitem__, text))
-    return _without_gaps(text) if any(map(_is_gapless, set(text))) else text
+    return _without_gaps(text)
 
 
-@lru_cache(maxsize=_CACHE)
-def _is_gapless(char: str) -> bool:
-    code = ord(char)
-    return any(first <= code <= last for first, last in _GAPLESS)
+def _folds(text: str) -> dict[str, str]:
+    """What becomes of each character of `text`."""
+    chars = set(text)
+    folds = {char: char for char in chars if char.isascii()}
+    others = chars - folds.keys()
+    folds.update(zip(others, _folded_at_once(others) if len(others) > _MANY else map(_folded, others), strict=True))
+    return folds
+
+
+def _folded_at_once(chars: Collection[str]) -> list[str]:
+    """What `_fold_char` says of each: line ends keep them apart in what treats them together."""
+    whole = unicodedata.normalize("NFKD", fold_text("\n".join(chars).casefold())).translate(_AFTER)
+    return [_SAME.get(char, "" if char in _MARKS else new) for char, new in zip(chars, whole.split("\n"), strict=True)]
+
+
+_AFTER = str.maketrans(dict.fromkeys(_MARKS, "") | _SAME)
+
+
+@lru_cache(maxsize=1)
+def _gaps() -> Any:  # noqa: ANN401 - the binding publishes no types
+    return compile_linear(_GAPLESS + rb"+(?: +" + _GAPLESS + rb"+)+")
 
 
 def _without_gaps(text: str) -> str:
     """`text` without the spaces that stand between two letters of gapless scripts."""
-    out = []
-    before = False
-    for word in text.split(" "):
-        if word:
-            out.append(word if before and _is_gapless(word[0]) else " " + word)
-            before = _is_gapless(word[-1])
-    joined = "".join(out)
-    return joined if text.startswith(" ") else joined[1:]
+    data = text.encode("utf-8", "surrogatepass")
+    out: list[bytes] = []
+    position = 0
+    for match in _gaps().finditer(data):
+        start, end = match.span()
+        out += (data[position:start], data[start:end].replace(b" ", b""))
+        position = end
+    return b"".join([*out, data[position:]]).decode("utf-8", "surrogatepass") if out else text
 
 
 def letters_span(text: str, start: int, end: int) -> tuple[int, int]:
