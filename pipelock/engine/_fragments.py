@@ -15,10 +15,14 @@ from pipelock.detect.hosts import registrable_domain
 from pipelock.detect.url_view import UrlError, UrlView, parse_url, split_url
 from pipelock.model import Action
 
-__all__ = ["EDGE", "LONGEST_PIECE", "MAX_PIECES", "Fragments", "Piece", "read_fragments"]
+__all__ = ["EDGE", "LONGEST_PIECE", "MAX_PIECES", "ROUTINE", "Fragments", "Piece", "read_fragments"]
 
 EDGE = 32_768
 MAX_PIECES = 64
+ROUTINE = ("cookie:", "carried:")
+"""Slots of what clients send with every request: parts may hide there, but it is no measure of what leaves."""
+_MOST_COOKIES = 8
+_CARRIERS = frozenset({"from", "if-none-match", "origin", "referer", "user-agent"})
 LONGEST_PIECE = 512
 _DIGITS = "0123456789"
 _MOST_DIGITS = 6
@@ -76,7 +80,7 @@ def read_fragments(action: Action) -> Fragments:
                 keys.append(parameter.key.encode("utf-8", "surrogatepass"))
     in_order = [*named, *_body(action)]
     wire = b"".join([value for _, _, value in in_order])
-    aside = [*_headers(action), *(_aside(view, domain) if view is not None else ())]
+    aside = [*(_aside(view, domain) if view is not None else ()), *_headers(action), *_carried(action)]
     numbered = _number(view, named)
     chosen = in_order if len(in_order) <= MAX_PIECES else [*in_order[: MAX_PIECES // 2], *in_order[-MAX_PIECES // 2 :]]
     pieces = [
@@ -108,6 +112,20 @@ def _headers(action: Action) -> Iterator[tuple[str, str, bytes]]:
     for name, value in action.headers:
         if name.startswith("x-"):
             yield "header", name, value.encode("utf-8", "surrogatepass")
+
+
+def _carried(action: Action) -> Iterator[tuple[str, str, bytes]]:
+    """What headers that every client sends may carry: cookies, and the last word of those that have room for one."""
+    for name, value in action.headers:
+        if name == "cookie":
+            for pair in value.split(";", _MOST_COOKIES)[:_MOST_COOKIES]:
+                key, _, text = pair.partition("=")
+                yield "cookie", key.strip()[:64], unquote(text.strip(' "').encode("utf-8", "surrogatepass"))
+        elif name == "authorization":
+            yield "carried", name, value.rpartition(" ")[2].encode("utf-8", "surrogatepass")
+        elif name in _CARRIERS:
+            word = value.rpartition(" ")[2].strip('"').rpartition("/")[2]
+            yield "carried", name, word.rpartition("=")[2].encode("utf-8", "surrogatepass")
 
 
 def _body(action: Action) -> Iterator[tuple[str, str, bytes]]:

@@ -42,7 +42,8 @@ def wire_order(before: bytes, newest: bytes) -> Join:
 def of_slot(pieces: Sequence[Piece], newest: Piece) -> list[Join]:
     """The pieces that came in the same place before, in the orders in which one would send parts."""
     joins = [_join([*pieces, newest], newest, "in the same place")]
-    joins.append(_join([newest, *reversed(pieces)], newest, "in the same place, last first", decoded=False))
+    backwards = _join([newest, *reversed(pieces)], newest, "in the same place, last first", decoded=is_part(newest))
+    joins.append(backwards)
     if newest.order >= 0 and any(piece.order not in (-1, newest.order) for piece in pieces):
         ordered = sorted([*pieces, newest], key=lambda piece: piece.order)
         joins.append(_join(ordered, newest, "by their numbers"))

@@ -25,7 +25,7 @@ import msgspec
 from pipelock.detect._unfinished import LIMIT_RULE
 from pipelock.detect.entropy import is_opaque, shannon
 from pipelock.detect.hosts import HostSet
-from pipelock.engine._fragments import Fragments, Piece, read_fragments
+from pipelock.engine._fragments import ROUTINE, Fragments, Piece, read_fragments
 from pipelock.engine._joins import Join, is_part, of_slot, of_strangers, wire_order
 from pipelock.engine._session_pieces import SessionPieces
 from pipelock.engine._tables import ProgressTable
@@ -244,7 +244,7 @@ class CrossRequest:
             findings.append(_over(BUDGET_RULE, f"this session has sent {text}", settings))
         opaque = sum(
             shannon(text) * len(text)
-            for text in (piece.data.decode("latin-1") for piece in fragments.pieces)
+            for text in (one.data.decode("latin-1") for one in fragments.pieces if not one.slot.startswith(ROUTINE))
             if is_opaque(text, 4.5) or (8 <= len(text) < 20 and shannon(text) >= _OPAQUE and _is_mixed(text))
         )
         if opaque:

