@@ -41,7 +41,8 @@ def entities(data: bytes) -> bytes:
     out = [first]
     for part in parts:
         name, end, rest = part.partition(b";")
-        char = _entity(name) if end and len(name) < _LONGEST_NAME else None
+        likely = end and len(name) < _LONGEST_NAME and (name.isalnum() or name.startswith(b"#"))
+        char = _entity(name) if likely else None
         if char is not None:
             out.append(char + rest)
         else:

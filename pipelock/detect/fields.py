@@ -24,7 +24,10 @@ MAX_VALUES = 1_000_000
 MAX_PARTS = 1_000
 MAX_COLUMNS = 64
 MAX_FRAGMENTS = 512
-_FRAGMENT = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+/.=-"
+# What a part of a key may have, and line ends; all else reads as a space.
+_FRAGMENT = bytes(
+    code if chr(code) in "_+/.=-\n" or (code < 128 and chr(code).isalnum()) else 0x20 for code in range(256)
+)
 _LARGE = 16_384
 
 
@@ -142,8 +145,9 @@ def _strings(data: bytes) -> Fields:
 
 def _fragments(values: list[bytes]) -> bytes:
     """Those values joined that can be a part of a key, as words and numbers between them may be there to divide it."""
-    likely = [one for one in b"\n".join(values).split(b"\n") if 4 <= len(one) <= 64]
-    found = [one for one in likely if not (one.isalpha() or one.isdigit() or one.translate(None, _FRAGMENT))]
+    pieces = b"\n".join(values).translate(_FRAGMENT).split(b"\n")
+    likely = [one for one in pieces if 4 <= len(one) <= 64 and b" " not in one]
+    found = [one for one in likely if not (one.isalpha() or one.isdigit())]
     return b"".join(found) if 1 < len(found) <= MAX_FRAGMENTS and len(found) < len(values) else b""
 
 

@@ -286,7 +286,7 @@ def _united(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _fused(data: bytes) -> bytes:
     """The text on one line: YAML, HTTP and mail go on on an indented line where a value is too long for one."""
-    if b"\n " in data or b"\n\t" in data:
+    if b"\n" in data and (b"\n " in data or b"\n\t" in data):
         data = b"".join([line.strip(b" ") for line in data.split(b"\n")])
     return _NOISE.without(data)
 
