@@ -8,6 +8,7 @@ import codecs
 import gzip
 import itertools
 import json
+import random
 import zlib
 from functools import reduce
 
@@ -17,6 +18,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelock.detect._stretches import is_noise
 from pipelock.detect.decode import Decoder
 from pipelock.detect.injection import InjectionScanner, strip
 from pipelock.detect.ruleset import RuleSet
@@ -137,6 +139,14 @@ def test_a_secret_and_an_order_are_found_in_every_encoding(secrets, injection, n
     assert found(secrets, encoded(SECRET, [name]))
     assert found(secrets, b"take this " + encoded(b"key " + SECRET, [name]) + b" now")
     assert found(injection, encoded(PHRASE, [name]))
+
+
+@pytest.mark.parametrize("name", ["", *ENCODINGS, *ALONE])
+def test_a_secret_between_bytes_that_are_no_text_is_found_in_every_encoding(secrets, name):
+    around = random.Random(3).randbytes(6_000)
+    data = around + b"\xff\x00" + encoded(b"key " + SECRET + b" end", [name] if name else []) + b"\x00\xff" + around
+    assert is_noise(data)
+    assert found(secrets, data)
 
 
 @pytest.mark.parametrize("outer", ENCODINGS)
