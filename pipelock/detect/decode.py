@@ -35,6 +35,8 @@ MAX_DEPTH = 8
 MAX_APART = 64
 """Texts in runs of one input that are looked at one by one; further ones are put together, with a break between."""
 _EXTRA = 262_144
+_TURNED = 4_096
+"""Bytes of a text inside another in which runs are read backwards and shifted back as well."""
 _FACTOR = 8
 _PACKED_FACTOR = 4
 _INVOLUTIONS = frozenset({"rot13", "reversed"})
@@ -137,7 +139,7 @@ class Decoder:
         while layer:
             following: list[tuple[Derived, Collection[int]]] = []
             for text, found in layer:
-                for step in _decoders(text.data, found, budget, outermost=not text.path):
+                for step in _decoders(text, found, budget):
                     if step.data in seen or len(step.data) < SHORTEST:
                         continue
                     path = (*text.path, *step.names)
@@ -201,9 +203,11 @@ _SELECTIVE = frozenset(
 """Gates behind which single runs are decoded."""
 
 
-def _decoders(data: bytes, gates: Collection[int], budget: _Budget, *, outermost: bool) -> Iterator[_Step]:
+def _decoders(text: Derived, gates: Collection[int], budget: _Budget) -> Iterator[_Step]:
     """The selective decoders first: what they find costs little, however large the text. Of noise the strings count."""
-    yield from _run_steps(data, gates, budget, outermost=outermost)
+    data = text.data
+    turns = not text.path or (len(data) <= _TURNED and _INVOLUTIONS.isdisjoint(text.path))
+    yield from _run_steps(data, gates, budget, turns=turns)
     if Gate.CONTROL in gates and is_packed(data):
         for at, packed in packed_parts(data, budget.packed):
             budget.unpacked(len(packed.data), cut=packed.cut)
@@ -212,21 +216,21 @@ def _decoders(data: bytes, gates: Collection[int], budget: _Budget, *, outermost
         # To respell all of it would give more noise.
         yield _Step(("strings",), strings(data), undo=strings)
         return
-    yield from _spellings(data, gates, outermost=outermost)
+    yield from _spellings(data, gates, outermost=not text.path)
     if Gate.ROT13 in gates:
         yield _Step(("rot13",), rot13(data), undo=rot13)
     if Gate.REVERSED in gates:
         yield _Step(("reversed",), reversed_(data), undo=reversed_)
 
 
-def _run_steps(data: bytes, gates: Collection[int], budget: _Budget, *, outermost: bool) -> Iterator[_Step]:
+def _run_steps(data: bytes, gates: Collection[int], budget: _Budget, *, turns: bool) -> Iterator[_Step]:
     runs: list[tuple[Run, Undo | None]] = [(one, None) for one in _runs(data, gates, budget.packed)]
     if Gate.WRAPPED in gates:
         runs += [(one, unwrapped) for one in _letter_runs(unwrapped(data), budget.packed)]
     for one, _ in runs:
         if one.inner:
             budget.unpacked(len(one.text), cut=one.cut)
-    if Gate.RUN in gates and outermost:
+    if Gate.RUN in gates and turns:
         for name, turn, one in _turned_runs(data, budget.packed):
             if one.inner:
                 budget.unpacked(len(one.text), cut=one.cut)
@@ -318,11 +322,12 @@ def _all_of(steps: Sequence[Undo]) -> Undo:
     return lambda data: reduce(lambda text, undo: undo(text), steps, data)
 
 
+# Soft line breaks stand anywhere, in the middle of another encoding too, so they go first.
 _WHOLE: tuple[tuple[Gate, str, Undo], ...] = (
+    (Gate.PRINTABLE, "quoted-printable", printable),
     (Gate.PERCENT, "url", percent),
     (Gate.ENTITY, "html", entities),
     (Gate.ESCAPE, "escape", escapes),
-    (Gate.PRINTABLE, "quoted-printable", printable),
 )
 
 

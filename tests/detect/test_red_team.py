@@ -9,6 +9,7 @@ import base64
 import codecs
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,22 @@ def test_a_quotation_mark_of_a_table_is_written_twice(secrets: SecretScanner) ->
 @pytest.mark.parametrize("body", ["a=1&card=4012888888881881", "number=4012-8888-8888-1881&a=1"])
 def test_the_value_of_a_field_stands_alone(secrets: SecretScanner, body: str) -> None:
     assert found(secrets, body, FORM) == {"Credit Card Number"}
+
+
+# -- the order in which encodings are undone ---------------------------------------------------------------------------------
+
+
+def test_a_soft_line_break_may_stand_inside_another_encoding(secrets: SecretScanner) -> None:
+    entities = "".join(f"&#{ord(one)};" for one in KEY)
+    wrapped = "=\n".join(entities[start : start + 19] for start in range(0, len(entities), 19))
+    assert found(secrets, wrapped) == {"GitHub Token"}
+
+
+@pytest.mark.parametrize("outer", [
+    lambda text: base64.b64encode(text.encode()).decode(),
+    lambda text: text.encode().hex(),
+    lambda text: base64.b32encode(text.encode()).decode(),
+], ids=["base64", "hex", "base32"])  # fmt: skip
+def test_shifted_base64_inside_another_encoding_is_read(secrets: SecretScanner, outer: Callable[[str], str]) -> None:
+    shifted = codecs.encode(base64.b64encode(KEY.encode()).decode(), "rot13")
+    assert found(secrets, "note: " + outer(shifted)) == {"GitHub Token"}
