@@ -3,9 +3,10 @@
 What a phrasebook calls a cue means nothing alone; the families say which cues make an attack together (see
 `phrasebook.py`). All of it is matched in the folded letters of a text (`letters.py`).
 
-Linear, in three steps. Words that the anchors of families must contain are looked for in one pass; a text without any
-ends here. Another pass tells which words of which cues occur at all, and so which families of which languages may. Only
-for those the sentences around such words are looked at, each once: first for the words, then for the phrases.
+Linear, in three steps, window by window of `WINDOW` bytes. Words that the anchors of families must contain are looked
+for in one pass; a window without any ends here. Another pass tells which words of which cues stand near, and so which
+families of which languages may. Only for those the sentences around such words are looked at, each once: first for the
+words, then for the phrases.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ __all__ = ["REACH", "LanguageScanner"]
 
 REACH = 240
 """Bytes (of folded letters) that are looked at on either side of an anchor, at most."""
+WINDOW = 16_384
+"""Bytes of which the anchors are looked for at a time."""
+_MARGIN = 2 * REACH
+"""Bytes beyond a window that are seen with it: more than any passage about an anchor in it has."""
 SIGNS = "signs"
 """The cue that tells a language: common words, one of which a text must have for any family of it to count."""
 _QUESTION = "question"
@@ -46,8 +51,8 @@ class _Case(NamedTuple):
 
     Attributes:
         name: The finding's.
-        needs: What must be there, the anchor included; `others` are the rest of it.
-        everywhere: The same, and the signs of the language, which may stand anywhere in the text.
+        needs: What must be there, the anchor included, one bit for each cue; `others` are the rest of it.
+        signs: The signs of the language, which may stand anywhere in the text; or `None`.
         bars: What must not.
         asks: Whether the sentence must be a question.
     """
@@ -55,9 +60,9 @@ class _Case(NamedTuple):
     name: str
     family: Family
     anchor: int
-    needs: frozenset[int]
+    needs: int
     others: tuple[int, ...]
-    everywhere: tuple[int, ...]
+    signs: int | None
     bars: frozenset[int]
     asks: bool
 
@@ -102,6 +107,7 @@ class LanguageScanner:
         for case in self._cases:
             self._of_anchor.setdefault(case.anchor, []).append(case)
         anchors = self._of_anchor.keys()
+        self._anchored = sum(1 << number for number in anchors)
         self._anchors = _Words(
             {number: literals[number] for number in sorted(anchors)}, cache, native=native, edged=True
         )
@@ -114,57 +120,61 @@ class LanguageScanner:
         Raises:
             MatcherError: the matcher failed; block.
         """
-        texts = list(_texts(views))
-        if not texts:
-            return []
-        whole = texts[0].letters if len(texts) == 1 else SEPARATOR.join([text.letters for text in texts])
-        anchors = self._anchors.present(whole)
-        if not anchors:
-            return []
-        words = self._cues.present(whole)
-        # There are hundreds of cases, and a text has the anchors of few.
-        groups = _by_anchor(
-            case for anchor in anchors for case in self._of_anchor.get(anchor, ()) if case.needs <= words.keys()
-        )
         found: dict[str, Finding] = {}
-        for text in texts if groups else ():
-            for case, start, end in self._sightings(text.letters, groups, words, found):
+        for text in _texts(views):
+            for case, start, end in self._sightings(text.letters.lower(), found):
                 finding = _finding(case, text, start, end)
                 if case.name not in found or not finding.warns:
                     found[case.name] = finding
         return list(found.values())
 
-    def _sightings(
-        self,
-        letters: bytes,
-        groups: Sequence[_Group],
-        words: Mapping[int, Sequence[str]],
-        found: Mapping[str, Finding],
-    ) -> Iterator[tuple[_Case, int, int]]:
+    def _sightings(self, lowered: bytes, found: Mapping[str, Finding]) -> Iterator[tuple[_Case, int, int]]:
         """Where all cues of a case occur in one passage; cases that are believed already are not asked again."""
-        lowered = letters.lower()
-        occurs: dict[int, bool] = {}
-        ends: list[int] | None = None
-        for group in groups:
-            cases = [case for case in group.cases if self._occur(case.everywhere, lowered, occurs)]
-            if not cases:
-                continue
-            if ends is None:
-                ends = [mark.start() for mark in self._end.finditer(lowered)]
-            for start, end in _passages(lowered, ends, _finder(tuple(words[group.anchor])), near=group.near):
-                passage = lowered[start:end]
-                asks = b"?" in lowered[end - 1 : end + 3]
-                cases = [case for case in cases if case.name not in found or found[case.name].warns]
-                if not cases:
-                    break
-                if self._regexp(group.anchor).search(passage):
-                    for case in cases:
-                        if self._holds(case, passage, asks=asks):
-                            left, right = self._extent(case, passage)
-                            yield case, start + left, start + right
+        signs: dict[int, bool] = {}
+        # Where the last passage of a group ended, as windows overlap.
+        pasts: dict[tuple[int, bool], int] = {}
+        for first in range(0, len(lowered), WINDOW):
+            base = max(0, first - _MARGIN)
+            window = lowered[base : first + WINDOW + _MARGIN]
+            anchors = self._anchors.propose(window)
+            words = self._cues.propose(window) if anchors else []
+            occurs: dict[int, bool] = {}
+            possible = [
+                case
+                for case in self._possible(self._anchors.cues(anchors), self._cues.cues(words))
+                if self._occur((case.anchor, *case.others), window, occurs)
+                and (case.signs is None or self._occur((case.signs,), lowered, signs))
+            ]
+            ends = [mark.start() for mark in self._end.finditer(window)] if possible else []
+            for group in _by_anchor(possible):
+                finder = _finder(tuple(self._cues.words(words, group.anchor)))
+                key = group.anchor, group.near
+                past = max(first, pasts.get(key, 0)) - base
+                for start, end in _passages(window, ends, finder, (past, first + WINDOW - base), near=group.near):
+                    pasts[key] = base + end
+                    cases = [case for case in group.cases if case.name not in found or found[case.name].warns]
+                    if not cases:
+                        break
+                    passage = window[start:end]
+                    if self._regexp(group.anchor).search(passage):
+                        asks = b"?" in window[end - 1 : end + 3]
+                        for case in cases:
+                            if self._holds(case, passage, asks=asks):
+                                left, right = self._extent(case, passage)
+                                yield case, base + start + left, base + start + right
+
+    def _possible(self, anchors: int, words: int) -> Iterator[_Case]:
+        """The cases of which all cues may occur. There are hundreds, and a text has the anchors of few."""
+        anchors &= self._anchored
+        while anchors:
+            lowest = anchors & -anchors
+            anchors ^= lowest
+            for case in self._of_anchor[lowest.bit_length() - 1]:
+                if case.needs & words == case.needs:
+                    yield case
 
     def _occur(self, numbers: Iterable[int], lowered: bytes, occurs: dict[int, bool]) -> bool:
-        """Whether phrases of all these cues occur anywhere; `occurs` remembers."""
+        """Whether phrases of all these cues occur in a text; `occurs` remembers of one text."""
         for number in numbers:
             if number not in occurs:
                 occurs[number] = self._regexp(number).search(lowered) is not None
@@ -210,6 +220,7 @@ class _Words:
                 # Edges compile slowly; those of longer words are heeded only where these are looked up.
                 owners.setdefault(word if edged and len(plain) <= _SHORT else plain, []).append((number, word))
         self._owners = list(owners.values())
+        self._masks = [sum({1 << number for number, _ in some}) for some in self._owners]
         # Single words compile several times faster than the same ones put together as alternatives.
         self._matcher = Matcher(
             [for_bytes(quoted(word)) for word in owners],
@@ -218,13 +229,24 @@ class _Words:
             native=native,
         )
 
-    def present(self, letters: bytes) -> dict[int, list[str]]:
-        """For each such cue those words."""
-        found: dict[int, list[str]] = {}
-        for index in self._matcher.propose(letters):
-            for number, word in self._owners[index]:
-                found.setdefault(number, []).append(word)
+    def propose(self, letters: bytes) -> list[int]:
+        """The numbers of the words that occur.
+
+        Raises:
+            MatcherError: the matcher failed; block.
+        """
+        return self._matcher.propose(letters)
+
+    def cues(self, proposed: Iterable[int]) -> int:
+        """The cues that these words are of, one bit for each."""
+        masks, found = self._masks, 0
+        for index in proposed:
+            found |= masks[index]
         return found
+
+    def words(self, proposed: Iterable[int], cue: int) -> list[str]:
+        """Those of these words that are of one cue."""
+        return [word for index in proposed for number, word in self._owners[index] if number == cue]
 
 
 def _texts(views: Sequence[View]) -> Iterator[_Text]:
@@ -255,7 +277,6 @@ def _cases(
 ) -> Iterator[_Case]:
     for index, language in enumerate(languages):
         known = {cue: numbers[index, cue] for cue in language.cues}
-        signs = [known[SIGNS]] if SIGNS in known else []
         for family in families:
             for cues in family.cues:
                 needs = [cue for cue in cues if cue != _QUESTION and not cue.startswith("!")]
@@ -265,9 +286,9 @@ def _cases(
                     name=f"{language.name} {family.name}",
                     family=family,
                     anchor=known[needs[0]],
-                    needs=frozenset([*signs, *(known[cue] for cue in needs)]),
+                    needs=sum({1 << known[cue] for cue in needs}),
                     others=tuple(known[cue] for cue in needs[1:]),
-                    everywhere=(*signs, *(known[cue] for cue in needs)),
+                    signs=known.get(SIGNS),
                     bars=frozenset(known[cue[1:]] for cue in cues if cue[0] == "!" and cue[1:] in known),
                     asks=_QUESTION in cues,
                 )
@@ -286,25 +307,34 @@ def _finder(words: tuple[str, ...]) -> Any:  # noqa: ANN401 - the binding publis
     return compile_linear(for_bytes("|".join(map(quoted, words))))
 
 
-def _passages(lowered: bytes, ends: Sequence[int], finder: Any, *, near: bool) -> Iterator[tuple[int, int]]:  # noqa: ANN401 - the binding publishes no types
-    """The sentences that hold a word that `finder` finds, or all that is `near` one, each once.
+def _passages(
+    window: bytes,
+    ends: Sequence[int],
+    finder: Any,  # noqa: ANN401 - the binding publishes no types
+    range_: tuple[int, int],
+    *,
+    near: bool,
+) -> Iterator[tuple[int, int]]:
+    """The sentences that hold a word that `finder` finds in the range, or all that is `near` one, each once.
 
     They reach `REACH` bytes to either side at most, and have the marks that end sentences on both sides. `ends` are
     the places of these marks.
     """
-    past = -1
-    for word in finder.finditer(lowered):
-        at = word.start()
-        if at < past:
-            continue
-        start, past = max(0, at - REACH), min(len(lowered), word.end() + REACH)
+    position, last = range_
+    while position < last:
+        word = finder.search(window, position)
+        if word is None or word.start() >= last:
+            return
+        start, position = max(0, word.start() - REACH), min(len(window), word.end() + REACH)
         if not near:
             index = bisect_left(ends, word.end())
             if index:
                 start = max(start, ends[index - 1])
             if index < len(ends):
-                past = min(past, ends[index] + 1)
-        yield start, past
+                position = min(position, ends[index] + 1)
+        # The mark may stand in the word itself.
+        position = max(position, word.end())
+        yield start, position
 
 
 def _finding(case: _Case, text: _Text, start: int, end: int) -> Finding:
