@@ -46,3 +46,9 @@ def test_any_text_folds_and_spans_lead_back_into_it(text):
 
 def test_many_marks_on_one_letter_take_no_longer():
     assert len(fold_letters("a" + "\u0301\u0323" * 50_000)) == 1
+
+
+def test_many_characters_at_once_become_what_each_does_alone():
+    chars = [chr(code) for code in (*range(0xA0, 0x2000), *range(0x3000, 0x3400), *range(0xFB00, 0xFE00))]
+    together = fold_letters("\n".join(chars)).split("\n")
+    assert together == [fold_letters(char) for char in chars]
