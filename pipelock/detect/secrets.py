@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from pipelock.detect import checksums
@@ -287,8 +288,19 @@ def _united(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
 def _fused(data: bytes) -> bytes:
     """The text on one line: YAML, HTTP and mail go on on an indented line where a value is too long for one."""
     if b"\n" in data and (b"\n " in data or b"\n\t" in data):
-        data = b"".join([line.strip(b" ") for line in data.split(b"\n")])
+        lines = data.split(b"\n")
+        data = b"".join([lines[0], *(_continued(before, line) for before, line in pairwise(lines))])
     return _NOISE.without(data)
+
+
+def _continued(before: bytes, line: bytes) -> bytes:
+    """`line` without its indentation where both sides of the break look like the inside of a key."""
+    tail = before[-6:]
+    if not tail.isalnum() or tail.isalpha():
+        return line
+    rest = line.lstrip(b" \t")
+    head = rest[:6]
+    return rest if head.isalnum() and not head.isalpha() else line
 
 
 def _label(place: str, *, core: bool) -> str:
