@@ -143,7 +143,12 @@ class Decoder:
                     if step.data in seen or len(step.data) < SHORTEST:
                         continue
                     path = (*text.path, *step.names)
-                    if depth >= MAX_DEPTH or not budget.pays(step.data, path):
+                    paid = budget.pays(step.data, path)
+                    if not paid and not _INVOLUTIONS.isdisjoint(path):
+                        # Any text can be turned, and a turned one has nothing to hide in all likelihood: it is no
+                        # reason to refuse ordinary program text.
+                        continue
+                    if depth >= MAX_DEPTH or not paid:
                         return Derivation(results, complete=False, cut=budget.cut)
                     seen.add(step.data)
                     derived = Derived(step.data, path, text, step.run, step.undo, {})
