@@ -273,4 +273,5 @@ def samples_of(rules: Iterable[Rule]) -> list[str]:
 
 
 def _sample(text: str) -> str:
-    return text if any(char < "\t" for char in text) else fold_text(text)
+    # Neither is text to be read: folding would take away what the rule looks for.
+    return text if any(char < "\t" or char >= "\U000e0000" for char in text) else fold_text(text)

@@ -1,0 +1,35 @@
+"""The rules' databases are compiled once a run, by whichever worker needs them first: that takes seconds each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelock.detect.matcher import Matcher
+
+_SHARED = "PIPELOCK_TEST_RULES"
+_LARGE = 30
+"""Patterns from which on a set is one of the rules', and not a test's own."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let all workers of this run share one directory; it is named by environment, which they inherit."""
+    if _SHARED not in os.environ:
+        os.environ[_SHARED] = tempfile.mkdtemp(prefix="pipelock-test-rules-")
+        config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(_SHARED), ignore_errors=True))
+    shared = Path(os.environ[_SHARED])
+    compile_anew = Matcher.__init__
+
+    def compile_once(
+        self: Matcher, patterns: Sequence[bytes], *args: Any, cache: Path | None = None, **more: Any
+    ) -> None:
+        compile_anew(self, patterns, *args, cache=shared if len(patterns) >= _LARGE else cache, **more)
+
+    Matcher.__init__ = compile_once  # type: ignore[method-assign]
+    config.add_cleanup(lambda: setattr(Matcher, "__init__", compile_anew))
