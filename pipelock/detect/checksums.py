@@ -254,11 +254,9 @@ def _ssn(text: str) -> bool:
 def _aws_id(text: str) -> bool:
     """An AWS key id is upper-case or wholly lower-case, and has digits or looks like no words; ids are base32-like.
 
-    Those of Amazon's documentation end in EXAMPLE, as an issued one does once in ten thousand million.
+    Those of Amazon's documentation count: they are what people try a firewall with, and nothing needs to send them.
     """
     prefix, body = text[:4], text[4:]
-    if body.endswith("EXAMPLE"):
-        return False
     if text.isupper() and prefix == "AKIA":
         return True
     body = body.upper()
@@ -268,11 +266,6 @@ def _aws_id(text: str) -> bool:
         and any(char.isdigit() for char in body)
         and len(set(body)) >= 8
     )
-
-
-def _aws_secret(text: str) -> bool:
-    """A secret key of AWS that is no filler and not the one of Amazon's documentation."""
-    return _sample(text) and not text.endswith("EXAMPLEKEY")
 
 
 def is_literal(text: str) -> bool:
@@ -391,7 +384,6 @@ CHECKS: dict[str, Callable[[str], bool]] = {
     "random": _random,
     "ssn": _ssn,
     "aws_id": _aws_id,
-    "aws_secret": _aws_secret,
     "value": is_literal,
     "jwt": _jwt,
     "sample": _sample,

@@ -34,8 +34,7 @@ _LARGEST_FILE = 4 << 20
 
 Validator = Literal[
     "", "luhn", "mod97", "aba", "wif", "xprv", "strkey", "ssn", "aws_id", "jwt", "value", "password", "basic", "digit",
-    "mixed", "random", "entropic", "sample", "aws_secret",
-]  # fmt: skip
+    "mixed", "random", "entropic", "sample" ]  # fmt: skip
 Grade = Literal["", "crc62", "crc_hex"]
 
 
