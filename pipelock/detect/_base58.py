@@ -1,4 +1,6 @@
-"""Reading wallet addresses: base58check, bech32 and bech32m. Sources: the Bitcoin wiki, BIP-173, BIP-350, EIP-55.
+"""Reading wallet addresses and keys: base58check, bech32 and bech32m.
+
+Sources: the Bitcoin wiki, BIP-173, BIP-350, EIP-55.
 
 Each takes ASCII text of at most 90 characters and says what it is, or nothing; none raises.
 """
@@ -12,6 +14,7 @@ from pipelock.detect._keccak import keccak256
 __all__ = ["base58", "base58check", "bech32", "has_case_checksum"]
 
 _BASE58 = {char: value for value, char in enumerate("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")}
+_LONGEST = 256
 _BECH32 = {char: value for value, char in enumerate("qpzry9x8gf2tvdw0s3jn54khce6mua7l")}
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _BECH32_ONE = 1
@@ -19,7 +22,9 @@ _BECH32M_ONE = 0x2BC830A3
 
 
 def base58(text: str) -> bytes | None:
-    """The bytes that `text` stands for; each leading `1` is a zero byte."""
+    """The bytes that `text`, at most 256 characters, stands for; each leading `1` is a zero byte. Quadratic."""
+    if len(text) > _LONGEST:
+        return None
     number = 0
     for char in text:
         value = _BASE58.get(char)

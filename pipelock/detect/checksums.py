@@ -5,18 +5,17 @@ Each takes the matched text as ASCII and says whether it can be what it looks li
 
 from __future__ import annotations
 
-import hashlib
 import json
 from base64 import b32decode, b64decode, urlsafe_b64decode
 from binascii import crc32, crc_hqx
 from collections.abc import Callable
 
+from pipelock.detect._base58 import base58check
 from pipelock.detect.entropy import words_share
 
 __all__ = ["CHECKS", "GRADES", "aba", "base58check", "crc_hex", "is_literal", "is_password", "luhn", "mod97", "strkey",
            "token_crc", "wif", "xprv"]  # fmt: skip
 
-_BASE58 = {char: value for value, char in enumerate("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")}
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BASE32 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
@@ -174,23 +173,6 @@ def aba(text: str) -> bool:
     if not (prefix <= 12 or 21 <= prefix <= 32 or 61 <= prefix <= 72 or prefix == 80):
         return False
     return text != "000000000" and sum(int(char) * (3, 7, 1)[index % 3] for index, char in enumerate(text)) % 10 == 0
-
-
-def base58check(text: str) -> bytes | None:
-    """Payload of a base58check text with its version byte, `None` where the double SHA-256 check fails."""
-    if not 5 <= len(text) <= 256:
-        return None
-    number = 0
-    for char in text:
-        value = _BASE58.get(char)
-        if value is None:
-            return None
-        number = number * 58 + value
-    zeros = len(text) - len(text.lstrip("1"))
-    raw = bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
-    payload, check = raw[:-4], raw[-4:]
-    digest = hashlib.sha256(hashlib.sha256(payload).digest()).digest()
-    return payload if digest[:4] == check else None
 
 
 def wif(text: str) -> bool:

@@ -72,6 +72,12 @@ def _outbound(action: Action, policy: Policy) -> Content:
 
 def _asked(action: Action, policy: Policy) -> tuple[Finding, ...]:
     """What an action of kind `SCAN` asks to be searched; its text is its body."""
+    # The asker's name goes into the record, so it is searched too.
+    named = policy.secrets.scan_values([("header:x-pipelock-agent", action.agent)]) if action.agent else ()
+    return named + _asked_text(action, policy)
+
+
+def _asked_text(action: Action, policy: Policy) -> tuple[Finding, ...]:
     match action.scan:
         case ScanKind.DLP | ScanKind.TOOL_CALL:
             found = leaving(action.body, "text", policy, content_type=action.content_type)

@@ -254,3 +254,13 @@ def test_two_authorization_fields_are_none() -> None:
     )
     api.sends(head.encode() + b"Content-Length: 0\r\n\r\n")
     assert api.heard()["http"] == 401
+
+
+@pytest.mark.parametrize("kind", ["dlp", "prompt_injection", "url"])
+def test_a_secret_in_the_askers_name_is_found_and_not_written_down(kind: str) -> None:
+    api = Api()
+    given = {"dlp": {"text": "x"}, "prompt_injection": {"content": "x"}, "url": {"url": "http://example.com/"}}[kind]
+    answer = api.asks({"kind": kind, "input": given, "context": {"agent_name": FAKE_KEY}})
+    assert answer["decision"] == "deny"
+    (record,) = api.house.records
+    assert FAKE_KEY not in repr(record)
