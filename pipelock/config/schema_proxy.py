@@ -13,6 +13,7 @@ from pipelock.config.kinds import (
     Count,
     Duration,
     FilePath,
+    HostPattern,
     HostPatterns,
     Hosts,
     IpAddress,
@@ -22,13 +23,13 @@ from pipelock.config.kinds import (
     PlainHost,
     Seconds,
     Switch,
-    UnsupportedSwitch,
     Word,
 )
 
 __all__ = [
     "DEFAULT_BLOCKLIST",
     "DEFAULT_ENTROPY_EXCLUSIONS",
+    "ClientCertificate",
     "Dns",
     "FetchProxy",
     "ForwardProxy",
@@ -95,7 +96,7 @@ class ForwardProxy(msgspec.Struct, frozen=True, kw_only=True):
     max_tunnel_seconds: Seconds = 300
     idle_timeout_seconds: Seconds = 120
     sni_verification: bool = True
-    redirect_websocket_hosts: Annotated[Hosts, Meta(extra={"unsupported": True})] = ()
+    redirect_websocket_hosts: Hosts = ()
 
 
 class Ssrf(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,22 +111,50 @@ class Dns(msgspec.Struct, frozen=True, kw_only=True):
     host_overrides: dict[PlainHost, Annotated[tuple[IpAddress, ...], Meta(min_length=1, max_length=64)]] = {}
 
 
-class TlsInterception(msgspec.Struct, frozen=True, kw_only=True):
-    """Opening TLS tunnels. Not supported yet."""
+class ClientCertificate(msgspec.Struct, frozen=True, kw_only=True):
+    """The certificate (PEM, with its chain) and key that `host` is shown when it asks for one."""
 
-    enabled: UnsupportedSwitch = False
+    host: HostPattern
+    cert: FilePath
+    key: FilePath
+
+
+class TlsInterception(msgspec.Struct, frozen=True, kw_only=True):
+    """Opening TLS tunnels, so that what is in them is judged.
+
+    Attributes:
+        ca_cert: The authority that signs for hosts, PEM; `ca.pem` beside the daemon's data where it is empty, made on
+            first use.
+        ca_key: Its key.
+        passthrough_domains: Hosts whose tunnels stay closed: carried, and not read.
+        cert_ttl: How long a host's certificate is valid, seconds.
+        cert_cache_size: Certificates kept.
+        max_response_bytes: The largest answer that is held whole; of larger ones see `large_bodies`.
+        upstream_ca: Authorities trusted beside the system's own, PEM files.
+        client_certificates: What we show to hosts that ask who we are.
+    """
+
+    enabled: Switch = False
     ca_cert: FilePath = ""
     ca_key: FilePath = ""
     passthrough_domains: Hosts = ("*.googlevideo.com",)
     cert_ttl: Duration = 86_400.0
     cert_cache_size: Count = 10_000
     max_response_bytes: ByteCount = 5_242_880
+    upstream_ca: Annotated[tuple[FilePath, ...], Meta(max_length=64)] = ()
+    client_certificates: Annotated[tuple[ClientCertificate, ...], Meta(max_length=256)] = ()
 
 
 class WebsocketProxy(msgspec.Struct, frozen=True, kw_only=True):
-    """`/ws`. Not supported yet."""
+    """WebSockets: `/ws?url=`, and upgrades of forwarded and intercepted requests.
 
-    enabled: UnsupportedSwitch = False
+    Attributes:
+        strip_compression: The reference's switch; only `true` is accepted. Compression is negotiated anyway: messages
+            are decompressed, judged, and compressed anew.
+        origin_policy: What becomes of the Origin header of `/ws`: the upstream's own, the client's, or none.
+    """
+
+    enabled: Switch = False
     max_message_bytes: ByteCount = 1_048_576
     max_concurrent_connections: Count = 128
     scan_text_frames: bool = True
@@ -154,9 +183,15 @@ class TrustedUpstream(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReverseProxy(msgspec.Struct, frozen=True, kw_only=True):
-    """A fixed upstream. Not supported yet."""
+    """A listener of its own, all of whose requests go to one upstream.
 
-    enabled: UnsupportedSwitch = False
+    Attributes:
+        profile: `submit` lets through only `allowed_methods` on `allowed_paths`.
+        max_body_bytes: The largest request of profile `submit`.
+        request_timeout_seconds: For a whole exchange of profile `submit`.
+    """
+
+    enabled: Switch = False
     listen: Listen = ""
     upstream: str = ""
     profile: Literal["", "submit"] = ""

@@ -190,15 +190,25 @@ class ResponsePattern(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SseStreaming(msgspec.Struct, frozen=True, kw_only=True):
-    """Event streams. Scanning them while they flow is not supported yet."""
+    """Streams of events (`text/event-stream`, lines of JSON), judged event by event while they flow.
 
-    enabled: UnsupportedSwitch = False
+    Attributes:
+        enabled: Switched off, such a stream is judged like any other answer that is too large to be held.
+        max_event_bytes: The largest event; 0 is the default.
+    """
+
+    enabled: Switch = True
     action: Literal["", "block", "warn"] = "block"
     max_event_bytes: Natural = 65_536
 
 
 class ResponseScanning(msgspec.Struct, frozen=True, kw_only=True):
-    """Instructions hidden in answers. With `ask` an answer waits `ask_timeout_seconds` for a person."""
+    """Instructions hidden in answers. With `ask` an answer waits `ask_timeout_seconds` for a person.
+
+    Attributes:
+        large_bodies: What becomes of an answer that is larger than what is held whole (`fetch_proxy.max_response_mb`,
+            `tls_interception.max_response_bytes`): `scan` judges it piece by piece while it flows, `block` refuses it.
+    """
 
     enabled: Switch = True
     action: Literal["strip", "warn", "block", "ask"] = "warn"
@@ -206,19 +216,24 @@ class ResponseScanning(msgspec.Struct, frozen=True, kw_only=True):
     include_defaults: bool = True
     patterns: Annotated[tuple[ResponsePattern, ...], Meta(max_length=1000)] = ()
     exempt_domains: Hosts = ()
+    large_bodies: Literal["scan", "block"] = "scan"
     sse_streaming: SseStreaming = SseStreaming()
 
 
 class RequestBodyScanning(msgspec.Struct, frozen=True, kw_only=True):
-    """Credentials in request bodies and headers. A larger body than `max_body_bytes` is refused.
+    """Credentials in request bodies and headers.
 
     Attributes:
+        max_body_bytes: The largest body that is held whole.
+        large_bodies: What becomes of larger ones: `scan` judges them piece by piece while they flow, `block` refuses
+            them. Where placeholders are to be put in (`redaction`), they are refused.
         header_mode: `all` looks into every header but `ignore_headers`, `sensitive` into `sensitive_headers` alone.
     """
 
     enabled: bool = True
     action: BlockOrWarn = "warn"
     max_body_bytes: ByteCount = 5_242_880
+    large_bodies: Literal["scan", "block"] = "scan"
     scan_headers: bool = True
     header_mode: Literal["sensitive", "all"] = "all"
     sensitive_headers: HeaderNames = DEFAULT_SENSITIVE_HEADERS

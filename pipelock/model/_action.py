@@ -21,6 +21,20 @@ class Kind(StrEnum):
     TUNNEL_DATA = "tunnel_data"
     SCAN = "scan"
     """Nothing is sent: somebody asks for a verdict on a URL or a text."""
+    PIECE = "piece"
+    """More of a body whose beginning came with the `REQUEST` or `RESPONSE`, too large to be held whole."""
+    EVENT = "event"
+    """One event, or line, of a stream that an upstream sends."""
+    MESSAGE = "message"
+    """One message of a WebSocket, its fragments joined."""
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a part of something whose beginning was judged: a plain allow of it is not recorded."""
+        return self in _PARTS
+
+
+_PARTS = frozenset({Kind.PIECE, Kind.EVENT, Kind.MESSAGE})
 
 
 class Transport(StrEnum):
@@ -29,6 +43,10 @@ class Transport(StrEnum):
     FORWARD = "forward"
     CONNECT = "connect"
     FETCH = "fetch"
+    INTERCEPT = "intercept"
+    """Inside a CONNECT tunnel that was opened, encrypted or not."""
+    WEBSOCKET = "websocket"
+    REVERSE = "reverse"
     SCAN_API = "scan_api"
     COMMAND = "command"
     """A command of ours that judges without a daemon (`explain`, `scan`)."""
@@ -82,6 +100,10 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         fault: A condition that is refused unconditionally.
         size: Body bytes on the wire; differs from `len(body)` for encoded bodies.
         scan: What a `SCAN` asks; its URL is in `url`, its text in `body` (UTF-8).
+        seen: How many bytes at the start of `body` the receiver has already. They are there so that what continues
+            them is understood; they were judged before and can't be taken back.
+        partial: `body` is not all of the body; `PIECE` actions bring the rest.
+        binary: A WebSocket message of binary data.
     """
 
     id: str
@@ -103,6 +125,9 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fault: Fault | None = None
     size: int = 0
     scan: ScanKind | None = None
+    seen: int = 0
+    partial: bool = False
+    binary: bool = False
 
 
 class ActionSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
