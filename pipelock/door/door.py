@@ -349,6 +349,10 @@ class Door:
             self._complain(error)
 
     def _finish(self, ticket: Ticket, decision: Decision) -> None:
+        if ticket.action.kind.is_part and decision.verdict is Verdict.ALLOW and not decision.findings:
+            # A stream has one record where it begins, and one for whatever is not simply let through.
+            self._tell(ticket, decision)
+            return
         record = self._record(ticket, decision)
         if not self._is_written(record) and decision.verdict is not Verdict.BLOCK:
             decision = refuse(
@@ -363,6 +367,9 @@ class Door:
         self.engine.note(ticket.action, record.action, decision, Facts(self._clock.seconds(), record.at))
         self.stats.decided(record)
         self.bus.publish(Decided(record))
+        self._tell(ticket, decision)
+
+    def _tell(self, ticket: Ticket, decision: Decision) -> None:
         then, ticket.then = ticket.then, None
         if then is None:
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipelock.model import Action, Finding, Kind
+from pipelock.model import Action, Finding
 
 __all__ = ["MAX_PREVIEW", "preview"]
 
@@ -22,7 +22,7 @@ def preview(action: Action, findings: Iterable[Finding]) -> str:
     is, because there it is the instruction that the person has to read.
     """
     body = action.body
-    if action.kind is Kind.RESPONSE:
+    if action.comes_in:
         return _text(body[:MAX_PREVIEW])
     hidden = bytearray(MAX_PREVIEW)
     for finding in findings:

@@ -16,7 +16,7 @@ import msgspec
 from pipelock.detect.a2a import Json, Sort, documents, recognise
 from pipelock.detect.a2a_walk import Item, Walk, decoded_text, walk
 from pipelock.detect.url_view import UrlError, split_url
-from pipelock.model import Action, Finding, Kind, Severity, Verdict
+from pipelock.model import Action, Finding, Severity, Verdict
 
 if TYPE_CHECKING:
     from pipelock.engine.policy import Policy
@@ -47,7 +47,7 @@ class A2aSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 def verdict_for_a2a(action: Action, finding: Finding, settings: A2aSettings | None) -> Verdict:
     """What a finding of this layer demands: a critical secret does not leave, whatever the action."""
-    leaves = action.kind is not Kind.RESPONSE and finding.scanner == "a2a_dlp"
+    leaves = not action.comes_in and finding.scanner == "a2a_dlp"
     if settings is None or (leaves and finding.severity is Severity.CRITICAL):
         return Verdict.BLOCK
     return settings.action
@@ -121,7 +121,7 @@ def _read(items: Sequence[Item], action: Action, policy: Policy) -> Iterable[Fin
 
 def _host(action: Action) -> str:
     # What comes in goes to nobody: no vendor's own key is at home here.
-    return action.host.lower() if action.kind is not Kind.RESPONSE else ""
+    return action.host.lower() if not action.comes_in else ""
 
 
 def _placed(finding: Finding, scanner: str, items: Sequence[Item]) -> Finding:

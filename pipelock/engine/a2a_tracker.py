@@ -58,7 +58,7 @@ class A2aTracker:
     # -- cards -----------------------------------------------------------------------------------------------------
 
     def _card(self, action: Action, read: list[Json]) -> tuple[Finding, ...]:
-        if action.kind is not Kind.RESPONSE:
+        if not action.comes_in:
             # The answer will not say with whose authority it was asked for.
             authority = next((value for name, value in action.headers if name == "authorization"), "")
             _put(self._asked, action.id, _digest(authority), _MAX_ASKED)

@@ -23,7 +23,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from pipelock.model import Action, ActionSummary, Answer, AnswerWord, Decision, Kind, Outcome, Pending
+from pipelock.model import Action, ActionSummary, Answer, AnswerWord, Decision, Outcome, Pending
 
 __all__ = ["MAX_GRANTS", "ApprovalLimits", "ApprovalRefused", "Approvals", "Settled", "StaleAnswerError"]
 
@@ -221,7 +221,7 @@ class Approvals:
     ) -> _Group:
         pending_id = str(self._next_id)
         self._next_id += 1
-        is_response = action.kind is Kind.RESPONSE
+        is_response = action.comes_in
         timeout = self.limits.response_timeout_seconds if is_response else self.limits.timeout_seconds
         expires_at = now + timeout if timeout else 0.0
         pending = Pending(

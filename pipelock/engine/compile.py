@@ -76,6 +76,8 @@ def compile_policy(
         scan_responses=responses.enabled,
         response_action=Verdict.parse(responses.action),
         response_exempt=HostSet(responses.exempt_domains),
+        event_action=Verdict.parse(responses.sse_streaming.action or "block"),
+        scan_messages=config.websocket_proxy.scan_text_frames,
         sni_verification=config.forward_proxy.sni_verification,
         host_overrides={
             host.lower(): tuple(map(str, addresses)) for host, addresses in config.dns.host_overrides.items()

@@ -33,6 +33,8 @@ def inspect_content(action: Action, policy: Policy) -> Content:
             return _outbound(action, policy)
         case Kind.RESPONSE:
             return _inbound(action, policy)
+        case Kind.PIECE | Kind.EVENT | Kind.MESSAGE:
+            return _part(action, policy)
         case Kind.SCAN:
             findings = _asked(action, policy)
         case _:
@@ -68,6 +70,40 @@ def _outbound(action: Action, policy: Policy) -> Content:
         # What the body as a whole has shown already is not told again.
         found += tuple(f for f in inspect_a2a(sent, policy) if f.scanner != "a2a_dlp" or f.rule not in told)
     return Content(found, policy.hash, redacted.body, dict(redacted.counts))
+
+
+def _part(action: Action, policy: Policy) -> Content:
+    """More of something that was judged when it began: its headers, its URL and what it is are known."""
+    found = _part_in(action, policy) if action.comes_in else _part_out(action, policy)
+    return found if not action.seen else msgspec.structs.replace(found, findings=_news(found.findings, action.seen))
+
+
+def _part_in(action: Action, policy: Policy) -> Content:
+    found: tuple[Finding, ...] = ()
+    if action.kind is not Kind.MESSAGE or policy.scan_messages:
+        found = policy.injection.scan(action.body, "body", action.content_type)
+    if action.kind is not Kind.PIECE:
+        found += inspect_a2a(action, policy)
+    if not policy.scan_responses or folded(action.host) in policy.response_exempt:
+        found = tuple(finding for finding in found if finding.scanner == "core_response")
+    if action.kind is Kind.EVENT:
+        # A model that was made to repeat a key puts it where a page, or another tool, reads it.
+        found += leaving(action.body, "body", policy, host=folded(action.host), content_type=action.content_type)
+    return Content(found, policy.hash)
+
+
+def _part_out(action: Action, policy: Policy) -> Content:
+    if action.kind is not Kind.MESSAGE:
+        found = leaving(action.body, "body", policy, host=folded(action.host), content_type=action.content_type)
+        return Content(found if policy.scan_bodies else (), policy.hash)
+    if not policy.scan_messages:
+        return Content((), policy.hash)
+    return _outbound(msgspec.structs.replace(action, headers=()), policy)
+
+
+def _news(findings: tuple[Finding, ...], seen: int) -> tuple[Finding, ...]:
+    """Without what lies in the part that was judged before and has gone on."""
+    return tuple(one for one in findings if one.span is None or one.span.end > seen)
 
 
 def _asked(action: Action, policy: Policy) -> tuple[Finding, ...]:

@@ -109,7 +109,7 @@ class Engine:
         match action.kind:
             case Kind.REQUEST | Kind.CONNECT:
                 return self._outbound(case)
-            case Kind.RESPONSE:
+            case Kind.RESPONSE | Kind.PIECE | Kind.EVENT | Kind.MESSAGE:
                 return self._inbound(case)
             case Kind.CLIENT_HELLO:
                 return self._hello(case)
@@ -125,7 +125,7 @@ class Engine:
         if action.kind is Kind.SCAN:
             return
         blocked = decision.verdict is Verdict.BLOCK
-        if action.kind is Kind.RESPONSE and self.policy.max_data_per_minute and not blocked:
+        if action.comes_in and self.policy.max_data_per_minute and not blocked:
             self._bytes.add(self.policy.layers.registrable_host(action.host), action.size, facts.now)
         is_request = action.kind in (Kind.REQUEST, Kind.CONNECT)
         if is_request or blocked:

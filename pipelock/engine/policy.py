@@ -82,6 +82,8 @@ class Policy(msgspec.Struct, frozen=True):
     cross_request: CrossRequestSettings | None = None
     media: MediaPolicy | None = None
     a2a: A2aSettings | None = None
+    event_action: Verdict = Verdict.BLOCK
+    scan_messages: bool = True
     cleared: Cleared = msgspec.field(default_factory=Cleared)
 
     def scans_header(self, name: str) -> bool:
@@ -103,9 +105,10 @@ class Policy(msgspec.Struct, frozen=True):
         if finding.scanner == "media_policy":
             # What it says of media that pass is for the record alone.
             return Verdict.ALLOW if finding.severity is Severity.INFO else Verdict.BLOCK
-        if action.kind is Kind.RESPONSE:
+        if action.comes_in:
             # Switched off, only the core floor is still looked at, and it does not ask.
-            return self.response_action if self.scan_responses else Verdict.BLOCK
+            wanted = self.event_action if action.kind is Kind.EVENT else self.response_action
+            return wanted if self.scan_responses else Verdict.BLOCK
         if finding.scanner in _TEXT_LABELS and finding.severity is not Severity.CRITICAL:
             return self.body_action
         return Verdict.BLOCK

@@ -13,7 +13,7 @@ from pipelock.engine.content import inspect_content
 from pipelock.engine.egress import Ruling
 from pipelock.engine.facts import Content
 from pipelock.engine.policy import Policy
-from pipelock.model import Action, BlockReason, Decision, Finding, Kind, Verdict, strictest
+from pipelock.model import Action, BlockReason, Decision, Finding, Verdict, strictest
 
 __all__ = ["code_for", "hint_for", "refuse", "rewritten", "settle"]
 
@@ -122,7 +122,7 @@ def rewritten(decision: Decision, action: Action, policy: Policy, content: Conte
     """
     if decision.verdict is Verdict.BLOCK or content.body is None:
         return decision
-    outbound = action.kind is not Kind.RESPONSE
+    outbound = not action.comes_in
     if not outbound and not policy.enforce:
         return decision
     verdict = decision.verdict
@@ -184,6 +184,8 @@ def _stripped(action: Action, policy: Policy, findings: Sequence[Finding], neede
     """
     if not all(finding.place.startswith("body") for finding in needed):
         return None
+    if action.seen and any(finding.span is None or finding.span.start < action.seen for finding in needed):
+        return None  # its beginning can't be taken back
     body = strip(action.body, [finding for finding in findings if finding.place.startswith("body")])
     if body is None:
         body = strip(action.body, needed)
@@ -199,7 +201,7 @@ def _by_rule(action: Action, policy: Policy, findings: tuple[Finding, ...], ruli
     return Decision(
         action_id=action.id,
         verdict=verdict,
-        reason=_rule_reason(ruling, response=action.kind is Kind.RESPONSE),
+        reason=_rule_reason(ruling, response=action.comes_in),
         layer="egress_rules",
         code=BlockReason.REQUEST_POLICY_DENY if blocks else None,
         status=403 if blocks else 0,

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from pipelock.engine._preview import MAX_PREVIEW, preview
-from pipelock.model import Action, ActionSummary, Decision, Finding, Kind, Span, Verdict
+from pipelock.model import Action, ActionSummary, Decision, Finding, Span, Verdict
 
 __all__ = ["MAX_PREVIEW", "MAX_SHOWN_HEADERS", "summarise"]
 
@@ -118,7 +118,7 @@ def shown_identity(action: Action, decision: Decision) -> tuple[str, str]:
 
 def _was_searched(action: Action, decision: Decision) -> bool:
     """Whether the scanners saw all of `action` before it was decided."""
-    if action.kind is Kind.RESPONSE:
+    if action.comes_in or action.kind.is_part:
         return True  # its URL is that of a request that was let through; of its headers only a few are shown in clear
     if decision.findings or decision.suppressed:
         return all(finding.scanner in _AFTER_CONTENT for finding in (*decision.findings, *decision.suppressed))

@@ -14,9 +14,11 @@ import msgspec
 
 from pipelock.model import (
     Action,
+    ActionSummary,
     BlockReason,
     Category,
     Decision,
+    Direction,
     Finding,
     Kind,
     Record,
@@ -80,20 +82,33 @@ def audit_event(record: Record) -> tuple[str, str]:
         return "kill_switch_deny", "info"
     if decision.layer == "media_policy":
         return "media_exposure", "info" if decision.verdict is Verdict.ALLOW else "warn"
-    if action.kind is Kind.SCAN or (action.kind is Kind.RESPONSE and decision.findings):
+    if action.kind is Kind.SCAN or (_comes_in(action) and action.kind is not Kind.MESSAGE and decision.findings):
         return ("scan" if action.kind is Kind.SCAN else "response_scan"), ("warn" if decision.findings else "info")
     if decision.verdict is Verdict.BLOCK:
-        return ("sni_mismatch" if decision.layer == "sni_mismatch" else "blocked"), "warn"
+        return _BLOCKED.get(action.kind, "sni_mismatch" if decision.layer == "sni_mismatch" else "blocked"), "warn"
     if decision.findings or decision.verdict is not Verdict.ALLOW:
         scanner = decision.findings[0].scanner if decision.findings else ""
+        if action.kind is Kind.MESSAGE:
+            scanner = "message"
         return _FINDING_EVENTS.get(scanner, "anomaly"), "warn"
-    is_fetched = action.kind is Kind.RESPONSE and action.transport is not Transport.FORWARD
+    is_fetched = action.kind is Kind.RESPONSE and action.transport is Transport.FETCH
     return "allowed" if is_fetched else _PLAIN_EVENTS.get(action.kind, "allowed"), "info"
 
 
+def _comes_in(action: ActionSummary) -> bool:
+    return action.kind is Kind.RESPONSE or (action.kind.is_part and action.direction is Direction.INBOUND)
+
+
+_BLOCKED = {Kind.MESSAGE: "ws_blocked"}
 _TUNNEL_KINDS = frozenset({Kind.CONNECT, Kind.CLIENT_HELLO, Kind.TUNNEL_DATA})
 _PLAIN_EVENTS = {Kind.CONNECT: "tunnel_open", Kind.CLIENT_HELLO: "sni", Kind.RESPONSE: "forward_http"}
-_FINDING_EVENTS = {"body_dlp": "body_dlp", "header_dlp": "header_dlp", "dlp": "dlp_warn", "core_dlp": "dlp_warn"}
+_FINDING_EVENTS = {
+    "body_dlp": "body_dlp",
+    "header_dlp": "header_dlp",
+    "dlp": "dlp_warn",
+    "core_dlp": "dlp_warn",
+    "message": "ws_scan",
+}
 
 
 def audit_line(record: Record) -> bytes:
@@ -115,6 +130,9 @@ def audit_line(record: Record) -> bytes:
         entry["target"] = escape(f"{action.host}:{action.port}")
     elif action.url or action.kind is not Kind.SCAN:
         entry["url"] = escape(action.url)
+    if action.kind.is_part:
+        inbound = action.direction is Direction.INBOUND
+        entry["direction"] = "server_to_client" if inbound else "client_to_server"
     if action.method:
         entry["method"] = escape(action.method)
     if action.client:

@@ -129,6 +129,11 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     partial: bool = False
     binary: bool = False
 
+    @property
+    def comes_in(self) -> bool:
+        """Whether it is an answer, or a part of one: what an agent will read."""
+        return self.kind is Kind.RESPONSE or (self.direction is Direction.INBOUND and self.kind.is_part)
+
 
 class ActionSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An action as records, events and screens show it: no body, no secret.
