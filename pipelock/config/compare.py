@@ -7,12 +7,20 @@ is trying to attack, and everybody else sees them at work.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from pipelock.config.compare_content import CONTENT_CEILINGS, CONTENT_PROTECTIONS, CONTENT_RANKS, content
 from pipelock.config.compare_lists import added, egress_rules, patterns, removed, suppressions, uncovered, widened
+from pipelock.config.compare_traffic import (
+    TRAFFIC_CEILINGS,
+    TRAFFIC_EXEMPTIONS,
+    TRAFFIC_PROTECTIONS,
+    TRAFFIC_RANKS,
+    TRAFFIC_RESTART_ONLY,
+    traffic,
+)
 from pipelock.config.compare_watch import WATCH_CEILINGS, WATCH_PROTECTIONS, WATCH_RANKS, watched
 from pipelock.config.digest import policy_hash
 from pipelock.config.loader import Loaded
@@ -20,7 +28,13 @@ from pipelock.config.schema import Config
 
 __all__ = ["RESTART_ONLY", "carry_over", "reconcile", "restart_only", "weakenings"]
 
-RESTART_ONLY: Final = ("fetch_proxy.listen", "forward_proxy.enabled", "metrics_listen", "scan_api.listen")
+RESTART_ONLY: Final = (
+    "fetch_proxy.listen",
+    "forward_proxy.enabled",
+    "metrics_listen",
+    "scan_api.listen",
+    *TRAFFIC_RESTART_ONLY,
+)
 """Keys that a running daemon keeps until it is started again."""
 
 # Words from weak to strong.
@@ -32,6 +46,7 @@ _RANKS: Final = {
     "request_body_scanning.action": ("warn", "block"),
     "request_body_scanning.header_mode": ("sensitive", "all"),
     **CONTENT_RANKS,
+    **TRAFFIC_RANKS,
     **WATCH_RANKS,
 }
 
@@ -50,10 +65,16 @@ _PROTECTIONS: Final = (
     "logging.include_allowed",
     "logging.include_blocked",
     *CONTENT_PROTECTIONS,
+    *TRAFFIC_PROTECTIONS,
     *WATCH_PROTECTIONS,
 )
 
-_EXEMPTIONS: Final = ("kill_switch.health_exempt", "kill_switch.metrics_exempt", "kill_switch.api_exempt")
+_EXEMPTIONS: Final = (
+    "kill_switch.health_exempt",
+    "kill_switch.metrics_exempt",
+    "kill_switch.api_exempt",
+    *TRAFFIC_EXEMPTIONS,
+)
 
 # A higher number lets more through, or waits longer. Where 0 is no limit it is the highest of all.
 _CEILINGS: Final = (
@@ -71,6 +92,7 @@ _CEILINGS: Final = (
     "approvals.max_pending",
     "approvals.max_pending_per_session",
     *CONTENT_CEILINGS,
+    *TRAFFIC_CEILINGS,
     *WATCH_CEILINGS,
 )
 _CEILINGS_OR_NONE: Final = (
@@ -81,6 +103,7 @@ _CEILINGS_OR_NONE: Final = (
 # A lower number keeps less of the record.
 _FLOORS: Final = ("logging.max_file_mb", "logging.keep_files")
 
+S = TypeVar("S", bound=msgspec.Struct)
 _Compare = Callable[[str, Sequence[Any], Sequence[Any]], Iterator[str]]
 _LISTS: Final[tuple[tuple[str, _Compare], ...]] = (
     ("internal", uncovered),
@@ -120,6 +143,7 @@ def weakenings(old: Config, new: Config, *, builtin: Container[str] = ()) -> tup
         *egress_rules(old, new),
         *content(old, new),
         *watched(old, new),
+        *traffic(old, new),
     )
 
 
@@ -162,15 +186,23 @@ def restart_only(old: Config, new: Config) -> tuple[str, ...]:
 
 
 def carry_over(old: Config, new: Config) -> Config:
-    """`new` with the old values of the keys that only a restart can change."""
-    replace = msgspec.structs.replace
-    return replace(
-        new,
-        metrics_listen=old.metrics_listen,
-        scan_api=replace(new.scan_api, listen=old.scan_api.listen),
-        fetch_proxy=replace(new.fetch_proxy, listen=old.fetch_proxy.listen),
-        forward_proxy=replace(new.forward_proxy, enabled=old.forward_proxy.enabled),
-    )
+    """`new` with the old values of the keys that only a restart can change.
+
+    Where one of them is in `reverse_proxy`, all of that section is kept: its lists were written for the new profile.
+    """
+    differing = restart_only(old, new)
+    if any(key.startswith("reverse_proxy.") for key in differing):
+        new = msgspec.structs.replace(new, reverse_proxy=old.reverse_proxy)
+    for key in differing:
+        new = _with(new, key.split("."), _get(old, key))
+    return new
+
+
+def _with(section: S, names: Sequence[str], value: object) -> S:
+    """`section` with another value for the key that `names` lead to."""
+    name, *below = names
+    inner = _with(getattr(section, name), below, value) if below else value
+    return msgspec.structs.replace(section, **{name: inner})
 
 
 def reconcile(running: Loaded, read: Loaded) -> Loaded:

@@ -126,7 +126,8 @@ def _finish(config: Config, decoder: Decoder, path: Path | None, source: str, ov
         config = msgspec.structs.replace(config, egress_default="block")
     problems = decoder.problems
     wrong = [problem.key for problem in problems]
-    for key, message in contradictions(config):
+    now = time.time()
+    for key, message in contradictions(config, now):
         # A value that was refused kept its default; what that contradicts is nobody's mistake.
         if not any(other.startswith(key) for other in wrong):
             problems.append(Problem(decoder.file, *_place(decoder, key), key, message))
@@ -134,7 +135,7 @@ def _finish(config: Config, decoder: Decoder, path: Path | None, source: str, ov
     problems += [Problem(decoder.file, *_place(decoder, key), key, message) for key, message in unread]
     if problems:
         raise ConfigError(problems)
-    said = tuple(warnings(config, decoder.places, time.time()))
+    said = tuple(warnings(config, decoder.places, now))
     config = name_allowlist(config)
     return Loaded(config, path, source, policy_hash(config), tuple(notices(decoder.places)), said)
 

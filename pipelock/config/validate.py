@@ -8,22 +8,22 @@ from pipelock.config.rules import is_loopback, listen_port, parse_expiry
 from pipelock.config.schema import Config
 from pipelock.config.schema_operations import EgressRule
 from pipelock.config.validate_redaction import redaction_contradictions
+from pipelock.config.validate_traffic import traffic_contradictions, traffic_warnings
 from pipelock.config.validate_watch import watch_contradictions
 
 __all__ = ["contradictions", "notices", "warnings"]
 
-_UPSTREAM_ON = (
-    "taint",
-    "health_watchdog",
-    "response_scanning.sse_streaming",
-)
+_UPSTREAM_ON = ("taint", "health_watchdog")
 """Sections that the original switches on by itself and that this version does not have."""
 
 _LICENCE_KEYS = ("license_key", "license_file", "license_public_key", "license_crl_file")
 
 
-def contradictions(config: Config) -> Iterator[tuple[str, str]]:
-    """Pairs of key and message for values that do not go together. Each makes the file unusable."""
+def contradictions(config: Config, now: float = 0.0) -> Iterator[tuple[str, str]]:
+    """Pairs of key and message for values that do not go together at `now` (seconds since the epoch).
+
+    Each makes the file unusable.
+    """
     if config.mode == "strict" and not config.api_allowlist:
         yield "api_allowlist", "strict mode needs at least one host here; nothing else would be reachable"
     if config.bind_default_agent_identity and not config.default_agent_identity:
@@ -39,6 +39,7 @@ def contradictions(config: Config) -> Iterator[tuple[str, str]]:
         yield "approvals.max_pending_per_session", "must not exceed approvals.max_pending"
     yield from redaction_contradictions(config)
     yield from watch_contradictions(config)
+    yield from traffic_contradictions(config, now)
     yield from _repeated("egress_rules", [rule.name for rule in config.egress_rules])
     yield from _repeated("dlp.patterns", [pattern.name for pattern in config.dlp.patterns])
     yield from _repeated("response_scanning.patterns", [p.name for p in config.response_scanning.patterns])
@@ -66,8 +67,13 @@ def _repeated(key: str, names: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def warnings(config: Config, written: Mapping[str, object], now: float = 0.0) -> Iterator[str]:
     """What is allowed and probably not meant at `now` (seconds since the epoch); a sentence each, the key first."""
-    for key in ("fetch_proxy.listen", "metrics_listen"):
-        listen = config.fetch_proxy.listen if key == "fetch_proxy.listen" else config.metrics_listen
+    reverse = config.reverse_proxy.listen if config.reverse_proxy.enabled else ""
+    listeners = {
+        "fetch_proxy.listen": config.fetch_proxy.listen,
+        "metrics_listen": config.metrics_listen,
+        "reverse_proxy.listen": reverse,
+    }
+    for key, listen in listeners.items():
         if listen and not is_loopback(listen):
             yield f"{key}: {listen} can be reached from other machines; there is no login on this port"
     if not config.internal:
@@ -80,6 +86,7 @@ def warnings(config: Config, written: Mapping[str, object], now: float = 0.0) ->
         yield "response_scanning.exempt_domains: has no effect while response_scanning is off"
     if config.mode == "strict" and config.egress_default == "allow":
         yield "egress_default: allow in strict mode; only api_allowlist limits where requests go"
+    yield from traffic_warnings(config)
     yield from _blind_rules(config)
     yield from _expired(config, now)
     for section in _UPSTREAM_ON:
@@ -98,10 +105,11 @@ def _expired(config: Config, now: float) -> Iterator[str]:
 
 def _blind_rules(config: Config) -> Iterator[str]:
     names = [rule.name for rule in config.egress_rules if rule.action != "allow" and _needs_to_see_inside(rule)]
-    if names and config.forward_proxy.enabled:
+    if names and config.forward_proxy.enabled and not config.tls_interception.enabled:
         yield (
             f"egress_rules: {', '.join(names[:5])}: method and path are seen in plain HTTP only; HTTPS goes through "
-            "tunnels, which a rule with method CONNECT (or with neither condition) stops as a whole"
+            "tunnels, which tls_interception opens, and which a rule with method CONNECT (or with neither condition) "
+            "stops as a whole"
         )
 
 
