@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelock.model import BlockReason, Direction, Fault
 from pipelock.proxy.context import ProxyContext
-from pipelock.proxy.encoding import decode_body
+from pipelock.proxy.bodies.encoding import decode_body
 from pipelock.proxy.roundtrip import TOO_BUSY
 
 __all__ = ["RequestBody", "too_large"]

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from pipelock.door.door import Ticket
 from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, Verdict
 from pipelock.proxy.context import ProxyContext
-from pipelock.proxy.encoding import decode_body
+from pipelock.proxy.bodies.encoding import decode_body
 from pipelock.proxy.http1 import ResponseHead
 from pipelock.proxy.upstream import Origin, UpstreamRequest
 

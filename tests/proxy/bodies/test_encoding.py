@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelock.model import BlockReason, Direction, Fault
-from pipelock.proxy.encoding import MAX_RATIO, Decoded, decode_body
+from pipelock.proxy.bodies.encoding import MAX_RATIO, Decoded, decode_body
 
 LIMIT = 1_000_000
 TEXT = b"hello, hello, hello, hello"
