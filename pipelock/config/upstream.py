@@ -1,7 +1,7 @@
 """The reverse proxy's upstream as a file writes it, and the paths that profile `submit` names: one spelling each.
 
 A path that can be written in two ways can be forbidden in one and asked for in the other. So only one spelling counts
-(RFC 3986 §6.2.2, and a little more): everything else is refused, in the file as in a request.
+(RFC 3986 §6.2.2, and a little more): any other is refused, in the file as in a request.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ __all__ = ["Upstream", "last_moment", "parse_upstream", "why_not_canonical"]
 
 _PORTS = {"http": 80, "https": 443}
 _MAX_UPSTREAM = 2048
-_UNRESERVED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
-_PLAIN = _UNRESERVED | frozenset("!$&'()*+,;=:@/")
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=:@/")
 _HEX = frozenset("0123456789ABCDEF")
 _SEPARATORS = frozenset("/\\%")
 _SECONDS_A_DAY = 86_400
@@ -128,10 +127,10 @@ def _why_not_escape(digits: str) -> str | None:
     if len(digits) < 2 or not _HEX.issuperset(digits):
         return "has a % that is not followed by two digits 0-9A-F"
     char = chr(int(digits, 16))
-    if char in _UNRESERVED:
-        return f"writes {char} as %{digits}"
     if char in _SEPARATORS or char < " " or char == "\x7f":
         return f"hides a separator or a control character in %{digits}"
+    if char in _PLAIN:
+        return f"writes {char} as %{digits}"
     return None
 
 
