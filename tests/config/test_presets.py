@@ -51,6 +51,18 @@ def test_what_each_is_for(
     assert (config.egress_default, config.enforce) == (default, enforce)
 
 
+@pytest.mark.parametrize(
+    ("name", "binary", "events"), [("balanced", False, "block"), ("strict", False, "block"), ("audit", True, "warn")]
+)
+def test_none_reads_more_than_its_user_asked_for(name: str, events: str, *, binary: bool) -> None:
+    config = loads(preset_text(name), name).config
+    switches = (config.tls_interception.enabled, config.websocket_proxy.enabled, config.reverse_proxy.enabled)
+    assert switches == (False, False, False)
+    assert config.websocket_proxy.allow_binary_frames is binary
+    assert config.response_scanning.sse_streaming.action == events
+    assert (config.response_scanning.large_bodies, config.request_body_scanning.large_bodies) == ("scan", "scan")
+
+
 def test_balanced_is_as_strong_as_no_file() -> None:
     assert weakenings(load(None).config, loads(preset_text("balanced"), "x").config) == ()
 
