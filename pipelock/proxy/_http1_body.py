@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from pipelock.proxy._http1_errors import RemoteProtocolError
-from pipelock.proxy._http1_events import Limits
+from pipelock.proxy._http1_events import Headers, Limits
 from pipelock.proxy._http1_syntax import FIELD_BYTES, TOKEN_BYTES
 
 __all__ = ["Body", "ChunkedBody", "CloseDelimitedBody", "LengthBody"]
@@ -17,12 +17,23 @@ __all__ = ["Body", "ChunkedBody", "CloseDelimitedBody", "LengthBody"]
 _HEX = b"0123456789abcdefABCDEF"
 # Eight digits are 4 GiB in one chunk. More digits are how an overflow in somebody else's parser is reached.
 _MAX_SIZE_DIGITS = 8
-# A trailer that changes framing or routing attacks whoever merges trailers into the head (RFC 9110 §6.5.1).
-_FORBIDDEN_TRAILERS = frozenset({b"content-length", b"transfer-encoding", b"host", b"trailer", b"content-encoding"})
+# A trailer that changes framing, routing, who asks or what the body is attacks whoever merges trailers into the head
+# (RFC 9110 §6.5.1).
+_FORBIDDEN_TRAILERS = frozenset(
+    {
+        *("content-length", "transfer-encoding", "host", "trailer", "connection", "te", "upgrade", "expect"),
+        *("content_length", "transfer_encoding", "content-encoding", "content-type", "content-range", "location"),
+        *("authorization", "proxy-authorization", "proxy-authenticate", "www-authenticate", "cookie", "set-cookie"),
+    }
+)
 
 
 class Body(Protocol):
     """A framing that is being read."""
+
+    @property
+    def trailers(self) -> Headers:
+        """The fields behind the body; only chunks can have them."""
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes | None]:
         """Take `data`; return body pieces and, when the body is complete, the bytes behind it, else `None`."""
@@ -30,6 +41,8 @@ class Body(Protocol):
 
 class LengthBody:
     """A body of a known number of bytes."""
+
+    trailers: Headers = ()
 
     def __init__(self, length: int) -> None:
         self._left = length
@@ -47,16 +60,18 @@ class LengthBody:
 class CloseDelimitedBody:
     """A body that lasts until the connection does."""
 
+    trailers: Headers = ()
+
     def feed(self, data: bytes) -> tuple[list[bytes], bytes | None]:
         """See `Body.feed`."""
         return ([data] if data else []), None
 
 
 class ChunkedBody:
-    """The chunked transfer coding (RFC 9112 §7.1). Trailers are read, bounded and dropped.
+    """The chunked transfer coding (RFC 9112 §7.1). Trailers are read like the fields of a head.
 
     Args:
-        limits: `chunk_line` and `trailers` apply.
+        limits: `chunk_line`, `trailers` and `fields` apply.
         status: The status of the errors raised: 400 for a request, 502 for a response.
         extensions: Whether chunk extensions are tolerated (and dropped).
     """
@@ -69,7 +84,13 @@ class ChunkedBody:
         self._step: Callable[[bytes, int, list[bytes]], int] = self._read_size
         self._done = False
         self._left = 0
-        self._trailers = 0
+        self._trailer_bytes = 0
+        self._trailers: list[tuple[str, str]] = []
+
+    @property
+    def trailers(self) -> Headers:
+        """The trailer fields read so far."""
+        return tuple(self._trailers)
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes | None]:
         """See `Body.feed`."""
@@ -147,14 +168,16 @@ class ChunkedBody:
         if not line:
             self._done = True
             return after
-        self._trailers += len(line) + 2
-        if self._trailers > self._limits.trailers:
+        self._trailer_bytes += len(line) + 2
+        if self._trailer_bytes > self._limits.trailers or len(self._trailers) >= self._limits.fields:
             raise self._error("The trailers are too long.")
         name, colon, value = line.partition(b":")
         if not colon or not name or name.translate(None, TOKEN_BYTES) or value.translate(None, FIELD_BYTES):
             raise self._error("A trailer is not a header field.")
-        if name.lower() in _FORBIDDEN_TRAILERS:
+        lowered = name.lower().decode("ascii")
+        if lowered in _FORBIDDEN_TRAILERS:
             raise self._error("A trailer tries to change framing or routing.")
+        self._trailers.append((lowered, value.strip(b" \t").decode("latin-1")))
         return after
 
     def _line(self, data: bytes, at: int, limit: int) -> tuple[bytes | None, int]:

@@ -77,7 +77,7 @@ class ResponseHead(msgspec.Struct, frozen=True, gc=False):
     """A final response whose status line and fields were found sound.
 
     Attributes:
-        status: 200..599.
+        status: 200..599, or 101 where the request asked to switch protocols.
         reason: The reason phrase, possibly empty.
         version: `1.1` or `1.0`.
         headers: As in `RequestHead`.
@@ -104,7 +104,14 @@ class BodyData(msgspec.Struct, frozen=True, gc=False):
 
 
 class MessageComplete(msgspec.Struct, frozen=True, gc=False):
-    """The message ended where its framing says it does."""
+    """The message ended where its framing says it does.
+
+    Attributes:
+        trailers: The fields behind a chunked body (RFC 9112 §7.1.2), as in `RequestHead.headers`. They have been
+            checked like a head's, and nobody has judged them: they are forwarded only by who has them judged.
+    """
+
+    trailers: Headers = ()
 
 
 RequestEvent = RequestHead | BodyData | MessageComplete

@@ -152,9 +152,10 @@ class RequestReader:
             if surplus is None:
                 return events
             rest = surplus
+            trailers = self._body.trailers
             self._body = None
             self._state = _DONE
-            events.append(_COMPLETE)
+            events.append(MessageComplete(trailers) if trailers else _COMPLETE)
         if rest:
             self._waiting += rest
             if len(self._waiting) > self._limits.pipelined:

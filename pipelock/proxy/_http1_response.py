@@ -6,8 +6,8 @@ from enum import Enum
 
 from pipelock.proxy._http1_body import Body, ChunkedBody, CloseDelimitedBody, LengthBody
 from pipelock.proxy._http1_errors import RemoteProtocolError
-from pipelock.proxy._http1_events import BodyData, Limits, MessageComplete, ResponseEvent, ResponseHead
-from pipelock.proxy._http1_head import HeadBuffer, read_fields, read_framing
+from pipelock.proxy._http1_events import BodyData, Headers, Limits, MessageComplete, ResponseEvent, ResponseHead
+from pipelock.proxy._http1_head import Framing, HeadBuffer, read_fields, read_framing
 
 __all__ = ["ResponseReader"]
 
@@ -19,35 +19,48 @@ class _State(Enum):
     HEAD = "head"
     BODY = "body"
     DONE = "done"
+    SWITCHED = "switched"
 
 
 # Members looked up once: in Python 3.11 each look-up costs as much as a call.
 _HEAD = _State.HEAD
 _BODY = _State.BODY
 _DONE = _State.DONE
+_SWITCHED = _State.SWITCHED
 
 
 class ResponseReader:
     """The response to one request of method `method`, strictly read (RFC 9112 §6.3). One reader per request.
 
-    Interim responses (100, 102, 103) are read and dropped. 101 is refused: nobody asked for an upgrade.
+    Interim responses (100, 102, 103) are read and dropped. 101 is the final one where the request asked for an
+    `upgrade`, and refused where not; what follows it is no HTTP and waits for `take_rest`.
     """
 
-    def __init__(self, method: str, limits: Limits = _DEFAULT) -> None:
+    def __init__(self, method: str, limits: Limits = _DEFAULT, *, upgrade: bool = False) -> None:
         self._method = method
         self._limits = limits
         self._state = _HEAD
         self._head = HeadBuffer(limits, 502, _check_line)
         self._body: Body | None = None
         self._final: ResponseHead | None = None
+        self._upgrade = upgrade
         self._interim = 0
         self._surplus = 0
+        self._rest = b""
         self._error: RemoteProtocolError | None = None
 
     @property
     def buffered(self) -> int:
-        """How many bytes the server sent behind the response. Nobody asked for them: they are counted and dropped."""
-        return self._surplus
+        """How many bytes the server sent behind the response.
+
+        Nobody asked for them: they are counted and dropped. Behind a 101 they wait for `take_rest`.
+        """
+        return len(self._rest) if self._state is _SWITCHED else self._surplus
+
+    @property
+    def is_switched(self) -> bool:
+        """Whether the response was a 101: what follows is not HTTP."""
+        return self._state is _SWITCHED
 
     @property
     def is_complete(self) -> bool:
@@ -58,6 +71,11 @@ class ResponseReader:
     def is_reusable(self) -> bool:
         """Whether the connection may carry another request: complete, kept alive, and not one byte too many."""
         return self.is_complete and self._final is not None and self._final.keep_alive and not self._surplus
+
+    def take_rest(self) -> bytes:
+        """What the server sent behind its 101; empty for any other response."""
+        rest, self._rest = self._rest, b""
+        return rest
 
     def feed(self, data: bytes) -> list[ResponseEvent]:
         """Take bytes of the server and return what they mean, in order.
@@ -84,17 +102,19 @@ class ResponseReader:
             self._state = _DONE
             self._body = None
             return [_COMPLETE]
+        if self._state is _SWITCHED:
+            return []
         self._error = RemoteProtocolError(502, "The server ended the connection in the middle of its response.")
         raise self._error
 
     def _advance(self, data: bytes) -> list[ResponseEvent]:
         events: list[ResponseEvent] = []
-        rest: bytes | None = data
         if self._state is _DONE:
             if data:
                 self._surplus += len(data)
                 raise RemoteProtocolError(502, "The server sent more than its response.")
             return events
+        rest: bytes | None = data
         while self._state is _HEAD:
             split = self._head.feed(rest or b"")
             if split is None:
@@ -105,21 +125,31 @@ class ResponseReader:
                 self._final = head
                 events.append(head)
                 self._begin_body(head)
-        if self._body is not None:
-            pieces, rest = self._body.feed(rest or b"")
-            if pieces:
-                events.append(BodyData(pieces[0] if len(pieces) == 1 else b"".join(pieces)))
-            if rest is None:
-                return events
-            self._body = None
-        self._state = _DONE
-        self._surplus += len(rest or b"")
-        events.append(_COMPLETE)
+        if self._state is _SWITCHED:
+            self._rest += rest or b""
+        else:
+            self._advance_body(rest or b"", events)
         return events
 
+    def _advance_body(self, data: bytes, events: list[ResponseEvent]) -> None:
+        rest, complete = data, _COMPLETE
+        if self._body is not None:
+            pieces, behind = self._body.feed(data)
+            if pieces:
+                events.append(BodyData(pieces[0] if len(pieces) == 1 else b"".join(pieces)))
+            if behind is None:
+                return
+            if self._body.trailers:
+                complete = MessageComplete(self._body.trailers)
+            rest = behind
+            self._body = None
+        self._state = _DONE
+        self._surplus += len(rest)
+        events.append(complete)
+
     def _begin_body(self, head: ResponseHead) -> None:
-        self._state = _BODY
-        if self._is_bodiless(head.status):
+        self._state = _SWITCHED if head.status == 101 else _BODY
+        if self._state is _SWITCHED or self._is_bodiless(head.status):
             return
         if head.chunked:
             self._body = ChunkedBody(self._limits, status=502, extensions=True)
@@ -138,7 +168,7 @@ class ResponseReader:
         if status < 200:
             self._interim += 1
             if status == 101:
-                raise RemoteProtocolError(502, "The server switches protocols and was not asked to.")
+                return self._read_switch(version, reason, headers, framing)
             if self._interim > self._limits.interim:
                 raise RemoteProtocolError(502, "The server sends interim responses without end.")
             if framing.chunked or framing.content_length:
@@ -157,6 +187,22 @@ class ResponseReader:
             chunked=framing.chunked,
             close_delimited=close_delimited,
             keep_alive=wants_more and not close_delimited,
+        )
+
+    def _read_switch(self, version: str, reason: str, headers: Headers, framing: Framing) -> ResponseHead:
+        if not self._upgrade:
+            raise RemoteProtocolError(502, "The server switches protocols and was not asked to.")
+        if version != "1.1" or framing.chunked or framing.content_length is not None:
+            raise RemoteProtocolError(502, "The server switches protocols in a way HTTP/1.1 does not know.")
+        return ResponseHead(
+            status=101,
+            reason=reason,
+            version=version,
+            headers=headers,
+            content_length=None,
+            chunked=False,
+            close_delimited=False,
+            keep_alive=False,
         )
 
 

@@ -34,9 +34,10 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
 
 
-def last_chunk() -> bytes:
-    """The end of a chunked body, without trailers."""
-    return LAST_CHUNK
+def last_chunk(trailers: Iterable[tuple[str, str]] = ()) -> bytes:
+    """The end of a chunked body. Raises `LocalProtocolError` for a trailer that is not one line."""
+    fields = tuple(trailers)
+    return _head("0\r\n", fields) if fields else LAST_CHUNK
 
 
 def _head(start: str, headers: Iterable[tuple[str, str]]) -> bytes:

@@ -17,8 +17,8 @@ from pipelock.door.door import Ticket
 from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, Verdict
 from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.bodies.encoding import decode_body
-from pipelock.proxy.http1 import ResponseHead
-from pipelock.proxy.upstream import Origin, UpstreamRequest
+from pipelock.proxy.http1 import Headers, ResponseHead
+from pipelock.proxy.upstream import Origin, Sending, UpstreamRequest
 
 __all__ = ["TOO_BUSY", "Answered", "Failed", "Refused", "Result", "RoundTrip"]
 
@@ -82,7 +82,7 @@ class RoundTrip:
         self._view = view
         self._done: Callable[[Result], None] | None = done
         self._ticket: Ticket | None = None
-        self._cancel_send: Callable[[], None] | None = None
+        self._sending: Sending | None = None
         self._head: ResponseHead | None = None
         self._pieces: list[bytes] = []
         self._size = 0
@@ -121,12 +121,12 @@ class RoundTrip:
         origin, request = self._build(decision)
         self._context.watched[self] = None
         self._touch()
-        cancel = self._context.pool.send(origin, decision.addresses, request, self)
+        sending = self._context.pool.send(origin, decision.addresses, request, self)
         if self in self._context.watched:
-            self._cancel_send = cancel
+            self._sending = sending
         else:
             # It is over already. Cancelling what ended is nothing; what was refused half-way must not read on.
-            cancel()
+            sending.cancel()
 
     # -- the response ----------------------------------------------------------------------------------------------
 
@@ -152,8 +152,14 @@ class RoundTrip:
             self._reserved += len(data)
             self._pieces.append(data)
 
-    def response_end(self) -> None:
-        """The body is complete."""
+    def request_hold(self) -> None:
+        """Requests are sent whole here."""
+
+    def request_more(self) -> None:
+        """Likewise."""
+
+    def response_end(self, trailers: Headers = ()) -> None:
+        """The body is complete. Trailers are dropped: the answer goes out with a length."""
         head = self._head
         if self._done is None or head is None or self not in self._context.watched:
             return
@@ -196,16 +202,16 @@ class RoundTrip:
             self._reserved = len(result)
             self._judge_response(head, result, None)
 
-    def response_failed(self, why: str) -> None:
+    def response_failed(self, why: str, status: int = 502, *, untrusted: bool = False) -> None:
         """There is no response, or no more of it."""
         if self._done is None or self not in self._context.watched:
             return
         self._sent()
         if self._head is None:
             self._context.door.failed(self._request, why)
-            self._end(Failed(502, why))
+            self._end(Failed(status, why))
         else:
-            self._judge_response(self._head, b"", Fault(BlockReason.PARSE_ERROR, why, 502))
+            self._judge_response(self._head, b"", Fault(BlockReason.PARSE_ERROR, why, status))
 
     def expired(self) -> None:
         """The upstream was silent for too long."""
@@ -273,13 +279,13 @@ class RoundTrip:
     def _sent(self) -> None:
         """The exchange is over. Its connection may serve someone else now: nothing of it may be cancelled later."""
         self._unwatch()
-        self._cancel_send = None
+        self._sending = None
 
     def _stop_sending(self) -> None:
         self._unwatch()
-        cancel, self._cancel_send = self._cancel_send, None
-        if cancel is not None:
-            cancel()
+        sending, self._sending = self._sending, None
+        if sending is not None:
+            sending.cancel()
 
     def _end(self, result: Result) -> None:
         done, self._done = self._done, None

@@ -1,316 +1,251 @@
 """Connections to origins: dialled only to judged addresses, kept alive, bounded.
 
-An `Exchange` sends one request on one connection and hands back the head and body events of its response. The pool
-keys kept connections by (scheme, host, port, address): a connection is never reused for another name or for an
-address that was not judged for this request.
+A `Sending` is one request on its way. The pool keys kept connections by (scheme, host, port, address): a connection is
+never reused for another name or for an address that was not judged for this request.
+
+    send ─▶ a kept connection fits ──────────────────────────────▶ served ─▶ over
+       └──▶ there is room ─▶ race of the judged addresses ─▶ won ──▲ └─ it was dead, and the request may be repeated:
+       └──▶ there is none ─▶ waits, first come first served ─▶ room        a race, once
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Protocol as Shape
 
-from twisted.internet.error import ConnectError, ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.protocol import ClientFactory, Factory, Protocol, connectionDone
-from twisted.python.failure import Failure
+from twisted.internet.protocol import Factory, Protocol
 
 from pipelock.door.edges import Clock, Connector, Wire
-from pipelock.proxy.fastwrite import write_now
-from pipelock.proxy.http1 import BodyData, Limits, MessageComplete, RemoteProtocolError, ResponseHead, ResponseReader
+from pipelock.proxy.eyeballs import Heat, Race
+from pipelock.proxy.http1 import Headers, Limits, LocalProtocolError
 from pipelock.proxy.limits import (
-    CHUNK,
-    CONNECT_SECONDS,
     MAX_IDLE_PER_ORIGIN,
     MAX_IDLE_UPSTREAMS,
+    MAX_PER_ORIGIN,
     MAX_UPSTREAMS,
+    MAX_WAITING,
     REUSE_UNSAFE_SECONDS,
+    UPSTREAM_CLOSE_SECONDS,
     UPSTREAM_IDLE_SECONDS,
+    WAIT_SECONDS,
 )
+from pipelock.proxy.upstream_connection import Key, ResponseSink, UpstreamConnection, UpstreamRequest
 
-__all__ = ["Origin", "Pool", "ResponseSink", "UpstreamConnection", "UpstreamRequest"]
-
-SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
-"""Idempotent methods (RFC 9110 §9.2.2): may be sent again when a kept connection turns out to be dead."""
+__all__ = ["Dialler", "Origin", "Pool", "ResponseSink", "Sending", "UpstreamConnection", "UpstreamRequest"]
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who is to be talked to. `tls_name` is set for https."""
+    """Who is to be talked to. For https the certificate must be `host`'s."""
 
     scheme: str
     host: str
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
-    """A request as it goes out: `head` is serialised, `body` whole."""
-
-    method: str
-    head: bytes
-    body: bytes
-
-
-class ResponseSink(Shape):
-    """Who wants the response."""
-
-    def response_head(self, head: ResponseHead) -> None:
-        """The final response's head."""
-
-    def response_data(self, data: bytes) -> None:
-        """A piece of its body."""
-
-    def response_end(self) -> None:
-        """It is complete."""
-
-    def response_failed(self, why: str) -> None:
-        """There will be none, or no more."""
-
-
 class Dialler(Shape):
-    """Opens TCP, and TLS above it for https. The reactor does, and tests do."""
+    """Opens TCP, and TLS above it for https. The daemon does, and tests do."""
 
     def __call__(self, origin: Origin, address: str, factory: Factory, timeout: float) -> Connector:
         """Start connecting to `address`."""
 
 
-Key = tuple[str, str, int, str]
+class Sending:
+    """One request on its way to one of the judged `addresses`, and the way back. Made by `Pool.send`.
 
+    Attributes:
+        silence: Seconds without a byte moving to or from the origin after which the exchange fails; `None` for no
+            limit of the pool's own. What the receiver paused is not late. May be changed at any time by `be_patient`.
+    """
 
-class UpstreamConnection(Protocol):
-    """One connection to one address of an origin; carries one exchange at a time."""
-
-    transport: Wire | None  # type: ignore[assignment]  # a zope interface there
-
-    def __init__(self, pool: Pool, key: Key) -> None:
-        self.key = key
-        self.idle_since = 0.0
-        self._pool = pool
-        self._sink: ResponseSink | None = None
-        self._reader: ResponseReader | None = None
-        self._request: UpstreamRequest | None = None
-        self._unheard: Callable[[UpstreamRequest, ResponseSink], None] | None = None
-        self._heard = False
-
-    def send(
-        self,
-        request: UpstreamRequest,
-        sink: ResponseSink,
-        unheard: Callable[[UpstreamRequest, ResponseSink], None] | None = None,
-    ) -> None:
-        """Send `request` and report its response to `sink`; `unheard` is called if the origin left without a word."""
-        self._unheard = unheard
-        self._sink, self._request = sink, request
-        self._heard = False
-        self._reader = ResponseReader(request.method, self._pool.limits)
-        if self.transport is not None:
-            if len(request.body) <= CHUNK:
-                write_now(self.transport, request.head + request.body)
-            else:
-                self.transport.write(request.head)
-                self.transport.write(request.body)
-
-    def dataReceived(self, data: bytes) -> None:
-        """Parse; anything an idle origin says is a reason to hang up."""
-        if self._reader is None:
-            self.abort()
-            return
-        self._heard = True
-        try:
-            events = self._reader.feed(data)
-        except RemoteProtocolError as error:
-            self._fail(f"the upstream's answer is malformed: {error}")
-            return
-        self._deliver(events)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """End of stream: completes a close-delimited body, fails anything else."""
-        self._pool.lost(self)
-        if self._sink is None or self._reader is None:
-            return
-        if not self._heard and self._unheard is not None and self._request is not None:
-            sink, request, unheard = self._sink, self._request, self._unheard
-            self._forget()
-            unheard(request, sink)
-            return
-        if not isinstance(reason.value, ConnectionDone | ConnectionLost | ConnectionAborted):
-            # Only TLS ends in other ways: a certificate that is not the host's, no common version, ...
-            self._fail(f"TLS with {self.key[1]} failed: {_tls_error(reason)}")
-            return
-        try:
-            events = self._reader.feed_eof()
-        except RemoteProtocolError as error:
-            self._fail(f"the upstream closed too early: {error}")
-            return
-        self._deliver(events)
-
-    def abandon(self) -> None:
-        """The sink is not interested any more."""
-        self._forget()
-        self.abort()
-
-    def is_serving(self, sink: ResponseSink) -> bool:
-        """Whether the exchange under way is that of `sink`."""
-        return self._sink is sink
-
-    def abort(self) -> None:
-        """Close at once."""
-        if self.transport is not None:
-            self.transport.abortConnection()
-
-    def pause(self) -> None:
-        """Stop reading: the client is slower than the origin."""
-        if self.transport is not None:
-            self.transport.pauseProducing()
-
-    def resume(self) -> None:
-        """Read again."""
-        if self.transport is not None:
-            self.transport.resumeProducing()
-
-    def _deliver(self, events: list[ResponseHead | BodyData | MessageComplete]) -> None:
-        for event in events:
-            sink = self._sink
-            if sink is None:
-                return
-            if isinstance(event, BodyData):
-                sink.response_data(event.data)
-            elif isinstance(event, ResponseHead):
-                sink.response_head(event)
-            else:
-                # Bytes behind the response would be taken for the next one's: such a connection is not kept.
-                keep = self._reader is not None and self._reader.is_reusable
-                self._forget()
-                if keep:
-                    self._pool.release(self)
-                elif self.transport is not None:
-                    self.transport.loseConnection()
-                sink.response_end()
-
-    def _fail(self, why: str) -> None:
-        sink = self._sink
-        self._forget()
-        self.abort()
-        if sink is not None:
-            sink.response_failed(why)
-
-    def _forget(self) -> None:
-        self._sink = self._reader = self._request = self._unheard = None
-
-
-class _Factory(ClientFactory):
-    noisy = False
-
-    def __init__(self, attempt: _Attempt, key: Key) -> None:
-        self._attempt = attempt
-        self._key = key
-
-    def buildProtocol(self, addr: object) -> UpstreamConnection:
-        connection = UpstreamConnection(self._attempt.pool, self._key)
-        connection.connectionMade = lambda: self._attempt.connected(connection)  # type: ignore[method-assign]
-        return connection
-
-    def clientConnectionFailed(self, connector: Connector, reason: Failure) -> None:
-        self._attempt.failed(reason)
-
-
-class _Attempt:
-    """Dials the judged addresses one after the other until one answers."""
+    __slots__ = (
+        "_addresses",
+        "_connection",
+        "_early",
+        "_final",
+        "_is_held",
+        "_is_over",
+        "_pauses",
+        "_pool",
+        "_race",
+        "_request",
+        "_sink",
+        "origin",
+        "silence",
+        "wait_until",
+    )
 
     def __init__(
         self, pool: Pool, origin: Origin, addresses: tuple[str, ...], request: UpstreamRequest, sink: ResponseSink
     ) -> None:
-        self.pool = pool
-        self._origin = origin
-        self._left = deque(addresses)
-        self._request = request
-        self._sink: ResponseSink | None = sink
-        self._connector: Connector | None = None
-        self._connection: UpstreamConnection | None = None
-        self._served: ResponseSink | None = None
-        self._why = "no address to dial"
-
-    def start(self) -> None:
-        """Dial the next address."""
-        if self._sink is None:
-            return
-        if not self._left:
-            sink, self._sink = self._sink, None
-            sink.response_failed(f"cannot connect to {self._origin.host}:{self._origin.port}: {self._why}")
-            return
-        address = self._left.popleft()
-        key = (self._origin.scheme, self._origin.host, self._origin.port, address)
-        self.pool.dialling += 1
-        self._connector = self.pool.dial(self._origin, address, _Factory(self, key), CONNECT_SECONDS)
-
-    def connected(self, connection: UpstreamConnection) -> None:
-        """An address answered."""
-        self.pool.dialling -= 1
-        self.pool.adopt(connection)
-        sink, self._sink = self._sink, None
-        if sink is None:
-            connection.abort()
-            return
-        self._connection = connection
-        self._served = sink
-        connection.send(self._request, sink)
-
-    def failed(self, reason: Failure) -> None:
-        """An address did not."""
-        self.pool.dialling -= 1
-        self._why = _dial_error(reason)
-        self.start()
-
-    def cancel(self) -> None:
-        """Nobody waits for this any more."""
-        self._sink = None
-        if self._connection is not None:
-            if self._served is not None and self._connection.is_serving(self._served):
-                self._connection.abandon()
-        elif self._connector is not None:
-            self._connector.disconnect()
-
-
-class _KeptExchange:
-    """A request on a kept connection, sent again on a new one if the origin had just closed that: the usual race."""
-
-    def __init__(self, pool: Pool, connection: UpstreamConnection, origin: Origin, addresses: tuple[str, ...]) -> None:
+        self.origin = origin
+        self.silence: float | None = pool.silence
+        self.wait_until = 0.0
         self._pool = pool
-        self._connection = connection
-        self._origin = origin
         self._addresses = addresses
-        self._sink: ResponseSink | None = None
-        self._cancel_again: Callable[[], None] | None = None
-
-    def start(self, request: UpstreamRequest, sink: ResponseSink) -> None:
+        self._request = request
         self._sink = sink
-        self._connection.send(request, sink, self._again)
+        self._connection: UpstreamConnection | None = None
+        self._race: Race | None = None
+        self._early: list[bytes] = []
+        self._final: Headers | None = None
+        self._is_held = self._is_over = self._pauses = False
+
+    # -- for who sends ---------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        if self._cancel_again is not None:
-            self._cancel_again()
-        elif self._sink is not None and self._connection.is_serving(self._sink):
-            self._connection.abandon()
+        """Nobody waits for this any more: no callback follows. Harmless once it is over."""
+        connection = self._serving
+        race, self._race = self._race, None
+        was_over, self._is_over = self._is_over, True
+        self._early = []
+        if connection is not None:
+            connection.abandon()
+        elif race is not None:
+            race.cancel()
+            self._pool.give_back(self.origin)
+        elif not was_over:
+            self._pool.forget_waiting(self)
 
-    def _again(self, request: UpstreamRequest, sink: ResponseSink) -> None:
-        if request.method not in SAFE_TO_REPEAT:
-            sink.response_failed("the upstream closed a kept connection as the request was sent; it may be repeated")
-            return
-        self._cancel_again = self._pool.dial_anew(self._origin, self._addresses, request, sink)
+    def pause(self) -> None:
+        """Read no more of the response for now."""
+        self._pauses = True
+        if (connection := self._serving) is not None:
+            connection.pause()
 
+    def resume(self) -> None:
+        """Read on."""
+        self._pauses = False
+        if (connection := self._serving) is not None:
+            connection.resume()
 
-def _tls_error(reason: Failure) -> str:
-    """What OpenSSL or the check of the certificate's names has against the origin."""
-    return reason.getErrorMessage() or (reason.type.__name__ if reason.type is not None else "no reason given")
+    def write(self, data: bytes) -> None:
+        """Send a piece of a streamed body. Until a connection is there it is kept, and the sink asked to wait."""
+        if (connection := self._serving) is not None:
+            connection.write(data)
+        elif self._connection is None and not self._is_over and self._final is None:
+            self._early.append(data)
+            if not self._is_held:
+                self._is_held = True
+                self._sink.request_hold()
 
+    def finish(self, trailers: Headers = ()) -> None:
+        """The streamed body is complete. Trailers are sent only behind chunks."""
+        if (connection := self._serving) is not None:
+            connection.finish(trailers)
+        elif self._connection is None and not self._is_over:
+            self._final = trailers
 
-def _dial_error(reason: Failure) -> str:
-    error = reason.value
-    if isinstance(error, ConnectError):
-        return str(error).strip(". ") or type(error).__name__
-    return type(error).__name__ if error is not None else "failed"
+    def be_patient(self, silence: float | None) -> None:
+        """Replace the limit of silence, say for a stream of events."""
+        self.silence = silence
+        if (connection := self._serving) is not None:
+            connection.silence = silence
+
+    def take_over(self, protocol: Protocol) -> tuple[Wire, bytes]:
+        """After a 101: make `protocol` that of the connection. Returns its transport and what the origin already sent.
+
+        `protocol.makeConnection` is called; afterwards it gets what the origin says, and the loss of the connection.
+
+        Raises:
+            LocalProtocolError: There is no 101 to follow.
+        """
+        connection = self._serving
+        if connection is None:
+            raise LocalProtocolError("the upstream has not switched protocols")
+        return connection.take_over(protocol)
+
+    # -- for the pool ----------------------------------------------------------------------------------------------
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the request may be sent a second time."""
+        return self._request.is_repeatable
+
+    def suits(self, connection: UpstreamConnection) -> bool:
+        """Whether `connection` goes where this may go."""
+        origin = self.origin
+        key = (origin.scheme, origin.host, origin.port)
+        return connection.key[:3] == key and connection.key[3] in self._addresses
+
+    def serve_kept(self, connection: UpstreamConnection) -> None:
+        """Go on a connection that has served before."""
+        self._serve(connection, kept=True)
+
+    def dial(self) -> None:
+        """Go on a new connection. The pool has made room for it."""
+        self._connection = None
+        pool, origin = self._pool, self.origin
+        race = self._race = Race(
+            pool.clock,
+            self._addresses,
+            lambda address, factory, timeout: pool.dial(origin, address, factory, timeout),
+            self._build,
+            self._won,
+            self._lost,
+        )
+        race.start()
+
+    def refuse(self, why: str) -> None:
+        """There is no room for it, or none came in time."""
+        if not self._is_over:
+            self._is_over = True
+            self._early = []
+            self._sink.response_failed(why, 503)
+
+    @property
+    def _serving(self) -> UpstreamConnection | None:
+        connection = self._connection
+        return connection if connection is not None and connection.is_serving(self._sink) else None
+
+    def _build(self, heat: Heat) -> UpstreamConnection:
+        origin = self.origin
+        return UpstreamConnection(self._pool, (origin.scheme, origin.host, origin.port, heat.address), heat)
+
+    def _won(self, connection: Protocol) -> None:
+        self._race = None
+        if isinstance(connection, UpstreamConnection):
+            self._pool.adopt(connection)
+            self._serve(connection, kept=False)
+
+    def _lost(self, why: str, *, timed_out: bool, tls: bool) -> None:
+        self._race = None
+        self._is_over = True
+        self._early = []
+        self._pool.give_back(self.origin)
+        host, port = self.origin.host, self.origin.port
+        told = f"TLS with {host} failed: {why}" if tls else f"cannot connect to {host}:{port}: {why}"
+        self._sink.response_failed(told, 504 if timed_out else 502, untrusted=tls)
+
+    def _serve(self, connection: UpstreamConnection, *, kept: bool) -> None:
+        self._connection = connection
+        connection.serve(self._request, self._sink, self.silence, self._unheard if kept else None)
+        if self._pauses:
+            connection.pause()
+        if self._request.body is None:
+            self._send_early(connection)
+
+    def _send_early(self, connection: UpstreamConnection) -> None:
+        early, self._early = self._early, []
+        for data in early:
+            connection.write(data)
+        if self._final is not None:
+            connection.finish(self._final)
+        elif self._is_held:
+            self._is_held = False
+            connection.hold_is_over()
+
+    def _unheard(self) -> None:
+        """The kept connection was dead: the usual race between our request and the origin's patience."""
+        self._connection = None
+        if self._request.is_repeatable:
+            self._pool.find_room(self)
+        else:
+            self._is_over = True
+            self._sink.response_failed(
+                "the upstream closed a kept connection as the request was sent; it may be repeated"
+            )
 
 
 class Pool:
@@ -318,47 +253,188 @@ class Pool:
 
     Args:
         dial: Opens connections.
-        clock: The reactor, or a fake clock.
+        clock: The reactor, or a fake clock. It must not run backwards.
         limits: For parsing responses.
+
+    Attributes:
+        silence: What every `Sending` begins with.
     """
 
     def __init__(self, dial: Dialler, clock: Clock, limits: Limits) -> None:
         self.dial = dial
+        self.clock = clock
         self.limits = limits
-        self.dialling = 0
-        self._clock = clock
+        self.silence: float | None = None
         self._idle: OrderedDict[UpstreamConnection, None] = OrderedDict()
         self._idle_by_key: dict[Key, list[UpstreamConnection]] = {}
-        self._open: set[UpstreamConnection] = set()
+        self._open: dict[UpstreamConnection, Origin] = {}
+        self._closing: dict[UpstreamConnection, float] = {}
+        self._used = 0
+        self._used_by: dict[Origin, int] = {}
+        self._waiting: dict[Origin, OrderedDict[Sending, None]] = {}
+        self._waiting_count = 0
 
     def __len__(self) -> int:
-        return len(self._open) + self.dialling
+        """Connections that are open or being dialled."""
+        return self._used
 
-    def send(
-        self, origin: Origin, addresses: tuple[str, ...], request: UpstreamRequest, sink: ResponseSink
-    ) -> Callable[[], None]:
-        """Send `request` to one of the judged `addresses`; returns what cancels it."""
-        kept = self._take(origin, addresses, request.method)
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a connection to become free."""
+        return self._waiting_count
+
+    def send(self, origin: Origin, addresses: tuple[str, ...], request: UpstreamRequest, sink: ResponseSink) -> Sending:
+        """Send `request` to one of the judged `addresses`. The sink may be called before this returns."""
+        sending = Sending(self, origin, addresses, request, sink)
+        kept = self._take(origin, addresses, sending)
         if kept is not None:
-            exchange = _KeptExchange(self, kept, origin, addresses)
-            exchange.start(request, sink)
-            return exchange.cancel
-        if len(self) >= MAX_UPSTREAMS and not self._evict_idle():
-            sink.response_failed(f"{MAX_UPSTREAMS} upstream connections are already open")
-            return lambda: None
-        return self.dial_anew(origin, addresses, request, sink)
+            sending.serve_kept(kept)
+        else:
+            self.find_room(sending)
+        return sending
 
-    def dial_anew(
-        self, origin: Origin, addresses: tuple[str, ...], request: UpstreamRequest, sink: ResponseSink
-    ) -> Callable[[], None]:
-        """Send `request` on a new connection; returns what cancels it."""
-        attempt = _Attempt(self, origin, addresses, request, sink)
-        attempt.start()
-        return attempt.cancel
+    def sweep(self) -> None:
+        """Close what was idle for too long, fail what was silent for too long. To be called once a second."""
+        now = self.clock.seconds()
+        while self._idle and now - (oldest := next(iter(self._idle))).idle_since >= UPSTREAM_IDLE_SECONDS:
+            oldest.abort()
+        for connection in list(self._open):
+            connection.check_silence(now)
+        for connection in [connection for connection, until in self._closing.items() if until <= now]:
+            connection.abort()
+        for origin, queue in list(self._waiting.items()):
+            while queue and (first := next(iter(queue))).wait_until <= now:
+                self.forget_waiting(first)
+                used = self._used_by.get(origin, 0)
+                first.refuse(
+                    f"{used} connections to {origin.host}:{origin.port} and {self._used} in all are open, and none "
+                    f"became free for {WAIT_SECONDS:.0f} s"
+                )
 
-    def _take(self, origin: Origin, addresses: tuple[str, ...], method: str) -> UpstreamConnection | None:
-        now = self._clock.seconds()
-        fresh = UPSTREAM_IDLE_SECONDS if method in SAFE_TO_REPEAT else REUSE_UNSAFE_SECONDS
+    def close_idle(self) -> None:
+        """Close every idle connection: the daemon stops, or forgets what it knew."""
+        while self._idle:
+            next(iter(self._idle)).abort()
+
+    # -- room ------------------------------------------------------------------------------------------------------
+
+    def find_room(self, sending: Sending) -> None:
+        """Dial for `sending`, or have it wait where too many connections are open."""
+        origin = sending.origin
+        if origin not in self._waiting and self._make_room(origin):
+            self._start(sending)
+        elif self._waiting_count >= MAX_WAITING:
+            sending.refuse(f"{self._used} upstream connections are open, and {MAX_WAITING} requests wait for one")
+        else:
+            sending.wait_until = self.clock.seconds() + WAIT_SECONDS
+            self._waiting.setdefault(origin, OrderedDict())[sending] = None
+            self._waiting_count += 1
+
+    def forget_waiting(self, sending: Sending) -> None:
+        """`sending` waits no more."""
+        queue = self._waiting.get(sending.origin)
+        if queue is None or sending not in queue:
+            return
+        del queue[sending]
+        self._waiting_count -= 1
+        if not queue:
+            del self._waiting[sending.origin]
+
+    def give_back(self, origin: Origin) -> None:
+        """A place of `origin` is free: who waits for it, or for any, takes it."""
+        self._free(origin)
+        if self._waiting:
+            self._start_waiting(origin)
+
+    def _free(self, origin: Origin) -> None:
+        self._used -= 1
+        left = self._used_by[origin] - 1
+        if left:
+            self._used_by[origin] = left
+        else:
+            del self._used_by[origin]
+
+    def _start(self, sending: Sending) -> None:
+        self._used += 1
+        self._used_by[sending.origin] = self._used_by.get(sending.origin, 0) + 1
+        sending.dial()
+
+    def _make_room(self, origin: Origin) -> bool:
+        """Whether `origin` may have one more connection; an idle one that is in the way is closed."""
+        victim: UpstreamConnection | None
+        if self._used_by.get(origin, 0) >= MAX_PER_ORIGIN:
+            victim = next((idle for idle in self._idle if self._open[idle] == origin), None)
+        elif self._used >= MAX_UPSTREAMS:
+            victim = next(iter(self._idle), None)
+        else:
+            return True
+        if victim is None:
+            return False
+        # Its place is taken by who asked: nobody who waits is woken for it.
+        self._free(self._open.pop(victim))
+        victim.abort()
+        return True
+
+    def _start_waiting(self, origin: Origin) -> None:
+        """Start one that waits: for `origin` if possible, else of the origins in the order in which they came."""
+        for candidate in (origin, *self._waiting):
+            queue = self._waiting.get(candidate)
+            if queue is not None and self._make_room(candidate):
+                first = next(iter(queue))
+                self.forget_waiting(first)
+                self._start(first)
+                return
+
+    # -- connections -----------------------------------------------------------------------------------------------
+
+    def adopt(self, connection: UpstreamConnection) -> None:
+        """A connection is open; its place was taken when it was dialled."""
+        self._open[connection] = Origin(*connection.key[:3])
+
+    def release(self, connection: UpstreamConnection) -> None:
+        """An exchange ended cleanly: the next one that waits goes on it, or it is kept."""
+        if self._waiting and self._serves_waiting(connection):
+            return
+        row = self._idle_by_key.setdefault(connection.key, [])
+        if len(row) >= MAX_IDLE_PER_ORIGIN:
+            connection.abort()
+            return
+        connection.idle_since = self.clock.seconds()
+        row.append(connection)
+        self._idle[connection] = None
+        if len(self._idle) > MAX_IDLE_UPSTREAMS:
+            next(iter(self._idle)).abort()
+
+    def _serves_waiting(self, connection: UpstreamConnection) -> bool:
+        queue = self._waiting.get(self._open[connection])
+        if queue is not None:
+            first = next(iter(queue))
+            if first.suits(connection):
+                self.forget_waiting(first)
+                first.serve_kept(connection)
+                return True
+        elif self._used < MAX_UPSTREAMS:
+            return False
+        # Somebody waits for the place that this connection takes up.
+        connection.abort()
+        return True
+
+    def lost(self, connection: UpstreamConnection) -> None:
+        """A connection is gone, or on its way out: its place is free."""
+        self._closing.pop(connection, None)
+        origin = self._open.pop(connection, None)
+        if connection in self._idle:
+            self._forget_idle(connection)
+        if origin is not None:
+            self.give_back(origin)
+
+    def closing(self, connection: UpstreamConnection) -> None:
+        """A connection is being closed in order: if the origin does not play along, it is cut off."""
+        self._closing[connection] = self.clock.seconds() + UPSTREAM_CLOSE_SECONDS
+
+    def _take(self, origin: Origin, addresses: tuple[str, ...], sending: Sending) -> UpstreamConnection | None:
+        now = self.clock.seconds()
+        fresh = UPSTREAM_IDLE_SECONDS if sending.is_repeatable else REUSE_UNSAFE_SECONDS
         for address in addresses:
             row = self._idle_by_key.get((origin.scheme, origin.host, origin.port, address))
             # The most recently used one is last; if that is too old, so are the others.
@@ -367,51 +443,6 @@ class Pool:
                 self._forget_idle(connection)
                 return connection
         return None
-
-    def adopt(self, connection: UpstreamConnection) -> None:
-        """A connection is open."""
-        self._open.add(connection)
-
-    def release(self, connection: UpstreamConnection) -> None:
-        """An exchange ended cleanly: keep the connection."""
-        row = self._idle_by_key.setdefault(connection.key, [])
-        if len(row) >= MAX_IDLE_PER_ORIGIN:
-            connection.abort()
-            return
-        connection.idle_since = self._clock.seconds()
-        row.append(connection)
-        self._idle[connection] = None
-        if len(self._idle) > MAX_IDLE_UPSTREAMS:
-            self._evict_idle()
-
-    def lost(self, connection: UpstreamConnection) -> None:
-        """A connection is gone."""
-        self._open.discard(connection)
-        if connection in self._idle:
-            self._forget_idle(connection)
-
-    def sweep(self) -> None:
-        """Close connections that were idle for too long."""
-        oldest = self._clock.seconds() - UPSTREAM_IDLE_SECONDS
-        while self._idle:
-            connection = next(iter(self._idle))
-            if connection.idle_since > oldest:
-                break
-            self._forget_idle(connection)
-            connection.abort()
-
-    def close_idle(self) -> None:
-        """Close every idle connection: the daemon stops, or forgets what it knew."""
-        while self._evict_idle():
-            pass
-
-    def _evict_idle(self) -> bool:
-        if not self._idle:
-            return False
-        connection = next(iter(self._idle))
-        self._forget_idle(connection)
-        connection.abort()
-        return True
 
     def _forget_idle(self, connection: UpstreamConnection) -> None:
         self._idle.pop(connection, None)

@@ -162,6 +162,61 @@ def test_an_error_names_its_code() -> None:
     assert (response.value.reason, response.value.status) == (BlockReason.PARSE_ERROR, 502)
 
 
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_trailers_are_told_with_the_end(step: int) -> None:
+    body = b"3\r\nabc\r\n0\r\nGrpc-Status: 0\r\nX-Sum:\t a b \r\n\r\n"
+    told = MessageComplete((("grpc-status", "0"), ("x-sum", "a b")))
+    request = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + body
+    response = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body
+    for reader, data in ((RequestReader(), request), (ResponseReader("GET"), response)):
+        events: list[object] = []
+        for at in range(0, len(data), step):
+            events += reader.feed(data[at : at + step])
+        assert events[-1] == told
+
+
+@pytest.mark.parametrize(
+    "name", ["Content-Length", "Transfer-Encoding", "Host", "Set-Cookie", "Authorization", "Connection", "Location"]
+)
+def test_trailers_that_would_change_the_message_are_refused(name: str) -> None:
+    with pytest.raises(RemoteProtocolError):
+        ResponseReader("GET").feed(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + name.encode() + b": 1\r\n\r\n"
+        )
+
+
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"
+
+
+@pytest.mark.parametrize("step", [1, 1000])
+def test_a_switch_of_protocols_that_was_asked_for_is_the_response_and_keeps_what_follows(step: int) -> None:
+    reader = ResponseReader("GET", upgrade=True)
+    events: list[object] = []
+    data = b"HTTP/1.1 100 Continue\r\n\r\n" + SWITCH + b"\x81\x05hello"
+    for at in range(0, len(data), step):
+        events += reader.feed(data[at : at + step])
+    assert [event.status for event in events if isinstance(event, ResponseHead)] == [101]
+    assert len(events) == 1
+    assert reader.is_switched
+    assert not reader.is_reusable
+    assert reader.buffered == 7
+    assert reader.take_rest() == b"\x81\x05hello"
+    assert reader.take_rest() == b""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        SWITCH.replace(b"HTTP/1.1", b"HTTP/1.0"),
+        SWITCH.replace(b"\r\n\r\n", b"\r\nContent-Length: 3\r\n\r\n"),
+        SWITCH.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    ],
+)
+def test_a_switch_with_a_body_or_in_an_old_version_is_refused(data: bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        ResponseReader("GET", upgrade=True).feed(data)
+
+
 def test_chunks_of_one_byte_are_read_in_linear_time_and_memory() -> None:
     reader = RequestReader()
     reader.feed(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -189,7 +244,7 @@ def respond(data: bytes, method: str = "GET", step: int = 1_000_000, *, eof: boo
         events += reader.feed_eof()
     head = events[0]
     assert isinstance(head, ResponseHead)
-    assert events[-1] == DONE
+    assert isinstance(events[-1], MessageComplete)
     return head.status, b"".join(event.data for event in events if isinstance(event, BodyData)), reader.is_reusable
 
 
@@ -318,6 +373,9 @@ def test_chunks_as_bytes() -> None:
     assert chunk(b"x" * 17) == b"11\r\n" + b"x" * 17 + b"\r\n"
     assert chunk(b"") == b""
     assert last_chunk() == LAST_CHUNK == b"0\r\n\r\n"
+    assert last_chunk((("x-sum", "1"),)) == b"0\r\nx-sum: 1\r\n\r\n"
+    with pytest.raises(LocalProtocolError):
+        last_chunk((("x-sum", "1\r\nhost: b"),))
 
 
 @pytest.mark.parametrize("bad", ["\r", "\n", "\0", "\r\nX: y", "\x7f", "\x1b", "\u0100", "\u560a", "\ud800"])
