@@ -1,0 +1,185 @@
+"""From the blocks of a stream to what is judged, and back to what is forwarded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from pipelock.model import Decision
+from pipelock.proxy.bodies._deltas import Family, Reading, read_data
+from pipelock.proxy.bodies._tails import Tails
+from pipelock.proxy.bodies.sse import Event, StreamFormat, read_event, read_line
+
+__all__ = ["Ask", "Reader", "Work"]
+
+MAX_CONTEXTS = 8
+"""Texts of one judgement that bring along what went before; a ninth in the same event is judged without."""
+MAX_LABELS = 1024
+"""Labels of a stream that are remembered as judged, of at most `_LABEL` characters."""
+_LABEL = 256
+_TEXT = "text/plain; charset=utf-8"
+_JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One text to be judged; the first `seen` bytes of `body` have gone on before."""
+
+    body: bytes
+    seen: int = 0
+    content_type: str = _TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A piece of one text in an `Ask`, behind its context."""
+
+    place: str
+    context: bytes
+    piece: bytes
+
+
+@dataclass(slots=True)
+class Work:
+    """Blocks that are judged together.
+
+    Attributes:
+        raw: Their bytes, which are forwarded.
+        asks: What is judged, one after the other; the first is their text.
+    """
+
+    raw: bytes
+    asks: tuple[Ask, ...]
+    parts: tuple[_Part, ...] = ()
+    labels: tuple[str, ...] = ()
+    event: Event | None = None
+    reading: Reading | None = None
+
+
+class Reader:
+    """Reads one stream. Remembers the ends of its texts, which labels were judged, and whose format it has."""
+
+    def __init__(self, stream: StreamFormat) -> None:
+        self.family = Family()
+        self._stream = stream
+        self._tails = Tails()
+        self._labels: set[str] = set()
+        self._is_first = True
+        self._policy = ""
+
+    def read(self, blocks: Sequence[bytes]) -> Work:
+        """What is to be judged of `blocks`, which arrived together.
+
+        Raises:
+            UnicodeDecodeError: they are not UTF-8.
+        """
+        parse = read_event if self._stream is StreamFormat.SSE else read_line
+        events = [parse(block, is_first=self._is_first and not number) for number, block in enumerate(blocks)]
+        self._is_first = False
+        readings = [read_data(event.data) for event in events]
+        for reading in readings:
+            self.family.see(reading.document)
+        labels = self._news(events, readings)
+        parts = self._parts(events, readings)
+        lines = [part.context + part.piece for part in parts]
+        if labels:
+            lines.append("\n".join(labels).encode("utf-8", "replace"))
+        text = Ask(b"\n".join(lines), len(parts[0].context) if parts else 0)
+        whole = [
+            Ask(event.data.encode("utf-8", "replace"), content_type=_JSON)
+            for event, reading in zip(events, readings, strict=True)
+            if reading.is_doubtful or (isinstance(reading.document, dict) and "jsonrpc" in reading.document)
+        ]
+        only = len(blocks) == 1
+        return Work(
+            b"".join(blocks),
+            (text, *whole),
+            parts,
+            labels,
+            events[0] if only else None,
+            readings[0] if only else None,
+        )
+
+    def _news(self, events: Sequence[Event], readings: Sequence[Reading]) -> tuple[str, ...]:
+        """The labels that were not judged in this stream before."""
+        found: dict[str, None] = {}
+        for event, reading in zip(events, readings, strict=True):
+            for label in (*event.others, *reading.labels):
+                if label not in self._labels:
+                    found[label] = None
+        return tuple(found)
+
+    def _parts(self, events: Sequence[Event], readings: Sequence[Reading]) -> tuple[_Part, ...]:
+        texts: dict[str, list[str]] = {}
+        for event, reading in zip(events, readings, strict=True):
+            # Clients that tell events apart by name don't join the texts of two kinds.
+            kind = next((other for other in event.others if other.startswith("event:")), "")
+            for place, piece in reading.texts:
+                texts.setdefault(kind + place, []).append(piece)
+        parts: list[_Part] = []
+        for place, pieces in texts.items():
+            text = "".join(pieces).encode("utf-8", "replace")
+            context = self._tails.at(place).context(text) if len(parts) < MAX_CONTEXTS else b""
+            parts.append(_Part(place, context, text))
+        return tuple(parts)
+
+    def passed(self, work: Work, decisions: Sequence[Decision]) -> None:
+        """`work` goes on as it is; `decisions` are what was said of its asks."""
+        if any(decision.policy != self._policy for decision in decisions):
+            # Under another policy labels must be looked at again.
+            self._policy = decisions[-1].policy
+            self._labels.clear()
+        if len(self._labels) + len(work.labels) > MAX_LABELS:
+            self._labels.clear()
+        self._labels.update(label for label in work.labels[:MAX_LABELS] if len(label) <= _LABEL)
+        if any(decision.findings or decision.suppressed for decision in decisions):
+            self._told(work, decisions[0])
+            return
+        for part in work.parts:
+            self._tails.at(part.place).add(part.context, part.piece)
+
+    def _told(self, work: Work, decision: Decision) -> None:
+        """What was found and let through is not to be found again with every event that follows."""
+        for part in work.parts:
+            self._tails.at(part.place).replace(b"")
+        findings = (*decision.findings, *decision.suppressed)
+        if work.parts and all(finding.span is not None for finding in findings):
+            first = work.parts[0]
+            end = max((finding.span.end for finding in findings if finding.span is not None), default=0)
+            self._tails.at(first.place).replace((first.context + first.piece)[end:])
+
+    def rewritten(self, work: Work, body: bytes) -> bytes:
+        """The event of `work` with the text that `body`, the replacement of its first ask, has for it.
+
+        Empty, so that the event is dropped, where that text can't be put back in its place: several were judged
+        together, or what is to go reaches back into what has gone on.
+        """
+        ask, event, reading = work.asks[0], work.event, work.reading
+        labels = "\n".join(work.labels).encode("utf-8", "replace")
+        behind = b"\n" + labels if labels else b""
+        before = ask.body[: ask.seen]
+        if event is None or reading is None or len(reading.texts) != 1 or reading.is_doubtful:
+            return b""
+        if not body.startswith(before) or not body.endswith(behind) or len(body) < len(before) + len(behind):
+            return b""
+        piece = body[len(before) : len(body) - len(behind)]
+        text = piece.decode("utf-8", "replace")
+        self._tails.at(work.parts[0].place).add(work.parts[0].context, piece)
+        return self._block(event, self._with_text(reading, text))
+
+    @staticmethod
+    def _with_text(reading: Reading, text: str) -> str:
+        if not reading.slots:
+            return text
+        node, key = reading.slots[0]
+        node[key] = text  # type: ignore[index]  # a key goes with a dict, a position with a list
+        return msgspec.json.encode(reading.document).decode("utf-8")
+
+    def _block(self, event: Event, data: str) -> bytes:
+        if self._stream is StreamFormat.LINES:
+            return data.encode("utf-8") + b"\n"
+        # What is not LF ends a line as well, and a line of the text must not become a field.
+        lines = [*event.others, *(f"data: {line}" for line in data.replace("\r", "\n").split("\n"))]
+        return "\n".join(lines).encode("utf-8") + b"\n\n"

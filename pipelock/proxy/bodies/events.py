@@ -1,0 +1,355 @@
+"""A stream of events, judged event by event while it flows.
+
+    feed ─▶ decoder ─▶ splitter ─▶ blocks ─▶ Reader: text and what went before ─▶ door ─▶ body_passed(block)
+
+The head is judged first, without a body, and passes at once: clients wait for it. An event is forwarded, as it was on
+the wire, as soon as it has been judged together with the end of the text it continues; nothing is held for the sake of
+what may follow. What was forwarded before can't be taken back: of a secret or an instruction that is spread over
+events, all pass but the one that completes it.
+
+A refusal ends the stream with an event that clients take for an error (`endings`). Where findings are to be warned
+about (`lenient`), an event that can't be read or is too large is dropped and the stream goes on.
+
+Memory: one unfinished event and the blocks that wait (`limit` and 64 KiB, and one decoded piece of 128 KiB), the wire
+bytes that were fed, and the ends of at most 64 texts (4 KiB each).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from typing import Protocol as Shape
+
+import msgspec
+
+from pipelock.door.door import Ticket
+from pipelock.door.edges import Call, Clock
+from pipelock.model import Action, BlockReason, Decision, Fault, Kind, Verdict
+from pipelock.proxy.bodies._reader import Reader, Work
+from pipelock.proxy.bodies.decoder import CodingError, StreamDecoder
+from pipelock.proxy.bodies.endings import HEARTBEAT, ending
+from pipelock.proxy.bodies.sse import Block, Oversize, StreamFormat, is_event_stream, splitter_for, stream_format
+
+if TYPE_CHECKING:
+    from pipelock.proxy.bodies.stream import BodySink
+
+__all__ = ["EVENT_LIMIT", "EventStream", "is_event_stream"]
+
+EVENT_LIMIT = 65_536
+"""The largest event where config says nothing, bytes."""
+MAX_WAITING = 65_536
+"""Bytes of blocks and of the wire that wait for a judgement before no more is asked for."""
+HEARTBEAT_SECONDS = 15.0
+"""Between two signs of life to a client that waits for a verdict."""
+SINGLY = 16
+"""So many events that are there at the same time are judged one by one, more of them together."""
+TOGETHER = 8192
+"""Bytes of events that are judged together."""
+
+
+class Judge(Shape):
+    """The door, as a stream uses it."""
+
+    def judge(self, action: Action, then: Callable[[Decision], None]) -> Ticket:
+        """Judge `action`; `then` gets the decision, maybe before this returns."""
+
+
+class EventStream:
+    """Judges the body of one response event by event; see `bodies.stream.BodyStream` for who calls what.
+
+    `start` may be called as soon as the sink is ready; the first `feed` does it otherwise.
+
+    Args:
+        door: Judges.
+        clock: For heartbeats.
+        action: The response, without a body.
+        sink: Gets what was judged.
+        codings: The value of Content-Encoding.
+        limit: The largest event, bytes; 0 stands for `EVENT_LIMIT`.
+        lenient: An event that can't be read is dropped; otherwise it ends the stream.
+    """
+
+    keeps_length = False
+
+    def __init__(
+        self,
+        door: Judge,
+        clock: Clock,
+        action: Action,
+        sink: BodySink,
+        *,
+        codings: str = "",
+        limit: int = EVENT_LIMIT,
+        lenient: bool = False,
+    ) -> None:
+        self._door = door
+        self._clock = clock
+        self._action = action
+        self._sink = sink
+        self._lenient = lenient
+        self._format = stream_format(action.content_type) or StreamFormat.SSE
+        self._splitter = splitter_for(self._format, limit or EVENT_LIMIT)
+        self._reader = Reader(self._format)
+        self._blocks: deque[Block] = deque()
+        self._waiting = 0
+        self._decoder: StreamDecoder | None = None
+        self._fault: Fault | None = None
+        try:
+            self._decoder = StreamDecoder(codings)
+        except CodingError as error:
+            self._fault = error.fault
+        self.is_decoded = self._decoder is not None and bool(self._decoder.codings)
+        self._work: Work | None = None
+        self._said: list[Decision] = []
+        self._ticket: Ticket | None = None
+        self._beat: Call | None = None
+        self._is_started = False
+        self._is_begun = False
+        self._is_finished = False
+        self._is_split = False
+        self._is_over = False
+        self._is_paused = False
+        self._is_held = False
+        self._is_pumping = False
+
+    # -- what comes in ---------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Have the head judged. Harmless when it was."""
+        self._pump()
+
+    def feed(self, data: bytes) -> None:
+        """More of the body, as it was on the wire."""
+        if self._decoder is not None and not self._is_over:
+            self._decoder.feed(data)
+        self._pump()
+
+    def finish(self) -> None:
+        """The body is complete."""
+        self._is_finished = True
+        self._pump()
+
+    def fail(self, fault: Fault) -> None:
+        """There is no more, and no good end. What came whole before that is judged and passes."""
+        self._fault = self._fault or fault
+        self._pump()
+
+    def cancel(self) -> None:
+        """Nobody wants it any more."""
+        self._end()
+
+    def pause(self) -> None:
+        """The receiver takes no more for now."""
+        self._is_paused = True
+        self._balance()
+
+    def resume(self) -> None:
+        """It takes more."""
+        self._is_paused = False
+        self._pump()
+
+    # -- one thing after the other ---------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        """Go on as far as possible. Decisions that come at once come back here, and don't go deeper."""
+        if self._is_pumping:
+            return
+        self._is_pumping = True
+        try:
+            while not self._is_over and self._ticket is None and not self._is_paused and self._step():
+                pass
+        finally:
+            self._is_pumping = False
+        self._balance()
+
+    def _step(self) -> bool:
+        """Do the next thing; false where more has to come first."""
+        if not self._is_started and self._fault is None:
+            self._is_started = True
+            self._judge(msgspec.structs.replace(self._action, body=b"", partial=True), self._head_judged)
+        elif self._work is not None:
+            self._go_on(self._work)
+        elif self._blocks:
+            self._begin()
+        elif self._decoder is not None and not self._is_split and self._decode(self._decoder):
+            pass
+        elif self._fault is not None:
+            self._refuse_for(self._fault, self._refused)
+        elif self._is_split:
+            self._end()
+            self._sink.body_done()
+        else:
+            return False
+        return True
+
+    def _decode(self, decoder: StreamDecoder) -> bool:
+        """Take the next piece from the decoder; false where it has none."""
+        try:
+            piece = decoder.read()
+            if not piece and self._is_finished:
+                piece = next(decoder.finish(), b"")
+        except CodingError as error:
+            self._fault, self._decoder = error.fault, None
+            return True
+        if piece:
+            blocks = self._splitter.feed(piece)
+        elif self._is_finished:
+            self._is_split = True
+            blocks = self._splitter.finish()
+        else:
+            return False
+        self._blocks.extend(blocks)
+        self._waiting += sum(_size(block) for block in blocks)
+        return True
+
+    def _begin(self) -> None:
+        """Take the next block, or several where many have come at once."""
+        block = self._take()
+        if isinstance(block, Oversize):
+            detail = "an event of the stream is larger than is scanned; raise response_scanning.sse_streaming"
+            self._refuse_for(Fault(BlockReason.RESPONSE_SIZE, f"{detail}.max_event_bytes"), self._unreadable)
+            return
+        together = [block]
+        size = len(block)
+        if len(self._blocks) >= SINGLY:
+            while self._blocks and size + _size(self._blocks[0]) <= TOGETHER:
+                after = self._blocks[0]
+                if isinstance(after, Oversize):
+                    break
+                together.append(after)
+                size += _size(self._take())
+        self._read(together)
+
+    def _take(self) -> Block:
+        block = self._blocks.popleft()
+        self._waiting -= _size(block)
+        return block
+
+    def _read(self, blocks: list[bytes]) -> None:
+        try:
+            self._work = self._reader.read(blocks)
+        except UnicodeDecodeError:
+            if len(blocks) > 1:
+                # Which one it is shows when each is read by itself.
+                self._blocks.extendleft(reversed(blocks[1:]))
+                self._waiting += sum(map(len, blocks[1:]))
+                self._read(blocks[:1])
+                return
+            fault = Fault(BlockReason.PARSE_ERROR, "an event of the stream is not UTF-8", 502)
+            self._refuse_for(fault, self._unreadable)
+
+    def _go_on(self, work: Work) -> None:
+        """Have the next text of `work` judged, or let it pass."""
+        if len(self._said) == len(work.asks):
+            said, self._said, self._work = self._said, [], None
+            self._reader.passed(work, said)
+            self._sink.body_passed(work.raw)
+            return
+        ask = work.asks[len(self._said)]
+        action = msgspec.structs.replace(
+            self._action,
+            kind=Kind.EVENT,
+            headers=(),
+            body=ask.body,
+            seen=ask.seen,
+            content_type=ask.content_type,
+            size=0 if self._said else len(work.raw),
+        )
+        self._judge(action, self._event_judged)
+
+    # -- decisions -------------------------------------------------------------------------------------------------
+
+    def _judge(self, action: Action, then: Callable[[Action, Decision], None]) -> None:
+        def judged(decision: Decision) -> None:
+            self._ticket = None
+            self._rest()
+            if not self._is_over:
+                then(action, decision)
+                self._pump()
+
+        ticket = self._door.judge(action, judged)
+        if ticket.then is not None:
+            self._ticket = ticket
+            if self._is_begun:
+                self._beat = self._clock.callLater(HEARTBEAT_SECONDS, self._sign_of_life)
+
+    def _refuse_for(self, fault: Fault, then: Callable[[Action, Decision], None]) -> None:
+        """Have something refused that policy has no say in."""
+        action = self._action
+        if self._is_begun:
+            action = msgspec.structs.replace(action, kind=Kind.EVENT, headers=())
+        self._judge(msgspec.structs.replace(action, fault=fault), then)
+
+    def _head_judged(self, action: Action, decision: Decision) -> None:
+        if decision.verdict in {Verdict.ALLOW, Verdict.WARN}:
+            self._is_begun = True
+            self._sink.body_judged(decision)
+        else:
+            self._refused(action, decision)
+
+    def _event_judged(self, action: Action, decision: Decision) -> None:
+        work = self._work
+        if work is not None and decision.verdict in {Verdict.ALLOW, Verdict.WARN}:
+            self._said.append(decision)
+        elif work is not None and decision.verdict in {Verdict.STRIP, Verdict.REDACT} and decision.body is not None:
+            # What was taken out of another view of the event than its text can't be put back: nothing of it passes.
+            first = not self._said and len(work.asks) == 1
+            raw = self._reader.rewritten(work, decision.body) if first else b""
+            self._work, self._said = None, []
+            if raw:
+                self._sink.body_passed(raw)
+        else:
+            self._refused(action, decision)
+
+    def _unreadable(self, action: Action, decision: Decision) -> None:
+        """An event by itself can't be judged; the decision is a refusal, and on record."""
+        if not self._lenient or decision.code is BlockReason.KILL_SWITCH_ACTIVE:
+            self._refused(action, decision)
+
+    def _refused(self, action: Action, decision: Decision) -> None:
+        is_begun = self._is_begun
+        self._end()
+        if is_begun:
+            self._sink.body_ended(ending(self._format, self._reader.family, decision), action, decision)
+        else:
+            self._sink.body_refused(action, decision)
+
+    # -- ends and rests --------------------------------------------------------------------------------------------
+
+    def _balance(self) -> None:
+        """Tell the sender to stop, or to go on."""
+        if self._is_over:
+            return
+        waiting = self._waiting + (self._decoder.waiting if self._decoder is not None else 0)
+        is_stuck = self._is_paused or self._ticket is not None
+        if not self._is_held and is_stuck and waiting >= MAX_WAITING:
+            self._is_held = True
+            self._sink.body_hold()
+        elif self._is_held and not is_stuck:
+            self._is_held = False
+            self._sink.body_more()
+
+    def _sign_of_life(self) -> None:
+        self._beat = self._clock.callLater(HEARTBEAT_SECONDS, self._sign_of_life)
+        if self._format is StreamFormat.SSE and not self._is_paused:
+            self._sink.body_passed(HEARTBEAT)
+
+    def _rest(self) -> None:
+        beat, self._beat = self._beat, None
+        if beat is not None and beat.active():
+            beat.cancel()
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._rest()
+        ticket, self._ticket = self._ticket, None
+        if ticket is not None:
+            ticket.abandon()
+        self._blocks.clear()
+        self._waiting = 0
+        self._decoder = self._work = None
+
+
+def _size(block: Block) -> int:
+    return 0 if isinstance(block, Oversize) else len(block)
