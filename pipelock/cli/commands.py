@@ -266,14 +266,21 @@ COMMANDS = (
         (
             Option(
                 ("--shell",),
-                "for which shell (default: sh)",
-                "shell",
-                choices=("sh", "fish", "powershell", "dotenv"),
-                default="sh",
+                "for which shell (default: yours, by SHELL)",
+                "dialect",
+                choices=("sh", "bash", "zsh", "fish", "powershell", "dotenv", "json"),
             ),
             Option(("--addr",), "listener of the daemon (default: that of the running one)", "address", "ADDR"),
+            Option(("--ca",), "set what makes programs trust our certificates, too", "ca"),
+            Option(("--no-ca",), "leave that out (default: set it where interception is on)", "no_ca"),
+            Option(("--no-proxy",), "hosts to reach directly (default: none)", "no_proxy", "HOSTS", default=""),
+            Option(("--unset",), "print what takes the variables back", "unset"),
+            _CONFIG,
         ),
-        details='Use it as: eval "$(pipelock env)"',
+        details=(
+            'Use it as: eval "$(pipelock env)", in fish: pipelock env | source\n'
+            "Your shell's files are not touched. `pipelock trust doctor` says which programs heed the variables."
+        ),
     ),
     Command(
         "completion",

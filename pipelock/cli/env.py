@@ -1,57 +1,50 @@
-"""`pipelock env`: the variables that make well-behaved clients use the proxy."""
+"""`pipelock env`: the variables that make programs use the proxy, and believe what it shows them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import sys
 
-from pipelock.cli.address import parse_address, url_of
-from pipelock.cli.commands import DEFAULT_ADDRESS
-from pipelock.cli.link import open_client
+from pipelock.cli._trust import find_setup, refresh_bundle
+from pipelock.cli.errors import EXIT_OK, UsageError
+from pipelock.cli.output import complain
 from pipelock.cli.table import Arguments
-from pipelock.control.client import NotRunning
+from pipelock.trust.shells import UnwritableError, shell_of, write
+from pipelock.trust.variables import cleared, variables
 
-__all__ = ["execute", "variables"]
+__all__ = ["execute"]
 
-_NO_PROXY = "localhost,127.0.0.1,::1"
-
-# No value holds a quote, a backslash or a dollar sign: addresses are checked and the rest is ours.
-_FORMATS: dict[str, Callable[[str, str], str]] = {
-    "sh": "export {}='{}'".format,
-    "fish": "set -gx {} '{}'".format,
-    "powershell": "$env:{} = '{}'".format,
-    "dotenv": "{}={}".format,
+_HOW_SH = 'eval "$(pipelock env)"'
+_HOW = {
+    "fish": "pipelock env | source",
+    "powershell": "pipelock env | Out-String | Invoke-Expression",
 }
 
 
-def variables(proxy: str) -> tuple[tuple[str, str], ...]:
-    """Names and values for a proxy URL.
-
-    Both spellings: curl reads only lower-case `http_proxy`, others only upper case. Node's `fetch` heeds them only
-    where NODE_USE_ENV_PROXY is set.
-    """
-    return (
-        ("HTTP_PROXY", proxy),
-        ("http_proxy", proxy),
-        ("HTTPS_PROXY", proxy),
-        ("https_proxy", proxy),
-        ("NO_PROXY", _NO_PROXY),
-        ("no_proxy", _NO_PROXY),
-        ("NODE_USE_ENV_PROXY", "1"),
-    )
-
-
 def execute(arguments: Arguments) -> int:
-    """Print one assignment a line, for the shell that was named."""
-    address = arguments.address
-    if address is None:
-        try:
-            with open_client(arguments) as client:
-                address = client.status().listen
-        except NotRunning:
-            address = DEFAULT_ADDRESS
-    form = _FORMATS[arguments.shell]
-    for name, value in variables(url_of(*parse_address(address))):
-        # Environment names on Windows have no case, so the second spelling would only repeat the first.
-        if arguments.shell != "powershell" or name.isupper():
-            print(form(name, value))
-    return 0
+    """Print one assignment a line, for the shell that was named or else the user's own."""
+    if arguments.ca and arguments.no_ca:
+        raise UsageError("--ca and --no-ca exclude each other")
+    shell = arguments.dialect or shell_of(os.environ)
+    values = cleared(os.environ) if arguments.unset else _variables(arguments)
+    try:
+        text = write(shell, values)
+    except UnwritableError as error:
+        raise UsageError(str(error)) from error
+    if sys.stdout.isatty():
+        print(f"# this only prints; use it as: {_HOW.get(shell, _HOW_SH)}", file=sys.stderr)
+    # A path may be any bytes; they go out as they came in.
+    sys.stdout.flush()
+    sys.stdout.buffer.write(os.fsencode(text + "\n"))
+    return EXIT_OK
+
+
+def _variables(arguments: Arguments) -> dict[str, str | None]:
+    setup = find_setup(arguments)
+    files = None
+    if arguments.ca or (setup.config.tls_interception.enabled and not arguments.no_ca):
+        bundle = refresh_bundle(arguments, setup.config)
+        for note in bundle.notes:
+            complain(note)
+        files = bundle.files
+    return {**variables(setup.proxy, files, os.environ, arguments.no_proxy)}

@@ -60,6 +60,11 @@ class Arguments(argparse.Namespace):
     value: str | None
     env_var: str
     literal: bool
+    ca: bool
+    no_ca: bool
+    no_proxy: str
+    unset: bool
+    dialect: str | None
 
 
 class Option(msgspec.Struct, frozen=True):

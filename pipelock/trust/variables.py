@@ -1,0 +1,115 @@
+"""The environment variables that make programs use the proxy and believe its authority, as data.
+
+There are three kinds of trust variable, and to mix them up breaks programs: an *added* one names certificates that a
+program trusts besides its own; a *replacing* one names all that it trusts, so it must point at a file that holds the
+system's authorities as well as ours (`pipelock.trust.bundle`). Java has neither: it takes options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from pipelock.trust.java import OPTIONS_VARIABLE, java_options, without_ours
+
+__all__ = ["ADDED", "REPLACING", "TrustFiles", "cleared", "names", "variables"]
+
+
+class TrustFiles(NamedTuple):
+    """Files for trust variables: `authority` holds our certificate alone, `bundle` the system's and ours.
+
+    `truststore` is the bundle in the form Java reads; empty where there is none.
+    """
+
+    authority: str
+    bundle: str
+    truststore: str = ""
+
+
+_PROXIES = (
+    "HTTP_PROXY",  # Go, Python, .NET, most others
+    "http_proxy",  # curl reads no other spelling for plain HTTP
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "grpc_proxy",  # gRPC looks here first
+    "YARN_HTTP_PROXY",  # Yarn from 2 on reads none of those above
+    "YARN_HTTPS_PROXY",
+    "DOCKER_HTTP_PROXY",
+    "DOCKER_HTTPS_PROXY",
+)
+
+_EXCEPTIONS = ("NO_PROXY", "no_proxy")
+
+_SWITCHES = (
+    ("NODE_USE_ENV_PROXY", "1"),  # Node's fetch and http heed the variables above only with this one (22.21, 24)
+    ("CLOUDSDK_PROXY_TYPE", "http"),
+)
+
+ADDED = (
+    "NODE_EXTRA_CA_CERTS",  # Node, Yarn, Bun
+    "DENO_CERT",
+)
+"""Trusted besides what the program trusts anyway."""
+
+REPLACING = (
+    "SSL_CERT_FILE",  # OpenSSL: Python, Ruby, PHP; Go on Linux; rustls programs such as uv; httpx
+    "CURL_CA_BUNDLE",  # curl
+    "REQUESTS_CA_BUNDLE",  # Python requests
+    "PIP_CERT",
+    "GIT_SSL_CAINFO",
+    "CARGO_HTTP_CAINFO",
+    "npm_config_cafile",  # npm, pnpm; not Yarn's YARN_HTTPS_CA_FILE_PATH: Yarn 2 ends at the unknown name
+    "AWS_CA_BUNDLE",
+    "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",  # gcloud
+    "HTTPLIB2_CA_CERTS",
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+    "BUNDLE_SSL_CA_CERT",  # Bundler
+    "COMPOSER_CAFILE",
+    "HEX_CACERTS_PATH",  # Elixir's hex
+    "PERL_LWP_SSL_CA_FILE",
+    "NIX_SSL_CERT_FILE",
+)
+"""Trusted instead of what the program trusts otherwise."""
+
+
+def variables(
+    proxy: str, files: TrustFiles | None, inherited: Mapping[str, str], exceptions: str = ""
+) -> dict[str, str]:
+    """Names and values, in the order in which they are printed.
+
+    Args:
+        proxy: `http://host:port`.
+        files: What trust variables point at; `None` leaves them out.
+        inherited: The environment that these come on top of. Java's options are kept, ours are added.
+        exceptions: Hosts that are reached without the proxy, separated by commas. NO_PROXY is set even where there are
+            none: an inherited `localhost` would let everything on this machine be reached unseen.
+    """
+    parts = urlsplit(proxy)
+    chosen = dict.fromkeys(_PROXIES, proxy)
+    chosen |= dict.fromkeys(_EXCEPTIONS, exceptions)
+    chosen |= dict(_SWITCHES)
+    chosen["CLOUDSDK_PROXY_ADDRESS"] = parts.hostname or ""
+    chosen["CLOUDSDK_PROXY_PORT"] = str(parts.port or 80)
+    if files is not None:
+        # Whoever already adds certificates keeps them: the bundle holds them too.
+        extra = any(inherited.get(name, "") not in ("", files.authority) for name in ADDED)
+        chosen |= dict.fromkeys(ADDED, files.bundle if extra else files.authority)
+        chosen |= dict.fromkeys(REPLACING, files.bundle)
+    truststore = files.truststore if files is not None else ""
+    chosen[OPTIONS_VARIABLE] = java_options(inherited.get(OPTIONS_VARIABLE, ""), proxy, truststore, exceptions)
+    return chosen
+
+
+def names() -> tuple[str, ...]:
+    """Every variable that `variables` may set."""
+    return (*variables("http://h:1", TrustFiles("a", "b", "c"), {}),)
+
+
+def cleared(inherited: Mapping[str, str]) -> dict[str, str | None]:
+    """What takes `variables` back: `None` is "not set". What the user has in Java's options stays."""
+    undone: dict[str, str | None] = dict.fromkeys(names())
+    undone[OPTIONS_VARIABLE] = without_ours(inherited.get(OPTIONS_VARIABLE, "")) or None
+    return undone
