@@ -30,6 +30,7 @@ from pipelock.proxy.bodies._reader import Reader, Work
 from pipelock.proxy.bodies.decoder import CodingError, StreamDecoder
 from pipelock.proxy.bodies.endings import HEARTBEAT, ending
 from pipelock.proxy.bodies.sse import Block, Oversize, StreamFormat, is_event_stream, splitter_for, stream_format
+from pipelock.proxy.limits import Budget
 
 if TYPE_CHECKING:
     from pipelock.proxy.bodies.stream import BodySink
@@ -40,6 +41,8 @@ EVENT_LIMIT = 65_536
 """The largest event where config says nothing, bytes."""
 MAX_WAITING = 65_536
 """Bytes of blocks and of the wire that wait for a judgement before no more is asked for."""
+RESERVED = 131_072
+"""Bytes that a stream is expected to hold at most, unless it does its worst."""
 HEARTBEAT_SECONDS = 15.0
 """Between two signs of life to a client that waits for a verdict."""
 SINGLY = 16
@@ -66,7 +69,8 @@ class EventStream:
         action: The response, without a body.
         sink: Gets what was judged.
         codings: The value of Content-Encoding.
-        limit: The largest event, bytes; 0 stands for `EVENT_LIMIT`.
+        budget: What of all memory for bodies is left; a stream takes `RESERVED` of it for as long as it lasts.
+        max_event: The largest event, bytes; 0 stands for `EVENT_LIMIT`.
         lenient: An event that can't be read is dropped; otherwise it ends the stream.
     """
 
@@ -79,17 +83,19 @@ class EventStream:
         action: Action,
         sink: BodySink,
         *,
+        budget: Budget | None = None,
         codings: str = "",
-        limit: int = EVENT_LIMIT,
+        max_event: int = EVENT_LIMIT,
         lenient: bool = False,
     ) -> None:
         self._door = door
         self._clock = clock
         self._action = action
         self._sink = sink
+        self._budget = budget or Budget()
         self._lenient = lenient
         self._format = stream_format(action.content_type) or StreamFormat.SSE
-        self._splitter = splitter_for(self._format, limit or EVENT_LIMIT)
+        self._splitter = splitter_for(self._format, max_event or EVENT_LIMIT)
         self._reader = Reader(self._format)
         self._blocks: deque[Block] = deque()
         self._waiting = 0
@@ -99,6 +105,9 @@ class EventStream:
             self._decoder = StreamDecoder(codings)
         except CodingError as error:
             self._fault = error.fault
+        self._is_reserved = self._budget.take(RESERVED)
+        if not self._is_reserved:
+            self._fault = _TOO_BUSY
         self.is_decoded = self._decoder is not None and bool(self._decoder.codings)
         self._work: Work | None = None
         self._said: list[Decision] = []
@@ -342,6 +351,9 @@ class EventStream:
 
     def _end(self) -> None:
         self._is_over = True
+        if self._is_reserved:
+            self._is_reserved = False
+            self._budget.give(RESERVED)
         self._rest()
         ticket, self._ticket = self._ticket, None
         if ticket is not None:
@@ -349,6 +361,13 @@ class EventStream:
         self._blocks.clear()
         self._waiting = 0
         self._decoder = self._work = None
+
+
+_TOO_BUSY = Fault(
+    BlockReason.PATTERN_UNAVAILABLE,
+    "too many bodies are in memory at this moment; try again",
+    503,
+)
 
 
 def _size(block: Block) -> int:
