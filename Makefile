@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 FUZZ_SECONDS ?= 60
 export VENV
 
-.PHONY: run test demo bench fuzz soak lint types format coverage clean distclean help
+.PHONY: run test demo bench conformance fuzz soak lint types format coverage clean distclean help
 
 run: ## start the daemon (balanced preset) and open the dashboard
 	@scripts/setup.sh run
@@ -28,6 +28,10 @@ bench: ## measure beside mitmdump and nginx on loopback
 	@$(BIN)/python bench/startup.py
 	@$(BIN)/python bench/scan.py --quick
 	@$(BIN)/python bench/proxy.py $(BENCH_ARGS)
+
+conformance: ## other people's test suites through the proxy (CONFORMANCE_ARGS=--quick)
+	@scripts/setup.sh run
+	@$(BIN)/python conformance/run.py $(CONFORMANCE_ARGS)
 
 fuzz: $(VENV)/.installed-dev ## fuzz decoders and scanners for a minute (FUZZ_SECONDS)
 	@$(BIN)/python tests/fuzz/fuzz_detect.py --seconds $(FUZZ_SECONDS)
@@ -54,8 +58,8 @@ coverage: $(VENV)/.installed-dev ## tests with coverage, report in htmlcov/
 	@$(BIN)/python -m pytest -m "not soak" -n auto --dist loadfile --cov --cov-report=term --cov-report=html $(PYTEST_ARGS)
 
 clean: ## remove what tools leave behind
-	@rm -rf build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench/results
-	@find pipelock tui linux macos tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -rf build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench/results conformance/results
+	@find pipelock tui linux macos tests bench conformance scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## and the virtual environment
 	@rm -rf $(VENV)

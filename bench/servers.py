@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import yaml
 
-__all__ = ["SIZES", "Server", "free_port", "install_mitmdump", "mitmdump", "nginx", "pipelock"]
+__all__ = ["SIZES", "Server", "free_port", "install_mitmdump", "mitmdump", "nginx", "pipelock", "started"]
 
 SIZES = {"49 B": 49, "1 KiB": 1024, "10 KiB": 10_240}
 LARGE = 4 * 2**20
@@ -125,7 +126,7 @@ http {{
     }}
 }}
 """)
-    with _started("nginx", [program, "-c", str(config)], port, folder) as server:
+    with started("nginx", [program, "-c", str(config)], port, folder) as server:
         yield server
 
 
@@ -154,27 +155,36 @@ def _send_big(listener: socket.socket, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def pipelock(folder: Path) -> Iterator[Server]:
-    """Our daemon: balanced preset, scanning on, without the limits that a load test would run into."""
+def pipelock(
+    folder: Path, settings: dict[str, dict[str, object]] | None = None, *, twice: bool = True
+) -> Iterator[Server]:
+    """Our daemon: balanced preset, scanning on, without the limits that a load test would run into.
+
+    Args:
+        folder: Where its home, configuration and log go.
+        settings: Sections of the configuration that replace the ones here.
+        twice: Start it twice, so that the first start, which compiles the rules, is measured apart.
+    """
     port = free_port()
     config = folder / "pipelock.yaml"
-    config.write_text(f"""\
-mode: balanced
-fetch_proxy:
-  listen: 127.0.0.1:{port}
-  monitoring: {{max_requests_per_minute: 0}}
-forward_proxy: {{enabled: true}}
-ssrf: {{ip_allowlist: ["127.0.0.0/8"]}}
-request_body_scanning: {{enabled: true, action: block}}
-response_scanning: {{enabled: true, action: block}}
-logging: {{output: file, file: {folder}/audit.jsonl}}
-""")
+    sections: dict[str, object] = {
+        "mode": "balanced",
+        "fetch_proxy": {"monitoring": {"max_requests_per_minute": 0}},
+        "forward_proxy": {"enabled": True},
+        "ssrf": {"ip_allowlist": ["127.0.0.0/8", "::1/128"]},
+        "request_body_scanning": {"enabled": True, "action": "block"},
+        "response_scanning": {"enabled": True, "action": "block"},
+        "logging": {"output": "file", "file": f"{folder}/audit.jsonl"},
+    }
+    config.write_text(yaml.safe_dump(sections | (settings or {})))
     program = Path(sys.executable).with_name("pipelock")
     command = [str(program), "--home", str(folder / "home"), "run", "--config", str(config)]
-    with _started("pipelock", command, port, folder) as server:
-        # The first start compiles the rules; every later one loads them.
-        first = server.start_seconds
-    with _started("pipelock", command, port, folder) as server:
+    command += ["--listen", f"127.0.0.1:{port}"]
+    first = 0.0
+    if twice:
+        with started("pipelock", command, port, folder) as server:
+            first = server.start_seconds
+    with started("pipelock", command, port, folder) as server:
         server.first_start_seconds = first
         yield server
 
@@ -185,10 +195,10 @@ def mitmdump(folder: Path, program: Path, tunnel: int) -> Iterator[Server]:
     port = free_port()
     command = [str(program), "-q", "--listen-host", "127.0.0.1", "-p", str(port)]
     command += ["--set", f"confdir={folder}/mitmproxy", "--ignore-hosts", rf"127\.0\.0\.1:{tunnel}"]
-    with _started("mitmdump", command, port, folder) as server:
+    with started("mitmdump", command, port, folder) as server:
         # The first start makes a certificate authority.
         first = server.start_seconds
-    with _started("mitmdump", command, port, folder) as server:
+    with started("mitmdump", command, port, folder) as server:
         server.first_start_seconds = first
         yield server
 
@@ -210,7 +220,12 @@ def install_mitmdump() -> Path:
 
 
 @contextlib.contextmanager
-def _started(name: str, command: list[str], port: int, folder: Path) -> Iterator[Server]:
+def started(name: str, command: list[str], port: int, folder: Path) -> Iterator[Server]:
+    """Run `command`, which listens on `port`, until the block ends; what it prints goes to `folder`/`name`.out.
+
+    Raises:
+        RuntimeError: it did not start.
+    """
     log = folder / f"{name}.out"
     began = time.perf_counter()
     with log.open("wb") as out:
