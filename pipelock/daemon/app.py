@@ -13,7 +13,6 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -27,7 +26,9 @@ from pipelock.control.backend import BackendError
 from pipelock.daemon.dial import Dial
 from pipelock.daemon.echo import Echo
 from pipelock.daemon.listeners import bind, local_names, split_address
+from pipelock.daemon.pages import Pages
 from pipelock.daemon.sentinel import sentinel_probe
+from pipelock.daemon.settings import api_limits, interception_of, proxy_settings, scan_settings, upstream_tls_of
 from pipelock.detect.known import KnownValue
 from pipelock.door.bus import EventBus
 from pipelock.door.door import Door, DoorParts
@@ -38,14 +39,18 @@ from pipelock.engine import Approvals, Engine, KillSwitch, Policy, StaleAnswerEr
 from pipelock.engine.compile import approval_limits, compile_policy
 from pipelock.evidence.audit import AuditLog
 from pipelock.evidence.recorder import Recorder
-from pipelock.model import Answer, ConfigReloaded, KillSwitchState, Notice, Pending, ScanKind, Session, Status
-from pipelock.proxy.api import ApiContext, ApiFactory, ApiLimits
-from pipelock.proxy.context import LocalAnswer, ProxyContext, ProxySettings
+from pipelock.model import Answer, ConfigReloaded, KillSwitchState, Notice, Pending, Session, Status
+from pipelock.proxy.api import ApiContext, ApiFactory
+from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.http1 import Limits
-from pipelock.proxy.limits import MAX_CONNECTIONS
-from pipelock.proxy.scan_api import ScanService, ScanSettings
+from pipelock.proxy.interception import Interception
+from pipelock.proxy.reverse import ReverseFactory
+from pipelock.proxy.reverse_rules import ReverseRules
+from pipelock.proxy.scan_api import ScanService
 from pipelock.proxy.server import ProxyFactory
 from pipelock.proxy.upstream import Pool
+from pipelock.proxy.websocket.settings import WebSocketSettings
+from pipelock.tls.upstream import UpstreamTls
 
 __all__ = ["Daemon", "DaemonPlace"]
 
@@ -69,6 +74,15 @@ class DaemonPlace:
     read: Callable[[], Loaded]
     environ: Mapping[str, str]
     known: Callable[[Config], Sequence[KnownValue]] = lambda _config: ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """What takes long to make of a configuration, or may fail."""
+
+    policy: Policy
+    interception: Interception | None
+    upstream_tls: UpstreamTls
 
 
 class Daemon:
@@ -109,19 +123,22 @@ class Daemon:
                 inspect=lambda call, then: self._in(self._scan_pool, call, then),
             )
         )
-        dial = Dial(reactor)
+        interception = interception_of(loaded.config, place.home)
+        self._dial = dial = Dial(reactor, _upstream_tls(loaded, place, interception))
+        pages = Pages(lambda: self.loaded.config, self.engine, self.stats, self.started_at)
         self.context = ProxyContext(
             door=self.door,
             pool=Pool(dial, reactor, Limits()),
             clock=reactor,
             dial_tunnel=dial.tunnel,
             offload=self._offload,
-            settings=_proxy_settings(loaded),
-            routes=self._routes(),
+            settings=proxy_settings(loaded),
+            interception=interception,
+            routes=pages.routes(),
         )
         self._metrics_context: ProxyContext | None = None
-        self._scans = ScanService(self.door, reactor, _scan_settings(loaded), self.context.new_id)
-        self._scan_api = ApiContext(self._scans, reactor, _api_limits(loaded))
+        self._scans = ScanService(self.door, reactor, scan_settings(loaded), self.context.new_id)
+        self._scan_api = ApiContext(self._scans, reactor, api_limits(loaded))
         self._ports: list[Port] = []
         self._loops: list[LoopingCall] = []
         self._was_killed = self.kill.active
@@ -143,6 +160,13 @@ class Daemon:
         self._ports.append(port)
         self.context.local_names = local_names(config.fetch_proxy.listen, port.getHost().port)
         own = {port.getHost().port}
+        if config.reverse_proxy.enabled:
+            rules = ReverseRules.from_config(config.reverse_proxy)
+            reverse = bind(
+                self._reactor, "reverse_proxy.listen", config.reverse_proxy.listen, ReverseFactory(self.context, rules)
+            )
+            self._ports.append(reverse)
+            own.add(reverse.getHost().port)
         if config.metrics_listen:
             own.add(self._bind_metrics(config.metrics_listen))
         if config.scan_api.listen:
@@ -166,7 +190,7 @@ class Daemon:
             clock=self.context.clock,
             dial_tunnel=self.context.dial_tunnel,
             offload=self.context.offload,
-            settings=replace(self.context.settings, forward_enabled=False),
+            settings=replace(self.context.settings, forward_enabled=False, websocket=WebSocketSettings()),
             budget=self.context.budget,
             routes=routes,
         )
@@ -199,8 +223,8 @@ class Daemon:
             port.stopListening()
         self.door.close()
         self.context.pool.close_idle()
-        for client in [client for client in self.context.connections if client.is_idle]:
-            client.abort()
+        for client in list(self.context.connections):
+            client.drain()
         for asker in [asker for asker in self._scan_api.connections if asker.is_idle]:
             asker.abort()
 
@@ -248,30 +272,38 @@ class Daemon:
         self._in(
             self._scan_pool,
             lambda: self._compiled(merged),
-            lambda policy: self._reloaded(policy, merged, weaker, kept),
+            lambda made: self._reloaded(made, merged, weaker, kept),
         )
         return f"the file is valid (policy {merged.policy_hash}); it takes effect as soon as it is compiled"
 
-    def _compiled(self, loaded: Loaded) -> Policy:
+    def _compiled(self, loaded: Loaded) -> _Compiled:
         place = self._place
-        return compile_policy(loaded, place.environ, place.home / "cache", known=place.known(loaded.config))
+        interception = interception_of(loaded.config, place.home)
+        return _Compiled(
+            compile_policy(loaded, place.environ, place.home / "cache", known=place.known(loaded.config)),
+            interception,
+            _upstream_tls(loaded, place, interception),
+        )
 
     def _reloaded(
-        self, policy: Policy | Failure, loaded: Loaded, weaker: tuple[str, ...], kept: tuple[str, ...]
+        self, made: _Compiled | Failure, loaded: Loaded, weaker: tuple[str, ...], kept: tuple[str, ...]
     ) -> None:
         self._reloading = False
-        if isinstance(policy, Failure):
-            self._reload_failed(policy.getErrorMessage())
+        if isinstance(made, Failure):
+            self._reload_failed(made.getErrorMessage())
         else:
             changed = loaded.policy_hash != self.loaded.policy_hash
             self.loaded = loaded
-            self.engine.replace_policy(policy)
+            self.engine.replace_policy(made.policy)
+            self.context.interception = made.interception
+            self._dial.tls = made.upstream_tls
             self.approvals.limits = approval_limits(loaded.config)
             self._configure_kill(loaded)
             self._configure_recorder(loaded)
-            self.context.settings = _proxy_settings(loaded)
-            self._scans.settings = _scan_settings(loaded)
-            self._scan_api.limits = _api_limits(loaded)
+            self.context.settings = proxy_settings(loaded)
+            self.context.pool.close_idle()
+            self._scans.settings = scan_settings(loaded)
+            self._scan_api.limits = api_limits(loaded)
             if self._metrics_context is not None:
                 self._metrics_context.settings = replace(self.context.settings, forward_enabled=False)
             said = [*(f"weaker: {text}" for text in weaker), *(f"needs a restart: {text}" for text in kept)]
@@ -411,61 +443,6 @@ class Daemon:
         """A dashboard came or went."""
         self.door.dashboards += delta
 
-    # -- local pages -----------------------------------------------------------------------------------------------
-
-    def _routes(self) -> dict[str, Callable[[], LocalAnswer]]:
-        return {"/health": self._health, "/stats": self._stats_page, "/metrics": self._metrics}
-
-    def _health(self) -> LocalAnswer:
-        config = self.loaded.config
-        body = {
-            "status": "healthy",
-            "version": __version__,
-            "mode": config.mode,
-            "uptime_seconds": round(time.time() - self.started_at, 1),
-            "dlp_patterns": self.engine.policy.credential_rules,
-            "response_scan_enabled": config.response_scanning.enabled,
-            "git_protection_enabled": False,
-            "rate_limit_enabled": config.fetch_proxy.monitoring.max_requests_per_minute > 0,
-            "forward_proxy_enabled": config.forward_proxy.enabled,
-            "websocket_proxy_enabled": False,
-            "request_body_scan_enabled": config.request_body_scanning.enabled,
-            "tls_interception_enabled": False,
-            "kill_switch_active": self.kill.active,
-        }
-        return LocalAnswer(200, "application/json", msgspec.json.encode(body))
-
-    def _stats_page(self) -> LocalAnswer:
-        stats = self.stats
-        judged = stats.allowed + stats.blocked
-        body = {
-            "uptime_seconds": round(time.time() - self.started_at, 1),
-            "requests": {
-                "total": stats.requests,
-                "allowed": stats.allowed,
-                "blocked": stats.blocked,
-                "block_rate": round(stats.blocked / judged, 4) if judged else 0.0,
-            },
-            "tunnels": stats.tunnels_opened,
-            "websockets": 0,
-            "top_blocked_domains": [{"name": name, "count": count} for name, count in stats.top_blocked()],
-            "top_scanners": [{"name": name, "count": count} for name, count in stats.top_layers()],
-            "sessions": {"active": len(self.engine.sessions), "anomalies": 0, "escalations": 0, "top_anomalies": []},
-            "cross_request_detection": self._cross_request_page(),
-        }
-        return LocalAnswer(200, "application/json", msgspec.json.encode(body))
-
-    def _cross_request_page(self) -> dict[str, bool | int]:
-        settings = self.engine.policy.cross_request
-        return {
-            "entropy_tracker_active": settings is not None and settings.budget_bits > 0,
-            "fragment_buffer_active": settings is not None and settings.buffer_bytes > 0,
-            "fragment_buffer_bytes": self.engine.cross_request.size,
-        }
-
-    def _metrics(self) -> LocalAnswer:
-        return LocalAnswer(200, "text/plain; version=0.0.4; charset=utf-8", self.stats.exposition())
-
     # -- helpers ---------------------------------------------------------------------------------------------------
 
     def _offload(self, call: Callable[[], _T], then: Callable[[_T | Failure], None]) -> None:
@@ -475,46 +452,9 @@ class Daemon:
         deferToThreadPool(self._reactor, pool, call).addBoth(then)  # type: ignore[arg-type]  # a zope interface there
 
 
-def _proxy_settings(loaded: Loaded) -> ProxySettings:
-    config = loaded.config
-    return ProxySettings(
-        forward_enabled=config.forward_proxy.enabled,
-        max_request_body=config.request_body_scanning.max_body_bytes,
-        max_response_body=config.fetch_proxy.max_response_mb * 1024 * 1024,
-        upstream_seconds=float(config.fetch_proxy.timeout_seconds),
-        max_tunnel_seconds=float(config.forward_proxy.max_tunnel_seconds),
-        tunnel_idle_seconds=float(config.forward_proxy.idle_timeout_seconds),
-        sni_verification=config.forward_proxy.sni_verification,
-        user_agent=config.fetch_proxy.user_agent,
-        explain=config.explain_blocks,
-        default_agent=config.default_agent_identity,
-        bind_default_agent=config.bind_default_agent_identity,
-        health_exempt=config.kill_switch.health_exempt,
-        metrics_exempt=config.kill_switch.metrics_exempt,
-    )
-
-
-def _scan_settings(loaded: Loaded) -> ScanSettings:
-    section = loaded.config.scan_api
-    return ScanSettings(
-        tokens=section.auth.bearer_tokens,
-        per_minute=section.rate_limit.requests_per_minute,
-        burst=section.rate_limit.burst,
-        max_body=section.max_body_bytes,
-        field_limits={name: getattr(section.field_limits, name) for name in section.field_limits.__struct_fields__},
-        scan_seconds=section.timeouts.scan,
-        kinds=frozenset(kind for kind in ScanKind if getattr(section.kinds, kind.value)),
-    )
-
-
-def _api_limits(loaded: Loaded) -> ApiLimits:
-    section = loaded.config.scan_api
-    return ApiLimits(
-        connections=section.connection_limit or MAX_CONNECTIONS,
-        body=section.max_body_bytes,
-        read_seconds=section.timeouts.read,
-        write_seconds=section.timeouts.write,
-    )
+def _upstream_tls(loaded: Loaded, place: DaemonPlace, interception: Interception | None) -> UpstreamTls:
+    own = interception.authority.fingerprint if interception is not None else b""
+    return upstream_tls_of(loaded.config, place.environ, own)
 
 
 def _say(text: str) -> None:

@@ -53,6 +53,7 @@ class Stats:
     def __init__(self, version: str) -> None:
         self.requests = self.allowed = self.blocked = self.warned = 0
         self.tunnels_opened = self.tunnels = self.connections = 0
+        self.websockets_opened = self.websockets = 0
         self._top_hosts: Counter[str] = Counter()
         self._top_layers: Counter[str] = Counter()
         self.registry = registry = CollectorRegistry()
@@ -68,6 +69,7 @@ class Stats:
             "pipelock_tunnel_duration_seconds", "Life of a tunnel", buckets=_TUNNEL_SECONDS, registry=registry
         )
         self._tunnel_bytes = Metric("pipelock_tunnel_bytes", "Bytes through tunnels", registry=registry)
+        self._intercepts = Metric("pipelock_tls_intercept", "Opened tunnels", ["outcome"], registry=registry)
         self._sni = Metric("pipelock_sni", "ClientHello checks", ["category", "agent"], registry=registry)
         self._body_hits = Metric("pipelock_body_dlp_hits", "Body findings", ["action", "agent"], registry=registry)
         self._header_hits = Metric(
@@ -138,6 +140,14 @@ class Stats:
 
     def _held(self) -> int:
         return self.fragment_bytes()
+
+    def handshake_failed(self) -> None:
+        """A client would not speak TLS with us."""
+        self._intercepts.labels("handshake_error").inc()
+
+    def intercepted(self) -> None:
+        """A tunnel is opened."""
+        self._intercepts.labels("intercepted").inc()
 
     def tunnel_opened(self) -> None:
         """A tunnel began to carry bytes."""

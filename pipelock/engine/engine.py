@@ -299,7 +299,7 @@ _NO_RULING = Ruling(Verdict.ALLOW)
 
 
 def _faulty(action: Action, policy: Policy, fault: Fault) -> Decision:
-    layer = "parser" if fault.reason is BlockReason.BAD_REQUEST else fault.reason.value
+    layer = fault.layer or ("parser" if fault.reason is BlockReason.BAD_REQUEST else fault.reason.value)
     return refuse(action, policy, fault.reason, fault.detail, layer=layer, status=fault.status or 403)
 
 

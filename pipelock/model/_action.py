@@ -78,11 +78,13 @@ class Fault(msgspec.Struct, frozen=True):
         reason: The code the client is told.
         detail: One sentence that says what was wrong and what to do.
         status: The HTTP status a client is best answered with (RFC 9110), 0 for the default.
+        layer: What refuses, where the reason's own name would not tell.
     """
 
     reason: BlockReason
     detail: str
     status: int = 0
+    layer: str = ""
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):

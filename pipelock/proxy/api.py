@@ -1,44 +1,23 @@
 """A listener that answers by itself and forwards nothing: one request at a time, strictly read, tightly bounded.
 
-    ┌──▶ reading ──▶ busy ──▶ answered ──┐
-    │       │                            │
-    └───────┼────────────────────────────┘
-            ▼
-        lingering (what is still sent after an early refusal is read and dropped)
-
-What is asked is for a service to decide; this module knows HTTP, sizes and time.
+What is asked is for a service to decide; this module knows sizes and time.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum, auto
-from http import HTTPStatus
 from typing import Protocol as Shape
 
-from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IPushProducer
-from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.python.failure import Failure
-from zope.interface import implementer
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
 
-from pipelock.door.edges import Clock, Wire
-from pipelock.proxy.http1 import (
-    BodyData,
-    Limits,
-    MessageComplete,
-    RemoteProtocolError,
-    RequestEvent,
-    RequestHead,
-    RequestReader,
-    response_head,
-)
-from pipelock.proxy.limits import BUSY_BUFFER, IDLE_SECONDS, LINGER_BYTES, LINGER_SECONDS
+from pipelock.door.edges import Clock
+from pipelock.proxy.connection import Pace, ServerConnection
+from pipelock.proxy.http1 import Limits, RemoteProtocolError, RequestHead
 
 __all__ = ["ApiAnswer", "ApiConnection", "ApiContext", "ApiFactory", "ApiLimits", "ApiService"]
 
-_NEVER = float("inf")
 _HEAD_BYTES = 16_384
 
 
@@ -101,162 +80,72 @@ class ApiContext:
         return False
 
 
-class _State(Enum):
-    READING = auto()
-    BUSY = auto()
-    LINGERING = auto()
-    CLOSED = auto()
-
-
-@implementer(IPushProducer, IHalfCloseableProtocol)
-class ApiConnection(Protocol):
+class ApiConnection(ServerConnection):
     """Serves one client of an API."""
 
-    transport: Wire | None  # type: ignore[assignment]  # a zope interface there
-
     def __init__(self, context: ApiContext, client: str) -> None:
-        self.deadline = context.clock.seconds() + context.limits.read_seconds
-        self.client = client
+        limits = context.limits
+        reading = limits.read_seconds
+        pace = Pace(head=reading, body_idle=reading, request=reading, write=limits.write_seconds)
+        super().__init__(context.clock, client, Limits(head=_HEAD_BYTES), pace)
         self._context = context
-        self._state = _State.READING
-        self._reader = RequestReader(Limits(head=_HEAD_BYTES))
-        self._events: deque[RequestEvent] = deque()
-        self._head: RequestHead | None = None
-        self._body = bytearray()
-        self._cancel: Callable[[], None] | None = None
-        self._began = False
-        self._running = False
-        self._blocked = False
-        self._lingered = 0
 
-    # -- the transport's side --------------------------------------------------------------------------------------
-
-    def connectionMade(self) -> None:
-        """Register for back-pressure and for the sweep."""
+    def opened(self) -> None:
+        """Have it looked at once a second."""
         self._context.connections[self] = None
-        if self.transport is not None:
-            self.transport.registerProducer(self, streaming=True)
 
-    def dataReceived(self, data: bytes) -> None:
-        """Bytes from the client."""
-        if self._state is _State.LINGERING:
-            self._lingered += len(data)
-            if self._lingered > LINGER_BYTES:
-                self.abort()
-        elif self._state is not _State.CLOSED:
-            self._feed(data)
-
-    def readConnectionLost(self) -> None:
-        """The client sent its FIN: it has left (RFC 9112 §9.6)."""
-        self.abort()
-
-    def writeConnectionLost(self) -> None:
-        """Our half-close is done: the client gets a little time to see the answer."""
-        if self._state is _State.LINGERING:
-            self.deadline = self._context.clock.seconds() + LINGER_SECONDS
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The client is gone: nothing is done for it any more."""
-        self._state = _State.CLOSED
+    def closed(self) -> None:
+        """No more."""
         self._context.connections.pop(self, None)
-        cancel, self._cancel = self._cancel, None
-        if cancel is not None:
-            cancel()
-        self._events.clear()
-        self._body.clear()
 
-    def pauseProducing(self) -> None:
-        """The client does not take what is written."""
-        self._blocked = True
-        self.deadline = self._context.clock.seconds() + self._context.limits.write_seconds
-
-    def resumeProducing(self) -> None:
-        """The client took what was written."""
-        self._blocked = False
-        if self._state is _State.READING:
-            self.deadline = self._context.clock.seconds() + IDLE_SECONDS
-            if self.transport is not None:
-                self.transport.resumeProducing()
-            self._run()
-
-    def stopProducing(self) -> None:
-        """The transport is done with us."""
-
-    def expired(self) -> None:
-        """A phase took too long."""
-        if self._state is _State.READING and self._began and not self._blocked:
-            self._refuse(self._context.service.malformed("the request did not arrive in time"))
-        else:
-            self.abort()
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether no request is under way."""
-        return self._state is _State.READING and not self._began
-
-    def abort(self) -> None:
-        """Close at once."""
-        if self.transport is not None:
-            self.transport.abortConnection()
-
-    # -- one request -----------------------------------------------------------------------------------------------
-
-    def _feed(self, data: bytes) -> None:
-        if not self._began and self._state is _State.READING:
-            self._begin()
-        try:
-            self._events.extend(self._reader.feed(data))
-        except RemoteProtocolError as error:
-            if self._state is _State.READING:
-                self._refuse(self._context.service.malformed(str(error)))
-            else:
-                self.abort()
-            return
-        self._run()
-        if self._state is _State.BUSY and self._reader.buffered > BUSY_BUFFER and self.transport is not None:
-            self.transport.pauseProducing()
-
-    def _begin(self) -> None:
-        self._began = True
-        self.deadline = self._context.clock.seconds() + self._context.limits.read_seconds
-
-    def _run(self) -> None:
-        # A loop and not recursion: many small requests can be answered from one read.
-        if self._running:
-            return
-        self._running = True
-        try:
-            while self._events and self._state is _State.READING and not self._blocked:
-                event = self._events.popleft()
-                if isinstance(event, RequestHead):
-                    self._head_complete(event)
-                elif isinstance(event, BodyData):
-                    self._more_body(event.data)
-                elif isinstance(event, MessageComplete):
-                    self._complete()
-        finally:
-            self._running = False
-
-    def _head_complete(self, head: RequestHead) -> None:
-        self._head = head
+    def request_head(self, head: RequestHead) -> None:
+        """Refuse what the service refuses unread; read the rest."""
         service = self._context.service
         answer = service.refusal(head, self.client)
         if answer is None and (head.content_length or 0) > self._context.limits.body:
             answer = service.too_large()
         if answer is not None:
-            self._refuse(answer)
-        elif head.expect_continue and head.has_body and self.transport is not None:
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.say(answer, refuses=True)
+            return
+        self.road = _Question(self, self._context)
+        if head.expect_continue and head.has_body:
+            self.say_continue()
 
-    def _more_body(self, data: bytes) -> None:
+    def malformed(self, error: RemoteProtocolError) -> None:
+        """Say what is wrong with it."""
+        self.say(self._context.service.malformed(str(error)), refuses=True)
+
+    def late(self) -> None:
+        """Say that it did not arrive in time."""
+        self.say(self._context.service.malformed("the request did not arrive in time"), refuses=True)
+
+    def say(self, answer: ApiAnswer, *, refuses: bool = False) -> None:
+        """Answer; where that `refuses`, nothing more is read as a request."""
+        if refuses:
+            self.stop_reading()
+        headers = (("content-type", "application/json"), ("cache-control", "no-store"), *answer.headers)
+        self.answer(answer.status, headers, answer.body)
+
+
+class _Question:
+    """One request: its body while it comes, and the service while it thinks."""
+
+    def __init__(self, connection: ApiConnection, context: ApiContext) -> None:
+        self._connection = connection
+        self._context = context
+        self._body = bytearray()
+        self._cancel: Callable[[], None] | None = None
+
+    def request_data(self, data: bytes) -> None:
+        """More of the body."""
         if len(self._body) + len(data) > self._context.limits.body:
-            self._refuse(self._context.service.too_large())
+            self._body.clear()
+            self._connection.say(self._context.service.too_large(), refuses=True)
         else:
             self._body += data
 
-    def _complete(self) -> None:
-        self._state = _State.BUSY
-        self.deadline = _NEVER  # the service keeps its own
+    def request_end(self) -> None:
+        """Ask the service."""
         body = bytes(self._body)
         self._body.clear()
         answered = False
@@ -265,69 +154,22 @@ class ApiConnection(Protocol):
             nonlocal answered
             answered = True
             self._cancel = None
-            self._answer(what)
+            self._connection.say(what)
 
-        cancel = self._context.service.ask(body, self.client, answer)
+        cancel = self._context.service.ask(body, self._connection.client, answer)
         if not answered:
             self._cancel = cancel
 
-    def _answer(self, answer: ApiAnswer) -> None:
-        if self._state is not _State.BUSY or self.transport is None:
-            return
-        keep = self._head is not None and self._head.keep_alive
-        self._write(answer, close=not keep)
-        if not keep:
-            self._linger()
-            return
-        self._head = None
-        self._began = False
-        self._state = _State.READING
-        limits = self._context.limits
-        self.deadline = self._context.clock.seconds() + (limits.write_seconds if self._blocked else IDLE_SECONDS)
-        self._next()
+    def client_blocked(self) -> None:
+        """Answers are written whole."""
 
-    def _next(self) -> None:
-        had_more = self._reader.buffered > 0
-        try:
-            self._events.extend(self._reader.next_request())
-        except RemoteProtocolError as error:
-            self._refuse(self._context.service.malformed(str(error)))
-            return
-        if had_more:
-            self._begin()
-            if self.transport is not None and not self._blocked:
-                self.transport.resumeProducing()
-            self._run()
+    def client_ready(self) -> None:
+        """Likewise."""
 
-    def _refuse(self, answer: ApiAnswer) -> None:
-        """Answer before the whole request was read; what comes after cannot be trusted to be a request."""
-        self._state = _State.BUSY
-        self._events.clear()
-        self._body.clear()
-        self._write(answer, close=True)
-        self._linger()
-
-    def _write(self, answer: ApiAnswer, *, close: bool) -> None:
-        headers = [
-            ("content-type", "application/json"),
-            ("content-length", str(len(answer.body))),
-            ("cache-control", "no-store"),
-            *answer.headers,
-        ]
-        if close:
-            headers.append(("connection", "close"))
-        if self.transport is not None:
-            self.transport.write(response_head(answer.status, HTTPStatus(answer.status).phrase, headers) + answer.body)
-
-    def _linger(self) -> None:
-        """Half-close, and read a little more: a reset would take the answer away from a client that still sends."""
-        if self.transport is None:
-            return
-        self._state = _State.LINGERING
-        self.deadline = self._context.clock.seconds() + self._context.limits.write_seconds
-        self.transport.unregisterProducer()
-        self.transport.loseWriteConnection()
-        self.transport.resumeProducing()
+    def cancel(self) -> None:
+        """The client is gone."""
+        if self._cancel is not None:
+            self._cancel()
 
 
 class ApiFactory(Factory):

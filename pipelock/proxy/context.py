@@ -14,11 +14,13 @@ from twisted.python.failure import Failure
 
 from pipelock.door.door import Door
 from pipelock.door.edges import Clock, Connector
-from pipelock.model import ANONYMOUS
+from pipelock.model import ANONYMOUS, Transport
 from pipelock.proxy.headers import sanitise_agent
 from pipelock.proxy.http1 import Limits
+from pipelock.proxy.interception import Interception
 from pipelock.proxy.limits import MAX_TUNNELS, Budget
 from pipelock.proxy.upstream import Pool
+from pipelock.proxy.websocket.settings import WebSocketSettings
 
 __all__ = ["LocalAnswer", "ProxyContext", "ProxySettings", "Watched"]
 
@@ -54,6 +56,16 @@ class ProxySettings:
     health_exempt: bool = True
     metrics_exempt: bool = True
     serve_metrics: bool = True
+    max_intercepted_body: int = 5 * 1024 * 1024
+    streams_requests: bool = True
+    streams_responses: bool = True
+    event_streams: bool = True
+    max_event_bytes: int = 65_536
+    websocket: WebSocketSettings = field(default_factory=WebSocketSettings)
+
+    def held_answer(self, transport: Transport) -> int:
+        """The largest answer on this road that is held and judged whole, bytes."""
+        return self.max_intercepted_body if transport is Transport.INTERCEPT else self.max_response_body
 
 
 class Watched(Shape):
@@ -88,6 +100,9 @@ class Client(Watched, Shape):
     def is_idle(self) -> bool:
         """Whether no request is under way."""
 
+    def drain(self) -> None:
+        """Serve what is under way, and nothing after it."""
+
     def abort(self) -> None:
         """Close at once."""
 
@@ -110,6 +125,7 @@ class ProxyContext:
     connections: dict[Client, None] = field(default_factory=dict)
     tunnels: dict[OpenTunnel, None] = field(default_factory=dict)
     max_tunnels: int = MAX_TUNNELS
+    interception: Interception | None = None
     _boot: str = field(default_factory=lambda: secrets.token_hex(3))
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 

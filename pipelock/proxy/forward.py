@@ -1,16 +1,15 @@
-"""A judged request as it goes out, a judged response as it comes back: both written anew, never copied."""
+"""A judged request as it goes out: written anew, never copied."""
 
 from __future__ import annotations
 
-from http import HTTPStatus
+from dataclasses import dataclass
 
-from pipelock.proxy.headers import forwardable_request, forwardable_response
-from pipelock.proxy.http1 import RequestHead, request_head, response_head
-from pipelock.proxy.roundtrip import Answered
+from pipelock.proxy.headers import forwardable_request
+from pipelock.proxy.http1 import RequestHead, request_head
 from pipelock.proxy.target import Target
 from pipelock.proxy.upstream import Origin, UpstreamRequest
 
-__all__ = ["answer_head", "answer_headers", "upstream_request"]
+__all__ = ["Destination"]
 
 # A part of a document can't be judged like the whole; a server may ignore Range (RFC 9110 §14.2), so it never hears it.
 _PARTIAL = frozenset({"range", "if-range"})
@@ -22,50 +21,47 @@ _DECODED = frozenset({"content-encoding"})
 # They describe the bytes that the client sent and are wrong for others (RFC 9530, RFC 1864).
 _DIGESTS = frozenset({"content-digest", "repr-digest", "digest", "content-md5"})
 
-# Answers that have no body (RFC 9110 §15.3.5, §15.4.5).
-_BODILESS = frozenset({204, 304})
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a request goes, and how it is written there.
 
-def upstream_request(
-    head: RequestHead, target: Target, body: bytes, instead: bytes | None = None
-) -> tuple[Origin, UpstreamRequest]:
-    """The request in origin form, with our own framing and the judged body, or what was decided to send `instead`."""
-    dropped = _PARTIAL | _DECODED
-    if instead is not None:
-        body = instead
-        dropped |= _DIGESTS
-    lines = [("host", target.authority)]
-    lines.extend((name, value) for name, value in forwardable_request(head.headers) if name not in dropped)
-    if body or head.content_length is not None or head.chunked:
-        lines.append(("content-length", str(len(body))))
-    origin = Origin(target.scheme, target.host, target.port)
-    return origin, UpstreamRequest(head.method, request_head(head.method, target.path_query, lines), body)
-
-
-def answer_head(
-    head: RequestHead | None, status: int, headers: tuple[tuple[str, str], ...], length: int, *, close: bool
-) -> bytes:
-    """The head of an answer to the request `head`: our own framing, reason phrase and word about the connection.
-
-    The origin's phrase is free text that nobody has judged; it is not repeated.
+    Attributes:
+        head: The request as it came.
+        target: Where to; `target.path_query` is what the origin is asked for.
+        authority: The Host field, where it is not the target's own.
     """
-    lines = list(headers)
-    bodiless = status in _BODILESS or (head is not None and head.method == "HEAD")
-    if not bodiless and not any(name == "content-length" for name, _ in headers):
-        lines.append(("content-length", str(length)))
-    if close:
-        lines.append(("connection", "close"))
-    elif head is not None and head.version == "1.0":
-        lines.append(("connection", "keep-alive"))
-    return response_head(status, _PHRASES.get(status, ""), lines)
 
+    head: RequestHead
+    target: Target
+    authority: str = ""
 
-def answer_headers(method: str, answered: Answered) -> tuple[tuple[str, str], ...]:
-    """The response's headers for the client, with the length of what is really sent."""
-    head = answered.head
-    lines = list(forwardable_response(head.headers, reencoded=answered.rewritten))
-    if (method == "HEAD" or head.status == 304) and head.content_length is not None:
-        # The length a GET would have had, as the origin states it.
-        lines.append(("content-length", str(head.content_length)))
-    return tuple(lines)
+    @property
+    def origin(self) -> Origin:
+        """Who is dialled."""
+        return Origin(self.target.scheme, self.target.host, self.target.port)
+
+    def whole(self, body: bytes, *, rewritten: bool = False) -> UpstreamRequest:
+        """The request with all of its body; `rewritten` where that is not what the client sent."""
+        lines = self._lines(rewritten=rewritten)
+        if body or self.head.content_length is not None or self.head.chunked:
+            lines.append(("content-length", str(len(body))))
+        return UpstreamRequest(self.head.method, self._head(lines), body)
+
+    def streamed(self) -> UpstreamRequest:
+        """The request with a body that follows in pieces; its length is told where it is known to stay the same."""
+        head = self.head
+        lines = self._lines(rewritten=False)
+        encoded = any(name == "content-encoding" for name, _ in head.headers)
+        chunked = head.content_length is None or encoded
+        lines.append(("transfer-encoding", "chunked") if chunked else ("content-length", str(head.content_length)))
+        return UpstreamRequest(head.method, self._head(lines), None, chunked=chunked)
+
+    def _head(self, lines: list[tuple[str, str]]) -> bytes:
+        return request_head(self.head.method, self.target.path_query, lines)
+
+    def _lines(self, *, rewritten: bool) -> list[tuple[str, str]]:
+        dropped = _PARTIAL | _DECODED | _DIGESTS if rewritten else _PARTIAL | _DECODED
+        lines = [("host", self.authority or self.target.authority)]
+        lines.extend((name, value) for name, value in forwardable_request(self.head.headers) if name not in dropped)
+        return lines

@@ -19,31 +19,23 @@ from zope.interface import implementer
 
 from pipelock.door.edges import Connector, Wire
 from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, TunnelClosed, Verdict
-from pipelock.proxy.client_hello import ClientHelloReader, Hello, Malformed, NeedMore, NotTls
+from pipelock.proxy.answers import TEXT
+from pipelock.proxy.client_hello import Hello, Malformed
+from pipelock.proxy.connection import Receiver
 from pipelock.proxy.context import ProxyContext
+from pipelock.proxy.first_bytes import FirstBytes, PlainHttp
+from pipelock.proxy.http1 import Headers
 from pipelock.proxy.limits import CONNECT_SECONDS, HELLO_SECONDS, WRITE_SECONDS
 
-__all__ = ["Tunnel", "looks_like_http"]
+__all__ = ["ESTABLISHED", "Tunnel"]
+
+ESTABLISHED = b"HTTP/1.1 200 Connection Established\r\n\r\n"
 
 _READ_SIZE = 256 * 1024
-MAX_FIRST_LINE = 16_384
 _PLAIN_HTTP = Fault(
     BlockReason.BAD_REQUEST,
     "plain HTTP inside a tunnel would pass unread; send it to the proxy as an ordinary request with an absolute URL",
 )
-
-
-def looks_like_http(start: bytes) -> bool | None:
-    """Whether the first bytes of a conversation are an HTTP request line (RFC 9112 §3); `None` if more are needed.
-
-    Text without a line end is waited for, up to 16 KiB; anything that is no text is not HTTP.
-    """
-    line, found, _ = start.partition(b"\n")
-    if not line.rstrip(b"\r").isascii() or any(byte < 0x20 for byte in line.rstrip(b"\r")):
-        return False
-    if found:
-        return b" http/" in line.lower()
-    return None if len(line) < MAX_FIRST_LINE else False
 
 
 class NearSide(Shape):
@@ -51,11 +43,11 @@ class NearSide(Shape):
 
     transport: Wire | None
 
-    def tunnel_open(self) -> bytes:
-        """The upstream is connected: tell the client, and give what it sent already."""
+    def take_over(self, receiver: Receiver) -> bytes:
+        """From now on it is `receiver` who gets what the client sends; returns what came already."""
 
-    def tunnel_failed(self, why: str) -> None:
-        """No address could be reached."""
+    def answer(self, status: int, headers: Headers, body: bytes) -> None:
+        """Answer the CONNECT with something else than a tunnel."""
 
     def abort(self) -> None:
         """Close at once."""
@@ -121,7 +113,7 @@ class Tunnel:
         self._left = deque(addresses)
         self._connector: Connector | None = None
         self._upstream: _UpstreamLeg | None = None
-        self._hello: ClientHelloReader | None = ClientHelloReader() if context.settings.sni_verification else None
+        self._hello: FirstBytes | None = FirstBytes() if context.settings.sni_verification else None
         self._early: list[bytes] = []
         self._hello_by = float("inf")
         self._began = self._last = context.clock.seconds()
@@ -146,7 +138,7 @@ class Tunnel:
             self._over = True
             self._context.tunnels.pop(self, None)
             self._context.door.failed(self._action, f"tunnel dial failed: {why}")
-            self._client.tunnel_failed(why)
+            self._client.answer(502, TEXT, f"pipelock: tunnel dial failed: {why}\n".encode())
             return
         address = self._left.popleft()
         self._connector = self._context.dial_tunnel(address, self._action.port, _Factory(self), CONNECT_SECONDS)
@@ -167,9 +159,9 @@ class Tunnel:
         self._context.door.stats.tunnel_opened()
         if self._client.transport is not None:
             self._client.transport.bufferSize = _READ_SIZE
-        early = self._client.tunnel_open()
+        early = self._client.take_over(self)
         if self._client.transport is not None:
-            self._client.transport.resumeProducing()
+            self._client.transport.write(ESTABLISHED)
         if early:
             self.from_client(early)
 
@@ -206,10 +198,7 @@ class Tunnel:
         self._early.append(data)
         self._hello_by = min(self._hello_by, self._last + HELLO_SECONDS)
         seen = self._hello.feed(data)
-        if isinstance(seen, NeedMore):
-            return
-        speaks_http = isinstance(seen, NotTls) and looks_like_http(b"".join(self._early))
-        if speaks_http is None:
+        if seen is None:
             return
         self._hello = None
         self._hello_by = float("inf")
@@ -217,7 +206,7 @@ class Tunnel:
             self._judge_hello(seen.server_name or "", None)
         elif isinstance(seen, Malformed):
             self._judge_hello("", Fault(BlockReason.BAD_REQUEST, f"the TLS handshake is malformed: {seen.why}"))
-        elif speaks_http:
+        elif isinstance(seen, PlainHttp):
             self._judge_hello("", _PLAIN_HTTP)
         else:
             self._send_early()
@@ -269,6 +258,10 @@ class Tunnel:
         self._blocked_since = None
         if self._client.transport is not None and not self._client_done:
             self._client.transport.resumeProducing()
+
+    def client_stuck(self) -> None:
+        """The client takes nothing any more."""
+        self.end("the client does not take what is sent", abort=True)
 
     # -- ending ----------------------------------------------------------------------------------------------------
 

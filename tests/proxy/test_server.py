@@ -113,7 +113,7 @@ def test_answers_without_a_body(method: str, answer: bytes, length: bytes | None
 
 
 def test_100_continue_is_said_only_where_a_body_is_wanted() -> None:
-    house = House(max_request_body=1000)
+    house = House(max_request_body=1000, streams_requests=False)
     client = house.caller()
     head = b"POST http://example.com/ HTTP/1.1\r\nHost: example.com\r\nExpect: 100-continue\r\n"
     client.says(head + b"Content-Length: 3\r\n\r\n")
@@ -158,7 +158,7 @@ def test_what_concerns_one_hop_or_the_proxy_does_not_go_out() -> None:
     ],
 )
 def test_an_early_refusal_can_be_read_and_nothing_goes_out(case: str, request_bytes: bytes, status: bytes) -> None:
-    house = House(max_request_body=1000)
+    house = House(max_request_body=1000, streams_requests=False)
     client = house.caller()
     client.says(request_bytes)
     assert client.heard.startswith(b"HTTP/1.1 " + status), case
@@ -228,7 +228,7 @@ def test_a_stripped_answer_is_framed_anew() -> None:
 
 @pytest.mark.parametrize("extra", ["", "Content-Length: 999999999\r\n"])
 def test_an_answer_too_large_is_refused_and_its_connection_cut(extra: str) -> None:
-    house = House(max_response_body=1000)
+    house = House(max_response_body=1000, streams_responses=False)
     client = house.caller()
     client.says(get())
     origin = house.dials[0].answer()

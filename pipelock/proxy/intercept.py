@@ -1,0 +1,211 @@
+"""A CONNECT tunnel that is opened: what the client sends in it is read as requests, one by one.
+
+    CONNECT ─▶ 200 ─▶ first bytes ─┬─ TLS ─▶ ClientHello judged ─▶ handshake with our certificate ─▶ requests
+                                   ├─ HTTP in the clear ─▶ requests
+                                   └─ anything else: refused, for nobody could read it
+
+Nothing is dialled for the tunnel itself: each request is judged and goes to an address that was judged for it. Hosts
+in `tls_interception.passthrough_domains` get an ordinary tunnel instead.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol as Shape
+
+import msgspec
+
+from pipelock.door.edges import Wire
+from pipelock.model import Action, BlockReason, Decision, Fault, Kind, Transport, Verdict
+from pipelock.proxy.client import ProxyConnection
+from pipelock.proxy.client_hello import Hello, Malformed
+from pipelock.proxy.connection import Receiver
+from pipelock.proxy.context import ProxyContext
+from pipelock.proxy.first_bytes import First, FirstBytes, PlainHttp
+from pipelock.proxy.forward import Destination
+from pipelock.proxy.http1 import RemoteProtocolError, RequestHead
+from pipelock.proxy.limits import HANDSHAKE_SECONDS, HELLO_SECONDS
+from pipelock.proxy.target import DEFAULT_PORTS, Target, parse_target
+from pipelock.proxy.tls_server import TlsFailure, start_tls
+from pipelock.proxy.tunnel import ESTABLISHED
+from pipelock.tls.authority import Authority
+
+__all__ = ["InterceptedConnection", "Opening"]
+
+_MISMATCH = Fault(
+    BlockReason.AUTHORITY_MISMATCH,
+    "the request names another host than the tunnel was opened to",
+    403,
+)
+_UNREADABLE = Fault(
+    BlockReason.NOT_ENABLED,
+    "what is sent in this tunnel is neither TLS nor HTTP, so nobody can read it; if that is meant to be, list the host "
+    "in tls_interception.passthrough_domains",
+    layer="tls_intercept",
+)
+
+
+class Tunnelled(Shape):
+    """The client's connection, as the tunnel in it sees it."""
+
+    transport: Wire | None
+    client: str
+
+    def take_over(self, receiver: Receiver) -> bytes:
+        """From now on it is `receiver` who gets what the client sends; returns what came already."""
+
+    def release(self) -> Wire | None:
+        """Let go of the transport for good."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+
+class Opening:
+    """Reads a tunnel's first bytes and puts the protocol on it that can read the rest."""
+
+    def __init__(self, context: ProxyContext, client: Tunnelled, action: Action, authority: Authority) -> None:
+        self._context = context
+        self._client = client
+        self._action = action
+        self._authority = authority
+        self._first: FirstBytes | None = FirstBytes()
+        self._early: list[bytes] = []
+        self.deadline = context.clock.seconds() + context.settings.tunnel_idle_seconds
+
+    def start(self) -> None:
+        """Tell the client that the tunnel is open, and read."""
+        self._context.watched[self] = None
+        self._context.tunnels[self] = None
+        early = self._client.take_over(self)
+        if self._client.transport is not None:
+            self._client.transport.write(ESTABLISHED)
+        if early:
+            self.from_client(early)
+
+    def from_client(self, data: bytes) -> None:
+        """Bytes from the client."""
+        self._early.append(data)
+        if self._first is None:
+            return
+        if len(self._early) == 1:
+            self.deadline = self._context.clock.seconds() + HELLO_SECONDS
+        seen = self._first.feed(data)
+        if seen is None:
+            return
+        self._first = None
+        if self._client.transport is not None:
+            self._client.transport.pauseProducing()
+        name, fault = "", None
+        if isinstance(seen, Hello):
+            name = seen.server_name or ""
+        elif isinstance(seen, Malformed):
+            fault = Fault(BlockReason.BAD_REQUEST, f"the TLS handshake is malformed: {seen.why}")
+        elif not isinstance(seen, PlainHttp):
+            fault = _UNREADABLE
+        self.deadline = float("inf")
+        action = msgspec.structs.replace(
+            self._action, kind=Kind.CLIENT_HELLO, server_name=name, fault=fault, headers=()
+        )
+        self._context.door.judge(action, lambda decision: self._judged(seen, decision))
+
+    def _judged(self, seen: First, decision: Decision) -> None:
+        if self not in self._context.watched:
+            return  # the client has left
+        self._forget()
+        if decision.verdict is Verdict.BLOCK:
+            self._client.abort()
+            return
+        wire = self._client.release()
+        if wire is None:
+            return
+        action, is_tls = self._action, isinstance(seen, Hello)
+        inner = InterceptedConnection(self._context, self._client.client, action, "https" if is_tls else "http")
+        early = b"".join(self._early)
+        self._context.door.stats.intercepted()
+        if is_tls:
+            tls = self._authority.context_for(action.host)
+            inner.deadline = self._context.clock.seconds() + HANDSHAKE_SECONDS
+            start_tls(wire, tls, early, inner, self._failed)
+        else:
+            wire.protocol = inner  # type: ignore[attr-defined]  # as Twisted's own startTLS does
+            inner.makeConnection(wire)  # type: ignore[no-untyped-call]
+            inner.dataReceived(early)
+        wire.resumeProducing()
+
+    def _failed(self, failure: TlsFailure) -> None:
+        self._context.door.stats.handshake_failed()
+        why = f"{failure.why}; {failure.hint}" if failure.hint else failure.why
+        self._context.door.failed(self._action, why)
+
+    def _forget(self) -> None:
+        self._context.watched.pop(self, None)
+        self._context.tunnels.pop(self, None)
+
+    def client_finished(self) -> None:
+        """It left before it said anything."""
+        self.expired()
+
+    def client_lost(self) -> None:
+        """Likewise."""
+        self._forget()
+
+    def client_blocked(self) -> None:
+        """It has been told one line."""
+
+    def client_ready(self) -> None:
+        """Likewise."""
+
+    def client_stuck(self) -> None:
+        """It does not even take that line."""
+        self.expired()
+
+    def expired(self) -> None:
+        """It opened a tunnel and says nothing."""
+        self._forget()
+        self._client.abort()
+
+    def check_kill_switch(self) -> None:
+        """Nothing has passed; what comes will be judged."""
+
+
+class InterceptedConnection(ProxyConnection):
+    """Serves the requests inside one tunnel. All of them are for the host that the tunnel was opened to."""
+
+    carries = Transport.INTERCEPT
+
+    def __init__(self, context: ProxyContext, client: str, connect: Action, scheme: str) -> None:
+        super().__init__(context, client)
+        self._connect = connect
+        self._scheme = scheme
+        host = f"[{connect.host}]" if ":" in connect.host else connect.host
+        default = connect.port == DEFAULT_PORTS[scheme]
+        self._authority = host if default else f"{host}:{connect.port}"
+
+    def request_head(self, head: RequestHead) -> None:
+        """Send the request to the tunnel's host."""
+        try:
+            named = parse_target(head, self._scheme)
+        except RemoteProtocolError as error:
+            self.malformed(error)
+            return
+        path = named.path_query
+        url = f"{self._scheme}://{self._authority}{'/' if path == '*' else path}"
+        connect = self._connect
+        self.target = target = Target("origin", self._scheme, connect.host, connect.port, url, path)
+        if not self._is_same(named):
+            self.refuse_fault(_MISMATCH)
+        else:
+            self.carry(Destination(head, target))
+
+    def agent(self, claimed: str) -> str:
+        """What the CONNECT said holds where a request says nothing."""
+        return self.context.agent_of(claimed) if claimed else self._connect.agent
+
+    def _is_same(self, named: Target) -> bool:
+        connect = self._connect
+        if named.form == "authority" or (named.form == "absolute" and named.scheme != self._scheme):
+            return False
+        if named.host.lower().removesuffix(".") != connect.host.lower().removesuffix("."):
+            return False
+        # Some clients leave the port out of Host, even where it is not the default.
+        return named.port in (connect.port, DEFAULT_PORTS[self._scheme])

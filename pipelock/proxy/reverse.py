@@ -1,0 +1,80 @@
+"""A listener whose requests all go to one upstream: a firewall in front of a server, or of a model's API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
+
+from pipelock.model import BlockReason, Fault, Transport
+from pipelock.proxy.client import ProxyConnection
+from pipelock.proxy.context import ProxyContext
+from pipelock.proxy.forward import Destination
+from pipelock.proxy.http1 import Headers, RemoteProtocolError, RequestHead
+from pipelock.proxy.limits import MAX_CONNECTIONS
+from pipelock.proxy.reverse_rules import ReverseRules
+from pipelock.proxy.target import Target, parse_target
+
+__all__ = ["ReverseConnection", "ReverseFactory"]
+
+
+class ReverseConnection(ProxyConnection):
+    """Serves one client of the reverse proxy."""
+
+    carries = Transport.REVERSE
+
+    def __init__(self, context: ProxyContext, client: str, rules: ReverseRules) -> None:
+        super().__init__(context, client)
+        self._rules = rules
+
+    def request_head(self, head: RequestHead) -> None:
+        """Send the request to the upstream."""
+        rules = self._rules
+        try:
+            named = parse_target(head, rules.scheme)
+        except RemoteProtocolError as error:
+            self.malformed(error)
+            return
+        if named.form != "origin":
+            self.target = named
+            self.refuse_fault(Fault(BlockReason.BAD_REQUEST, "this listener serves one upstream: send a path", 421))
+            return
+        path = rules.path_for(named.path_query)
+        url = f"{rules.scheme}://{rules.authority}{'/' if path == '*' else path}"
+        self.target = target = Target("origin", rules.scheme, rules.host, rules.port, url, path)
+        refusal = rules.objection(head.method, named.path_query, head.content_length)
+        if refusal is not None:
+            self.refuse_fault(refusal)
+            return
+        self.carry(Destination(head, target))
+
+    def answer(self, status: int, headers: Headers, body: bytes, *, after: Callable[[], None] | None = None) -> None:
+        """Answer whole; redirects to the upstream lead here."""
+        super().answer(status, self._local(headers), body, after=after)
+
+    def begin(self, status: int, headers: Headers, length: int | None) -> None:
+        """Begin an answer, likewise."""
+        super().begin(status, self._local(headers), length)
+
+    def _local(self, headers: Headers) -> Headers:
+        host = self.head.host if self.head is not None else ""
+        return tuple(
+            (name, self._rules.local_location(value, host) if name == "location" else value) for name, value in headers
+        )
+
+
+class ReverseFactory(Factory):
+    """Makes a connection object for each client."""
+
+    noisy = False
+
+    def __init__(self, context: ProxyContext, rules: ReverseRules) -> None:
+        self._context = context
+        self._rules = rules
+
+    def buildProtocol(self, addr: IAddress | None) -> ReverseConnection | None:
+        """Serve a client, making room first where the table is full."""
+        if len(self._context.connections) >= MAX_CONNECTIONS and not self._context.make_room():
+            return None
+        return ReverseConnection(self._context, str(getattr(addr, "host", "")), self._rules)
