@@ -31,6 +31,14 @@ class Line(StringTransport):
         if self.takes is not None and len(self.value()) > self.takes and self.producer is not None:
             self.producer.pauseProducing()
 
+    def take(self) -> bytes:
+        """The peer takes what was written, and there is room again."""
+        taken = self.value()
+        self.clear()
+        if self.producer is not None:
+            self.producer.resumeProducing()
+        return taken
+
     def loseWriteConnection(self) -> None:
         self.half_closed = True
 
