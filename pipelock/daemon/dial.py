@@ -7,12 +7,25 @@ from typing import cast
 
 from twisted.internet.protocol import ClientFactory, Factory
 
-from pipelock.door.edges import Connector, Reactor
-from pipelock.proxy.tls_client import TlsClientFactory
+from pipelock.door.edges import Clock, Connector, Reactor
+from pipelock.proxy.tls_client import TlsClientFactory, UpstreamTlsError
+from pipelock.proxy.tls_wire import failure
 from pipelock.proxy.upstream import Origin
-from pipelock.tls.upstream import UpstreamTls
+from pipelock.tls.upstream import TrustError, UpstreamTls
 
 __all__ = ["Dial"]
+
+
+class _Undialled:
+    """A connection that is not even tried. Its factory hears of that in the next turn, as with any other."""
+
+    def __init__(self, factory: ClientFactory, error: Exception, clock: Clock) -> None:
+        self._call = clock.callLater(0, factory.clientConnectionFailed, self, failure(error))
+
+    def disconnect(self) -> None:
+        """Nobody wants to know any more."""
+        if self._call.active():
+            self._call.cancel()
 
 
 class Dial:
@@ -31,10 +44,12 @@ class Dial:
     def __call__(self, origin: Origin, address: str, factory: Factory, timeout: float) -> Connector:
         """Connect for an HTTP exchange: `factory` builds its protocol when everything is up, TLS included."""
         if origin.scheme == "https":
-            if self.upstream is None:
-                # Not before it is needed: reading the store takes a few milliseconds.
-                self.upstream = UpstreamTls(environ=os.environ)
             inner = cast("ClientFactory", factory)
+            try:
+                # Not before it is needed: reading the store takes a few milliseconds.
+                self.upstream = self.upstream or UpstreamTls(environ=os.environ)
+            except TrustError as error:
+                return _Undialled(inner, UpstreamTlsError(f"{origin.host} can't be checked: {error}"), self._reactor)
             factory = TlsClientFactory(inner, self.upstream, origin.host, origin.port, self._reactor, timeout)
         return self._reactor.connectTCP(address, origin.port, factory, timeout)
 

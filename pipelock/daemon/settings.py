@@ -61,6 +61,7 @@ def proxy_settings(loaded: Loaded) -> ProxySettings:
         streams_responses=config.response_scanning.large_bodies == "scan",
         event_streams=config.response_scanning.sse_streaming.enabled,
         max_event_bytes=config.response_scanning.sse_streaming.max_event_bytes or EVENT_LIMIT,
+        websocket_hints=HostSet(config.forward_proxy.redirect_websocket_hosts),
         websocket=_websocket(config),
     )
 

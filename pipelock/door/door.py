@@ -122,7 +122,7 @@ class Door:
         self._write_tunnel = parts.write_tunnel
         self._write_error = parts.write_error
         self._clock = parts.clock
-        self._wall = parts.wall
+        self.wall = parts.wall
         self._inspect = parts.inspect
         self._deadline: Call | None = None
         self._closing = False
@@ -156,7 +156,7 @@ class Door:
             self._adjudicate(ticket, content)
 
     def _adjudicate(self, ticket: Ticket, content: Content | None) -> None:
-        facts = Facts(self._clock.seconds(), self._wall(), content, again=ticket.counted)
+        facts = Facts(self._clock.seconds(), self.wall(), content, again=ticket.counted)
         try:
             outcome = self.engine.adjudicate(ticket.action, facts)
         except Exception:  # noqa: BLE001 - whatever a scanner raises, the answer is a block that says so
@@ -170,7 +170,7 @@ class Door:
 
     def _resolved(self, ticket: Ticket, lookup: Lookup, answers: Answers) -> None:
         try:
-            decision = lookup.resume(answers, Facts(self._clock.seconds(), self._wall(), again=ticket.counted))
+            decision = lookup.resume(answers, Facts(self._clock.seconds(), self.wall(), again=ticket.counted))
         except Exception:  # noqa: BLE001 - as in _adjudicate
             self._crashed(ticket, Failure())  # type: ignore[no-untyped-call]
             return
@@ -215,7 +215,7 @@ class Door:
     # -- holding ---------------------------------------------------------------------------------------------------
 
     def _hold(self, ticket: Ticket, decision: Decision) -> None:
-        now = self._wall()
+        now = self.wall()
         waited = ticket.held_at is not None
         held = self.approvals.hold(
             ticket.action,
@@ -258,11 +258,11 @@ class Door:
             self._deadline.cancel()
         self._deadline = None
         if deadline is not None:
-            self._deadline = self._clock.callLater(max(0.0, deadline - self._wall()), self._expire)
+            self._deadline = self._clock.callLater(max(0.0, deadline - self.wall()), self._expire)
 
     def _expire(self) -> None:
         by_id: dict[str, list[Settled]] = {}
-        for settled in self.approvals.expire(self._wall()):
+        for settled in self.approvals.expire(self.wall()):
             ticket, _ = _held(settled.token)
             by_id.setdefault(ticket.pending[0] if ticket.pending else "", []).append(settled)
         for pending_id, group in by_id.items():
@@ -281,8 +281,8 @@ class Door:
     def _conclude(self, settled: Settled) -> None:
         ticket, decision = _held(settled.token)
         ticket.pending = None
-        since = self._wall() if ticket.held_at is None else ticket.held_at
-        self._finish(ticket, concluded(decision, settled, max(0, int((self._wall() - since) * 1000))))
+        since = self.wall() if ticket.held_at is None else ticket.held_at
+        self._finish(ticket, concluded(decision, settled, max(0, int((self.wall() - since) * 1000))))
 
     def abandoned(self, ticket: Ticket) -> None:
         """A ticket's client is gone."""
@@ -336,7 +336,7 @@ class Door:
         self.stats.tunnel_closed(closed)
         self.bus.publish(closed)
         try:
-            self._write_tunnel(closed, self._wall())
+            self._write_tunnel(closed, self.wall())
         except OSError as error:
             self._complain(error)
 
@@ -344,7 +344,7 @@ class Door:
         """An allowed action could not be carried out: nobody's refusal, so no decision, but a line."""
         self.bus.publish(Notice("warn", f"{action.method} {action.host}:{action.port}: {why}"))
         try:
-            self._write_error(action, why, self._wall())
+            self._write_error(action, why, self.wall())
         except OSError as error:
             self._complain(error)
 
@@ -394,7 +394,7 @@ class Door:
 
     def _record(self, ticket: Ticket, decision: Decision) -> Record:
         return Record(
-            at=self._wall(),
+            at=self.wall(),
             action=summarise(ticket.action, decision),
             decision=decision if decision.body is None else msgspec.structs.replace(decision, body=None),
             took_us=int((time.perf_counter() - ticket.began) * 1e6),

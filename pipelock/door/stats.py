@@ -69,6 +69,9 @@ class Stats:
             "pipelock_tunnel_duration_seconds", "Life of a tunnel", buckets=_TUNNEL_SECONDS, registry=registry
         )
         self._tunnel_bytes = Metric("pipelock_tunnel_bytes", "Bytes through tunnels", registry=registry)
+        self._hints = Metric(
+            "pipelock_forward_ws_redirect_hint", "Closed tunnels to hosts that /ws could serve", registry=registry
+        )
         self._intercepts = Metric("pipelock_tls_intercept", "Opened tunnels", ["outcome"], registry=registry)
         self._sni = Metric("pipelock_sni", "ClientHello checks", ["category", "agent"], registry=registry)
         self._body_hits = Metric("pipelock_body_dlp_hits", "Body findings", ["action", "agent"], registry=registry)
@@ -140,6 +143,10 @@ class Stats:
 
     def _held(self) -> int:
         return self.fragment_bytes()
+
+    def websocket_hinted(self) -> None:
+        """A tunnel stays closed to a host whose WebSockets could go through `/ws`."""
+        self._hints.inc()
 
     def handshake_failed(self) -> None:
         """A client would not speak TLS with us."""

@@ -16,6 +16,7 @@ from typing import assert_never
 
 import msgspec
 
+from pipelock.detect.url_reasons import DNS_RULE
 from pipelock.detect.url_view import UrlView
 from pipelock.engine._paths import rule_paths
 from pipelock.engine.a2a_tracker import A2aTracker
@@ -171,7 +172,7 @@ class Engine:
     def _outbound(self, case: _Case) -> Decision | Lookup:
         action, policy = case.action, case.policy
         inspection = policy.layers.before_dns(action.url, _excuses(case), case.facts.observer)
-        case.take(inspection.findings)
+        case.take(finding for finding in inspection.findings if not _is_chosen(finding, action))
         view = inspection.view
         if view is None or self._is_refused(case):
             return self._settle(case)
@@ -204,7 +205,8 @@ class Engine:
 
     def _after_dns(self, case: _Case, view: UrlView, answers: Answers) -> Decision:
         policy = case.policy
-        case.findings.extend(policy.layers.after_dns(view, answers.addresses or None, answers.error))
+        judged = policy.layers.after_dns(view, answers.addresses or None, answers.error)
+        case.findings.extend(finding for finding in judged if not _is_chosen(finding, case.action))
         if view.port in self.own_ports and any(map(_is_this_machine, answers.addresses)):
             case.findings.append(_OWN_LISTENER)
         if not self._is_refused(case):
@@ -288,12 +290,20 @@ def _excuses(case: _Case) -> Callable[[Finding], bool] | None:
     """What `suppress` excuses, for the URL layers: it must not keep later ones from looking."""
     suppressions = case.policy.suppressions
     if not suppressions:
-        return None
-    return lambda finding: suppressions.covers(finding, case.action, case.facts.wall)
+        return (lambda finding: _is_chosen(finding, case.action)) if case.action.named else None
+    return lambda finding: (
+        _is_chosen(finding, case.action) or suppressions.covers(finding, case.action, case.facts.wall)
+    )
+
+
+def _is_chosen(finding: Finding, action: Action) -> bool:
+    """Whether it is only about an address that the operator has chosen. Metadata services are nobody's choice."""
+    return action.named and finding.scanner in _PRIVATE and finding.rule != DNS_RULE
 
 
 MAX_SUPPRESSED = 64
 """Suppressed findings that a decision tells of."""
+_PRIVATE = frozenset({"core_ssrf", "ssrf"})
 _ANY_PATH = ("/", "/")
 _NO_RULING = Ruling(Verdict.ALLOW)
 

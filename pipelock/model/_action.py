@@ -106,6 +106,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             them is understood; they were judged before and can't be taken back.
         partial: `body` is not all of the body; `PIECE` actions bring the rest.
         binary: A WebSocket message of binary data.
+        named: The operator's config names this very upstream: its address need not be a public one.
     """
 
     id: str
@@ -130,6 +131,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     seen: int = 0
     partial: bool = False
     binary: bool = False
+    named: bool = False
 
     @property
     def comes_in(self) -> bool:

@@ -78,6 +78,8 @@ class ProxyConnection(ServerConnection):
     """Serves one client whose requests are judged and carried on. `road` names how they came."""
 
     carries = Transport.FORWARD
+    is_named = False
+    """Whether requests go to an upstream that config names."""
 
     def __init__(self, context: ProxyContext, client: str) -> None:
         super().__init__(context.clock, client, context.limits, _PACE)
@@ -138,6 +140,7 @@ class ProxyConnection(ServerConnection):
             headers=head.headers if head else (),
             content_type=content_type,
             fault=fault,
+            named=self.is_named,
         )
 
     def agent(self, claimed: str) -> str:

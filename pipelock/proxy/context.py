@@ -12,6 +12,7 @@ from typing import TypeVar
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
+from pipelock.detect.hosts import HostSet
 from pipelock.door.door import Door
 from pipelock.door.edges import Clock, Connector
 from pipelock.model import ANONYMOUS, Transport
@@ -61,6 +62,7 @@ class ProxySettings:
     streams_responses: bool = True
     event_streams: bool = True
     max_event_bytes: int = 65_536
+    websocket_hints: HostSet = field(default_factory=HostSet)
     websocket: WebSocketSettings = field(default_factory=WebSocketSettings)
 
     def held_answer(self, transport: Transport) -> int:

@@ -27,6 +27,8 @@ class ReverseConnection(ProxyConnection):
     def __init__(self, context: ProxyContext, client: str, rules: ReverseRules) -> None:
         super().__init__(context, client)
         self._rules = rules
+        # The submit profile wants its trust written down, and renewed.
+        self.is_named = rules.methods is None or rules.trusted_until > context.door.wall()
 
     def request_head(self, head: RequestHead) -> None:
         """Send the request to the upstream."""
@@ -43,7 +45,7 @@ class ReverseConnection(ProxyConnection):
         path = rules.path_for(named.path_query)
         url = f"{rules.scheme}://{rules.authority}{'/' if path == '*' else path}"
         self.target = target = Target("origin", rules.scheme, rules.host, rules.port, url, path)
-        refusal = rules.objection(head.method, named.path_query, head.content_length)
+        refusal = rules.objection(head.method, named.path_query, head.content_length, head.headers)
         if refusal is not None:
             self.refuse_fault(refusal)
             return

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
+from pipelock.engine.content import folded
 from pipelock.model import Action, BlockReason, Decision, Fault, Transport
 from pipelock.proxy.answers import TEXT
 from pipelock.proxy.client import ProxyConnection, WhenComplete, host_of
@@ -112,6 +113,8 @@ class ClientConnection(ProxyConnection):
         interception = self.context.interception
         if interception is not None and not interception.passes(action.host):
             return Opening(self.context, self, action, interception.authority)
+        if folded(action.host) in self.context.settings.websocket_hints:
+            self.context.door.stats.websocket_hinted()
         return Tunnel(self.context, self, action, decision.addresses)
 
     def _say(self, status: int, text: str) -> None:
