@@ -413,7 +413,8 @@ class Pool:
                 self.forget_waiting(first)
                 first.serve_kept(connection)
                 return True
-        elif self._used < MAX_UPSTREAMS:
+        elif not any(self._used_by.get(origin, 0) < MAX_PER_ORIGIN for origin in self._waiting):
+            # Those who wait do so for their own origin.
             return False
         # Somebody waits for the place that this connection takes up.
         connection.abort()
