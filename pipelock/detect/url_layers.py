@@ -105,7 +105,7 @@ class UrlLayers:
 
         Args:
             url: As received.
-            excuses: Says of a finding of the content layers that it refuses nothing, so that later layers look too.
+            excuses: Says of a finding that it refuses nothing, so that later layers look too.
             observer: Is told of each layer.
 
         Raises:
@@ -188,11 +188,11 @@ class UrlLayers:
             return (findings.traversal(),)
         looked("path_traversal")
         found = self._judge_host(view.host)
-        if found:
+        if _refuses(found, excuses):
             return found
         for layer in _HOST_LAYERS:
             looked(layer)
-        return self._content(view, excuses, looked)
+        return (*found, *self._content(view, excuses, looked))
 
     def _class_of(self, answer: str, literal: bool) -> AddressClass:  # noqa: FBT001 - a key of the cache
         return classify(parse_address(answer), self._addresses, literal=literal)

@@ -276,3 +276,10 @@ def test_the_lists_refuse_before_secrets_are_looked_for_and_repeat_none(settings
     (finding,) = layers(**settings).before_dns(f"https://{TOKEN}.example.com/").findings
     assert TOKEN.lower() not in finding.message.lower()
     assert "example.com" in finding.message
+
+
+def test_an_address_that_is_excused_does_not_hide_what_the_url_carries() -> None:
+    url = f"http://127.0.0.1:3000/?t={TOKEN}"
+    assert [finding.scanner for finding in layers().before_dns(url).findings] == ["core_ssrf"]
+    found = layers().before_dns(url, lambda finding: finding.scanner == "core_ssrf").findings
+    assert [finding.scanner for finding in found] == ["core_ssrf", "dlp"]
