@@ -295,7 +295,7 @@ def tls_error(reason: Failure) -> str:
 def dial_error(reason: Failure) -> str:
     """Why TCP could not be connected, in words; at most 300 characters."""
     error = reason.value
-    if isinstance(error, ConnectError | UserError):
+    if isinstance(error, ConnectError | UserError | OSError):
         return _one_line(str(error).strip(". ")) or type(error).__name__
     return type(error).__name__ if error is not None else "failed"
 

@@ -81,7 +81,10 @@ class Dialled:
         return self
 
     def refuse(self) -> None:
-        self._factory.clientConnectionFailed(self, Failure(error.ConnectionRefusedError()))
+        self.fails(error.ConnectionRefusedError())
+
+    def fails(self, why: Exception) -> None:
+        self._factory.clientConnectionFailed(self, Failure(why))
 
     def disconnect(self) -> None:
         self.is_cancelled = True
