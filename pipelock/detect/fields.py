@@ -18,7 +18,7 @@ from typing import NamedTuple
 from pipelock.detect._escapes import escapes
 from pipelock.detect._pattern import compile_linear
 
-__all__ = ["Fields", "joined_pairs", "read_fields"]
+__all__ = ["Fields", "boundary_of", "joined_pairs", "read_fields"]
 
 MAX_VALUES = 1_000_000
 MAX_PARTS = 1_000
@@ -289,7 +289,7 @@ def unquote(data: bytes) -> bytes:
     return b"".join(out)
 
 
-def _boundary(header: str) -> bytes:
+def boundary_of(header: str) -> bytes:
     """The boundary of a multipart content type; empty where there is none or there are several."""
     found = []
     for piece in header.split(";")[1:]:
@@ -302,7 +302,7 @@ def _boundary(header: str) -> bytes:
 
 def _multipart(data: bytes, content_type: str) -> Fields:
     """RFC 2046 parts: their header values and bodies, transfer encodings undone."""
-    boundary = _boundary(content_type)
+    boundary = boundary_of(content_type)
     if not boundary or b"--" + boundary not in data:
         return Fields(problem="a multipart body whose parts can't be told apart")
     parts = data.split(b"--" + boundary, MAX_PARTS + 2)[1:]
