@@ -10,6 +10,7 @@ from pipelock.model import (
     ActionSummary,
     ConfigReloaded,
     Decided,
+    Direction,
     Event,
     Held,
     KillSwitchChanged,
@@ -71,6 +72,9 @@ def action_text(action: ActionSummary) -> str:
         return escape(f"{action.method} {action.url}", _URL)
     if action.kind is Kind.RESPONSE:
         return escape(f"{action.status} from {action.url}", _URL)
+    if action.kind.is_part:
+        way = "from" if action.direction is Direction.INBOUND else "to"
+        return escape(f"{action.kind.value} {way} {action.url}", _URL)
     target = action.url if not action.host else f"{action.host}:{action.port}"
     return escape(f"{action.kind.value.replace('_', ' ')} {target}", _URL)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from pipelock.model import Kind, Record, Verdict, escape
+from pipelock.model import Direction, Kind, Record, Verdict, escape
 
 __all__ = ["describe", "text_line"]
 
@@ -28,6 +28,9 @@ def describe(record: Record) -> str:
             return f"{what} {escape(action.host, 255)}:{action.port}"
         case Kind.RESPONSE:
             return f"{action.status or '---'} {escape(action.url, 300)}"
+        case Kind.PIECE | Kind.EVENT | Kind.MESSAGE:
+            way = "from" if action.direction is Direction.INBOUND else "to"
+            return f"{action.kind.value} {way} {escape(action.url, 300)}"
         case Kind.SCAN:
             return f"scan {escape(action.url, 300) or 'of a text'}"
         case _:

@@ -87,9 +87,11 @@ def _what(pending: Pending) -> str:
     plural = "s" if pending.twins > 1 else ""
     where = cut(action.url or action.host, MAX_URL)
     if action.kind is Kind.CONNECT:
-        return f"Open {twins} tunnel{plural} to {action.host}:{action.port}; what goes through is not read."
+        return f"Open {twins} tunnel{plural} to {action.host}:{action.port}; what goes through is judged only where TLS interception opens it."
     if action.direction is Direction.INBOUND or action.kind is Kind.RESPONSE:
         return f"Let {twins} answer{plural} from {where} reach the agent as is, {number(action.size)} bytes."
+    if action.kind.is_part:
+        return f"Send {twins} {action.kind.value}{plural} to {where}, {number(action.size)} bytes."
     body = f", {number(action.size)} byte body" if action.size else ""
     return f"Send {twins} {action.method} request{plural} to {where}{body}."
 

@@ -9,6 +9,7 @@ from pipelock.control.frames import Gap
 from pipelock.model import (
     ConfigReloaded,
     Decided,
+    Direction,
     Event,
     Held,
     KillSwitchChanged,
@@ -200,5 +201,8 @@ def _method(record: Record) -> str:
             return "tunnel"
         case Kind.SCAN:
             return "scan"
+        case Kind.PIECE | Kind.EVENT | Kind.MESSAGE:
+            way = "←" if action.direction is Direction.INBOUND else "→"
+            return f"{way} {action.kind.value}"
         case Kind.REQUEST | Kind.CONNECT:
             return action.method
