@@ -66,6 +66,9 @@ COMMANDS = (
             Option(("--preset",), "use a built-in configuration instead of a file", "preset", choices=MODES),
             Option(("-m", "--mode"), "overrides the mode of the configuration", "mode", choices=MODES),
             Option(("-l", "--listen"), "overrides fetch_proxy.listen", "listen", "ADDR"),
+            Option(("--reverse-proxy",), "switches the reverse proxy on", "reverse_proxy"),
+            Option(("--reverse-upstream",), "its upstream; switches it on, too", "reverse_upstream", "URL"),
+            Option(("--reverse-listen",), "where it listens (default: 127.0.0.1:8890)", "reverse_listen", "ADDR"),
             Option(("--lines",), "print each decision as a line", "lines"),
         ),
         details=(

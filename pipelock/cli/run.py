@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipelock.cli.errors import UsageError
 from pipelock.cli.table import Arguments
+from pipelock.config.overrides import ReverseFlags
 from pipelock.daemon.main import RunOptions, run_daemon
 
 __all__ = ["execute"]
@@ -22,5 +23,6 @@ def execute(arguments: Arguments) -> int:
             home=arguments.home,
             lines=arguments.lines,
             agent=arguments.agent,
+            reverse=ReverseFlags(arguments.reverse_proxy, arguments.reverse_upstream, arguments.reverse_listen),
         )
     )

@@ -22,6 +22,9 @@ class Arguments(argparse.Namespace):
     preset: str | None
     mode: Literal["strict", "balanced", "audit"] | None
     listen: str | None
+    reverse_proxy: bool
+    reverse_upstream: str | None
+    reverse_listen: str | None
     lines: bool
     agent: tuple[str, ...]
     url: str | None

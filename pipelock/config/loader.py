@@ -6,14 +6,13 @@ import os
 import stat
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
 from pipelock.config.decode import Decoder
 from pipelock.config.digest import policy_hash, source_hash
+from pipelock.config.overrides import NO_REVERSE_FLAGS, Overrides, ReverseFlags, overridden
 from pipelock.config.problems import ConfigError, Problem
-from pipelock.config.rules import ValueRuleError, parse_listen
 from pipelock.config.schema import Config, Mode
 from pipelock.config.schema_operations import EgressRule
 from pipelock.config.tree import MAX_BYTES, YamlError
@@ -24,13 +23,6 @@ __all__ = ["Loaded", "load", "loads", "name_allowlist"]
 
 _DEFAULTS_HASH = "defaults"
 _NAMED = "api_allowlist: "
-
-
-class _Overrides(NamedTuple):
-    """What the command line says instead of the file."""
-
-    mode: Mode | None
-    listen: str | None
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -53,13 +45,19 @@ class Loaded(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-def load(path: Path | None, *, mode: Mode | None = None, listen: str | None = None) -> Loaded:
-    """Read a file; `None` gives the defaults. `mode` and `listen` are the command line's and win over the file.
+def load(
+    path: Path | None,
+    *,
+    mode: Mode | None = None,
+    listen: str | None = None,
+    reverse: ReverseFlags = NO_REVERSE_FLAGS,
+) -> Loaded:
+    """Read a file; `None` gives the defaults. `mode`, `listen` and `reverse` are the command line's and win over it.
 
     Raises:
         ConfigError: the file cannot be read, is larger than 4 MiB, is not UTF-8, or says something that is not valid.
     """
-    overrides = _Overrides(mode, listen)
+    overrides = Overrides(mode, listen, reverse)
     if path is None:
         return _finish(Config(), Decoder("defaults", Path.cwd()), None, _DEFAULTS_HASH, overrides)
     name = str(path)
@@ -77,7 +75,13 @@ def load(path: Path | None, *, mode: Mode | None = None, listen: str | None = No
 
 
 def loads(
-    text: str, name: str, *, base: Path | None = None, mode: Mode | None = None, listen: str | None = None
+    text: str,
+    name: str,
+    *,
+    base: Path | None = None,
+    mode: Mode | None = None,
+    listen: str | None = None,
+    reverse: ReverseFlags = NO_REVERSE_FLAGS,
 ) -> Loaded:
     """Like `load` for text; `name` is what problems call it. Relative paths start at `base`, or where the process is.
 
@@ -85,10 +89,10 @@ def loads(
         ConfigError: as `load`.
     """
     data = text.encode("utf-8", "surrogatepass")
-    return _decode(data, Decoder(name, base or Path.cwd()), None, _Overrides(mode, listen))
+    return _decode(data, Decoder(name, base or Path.cwd()), None, Overrides(mode, listen, reverse))
 
 
-def _decode(data: bytes, decoder: Decoder, path: Path | None, overrides: _Overrides) -> Loaded:
+def _decode(data: bytes, decoder: Decoder, path: Path | None, overrides: Overrides) -> Loaded:
     # Imported here: without a file there is no YAML to parse, and `check` should start fast.
     from pipelock.config.nodes import parse  # noqa: PLC0415
 
@@ -106,22 +110,8 @@ def _decode(data: bytes, decoder: Decoder, path: Path | None, overrides: _Overri
     return _finish(config, decoder, path, source_hash(data), overrides)
 
 
-def _overridden(config: Config, overrides: _Overrides, problems: list[Problem]) -> Config:
-    if overrides.mode is not None:
-        config = msgspec.structs.replace(config, mode=overrides.mode)
-    if overrides.listen is not None:
-        try:
-            parse_listen(overrides.listen)
-        except ValueRuleError as error:
-            problems.append(Problem("command line", 0, 0, "listen", str(error), error.suggestion))
-        else:
-            fetch = msgspec.structs.replace(config.fetch_proxy, listen=overrides.listen)
-            config = msgspec.structs.replace(config, fetch_proxy=fetch)
-    return config
-
-
-def _finish(config: Config, decoder: Decoder, path: Path | None, source: str, overrides: _Overrides) -> Loaded:
-    config = _overridden(config, overrides, decoder.problems)
+def _finish(config: Config, decoder: Decoder, path: Path | None, source: str, overrides: Overrides) -> Loaded:
+    config = overridden(config, overrides, decoder.problems)
     if config.mode == "strict" and "egress_default" not in decoder.places:
         config = msgspec.structs.replace(config, egress_default="block")
     problems = decoder.problems

@@ -22,6 +22,7 @@ from twisted.logger import (
 )
 
 from pipelock.config import Config, ConfigError, Loaded, load, loads
+from pipelock.config.overrides import NO_REVERSE_FLAGS, ReverseFlags
 from pipelock.config.presets import preset_text
 from pipelock.config.schema import Mode
 from pipelock.control.listen import AlreadyRunningError, ControlPort, UnsafePathError, listen
@@ -63,6 +64,7 @@ class RunOptions:
     home: Path | None = None
     lines: bool = False
     agent: tuple[str, ...] = ()
+    reverse: ReverseFlags = NO_REVERSE_FLAGS
 
 
 def run_daemon(options: RunOptions) -> int:
@@ -103,11 +105,12 @@ def _known(config: Config) -> list[KnownValue]:
 
 
 def _read(options: RunOptions) -> Loaded:
-    mode = options.mode
+    mode, listen, reverse = options.mode, options.listen, options.reverse
     if options.config is None and options.preset is not None:
-        loaded = loads(preset_text(options.preset), f"preset {options.preset}", mode=mode, listen=options.listen)
+        name = f"preset {options.preset}"
+        loaded = loads(preset_text(options.preset), name, mode=mode, listen=listen, reverse=reverse)
     else:
-        loaded = load(options.config, mode=mode, listen=options.listen)
+        loaded = load(options.config, mode=mode, listen=listen, reverse=reverse)
     return with_lines(loaded) if options.lines else loaded
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelock.config.overrides import ReverseFlags
 from pipelock.daemon.main import RunOptions
 
 Run = Callable[..., tuple[int, str, str]]
@@ -33,6 +34,15 @@ def test_options_reach_the_daemon_and_its_code_comes_back(run: Run, started: lis
 def test_without_words_nothing_is_overridden(run: Run, started: list[RunOptions]) -> None:
     run("run")
     assert started == [RunOptions()]
+
+
+def test_a_reverse_proxy_can_be_asked_for(run: Run, started: list[RunOptions]) -> None:
+    run("run", "--reverse-proxy", "--reverse-upstream", "http://a.example", "--reverse-listen", ":1")
+    run("run", "--reverse-upstream", "http://a.example")
+    assert started == [
+        RunOptions(reverse=ReverseFlags(enabled=True, upstream="http://a.example", listen=":1")),
+        RunOptions(reverse=ReverseFlags(upstream="http://a.example")),
+    ]
 
 
 def test_a_file_and_a_preset_contradict_each_other(run: Run, started: list[RunOptions]) -> None:
