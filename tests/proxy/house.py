@@ -32,8 +32,13 @@ class Caller:
 
     def __init__(self, context: ProxyContext, *, takes: int | None = None) -> None:
         self.line = Line(takes)
-        self.protocol: Any = ClientConnection(context, "127.0.0.1")
+        self.line.protocol = ClientConnection(context, "127.0.0.1")
         self.protocol.makeConnection(self.line)
+
+    @property
+    def protocol(self) -> Any:
+        """Who has the connection now."""
+        return self.line.protocol
 
     def says(self, data: bytes) -> None:
         self.protocol.dataReceived(data)

@@ -23,6 +23,7 @@ class Line(StringTransport):
         self.bufferSize = 65536
         self.half_closed = False
         self.is_lost = False
+        self.protocol: Any = None
 
     def write(self, data: bytes) -> None:
         if self.is_lost or self.disconnecting:
