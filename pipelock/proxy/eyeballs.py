@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol as Shape
 
-from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost, UserError
+from twisted.internet.error import ConnectError, UserError
 from twisted.internet.error import TimeoutError as DialTimeout
-from twisted.internet.interfaces import INegotiated
 from twisted.internet.protocol import ClientFactory, Factory, Protocol
 from twisted.python.failure import Failure
 
 from pipelock.door.edges import Call, Clock, Connector, Wire
 from pipelock.proxy.limits import CONNECT_SECONDS, MAX_ADDRESSES, MAX_RACING, RACE_SECONDS, STAGGER_SECONDS
+from pipelock.proxy.tls_client import UpstreamTlsError
 
-__all__ = ["Entrant", "Heat", "Lost", "Race", "Schedule", "interleaved"]
+__all__ = ["Entrant", "Heat", "Lost", "Race", "Schedule", "dial_error", "interleaved", "one_line"]
 
 MAX_WHY = 300
 """Characters of one address's error."""
@@ -117,7 +117,7 @@ class Schedule:
 
 
 class Entrant(Shape):
-    """A protocol that races: it says `heat.opened()` when it can be used, `heat.closed(reason)` when it can't be."""
+    """A protocol that races: it calls `heat.opened()` when it is connected."""
 
     transport: Wire | None
 
@@ -151,20 +151,21 @@ class Heat(ClientFactory):
             self._connector = connector
 
     def buildProtocol(self, addr: object) -> Protocol:
-        """TCP is connected."""
+        """The connection is there, TLS included."""
         protocol = self._race.build(self)
         self._protocol = protocol  # type: ignore[assignment]  # typed here, a zope interface there
         return protocol
 
     def clientConnectionFailed(self, connector: Connector, reason: Failure) -> None:
-        """TCP is not."""
-        if self._end():
-            timed_out = isinstance(reason.value, DialTimeout)
-            self._race.heat_failed(self, _LATE if timed_out else dial_error(reason), timed_out=timed_out)
-
-    def secured(self, transport: object) -> bool:
-        """Whether `transport` needs a TLS handshake before it may be used."""
-        return bool(INegotiated.providedBy(transport))
+        """It is not, and won't be."""
+        if not self._end():
+            return
+        error = reason.value
+        if isinstance(error, UpstreamTlsError) and error.is_final:
+            self._race.heat_refuted(self, one_line(error.why))
+            return
+        timed_out = isinstance(error, DialTimeout)
+        self._race.heat_failed(self, _LATE if timed_out else dial_error(reason), timed_out=timed_out)
 
     def opened(self) -> None:
         """The connection can be used."""
@@ -173,15 +174,6 @@ class Heat(ClientFactory):
             self._race.heat_won(self, protocol)
         elif protocol is not None and protocol.transport is not None:
             protocol.transport.abortConnection()
-
-    def closed(self, reason: Failure) -> None:
-        """The connection was lost before it could be used: with TLS, in the handshake."""
-        if not self._end():
-            return
-        if isinstance(reason.value, ConnectionDone | ConnectionLost):
-            self._race.heat_failed(self, "it closed the connection during the TLS handshake")
-        else:
-            self._race.heat_refuted(self, tls_error(reason))
 
     def drop(self) -> None:
         """Nobody waits for this one any more."""
@@ -286,21 +278,16 @@ class Race:
             heat.drop()
 
 
-def tls_error(reason: Failure) -> str:
-    """What OpenSSL or the check of the certificate has against the origin; at most 300 characters, one line."""
-    text = reason.getErrorMessage() or (reason.type.__name__ if reason.type is not None else "no reason given")
-    return _one_line(text)
-
-
 def dial_error(reason: Failure) -> str:
-    """Why TCP could not be connected, in words; at most 300 characters."""
+    """Why there is no connection, in words; at most 300 characters."""
     error = reason.value
     if isinstance(error, ConnectError | UserError | OSError):
-        return _one_line(str(error).strip(". ")) or type(error).__name__
+        return one_line(str(error).strip(". ")) or type(error).__name__
     return type(error).__name__ if error is not None else "failed"
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """`text` without what could break out of a line, at most 300 characters."""
     if not text.isprintable():
         text = "".join([char if char.isprintable() else " " for char in text])
     return text if len(text) <= MAX_WHY else text[: MAX_WHY - 1] + "…"

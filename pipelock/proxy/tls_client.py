@@ -16,11 +16,17 @@ __all__ = ["TlsClientFactory", "UpstreamTlsError"]
 
 
 class UpstreamTlsError(ConnectError):
-    """A server was refused, or did not speak TLS; one sentence that names it, the problem and the way out."""
+    """A server was refused, or did not speak TLS; one sentence that names it, the problem and the way out.
 
-    def __init__(self, why: str) -> None:
+    Attributes:
+        is_final: It answered, and this is what comes of it; false where it only went silent or away, so that another
+            address of the same name may do better.
+    """
+
+    def __init__(self, why: str, *, is_final: bool = True) -> None:
         super().__init__(string=why)  # type: ignore[no-untyped-call]
         self.why = why
+        self.is_final = is_final
 
     def __str__(self) -> str:
         return self.why
@@ -70,9 +76,9 @@ class TlsClientFactory(ClientFactory):
         self._is_through = True
         return self.inner.buildProtocol(addr)  # type: ignore[arg-type, return-value]  # zope interfaces there
 
-    def shake_failed(self, why: str) -> None:
+    def shake_failed(self, why: str, *, is_final: bool = True) -> None:
         """The handshake failed, or the server is the wrong one."""
-        reason = failure(UpstreamTlsError(why))
+        reason = failure(UpstreamTlsError(why, is_final=is_final))
         self.inner.clientConnectionFailed(self._connector, reason)  # type: ignore[arg-type]
 
     def clientConnectionFailed(self, connector: Connector, reason: Failure) -> None:
@@ -113,7 +119,9 @@ class TlsClient(TlsWire):
     def _failed(self, error: BrokenTlsError) -> None:
         self._in_time()
         refused = self._factory.upstream.problem_found(self.pipe.connection)
-        self._factory.shake_failed(self._why or refused or wire_problem(self._factory.host, error))
+        is_final = bool(refused or error.reasons) and not self._why
+        why = self._why or refused or wire_problem(self._factory.host, error)
+        self._factory.shake_failed(why, is_final=is_final)
 
     def _broke(self, error: BrokenTlsError) -> Exception:
         self._is_good = False

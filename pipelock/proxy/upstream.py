@@ -214,8 +214,7 @@ class Sending:
         self._is_over = True
         self._early = []
         self._pool.give_back(self.origin)
-        host, port = self.origin.host, self.origin.port
-        told = f"TLS with {host} failed: {why}" if tls else f"cannot connect to {host}:{port}: {why}"
+        told = why if tls else f"cannot connect to {self.origin.host}:{self.origin.port}: {why}"
         self._sink.response_failed(told, 504 if timed_out else 502, untrusted=tls)
 
     def _serve(self, connection: UpstreamConnection, *, kept: bool) -> None:

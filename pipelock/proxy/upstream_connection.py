@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import Protocol as Shape
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IHandshakeListener, IPushProducer
+from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pipelock.door.edges import Clock, Wire
-from pipelock.proxy.eyeballs import Heat, tls_error
+from pipelock.proxy.eyeballs import Heat, one_line
 from pipelock.proxy.fastwrite import write_now
 from pipelock.proxy.http1 import (
     BodyData,
@@ -123,7 +123,7 @@ class Owner(Shape):
 Unheard = Callable[[], None]
 
 
-@implementer(IHandshakeListener, IPushProducer)
+@implementer(IPushProducer)
 class UpstreamConnection(Protocol):
     """One connection; see the top of the file.
 
@@ -267,15 +267,7 @@ class UpstreamConnection(Protocol):
     # -- the receiving side ----------------------------------------------------------------------------------------
 
     def connectionMade(self) -> None:
-        """TCP is connected. TLS, where there is any, is still to come."""
-        if self._heat is not None and not self._heat.secured(self.transport):
-            self._open()
-
-    def handshakeCompleted(self) -> None:
-        """TLS is there, and the certificate is the origin's."""
-        self._open()
-
-    def _open(self) -> None:
+        """Connected, with the right server: TLS is done below."""
         heat, self._heat = self._heat, None
         if heat is not None:
             heat.opened()
@@ -302,10 +294,6 @@ class UpstreamConnection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """End of stream: completes a body that lasts until then if it ended in order, fails anything else."""
-        heat, self._heat = self._heat, None
-        if heat is not None:
-            heat.closed(reason)
-            return
         self._owner.lost(self)
         if self._taken is not None:
             taken, self._taken = self._taken, None
@@ -324,7 +312,8 @@ class UpstreamConnection(Protocol):
             # (RFC 9112 §8, §9.8).
             self._fail("the upstream broke off the connection" + self._place())
         else:
-            self._fail(f"TLS with {self.key[1]} failed: {tls_error(reason)}", untrusted=True)
+            # TLS was cut or broke; only its words tell which.
+            self._fail(f"the upstream's TLS connection failed{self._place()}: {one_line(reason.getErrorMessage())}")
 
     def _ended(self) -> None:
         if self._reader is None:
@@ -458,12 +447,12 @@ class UpstreamConnection(Protocol):
             self.transport.unregisterProducer()
             self.transport.abortConnection()
 
-    def _fail(self, why: str, status: int = 502, *, untrusted: bool = False) -> None:
+    def _fail(self, why: str, status: int = 502) -> None:
         sink = self._sink
         self._forget()
         self.abort()
         if sink is not None:
-            sink.response_failed(why, status, untrusted=untrusted)
+            sink.response_failed(why, status)
 
     def _forget(self) -> None:
         self._sink = self._reader = self._request = self._unheard = self._unsent = self._left = None

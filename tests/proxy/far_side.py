@@ -75,17 +75,16 @@ class Asker:
 class FarSide:
     """A pool of connections to origins in memory."""
 
-    def __init__(self, *, takes: int | None = None, line: type[Line] = Line) -> None:
+    def __init__(self, *, takes: int | None = None) -> None:
         self.clock = Clock()
         self.clock.advance(1000)
         self.dials: list[Dialled] = []
         self.pool = Pool(self._dial, self.clock, Limits())
         self._takes = takes
-        self._line = line
 
     def _dial(self, origin: Origin, address: str, factory: Factory, timeout: float) -> Any:
         dialled = Dialled(address, origin.port, factory)
-        dialled.line = self._line(self._takes)
+        dialled.line = Line(self._takes)
         self.dials.append(dialled)
         return dialled
 

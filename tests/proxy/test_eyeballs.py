@@ -9,15 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet import error
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IHandshakeListener, INegotiated
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
-from pipelock.proxy.eyeballs import MAX_WHY, Heat, Race, Schedule, dial_error, interleaved, tls_error
+from pipelock.proxy.eyeballs import MAX_WHY, Heat, Race, Schedule, dial_error, interleaved, one_line
 from pipelock.proxy.limits import CONNECT_SECONDS, MAX_ADDRESSES, MAX_RACING, RACE_SECONDS, STAGGER_SECONDS
-from tests.proxy.lines import Dialled, Line
+from pipelock.proxy.tls_client import UpstreamTlsError
+from tests.proxy.lines import Dialled
 
 V4 = ("192.0.2.1", "192.0.2.2", "192.0.2.3")
 V6 = ("2001:db8::1", "2001:db8::2", "2001:db8::3")
@@ -143,38 +142,22 @@ def test_every_address_is_tried_at_most_once_a_few_at_a_time_and_it_ends(
 # -- the race ----------------------------------------------------------------------------------------------------------
 
 
-@implementer(IHandshakeListener)
 class Runner(Protocol):
     def __init__(self, heat: Heat) -> None:
         self.heat = heat
 
     def connectionMade(self) -> None:
-        if not self.heat.secured(self.transport):
-            self.heat.opened()
-
-    def handshakeCompleted(self) -> None:
         self.heat.opened()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.heat.closed(reason)
-
-
-@implementer(INegotiated)
-class TlsLine(Line):
-    """A transport on which the handshake is still to come."""
-
-    negotiatedProtocol = b""
 
 
 class Course:
     """A race with its clock, its dials, and how it ended."""
 
-    def __init__(self, addresses: tuple[str, ...], *, tls: bool = False) -> None:
+    def __init__(self, addresses: tuple[str, ...]) -> None:
         self.clock = Clock()
         self.dials: list[Dialled] = []
         self.won: list[Any] = []
         self.lost: list[tuple[str, bool, bool]] = []
-        self._tls = tls
         self.race = Race(
             self.clock,
             addresses,
@@ -187,8 +170,6 @@ class Course:
     def _dial(self, address: str, factory: Factory, timeout: float) -> Any:
         assert timeout == CONNECT_SECONDS
         dialled = Dialled(address, 443, factory)
-        if self._tls:
-            dialled.line = TlsLine()
         self.dials.append(dialled)
         return dialled
 
@@ -250,63 +231,43 @@ def test_no_address_is_a_race_that_is_lost() -> None:
     assert course.lost == [("no address to dial", False, False)]
 
 
-def test_tls_must_be_there_before_an_address_has_won() -> None:
-    course = Course((V6[0], V4[0]), tls=True)
-    course.race.start()
-    course.dials[0].answer()
-    assert course.won == []
-    course.clock.advance(STAGGER_SECONDS)
-    course.dials[1].answer().protocol.handshakeCompleted()
-    assert course.won == [course.dials[1].protocol]
-    assert course.dials[0].line.is_closing
-    course.dials[0].protocol.handshakeCompleted()
-    assert len(course.won) == 1
-    course.assert_over()
-
-
 def test_a_handshake_that_never_ends_is_given_up() -> None:
-    course = Course(V4[:1], tls=True)
+    """Twisted's own timer ends with TCP: from then on the race's counts."""
+    course = Course(V4[:1])
     course.race.start()
-    course.dials[0].answer()
     course.clock.advance(CONNECT_SECONDS)
     assert course.lost == [("no answer within 10 s", True, False)]
-    assert course.dials[0].line.is_closing
+    assert course.dials[0].is_cancelled
     course.assert_over()
 
 
 def test_a_connection_lost_in_the_handshake_leaves_a_chance_to_the_others() -> None:
-    course = Course(V4[:2], tls=True)
+    course = Course(V4[:2])
     course.race.start()
-    course.dials[0].answer().hangs_up()
+    course.dials[0].fails(UpstreamTlsError("x.example closed the connection", is_final=False))
     assert course.dialled == list(V4[:2])
-    course.dials[1].answer().protocol.handshakeCompleted()
+    course.dials[1].answer()
     assert course.won
     course.assert_over()
 
 
 def test_a_server_that_is_not_who_it_should_be_ends_the_race() -> None:
-    class MismatchError(Exception):
-        pass
-
-    course = Course(V4, tls=True)
+    course = Course(V4)
     course.race.start()
     course.clock.advance(STAGGER_SECONDS)
-    course.dials[0].answer().hangs_up(MismatchError("the certificate is for evil.example"))
-    assert course.lost == [("the certificate is for evil.example", False, True)]
+    course.dials[0].fails(UpstreamTlsError("x.example can't be trusted: it is evil.example"))
+    assert course.lost == [("x.example can't be trusted: it is evil.example", False, True)]
     assert course.dials[1].is_cancelled
     course.clock.advance(60)
     assert course.dialled == list(V4[:2])
     course.assert_over()
 
 
-@pytest.mark.parametrize("connected", [False, True])
-def test_a_race_that_is_cancelled_leaves_nothing(connected: bool) -> None:
-    course = Course(V4, tls=True)
+def test_a_race_that_is_cancelled_leaves_nothing() -> None:
+    course = Course(V4)
     course.race.start()
-    if connected:
-        course.dials[0].answer()
     course.race.cancel()
-    assert course.dials[0].is_cancelled or course.dials[0].line.is_closing
+    assert course.dials[0].is_cancelled
     course.clock.advance(60)
     assert course.won == course.lost == []
     assert len(course.dials) == 1
@@ -326,10 +287,9 @@ def test_who_connects_when_all_is_over_is_hung_up_on() -> None:
 
 
 def test_errors_are_one_line_of_bounded_length() -> None:
-    hostile = tls_error(Failure(Exception("bad\r\nX-Evil: 1\x1b[31m" + "x" * 10_000)))
+    hostile = one_line("bad\r\nX-Evil: 1\x1b[31m" + "x" * 10_000)
     assert hostile.isprintable()
     assert len(hostile) == MAX_WHY
-    assert tls_error(Failure(Exception())) == "Exception"
     assert dial_error(Failure(error.ConnectionRefusedError())) == "Connection was refused by other side"
     too_many = error.ConnectBindError(24, "Too many open files")
     assert "Too many open files" in dial_error(Failure(too_many))

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from OpenSSL import SSL
 from twisted.internet import error
-from twisted.internet.interfaces import INegotiated
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from pipelock.proxy.http1 import Limits
 from pipelock.proxy.limits import CONNECT_SECONDS
+from pipelock.proxy.tls_client import UpstreamTlsError
+from pipelock.proxy.tls_wire import TruncatedError
 from pipelock.proxy.upstream import Origin, UpstreamRequest
 from tests.proxy.far_side import HTTP, HTTPS, ONE, TWO, Asker, FarSide, get, ok, post, streamed, upgrade
-from tests.proxy.lines import Dialled, Line
+from tests.proxy.lines import Dialled
 
 FIN = error.ConnectionDone
 RST = error.ConnectionLost
@@ -180,65 +179,39 @@ def test_there_is_no_address() -> None:
 # -- TLS ---------------------------------------------------------------------------------------------------------------
 
 
-@implementer(INegotiated)
-class TlsLine(Line):
-    """A transport with a handshake to come."""
-
-    negotiatedProtocol = b""
-
-
-class MismatchError(Exception):
-    """Stands for whatever the check of a certificate raises."""
-
-
 @pytest.mark.parametrize("name", REQUESTS)
-@pytest.mark.parametrize(
-    "refusal",
-    [
-        MismatchError("the certificate is for evil.example"),
-        SSL.Error([("SSL routines", "", "certificate verify failed")]),
-    ],
-)
-def test_it_is_not_who_it_should_be(refusal: Exception, name: str) -> None:
-    far = FarSide(line=TlsLine)
+def test_it_is_not_who_it_should_be(name: str) -> None:
+    far = FarSide()
     asker = asked(far, name, HTTPS, TWO)
-    far.dials[0].answer()
-    assert far.dials[0].heard == b"", "not a byte before the handshake"
-    far.dials[0].hangs_up(refusal)
+    why = "origin.example can't be trusted: its certificate is for evil.example; only its operator can put that right"
+    far.dials[0].fails(UpstreamTlsError(why))
+    assert asker.why == why, "word for word"
     assert asker.untrusted
-    assert asker.why.startswith("TLS with origin.example failed: ")
-    assert str(refusal) in asker.why
     assert len(far.dials) == 1
     far.assert_nothing_is_left()
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-@pytest.mark.parametrize("how", [FIN, RST])
-def test_it_dies_in_the_handshake(how: type[Exception], name: str) -> None:
-    far = FarSide(line=TlsLine)
-    asker = asked(far, name, HTTPS)
-    far.dials[0].answer().hangs_up(how())
-    assert "during the TLS handshake" in asker.why
+def test_it_dies_in_the_handshake(name: str) -> None:
+    far = FarSide()
+    asker = asked(far, name, HTTPS, TWO)
+    for number in range(2):
+        far.dials[number].fails(UpstreamTlsError("origin.example closed the connection", is_final=False))
     assert_failed_once(far, asker)
 
 
-def test_its_handshake_never_ends() -> None:
-    far = FarSide(line=TlsLine)
+@pytest.mark.parametrize("error", [UpstreamTlsError("origin.example asks for a client certificate"), TruncatedError()])
+@pytest.mark.parametrize("said", [b"", LENGTH, CHUNKED + b"2\r\nab\r\n", UNTIL_CLOSE + b"all of it?"])
+def test_its_tls_breaks(error: Exception, said: bytes) -> None:
+    """With TLS 1.3 a server judges our certificate when the handshake is over for us; and anyone can cut a cable."""
+    far = FarSide()
     asker = far.ask(get(), HTTPS)
-    far.dials[0].answer()
-    far.wait(CONNECT_SECONDS)
-    assert_failed_once(far, asker, status=504)
-
-
-def test_it_refuses_us_after_the_handshake() -> None:
-    """With TLS 1.3 a server judges our certificate when the handshake is over for us."""
-    far = FarSide(line=TlsLine)
-    asker = far.ask(get(), HTTPS)
-    far.dials[0].answer().protocol.handshakeCompleted()
-    far.dials[0].hangs_up(SSL.Error([("SSL routines", "", "certificate required")]))
-    assert asker.untrusted
-    assert "certificate required" in asker.why
-    far.assert_nothing_is_left()
+    dial = far.dials[0].answer()
+    if said:
+        dial.says(said)
+    dial.hangs_up(error)
+    assert str(error) in asker.why
+    assert_failed_once(far, asker)
 
 
 # -- others ------------------------------------------------------------------------------------------------------------
@@ -266,7 +239,7 @@ def test_it_cannot_be_reached_while_somebody_waits_for_its_place(monkeypatch: py
     far.assert_nothing_is_left()
 
 
-@pytest.mark.parametrize("how", [FIN, RST, SSL.Error])
+@pytest.mark.parametrize("how", [FIN, RST, TruncatedError])
 def test_an_idle_connection_dies(how: type[Exception]) -> None:
     far = FarSide()
     asker = far.ask(get())
