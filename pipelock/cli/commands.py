@@ -286,6 +286,19 @@ COMMANDS = (
         ),
     ),
     Command(
+        "trust",
+        "pipelock.cli.trust",
+        "find out which programs use the proxy and trust its certificates",
+        (_CONFIG, _JSON),
+        (Operand("what", "doctor: try out what is installed", ("doctor",)),),
+        details=(
+            "Each program that is found makes one request to a test server on this machine, through a daemon of the\n"
+            "doctor's own, with the variables of `pipelock env`. With `-- CMD…` it is that command that runs there.\n"
+            "Exit code 0: all is well; 1: some program doesn't; 2: it could not be tried."
+        ),
+        takes_agent=True,
+    ),
+    Command(
         "completion",
         "pipelock.cli.completion",
         "print a completion script for a shell",
