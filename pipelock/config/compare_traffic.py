@@ -43,8 +43,6 @@ TRAFFIC_CEILINGS: Final = (
     "websocket_proxy.max_concurrent_connections",
     "websocket_proxy.max_connection_seconds",
     "websocket_proxy.idle_timeout_seconds",
-    "reverse_proxy.max_body_bytes",
-    "reverse_proxy.request_timeout_seconds",
 )
 
 
@@ -80,6 +78,10 @@ def _submit(old: ReverseProxy, new: ReverseProxy) -> Iterator[str]:
     if names:
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         yield f"reverse_proxy.allowed_paths: {', '.join(names[:5])}{more} added"
+    for key in ("max_body_bytes", "request_timeout_seconds"):
+        before_limit, after_limit = getattr(old, key), getattr(new, key)
+        if after_limit > before_limit:
+            yield f"reverse_proxy.{key}: {before_limit} became {after_limit}"
     if new.trusted_upstream is not None:
         yield from _trusted(old.trusted_upstream, new.trusted_upstream)
 

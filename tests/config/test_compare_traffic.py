@@ -66,6 +66,7 @@ def test_a_weakening_is_told_and_its_reverse_is_not(old: str, new: str, told: st
         ("response_scanning: {sse_streaming: {action: warn}}", "response_scanning: {sse_streaming: {action: ''}}"),
         ("", "response_scanning: {large_bodies: block}"),
         (SUBMIT, SUBMIT.replace("profile", "allowed_methods: [POST], profile")),
+        ("", "reverse_proxy: {max_body_bytes: 5, allowed_methods: [GET]}"),
         (TRUSTED, SUBMIT),
         (TRUSTED, ENDING),
         (TRUSTED, TRUSTED.replace("ours", "ours too")),
