@@ -82,7 +82,7 @@ class _Compiled:
 
     policy: Policy
     interception: Interception | None
-    upstream_tls: UpstreamTls
+    upstream_tls: UpstreamTls | None
 
 
 class Daemon:
@@ -296,7 +296,7 @@ class Daemon:
             self.loaded = loaded
             self.engine.replace_policy(made.policy)
             self.context.interception = made.interception
-            self._dial.tls = made.upstream_tls
+            self._dial.upstream = made.upstream_tls
             self.approvals.limits = approval_limits(loaded.config)
             self._configure_kill(loaded)
             self._configure_recorder(loaded)
@@ -452,7 +452,7 @@ class Daemon:
         deferToThreadPool(self._reactor, pool, call).addBoth(then)  # type: ignore[arg-type]  # a zope interface there
 
 
-def _upstream_tls(loaded: Loaded, place: DaemonPlace, interception: Interception | None) -> UpstreamTls:
+def _upstream_tls(loaded: Loaded, place: DaemonPlace, interception: Interception | None) -> UpstreamTls | None:
     own = interception.authority.fingerprint if interception is not None else b""
     return upstream_tls_of(loaded.config, place.environ, own)
 

@@ -46,6 +46,8 @@ from pipelock.detect.matcher import MatcherError
 from pipelock.detect.ruleset import RuleError
 from pipelock.door.edges import Reactor
 from pipelock.engine.compile import compile_policy
+from pipelock.tls.authority import AuthorityError
+from pipelock.tls.upstream import TrustError
 
 __all__ = ["RunOptions", "run_daemon", "with_lines"]
 
@@ -92,7 +94,11 @@ def run_daemon(options: RunOptions) -> int:
     from twisted.internet import reactor  # noqa: PLC0415, TID251 - this is the one place
 
     place = DaemonPlace(home=home, read=lambda: _read(options), environ=os.environ, known=_known)
-    daemon = Daemon(reactor, place, loaded, policy)
+    try:
+        daemon = Daemon(reactor, place, loaded, policy)
+    except (AuthorityError, TrustError) as error:
+        sys.stderr.write(f"pipelock: {error}\n")
+        return EXIT_CONFIG
     return _Run(reactor, daemon, options).go()
 
 

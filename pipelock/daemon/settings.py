@@ -91,13 +91,17 @@ def api_limits(loaded: Loaded) -> ApiLimits:
     )
 
 
-def upstream_tls_of(config: Config, environ: Mapping[str, str], own: bytes = b"") -> UpstreamTls:
+def upstream_tls_of(config: Config, environ: Mapping[str, str], own: bytes = b"") -> UpstreamTls | None:
     """How upstreams have to prove who they are. What the authority with fingerprint `own` signed proves nothing.
+
+    `None` for what needs no settings and is made when it is first needed.
 
     Raises:
         TrustError: a file that section `tls_interception` names can't be used.
     """
     section = config.tls_interception
+    if not (own or section.upstream_ca or section.client_certificates):
+        return None
     return UpstreamTls(
         extra=tuple(map(Path, section.upstream_ca)),
         identities=[ClientIdentity(one.host, Path(one.cert), Path(one.key)) for one in section.client_certificates],

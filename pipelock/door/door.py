@@ -333,12 +333,19 @@ class Door:
 
     def tunnel_closed(self, closed: TunnelClosed) -> None:
         """A tunnel ended."""
-        self.stats.tunnel_closed(closed)
+        if closed.websocket:
+            self.stats.websocket_closed(closed)
+        else:
+            self.stats.tunnel_closed(closed)
         self.bus.publish(closed)
         try:
             self._write_tunnel(closed, self.wall())
         except OSError as error:
             self._complain(error)
+
+    def websocket_closed(self, closed: TunnelClosed) -> None:
+        """A WebSocket ended."""
+        self.tunnel_closed(msgspec.structs.replace(closed, websocket=True))
 
     def failed(self, action: Action, why: str) -> None:
         """An allowed action could not be carried out: nobody's refusal, so no decision, but a line."""

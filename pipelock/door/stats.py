@@ -22,6 +22,7 @@ MAX_NAMES = 1000
 """Names a table of top entries keeps; a new name beyond it pushes out the rarest ones."""
 
 _LATENCY = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_WEBSOCKET_SECONDS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 _TUNNEL_SECONDS = (1, 5, 10, 30, 60, 120, 300)
 
 
@@ -69,6 +70,11 @@ class Stats:
             "pipelock_tunnel_duration_seconds", "Life of a tunnel", buckets=_TUNNEL_SECONDS, registry=registry
         )
         self._tunnel_bytes = Metric("pipelock_tunnel_bytes", "Bytes through tunnels", registry=registry)
+        self._websockets = Metric("pipelock_ws_connections", "WebSockets by result", ["result"], registry=registry)
+        self._websocket_seconds = Histogram(
+            "pipelock_ws_duration_seconds", "Life of a WebSocket", buckets=_WEBSOCKET_SECONDS, registry=registry
+        )
+        self._websocket_bytes = Metric("pipelock_ws_bytes", "Bytes of messages", ["direction"], registry=registry)
         self._hints = Metric(
             "pipelock_forward_ws_redirect_hint", "Closed tunnels to hosts that /ws could serve", registry=registry
         )
@@ -87,6 +93,9 @@ class Stats:
         """How many bytes are remembered of sessions; whoever remembers them sets it."""
         held = Gauge("pipelock_cross_request_fragment_buffer_bytes", "Remembered of sessions", registry=registry)
         held.set_function(self._held)
+        Gauge("pipelock_ws_active_connections", "Open WebSockets", registry=registry).set_function(
+            lambda: self.websockets
+        )
         active = Gauge("pipelock_active_tunnels", "Open tunnels", registry=registry)
         active.set_function(lambda: self.tunnels)
         self.scans = ScanStats(registry)
@@ -166,6 +175,19 @@ class Stats:
         self.tunnels -= 1
         self._tunnel_seconds.observe(closed.duration_ms / 1000)
         self._tunnel_bytes.inc(closed.sent + closed.received)
+
+    def websocket_opened(self) -> None:
+        """A WebSocket is open on both sides."""
+        self.websockets += 1
+        self.websockets_opened += 1
+        self._websockets.labels("allowed").inc()
+
+    def websocket_closed(self, closed: TunnelClosed) -> None:
+        """One ended."""
+        self.websockets -= 1
+        self._websocket_seconds.observe(closed.duration_ms / 1000)
+        self._websocket_bytes.labels("client_to_server").inc(closed.sent)
+        self._websocket_bytes.labels("server_to_client").inc(closed.received)
 
     def top_blocked(self, count: int = 10) -> tuple[tuple[str, int], ...]:
         """The hosts refused most often."""

@@ -216,18 +216,19 @@ def error_line(action: Action, why: str, at: float) -> bytes:
 
 
 def tunnel_line(closed: TunnelClosed, at: float) -> bytes:
-    """The line for a tunnel's end, which is no decision."""
+    """The line for the end of a tunnel or a WebSocket, which is no decision."""
+    event = "ws_close" if closed.websocket else "tunnel_close"
     entry: dict[str, Value] = {
         "time": _stamp(at),
         "level": "info",
         "component": "pipelock",
-        "event": "tunnel_close",
-        "message": escape(closed.reason) or "tunnel_close",
+        "event": event,
+        "message": escape(closed.reason) or event,
         "request_id": escape(closed.action_id),
         "target": escape(closed.target),
         "total_bytes": closed.sent + closed.received,
-        "sent_bytes": closed.sent,
-        "received_bytes": closed.received,
         "duration_ms": closed.duration_ms,
     }
+    way = ("client_to_server_bytes", "server_to_client_bytes") if closed.websocket else ("sent_bytes", "received_bytes")
+    entry[way[0]], entry[way[1]] = closed.sent, closed.received
     return _encoder.encode(entry) + b"\n"

@@ -67,7 +67,7 @@ class ConfigReloaded(msgspec.Struct, frozen=True, tag="config_reload"):
 
 
 class TunnelClosed(msgspec.Struct, frozen=True, tag="tunnel_close"):
-    """A tunnel ended; bytes are payload bytes in each direction."""
+    """A tunnel, or a WebSocket, ended; bytes are payload bytes in each direction."""
 
     action_id: str
     target: str
@@ -75,6 +75,7 @@ class TunnelClosed(msgspec.Struct, frozen=True, tag="tunnel_close"):
     received: int
     duration_ms: int
     reason: str = ""
+    websocket: bool = False
 
 
 class Notice(msgspec.Struct, frozen=True, tag="notice"):

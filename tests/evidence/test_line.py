@@ -93,7 +93,7 @@ def test_a_plain_line_has_these_fields_in_this_order() -> None:
 @pytest.mark.parametrize("kind", list(Kind))
 def test_each_line_names_one_of_url_and_target(kind: Kind) -> None:
     entry = line(record({"kind": kind}))
-    assert ("url" in entry) is (kind in (Kind.REQUEST, Kind.RESPONSE, Kind.SCAN))
+    assert ("url" in entry) is ((kind in (Kind.REQUEST, Kind.RESPONSE, Kind.SCAN) or kind.is_part))
     assert entry.get("target", "example.com:80") == "example.com:80"
     assert ("url" in entry) is not ("target" in entry)
 
