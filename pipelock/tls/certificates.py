@@ -149,16 +149,17 @@ def problem_with(authority: x509.Certificate, now: datetime) -> str:
         return f"the authority is not valid before {authority.not_valid_before_utc:%Y-%m-%d}; is the clock right?"
     try:
         return _wrong_purpose(authority.extensions)
-    except x509.ExtensionNotFound as error:
-        return f"the certificate lacks {error.oid._name}, so clients would not take what it signs"  # noqa: SLF001
     except ValueError:
         return "the certificate's extensions can't be read"
 
 
 def _wrong_purpose(extensions: x509.Extensions) -> str:
-    if not extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
-        return "the certificate is a host's, not an authority's (basicConstraints says CA:FALSE)"
-    if not extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign:
+    purposes = {type(extension.value): extension.value for extension in extensions}
+    basic, usage = purposes.get(x509.BasicConstraints), purposes.get(x509.KeyUsage)
+    if not isinstance(basic, x509.BasicConstraints) or not basic.ca:
+        return "the certificate is a host's, not an authority's (basicConstraints does not say CA:TRUE)"
+    # One that `openssl req -x509` made says nothing of its usage, which is any (RFC 5280 §4.2.1.3).
+    if isinstance(usage, x509.KeyUsage) and not usage.key_cert_sign:
         return "the certificate may not sign others (keyUsage lacks keyCertSign)"
     return ""
 
