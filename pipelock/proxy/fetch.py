@@ -20,7 +20,7 @@ from pipelock.proxy.roundtrip import Answered, Failed, Refused, Result, RoundTri
 from pipelock.proxy.target import Target, parse_url
 from pipelock.proxy.upstream import Origin, UpstreamRequest
 
-__all__ = ["Fetch"]
+__all__ = ["Fetch", "parameters"]
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HIDDEN = "\f"
@@ -40,7 +40,7 @@ class Fetch:
         self._done: Done | None = done
         self._road: RoundTrip | None = None
         self._hops = 0
-        self._url, agent = _parameters(query)
+        self._url, agent = parameters(query)
         self._agent = context.agent_of(claimed_agent, agent)
 
     def start(self) -> None:
@@ -173,7 +173,7 @@ def _page(data: bytes, content_type: str) -> bytes:
     return f"{' '.join(page.title.split())}\n{text}{hidden}".encode()
 
 
-def _parameters(query: str) -> tuple[str, str]:
+def parameters(query: str) -> tuple[str, str]:
     """The target and the agent. With any parameter but these two, the target is all that follows `url=`."""
     pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=64) if query.count("&") < 64 else []
     names = {name for name, _ in pairs}

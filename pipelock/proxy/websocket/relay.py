@@ -313,6 +313,20 @@ class Relay:
         self._pump(side)
         self._read(side)
 
+    def dropped(self, side: Side) -> None:
+        """What was asked about may not pass, and yet ends nothing; of a Close only the reason is dropped."""
+        lane = self._lanes[side]
+        message, lane.judging = lane.judging, None
+        closing, lane.closing = lane.closing, None
+        if message is None or self._is_over:
+            return
+        if closing is not None:
+            self._closed(side, Close(closing.close.code))
+        else:
+            lane.size -= len(message.data)
+        self._pump(side)
+        self._read(side)
+
     def _forward(self, side: Side, message: Message) -> None:
         if message.is_binary:
             self.binaries += 1

@@ -1,0 +1,396 @@
+"""An open WebSocket: the two connections, the door, and time, around a `Relay`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol as Shape
+
+import msgspec
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pipelock.door.door import Ticket
+from pipelock.door.edges import Wire
+from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, TunnelClosed, Verdict
+from pipelock.proxy.context import ProxyContext
+from pipelock.proxy.limits import LINGER_SECONDS, WRITE_SECONDS
+from pipelock.proxy.websocket.close import GOING_AWAY, POLICY, TOO_BIG, Close, blocked
+from pipelock.proxy.websocket.compression import Deflate
+from pipelock.proxy.websocket.endpoint import Message
+from pipelock.proxy.websocket.relay import Relay, Side, Violation
+from pipelock.proxy.websocket.rolling import Look, Rolling
+
+__all__ = ["CLOSE_SECONDS", "WebSocketSession"]
+
+CLOSE_SECONDS = 10.0
+"""From the first Close to the end of both connections."""
+
+_NEVER = float("inf")
+_TEXT = "text/plain; charset=utf-8"
+_KILLED = Close(POLICY, "kill switch active")
+_TIMEOUT = Close(GOING_AWAY, "connection timeout")
+_AWAY = Close(GOING_AWAY)
+
+
+class Near(Shape):
+    """The client's connection."""
+
+    transport: Wire | None
+
+    def abort(self) -> None:
+        """Close at once."""
+
+
+@implementer(IPushProducer)
+class _UpstreamLeg(Protocol):
+    """The upstream's connection."""
+
+    transport: Wire | None  # type: ignore[assignment]  # a zope interface there
+
+    def __init__(self, session: WebSocketSession) -> None:
+        self._session = session
+
+    def connectionMade(self) -> None:
+        if self.transport is not None:
+            self.transport.registerProducer(self, streaming=True)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._session.from_upstream(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.transport = None
+        self._session.upstream_lost()
+
+    def pauseProducing(self) -> None:
+        self._session.upstream_blocked()
+
+    def resumeProducing(self) -> None:
+        self._session.upstream_ready()
+
+    def stopProducing(self) -> None:
+        pass
+
+
+class WebSocketSession:
+    """Carries one WebSocket until both of its connections have ended.
+
+    Args:
+        context: The shared parts.
+        client: The client's connection, of which this becomes the receiver.
+        action: The opening request; messages are judged as parts of it.
+        near: What was agreed on with the client about compression.
+        far: Likewise with the upstream.
+    """
+
+    def __init__(
+        self,
+        context: ProxyContext,
+        client: Near,
+        action: Action,
+        near: Deflate | None,
+        far: Deflate | None,
+    ) -> None:
+        settings = context.settings.websocket
+        self.leg = _UpstreamLeg(self)
+        self._context = context
+        self._client = client
+        self._action = msgspec.structs.replace(action, kind=Kind.MESSAGE, headers=(), content_type="", fault=None)
+        self._settings = settings
+        self._is_over = False
+        self._relay = Relay(
+            self, max_message=settings.max_message, allow_binary=settings.allow_binary, client=near, upstream=far
+        )
+        self._rolling = {side: Rolling() for side in Side}
+        self._tickets: dict[Side, Ticket] = {}
+        self._began = self._last = context.clock.seconds()
+        self._received = dict.fromkeys(Side, 0)
+        self._gone: set[Side] = set()
+        self._blocked_since = _NEVER
+        self._close_by = _NEVER
+        self._reason = ""
+
+    def start(self, early_client: bytes, early_upstream: bytes) -> None:
+        """Both handshakes are done; these bytes came behind them."""
+        self._context.door.stats.websocket_opened()
+        self._context.watched[self] = None
+        self._context.tunnels[self] = None
+        if early_client:
+            self.from_client(early_client)
+        if early_upstream:
+            self.from_upstream(early_upstream)
+
+    # -- bytes -----------------------------------------------------------------------------------------------------
+
+    def from_client(self, data: bytes) -> None:
+        """Bytes from the client."""
+        self._received_from(Side.CLIENT, data)
+
+    def from_upstream(self, data: bytes) -> None:
+        """Bytes from the upstream."""
+        self._received_from(Side.UPSTREAM, data)
+
+    def _received_from(self, side: Side, data: bytes) -> None:
+        self._last = self._context.clock.seconds()
+        self._received[side] += len(data)
+        self._relay.receive(side, data)
+        self._look_after()
+
+    def _wire(self, side: Side) -> Wire | None:
+        return self._client.transport if side is Side.CLIENT else self.leg.transport
+
+    def send(self, side: Side, data: bytes) -> None:
+        """Write."""
+        wire = self._wire(side)
+        if wire is not None:
+            wire.write(data)
+
+    def hold(self, side: Side) -> None:
+        """Read no more of `side`."""
+        wire = self._wire(side)
+        if wire is not None:
+            wire.pauseProducing()
+
+    def more(self, side: Side) -> None:
+        """Read `side` again."""
+        wire = self._wire(side)
+        if wire is not None:
+            wire.resumeProducing()
+
+    def later(self, side: Side) -> None:
+        """Let others have their turn."""
+        self._context.clock.callLater(0, self._go_on, side)
+
+    def _go_on(self, side: Side) -> None:
+        if not self._is_over:
+            self._relay.go_on(side)
+            self._look_after()
+
+    def client_blocked(self) -> None:
+        """The client takes no more."""
+        self._relay.blocked(Side.CLIENT)
+
+    def client_ready(self) -> None:
+        """The client takes more."""
+        self._relay.ready(Side.CLIENT)
+
+    def upstream_blocked(self) -> None:
+        """The upstream takes no more."""
+        self._blocked_since = self._context.clock.seconds()
+        self._relay.blocked(Side.UPSTREAM)
+
+    def upstream_ready(self) -> None:
+        """The upstream takes more."""
+        self._blocked_since = _NEVER
+        self._relay.ready(Side.UPSTREAM)
+
+    # -- judging ---------------------------------------------------------------------------------------------------
+
+    def judge(self, side: Side, message: Message) -> None:
+        """Have a message judged: by itself first, then its beginning with what it continues."""
+        action = msgspec.structs.replace(
+            self._of(side),
+            body=message.data,
+            size=len(message.data),
+            binary=message.is_binary,
+            content_type="" if message.is_binary else _TEXT,
+        )
+        self._ask(side, action, lambda decision: self._judged(side, message, decision))
+
+    def _judged(self, side: Side, message: Message, decision: Decision) -> None:
+        if decision.verdict is Verdict.BLOCK:
+            self._refused(side, decision)
+            return
+        passing = message.data if decision.body is None else decision.body
+        look = self._rolling[side].look(passing, is_binary=message.is_binary)
+        if not look.seen:
+            self._passes(side, look, decision)
+            return
+        action = msgspec.structs.replace(
+            self._of(side), body=look.body, seen=look.seen, binary=message.is_binary, content_type=_TEXT
+        )
+        self._ask(side, action, lambda second: self._judged_again(side, look, decision, second))
+
+    def _judged_again(self, side: Side, look: Look, first: Decision, second: Decision) -> None:
+        if second.verdict is Verdict.BLOCK:
+            self._refused(side, second)
+        elif second.body is not None:
+            # What is to be taken out began in a message that has gone on: all that is left to do is to end it there.
+            self._relay.dropped(side)
+            self._look_after()
+        else:
+            self._passes(side, look, first, second)
+
+    def _passes(self, side: Side, look: Look, first: Decision, *second: Decision) -> None:
+        self._rolling[side].passed(look, first, *second)
+        self._relay.passed(side, first.body)
+        self._look_after()
+
+    def _of(self, side: Side) -> Action:
+        direction = Direction.OUTBOUND if side is Side.CLIENT else Direction.INBOUND
+        return msgspec.structs.replace(self._action, direction=direction)
+
+    def _ask(self, side: Side, action: Action, then: Callable[[Decision], None]) -> None:
+        def judged(decision: Decision) -> None:
+            self._tickets.pop(side, None)
+            self._last = self._context.clock.seconds()
+            if not self._is_over:
+                then(decision)
+
+        ticket = self._context.door.judge(action, judged)
+        if ticket.then is not None:
+            self._tickets[side] = ticket
+
+    def _refused(self, side: Side, decision: Decision) -> None:
+        self._reason = decision.reason
+        if decision.code is BlockReason.KILL_SWITCH_ACTIVE:
+            self._end(_KILLED, _AWAY)
+        else:
+            self._end(blocked(decision), _AWAY if side is Side.CLIENT else Close(POLICY))
+
+    def violated(self, side: Side, violation: Violation) -> None:
+        """Have it on record that `side` broke a rule, and close."""
+        close = violation.close
+        who = "the client" if side is Side.CLIENT else "the upstream"
+        action = msgspec.structs.replace(self._of(side), fault=_fault(who, close))
+
+        def judged(decision: Decision) -> None:
+            self._reason = decision.reason
+            killed = decision.code is BlockReason.KILL_SWITCH_ACTIVE
+            self._end(_KILLED if killed else close, close)
+
+        self._ask(side, action, judged)
+
+    # -- ending ----------------------------------------------------------------------------------------------------
+
+    def check_kill_switch(self) -> None:
+        """Called when the switch moved: a silent WebSocket asks nobody."""
+        if self._close_by == _NEVER and self._context.door.engine.kill.applies_to(self._action.client):
+            self._drop_tickets()
+            self._ask(Side.CLIENT, self._of(Side.CLIENT), lambda decision: self._refused(Side.CLIENT, decision))
+
+    def _end(self, client: Close, upstream: Close) -> None:
+        self._drop_tickets()
+        self._relay.end(client, upstream)
+        self._look_after()
+
+    def finished(self, side: Side) -> None:
+        """Half-close: a reset would take the Close away from a peer that still sends."""
+        wire = self._wire(side)
+        if wire is not None:
+            wire.unregisterProducer()
+            wire.loseWriteConnection()
+            wire.resumeProducing()
+
+    def client_finished(self) -> None:
+        """The client sends no more."""
+        self._lost(Side.CLIENT)
+        if self._relay.is_finished(Side.CLIENT) and self._client.transport is not None:
+            self._client.transport.loseConnection()
+
+    def client_lost(self) -> None:
+        """The client's connection is gone."""
+        self._gone.add(Side.CLIENT)
+        ticket = self._tickets.get(Side.CLIENT)
+        if ticket is not None and ticket.pending is not None:
+            # Nobody is to be asked for somebody who has left.
+            self._end(_AWAY, _AWAY)
+        self._lost(Side.CLIENT)
+
+    def upstream_lost(self) -> None:
+        """The upstream's connection is gone."""
+        self._gone.add(Side.UPSTREAM)
+        self._lost(Side.UPSTREAM)
+
+    def _lost(self, side: Side) -> None:
+        if not self._is_over:
+            self._relay.lost(side)
+            self._look_after()
+
+    def client_stuck(self) -> None:
+        """The client takes nothing any more."""
+        self._reason = self._reason or "the client does not take what is sent"
+        self._abort()
+
+    def _look_after(self) -> None:
+        """Set the time limit of closing once it has begun; forget everything once it is over."""
+        if self._is_over:
+            return
+        if len(self._gone) == len(Side):
+            self._over()
+        elif all(self._relay.is_finished(side) for side in Side):
+            self._close_by = min(self._close_by, self._context.clock.seconds() + LINGER_SECONDS)
+        elif self._close_by == _NEVER and self._relay.is_closing:
+            self._close_by = self._context.clock.seconds() + CLOSE_SECONDS
+
+    @property
+    def deadline(self) -> float:
+        """The earliest moment at which something is late."""
+        if self._close_by != _NEVER:
+            return self._close_by
+        late = min(self._began + self._settings.max_seconds, self._blocked_since + WRITE_SECONDS)
+        # A message that a person is asked about is no silence.
+        return late if self._tickets else min(late, self._last + self._settings.idle_seconds)
+
+    def expired(self) -> None:
+        """Something is late."""
+        now = self._context.clock.seconds()
+        if self._close_by <= now:
+            self._abort()
+        elif self._blocked_since + WRITE_SECONDS <= now:
+            self._reason = f"what is sent was not taken for {WRITE_SECONDS:.0f} s"
+            self._abort()
+        else:
+            old = self._began + self._settings.max_seconds <= now
+            name, seconds = (
+                ("max_connection", self._settings.max_seconds)
+                if old
+                else (
+                    "idle_timeout",
+                    self._settings.idle_seconds,
+                )
+            )
+            self._reason = f"{'open' if old else 'silent'} for {seconds:.0f} s: websocket_proxy.{name}_seconds"
+            self._end(_TIMEOUT, _TIMEOUT)
+
+    def _abort(self) -> None:
+        self._drop_tickets()
+        if self.leg.transport is not None:
+            self.leg.transport.abortConnection()
+        self._client.abort()
+        self._over()
+
+    def _drop_tickets(self) -> None:
+        tickets, self._tickets = self._tickets, {}
+        for ticket in tickets.values():
+            ticket.abandon()
+
+    def _over(self) -> None:
+        if self._is_over:
+            return
+        self._is_over = True
+        self._drop_tickets()
+        self._context.watched.pop(self, None)
+        self._context.tunnels.pop(self, None)
+        action = self._action
+        self._context.door.websocket_closed(
+            TunnelClosed(
+                action_id=action.id,
+                target=f"{action.host}:{action.port}",
+                sent=self._received[Side.CLIENT],
+                received=self._received[Side.UPSTREAM],
+                duration_ms=int((self._context.clock.seconds() - self._began) * 1000),
+                reason=self._reason,
+            )
+        )
+
+
+def _fault(who: str, close: Close) -> Fault:
+    if close.code == TOO_BIG:
+        detail = f"{who} sent a message that is larger than is scanned; raise websocket_proxy.max_message_bytes"
+        return Fault(BlockReason.RESPONSE_SIZE, detail)
+    if close.code == POLICY:
+        detail = f"{who} sent binary data: websocket_proxy.allow_binary_frames is off"
+        return Fault(BlockReason.NOT_ENABLED, detail)
+    return Fault(BlockReason.BAD_REQUEST, f"{who} broke a rule of the WebSocket protocol: {close.reason}")
