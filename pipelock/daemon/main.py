@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -93,6 +94,8 @@ def run_daemon(options: RunOptions) -> int:
     # Imported last: importing the reactor installs it.
     from twisted.internet import reactor  # noqa: PLC0415, TID251 - this is the one place
 
+    # Twisted goes by the wall clock: set back, it would keep every deadline from coming; set forward, bring all.
+    reactor.seconds = time.monotonic  # type: ignore[method-assign,misc]
     place = DaemonPlace(home=home, read=lambda: _read(options), environ=os.environ, known=_known)
     try:
         daemon = Daemon(reactor, place, loaded, policy)
