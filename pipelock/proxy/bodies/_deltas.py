@@ -180,7 +180,7 @@ def _numbers(node: dict[str, Json]) -> str:
     for name in _NUMBERS:
         number = node.get(name)
         if isinstance(number, int):
-            found += f"#{number}"
+            found += f"#{name}{number}"
     return found[:_MAX_PLACE]
 
 

@@ -8,13 +8,15 @@ __all__ = ["KEPT", "LONG_EVERY", "MAX_TEXTS", "SHORT", "Tail", "Tails"]
 
 KEPT = 4096
 """Bytes of each text that are remembered."""
-SHORT = 512
+SHORT = 256
 """Bytes of what went before that every event is judged with. Longer than any credential up to its first sure sign."""
 LONG_EVERY = 1024
 """After so many bytes of new text all that is kept is looked at again, so that what is spread wide is seen as one.
 
 Every byte of a text is so judged about five times with the long look, and every event costs one short one.
 """
+LONG_WITHIN = 256
+"""The same for a text that has no blank for so long that the short look does not reach back to one: a long token."""
 MAX_TEXTS = 64
 """Texts under way in one stream; the one that was longest without news is forgotten for another."""
 
@@ -26,36 +28,35 @@ _LONG_NUMBER = 5
 class Tail:
     """The end of one text, UTF-8."""
 
-    __slots__ = ("_fresh", "_is_number", "_kept")
+    __slots__ = ("_fresh", "_is_column", "_kept")
 
     def __init__(self) -> None:
         self._kept = b""
         self._fresh = 0
-        self._is_number = False
+        self._is_column = True
 
-    def context(self, piece: bytes, *, most: int = KEPT) -> bytes:
-        """What `piece` is to be judged with: the last of what went before, at most `most` bytes.
-
-        That is all that is kept if a long look is due with it. It begins between two words, if it can.
-        """
-        kept = self._kept if self._fresh + len(piece) >= LONG_EVERY else _last(self._kept, SHORT)
-        kept = _last(kept, most)
-        # Columns of numbers are no long number. (Models write theirs in pieces of three digits or fewer.)
-        return kept + b"\n" if kept and self._is_number and _is_number(piece) else kept
+    def context(self, piece: bytes) -> bytes:
+        """What `piece` is to be judged with: the last of what went before, or all that is kept if that is due."""
+        kept = _last(self._kept, SHORT)
+        fresh = self._fresh + len(piece)
+        if fresh >= LONG_WITHIN and (fresh >= LONG_EVERY or len(kept.split(None, 1)) < 2):
+            kept = self._kept
+        # A column of numbers is no long number. (Models write theirs in pieces of three digits or fewer.)
+        return kept + b"\n" if kept and self._is_column and _is_number(piece) else kept
 
     def add(self, context: bytes, piece: bytes) -> None:
         """`piece` was judged with `context`, and goes on."""
-        looked_long = self._fresh + len(piece) >= LONG_EVERY and len(context) >= len(self._kept)
+        looked_long = len(context) >= len(self._kept)
         self._fresh = 0 if looked_long else self._fresh + len(piece)
         joint = b"\n" if context.endswith(b"\n") and not self._kept.endswith(b"\n") else b""
         self._kept = _last(self._kept + joint + piece[-KEPT:], KEPT)
-        self._is_number = _is_number(piece)
+        self._is_column = self._is_column and _is_number(piece)
 
     def replace(self, text: bytes) -> None:
         """Only `text` is to be remembered: what was before it has been told of, and need not be found again."""
         self._kept = _last(text, KEPT)
         self._fresh = 0
-        self._is_number = False
+        self._is_column = False
 
 
 class Tails:

@@ -37,7 +37,9 @@ def message_of(decision: Decision) -> str:
     why = why or _WHY.get(code, "the stream was refused by policy")
     note = f" Note from the operator: {escape(decision.note, _MAX_TEXT)}." if decision.note else ""
     layer = f", layer {_layer(decision.layer)}" if decision.layer else ""
-    return f"Blocked by Pipelock: {why} ({code.value}{layer}, request {escape(decision.action_id, 64)}).{note}"
+    # What nobody decided but the world did (an upstream that went away) is not called a block.
+    did = "Ended" if code in {BlockReason.PARSE_ERROR, BlockReason.TIMEOUT} and not decision.findings else "Blocked"
+    return f"{did} by Pipelock: {why} ({code.value}{layer}, request {escape(decision.action_id, 64)}).{note}"
 
 
 def ending(stream: StreamFormat, family: Family, decision: Decision) -> bytes:

@@ -25,10 +25,11 @@ import msgspec
 
 from pipelock.door.door import Ticket
 from pipelock.door.edges import Call, Clock
-from pipelock.model import Action, BlockReason, Decision, Fault, Kind, Verdict
+from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, Verdict
 from pipelock.proxy.bodies._reader import Reader, Work
 from pipelock.proxy.bodies.decoder import CodingError, StreamDecoder
 from pipelock.proxy.bodies.endings import HEARTBEAT, ending
+from pipelock.proxy.bodies.faults import TOO_BUSY
 from pipelock.proxy.bodies.sse import Block, Oversize, StreamFormat, is_event_stream, splitter_for, stream_format
 from pipelock.proxy.limits import Budget
 
@@ -45,6 +46,8 @@ RESERVED = 131_072
 """Bytes that a stream is expected to hold at most, unless it does its worst."""
 HEARTBEAT_SECONDS = 15.0
 """Between two signs of life to a client that waits for a verdict."""
+TURN = 65_536
+"""Bytes of events after which other connections have their turn."""
 SINGLY = 16
 """So many events that are there at the same time are judged one by one, more of them together."""
 TOGETHER = 8192
@@ -90,7 +93,7 @@ class EventStream:
     ) -> None:
         self._door = door
         self._clock = clock
-        self._action = action
+        self._action = msgspec.structs.replace(action, direction=Direction.INBOUND)
         self._sink = sink
         self._budget = budget or Budget()
         self._lenient = lenient
@@ -107,12 +110,14 @@ class EventStream:
             self._fault = error.fault
         self._is_reserved = self._budget.take(RESERVED)
         if not self._is_reserved:
-            self._fault = _TOO_BUSY
+            self._fault = TOO_BUSY
         self.is_decoded = self._decoder is not None and bool(self._decoder.codings)
         self._work: Work | None = None
         self._said: list[Decision] = []
         self._ticket: Ticket | None = None
         self._beat: Call | None = None
+        self._turn: Call | None = None
+        self._done = 0
         self._is_started = False
         self._is_begun = False
         self._is_finished = False
@@ -165,18 +170,32 @@ class EventStream:
         if self._is_pumping:
             return
         self._is_pumping = True
+        self._done = 0
         try:
-            while not self._is_over and self._ticket is None and not self._is_paused and self._step():
-                pass
+            while not self._is_over and not self._is_stuck and self._step():
+                if self._done >= TURN and not self._is_over:
+                    self._turn = self._clock.callLater(0, self._next_turn)
         finally:
             self._is_pumping = False
         self._balance()
 
+    @property
+    def _is_stuck(self) -> bool:
+        """Whether somebody else has to do something first."""
+        return self._is_paused or self._ticket is not None or self._turn is not None
+
+    def _next_turn(self) -> None:
+        self._turn = None
+        self._pump()
+
     def _step(self) -> bool:
         """Do the next thing; false where more has to come first."""
-        if not self._is_started and self._fault is None:
+        if not self._is_started:
             self._is_started = True
-            self._judge(msgspec.structs.replace(self._action, body=b"", partial=True), self._head_judged)
+            if self._fault is not None:
+                self._refuse_for(self._fault, self._refused)
+            else:
+                self._judge(msgspec.structs.replace(self._action, body=b"", partial=True), self._head_judged)
         elif self._work is not None:
             self._go_on(self._work)
         elif self._blocks:
@@ -253,6 +272,7 @@ class EventStream:
         if len(self._said) == len(work.asks):
             said, self._said, self._work = self._said, [], None
             self._reader.passed(work, said)
+            self._done += len(work.raw)
             self._sink.body_passed(work.raw)
             return
         ask = work.asks[len(self._said)]
@@ -331,11 +351,10 @@ class EventStream:
         if self._is_over:
             return
         waiting = self._waiting + (self._decoder.waiting if self._decoder is not None else 0)
-        is_stuck = self._is_paused or self._ticket is not None
-        if not self._is_held and is_stuck and waiting >= MAX_WAITING:
+        if not self._is_held and self._is_stuck and waiting >= MAX_WAITING:
             self._is_held = True
             self._sink.body_hold()
-        elif self._is_held and not is_stuck:
+        elif self._is_held and not self._is_stuck:
             self._is_held = False
             self._sink.body_more()
 
@@ -355,19 +374,15 @@ class EventStream:
             self._is_reserved = False
             self._budget.give(RESERVED)
         self._rest()
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.cancel()
         ticket, self._ticket = self._ticket, None
         if ticket is not None:
             ticket.abandon()
         self._blocks.clear()
         self._waiting = 0
         self._decoder = self._work = None
-
-
-_TOO_BUSY = Fault(
-    BlockReason.PATTERN_UNAVAILABLE,
-    "too many bodies are in memory at this moment; try again",
-    503,
-)
 
 
 def _size(block: Block) -> int:

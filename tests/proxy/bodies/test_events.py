@@ -1,0 +1,530 @@
+"""Streams of events: each is judged with what it continues, passes at once, and a refusal ends the stream properly."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+
+from pipelock.engine import Policy
+from pipelock.model import Action, BlockReason, Decision, Fault, Finding, Kind, Severity, Span, Verdict
+from pipelock.proxy.bodies.events import (
+    HEARTBEAT_SECONDS,
+    MAX_WAITING,
+    RESERVED,
+    SINGLY,
+    TURN,
+    EventStream,
+)
+from pipelock.proxy.limits import Budget
+from tests.factories import FAKE_KEY, FAKE_ORDER, FakeInjection, a_policy, a_response
+from tests.proxy.bodies.streams import EngineDoor, Held, Sink
+
+
+class EventSink(Sink):
+    """A sink that streams of events can end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ending = b""
+
+    def body_ended(self, ending: bytes, action: Action, decision: Decision) -> None:
+        assert "judged" in self.events
+        self.body_refused(action, decision)
+        self.ending = ending
+
+
+class ToldDoor(EngineDoor):
+    """Says what it is told about bodies that hold a word; everything else is allowed."""
+
+    def __init__(self, **words: Any) -> None:
+        super().__init__()
+        self.words = words
+
+    def _decision(self, action: Action) -> Decision:
+        for word, answer in self.words.items():
+            at = action.body.find(word.encode())
+            if at >= 0:
+                found: Decision = answer(action, at)
+                return found
+        return Decision(action_id=action.id, verdict=Verdict.ALLOW, policy="p1")
+
+
+class Flow:
+    """An `EventStream` with everything around it."""
+
+    def __init__(self, door: EngineDoor | None = None, *, policy: Policy | None = None, **options: Any) -> None:
+        self.clock = Clock()
+        self.budget = Budget(options.pop("room", 1 << 30))
+        self.door = door or EngineDoor(policy)
+        self.sink = EventSink()
+        given_door: Any = self.door
+        action = a_response(content_type=options.pop("content_type", "text/event-stream"), headers=(("x-a", "b"),))
+        self.stream = EventStream(given_door, self.clock, action, self.sink, budget=self.budget, **options)
+
+    def feed(self, data: bytes, size: int = 0) -> Flow:
+        for start in range(0, len(data), size or len(data) or 1):
+            self.stream.feed(data[start : start + (size or len(data))])
+            self.clock.advance(0)
+        return self
+
+    def finish(self) -> EventSink:
+        self.stream.finish()
+        for _ in range(100):
+            self.clock.advance(0)
+        return self.sink
+
+    @property
+    def asked(self) -> list[tuple[bytes, int]]:
+        """Bodies of events that were judged, and how much of each was seen."""
+        return [(action.body, action.seen) for action in self.door.judged if action.kind is Kind.EVENT]
+
+
+def delta(text: str, **changes: Any) -> bytes:
+    """A piece of an answer as a model's service sends it."""
+    chunk = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": text}}], **changes}
+    return b"data: " + json.dumps(chunk).encode() + b"\n\n"
+
+
+def a_warning(action: Action, at: int) -> Decision:
+    finding = Finding(scanner="s", rule="R", severity=Severity.LOW, message="m", place="body", span=Span(at, at + 4))
+    return Decision(action_id=action.id, verdict=Verdict.WARN, findings=(finding,), policy="p1")
+
+
+# -- what passes -------------------------------------------------------------------------------------------------------
+
+STREAM = delta("Hello") + b": ping\n\n" + delta(" there") + b"event: end\ndata: [DONE]\n\n"
+
+
+@pytest.mark.parametrize("size", [0, 1, 7])
+@pytest.mark.parametrize("codings", ["", "gzip", "deflate", "identity"])
+def test_a_clean_stream_passes_byte_for_byte(codings: str, size: int) -> None:
+    flow = Flow(codings=codings)
+    wire = {"gzip": gzip.compress, "deflate": zlib.compress}.get(codings, bytes)(STREAM)
+    sink = flow.feed(wire, size).finish()
+    assert sink.passed == STREAM
+    assert sink.events == ["judged", "done"]
+    assert flow.stream.is_decoded is (codings in {"gzip", "deflate"})
+    assert flow.budget.used == 0
+
+
+def test_the_head_is_judged_before_anything_comes() -> None:
+    flow = Flow()
+    flow.stream.start()
+    flow.stream.start()
+    assert flow.sink.events == ["judged"]
+    (head,) = flow.door.judged
+    assert (head.kind, head.body, head.partial, head.headers) == (Kind.RESPONSE, b"", True, (("x-a", "b"),))
+
+
+@pytest.mark.parametrize("event", [delta("x"), b": ping\n\n", b"id: 1\n\n", b"data: a\r\n\r\n", b"\n"])
+def test_an_event_is_held_back_by_nothing_but_its_judgement(event: bytes) -> None:
+    flow = Flow().feed(event)
+    assert flow.sink.passed == event
+
+
+def test_what_is_judged_is_the_text_with_what_it_continues_and_what_is_new() -> None:
+    flow = Flow().feed(delta("Hel", id="c1")).feed(delta("lo", id="c1")).feed(delta(".", id="c2"))
+    first, second, third = flow.asked
+    assert first[0].startswith(b"Hel\n")
+    assert b"id: c1" in first[0]
+    assert first[1] == 0
+    assert second == (b"Hello", 3)
+    assert third == (b"Hello.\nid: c2", 5)
+
+
+def test_a_call_among_agents_is_judged_as_what_it_is_too() -> None:
+    message = {"jsonrpc": "2.0", "id": 1, "result": {"parts": [{"text": "hi"}]}}
+    flow = Flow().feed(b"data: " + json.dumps(message).encode() + b"\n\n")
+    kinds = [action.content_type for action in flow.door.judged if action.kind is Kind.EVENT]
+    assert kinds == ["text/plain; charset=utf-8", "application/json"]
+    assert json.loads(flow.asked[1][0]) == message
+
+
+def test_the_rest_of_a_stream_is_an_event_to_some_clients() -> None:
+    assert Flow().feed(b"data: a\n\ndata: b").finish().passed == b"data: a\n\ndata: b"
+    assert FAKE_ORDER.encode() not in Flow().feed(b"data: a\n\ndata: " + FAKE_ORDER.encode()).finish().passed
+
+
+def test_each_event_counts_its_bytes_once() -> None:
+    flow = Flow().feed(STREAM)
+    assert sum(action.size for action in flow.door.judged) == len(STREAM)
+
+
+# -- what does not -----------------------------------------------------------------------------------------------------
+
+
+def lines(text: str, **changes: Any) -> bytes:
+    return json.dumps({"model": "m", "message": {"content": text}, "done": False}).encode() + b"\n"
+
+
+def plain(text: str) -> bytes:
+    return "".join(f"data: {line}\n" for line in text.split("\n")).encode() + b"\n"
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    secret=st.sampled_from([FAKE_KEY, FAKE_ORDER]),
+    before=st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=600),
+    cuts=st.lists(st.integers(1, 9), min_size=1, max_size=6),
+    make=st.sampled_from([delta, lines, plain]),
+    size=st.sampled_from([0, 1, 50]),
+)
+def test_what_is_spread_over_events_never_passes_in_full(
+    secret: str, before: str, cuts: list[int], make: Any, size: int
+) -> None:
+    flow = Flow(content_type="application/x-ndjson" if make is lines else "text/event-stream")
+    text = before + secret + " and so on"
+    # One piece at a time, as a server sends them; those that come at once are judged together.
+    start = number = 0
+    sent = b""
+    while start < len(text):
+        piece = text[start : start + cuts[number % len(cuts)]]
+        start, number = start + len(piece), number + 1
+        sent += make(piece)
+        flow.feed(make(piece), size)
+    sink = flow.finish()
+    assert sink.events[-1] == "refused"
+    assert sent.startswith(sink.passed)
+    assert secret not in text_of(sink.passed, make)
+    assert text_of(sink.passed, make) in before + secret[:-1]
+    assert sink.ending
+
+
+def text_of(passed: bytes, make: Any) -> str:
+    if make is lines:
+        return "".join(json.loads(line)["message"]["content"] for line in passed.splitlines())
+    data = [line.removeprefix(b"data: ") for line in passed.split(b"\n") if line]
+    if make is plain:
+        return b"".join(data).decode()
+    return "".join(json.loads(line)["choices"][0]["delta"]["content"] for line in data)
+
+
+def test_texts_that_are_under_way_at_once_are_kept_apart() -> None:
+    def choice(number: int, text: str) -> bytes:
+        return delta("", choices=[{"index": number, "delta": {"content": text}}])
+
+    flow = Flow()
+    half = len(FAKE_ORDER) // 2
+    for number in (0, 1):
+        flow.feed(choice(number, FAKE_ORDER[:half]))
+    flow.feed(choice(0, "!"))
+    assert flow.sink.events == ["judged"]
+    flow.feed(choice(1, FAKE_ORDER[half:]))
+    assert flow.sink.events == ["judged", "refused"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        f": {FAKE_KEY}\n\n",
+        f"id: {FAKE_KEY}\ndata: x\n\n",
+        f"event: {FAKE_KEY}\ndata: x\n\n",
+        f"{FAKE_KEY}: x\n\n",
+        f'data: {{"{FAKE_KEY}": 1}}\n\n',
+        f'data: {{"id": "{FAKE_KEY}"}}\n\n',
+        f'data: {{"text": "{FAKE_KEY}", "text": "x"}}\n\n',
+        f"data: {{broken {FAKE_KEY}\n\n",
+        'data: {"text": "' + "".join(f"\\u{ord(char):04x}" for char in FAKE_KEY) + '"}\n\n',
+    ],
+)
+def test_a_secret_is_found_wherever_it_stands(event: str) -> None:
+    sink = Flow().feed(b"data: clean\n\n" + event.encode()).sink
+    assert sink.passed == b"data: clean\n\n"
+    assert sink.events == ["judged", "refused"]
+
+
+def test_many_events_at_once_are_judged_together() -> None:
+    flow = Flow().feed(b"data: ab\n\n" * 1000)
+    assert flow.sink.passed == b"data: ab\n\n" * 1000
+    assert len(flow.door.judged) < SINGLY + 10
+    few = Flow().feed(b"data: ab\n\n" * SINGLY)
+    assert len(few.asked) == SINGLY
+
+
+def test_a_flood_of_what_is_no_event_costs_little() -> None:
+    flow = Flow()
+    flow.feed(b":\n\n" * 20_000)
+    assert len(flow.door.judged) < 50
+
+
+def test_after_a_refusal_nothing_is_judged_and_nothing_passes() -> None:
+    flow = Flow().feed(plain(FAKE_ORDER) + plain("more"))
+    count = len(flow.door.judged)
+    flow.feed(plain("more")).finish()
+    flow.stream.fail(Fault(BlockReason.TIMEOUT, "late"))
+    flow.stream.cancel()
+    assert len(flow.door.judged) == count
+    assert flow.sink.passed == b""
+    assert flow.budget.used == 0
+
+
+def test_a_head_that_is_refused_is_no_stream() -> None:
+    order = FakeInjection()
+    flow = Flow(policy=a_policy(injection=order))
+    flow.stream = EventStream(
+        flow.door,  # type: ignore[arg-type]
+        flow.clock,
+        a_response(content_type="text/event-stream", headers=(("x-note", FAKE_ORDER),)),
+        flow.sink,
+    )
+    flow.feed(b"data: x\n\n")
+    assert flow.sink.events == ["refused"]
+    assert flow.sink.ending == b""
+
+
+# -- what can't be read ------------------------------------------------------------------------------------------------
+
+UNREADABLE = [b"data: " + b"x" * 200 + b"\n\n", b"data: \xff\n\n"]
+
+
+@pytest.mark.parametrize("event", UNREADABLE)
+def test_an_event_that_can_not_be_read_ends_the_stream(event: bytes) -> None:
+    sink = Flow(max_event=100).feed(b"data: a\n\n" + event + b"data: b\n\n").sink
+    assert sink.passed == b"data: a\n\n"
+    assert sink.refusal is not None
+    assert sink.refusal[1].code in {BlockReason.RESPONSE_SIZE, BlockReason.PARSE_ERROR}
+    assert b"event: error" in sink.ending
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("event", UNREADABLE)
+def test_or_is_left_out_where_findings_are_warned_about(event: bytes, together: bool) -> None:
+    flow = Flow(max_event=100, lenient=True)
+    clean = b"data: a\n\n" * (3 * SINGLY if together else 1)
+    sink = flow.feed(clean + event + clean).finish()
+    assert sink.passed == clean + clean
+    assert sink.events == ["judged", "done"]
+    assert [action.fault is not None for action in flow.door.judged].count(True) == 1
+
+
+@pytest.mark.parametrize("codings", ["compress", "gzip, gzip, gzip"])
+def test_a_coding_nobody_knows_is_refused_before_it_begins(codings: str) -> None:
+    sink = Flow(codings=codings).feed(STREAM).sink
+    assert sink.events == ["refused"]
+    assert sink.refusal is not None
+    assert sink.refusal[1].code is BlockReason.COMPRESSED_RESPONSE
+
+
+@pytest.mark.parametrize("wire", [b"no gzip at all", gzip.compress(STREAM)[:-9]])
+def test_a_coding_that_breaks_ends_it(wire: bytes) -> None:
+    sink = Flow(codings="gzip").feed(wire).finish()
+    assert sink.events == ["judged", "refused"]
+    assert STREAM.startswith(sink.passed)
+
+
+def test_each_event_of_a_compressed_stream_comes_through_when_it_is_flushed() -> None:
+    packer = zlib.compressobj(wbits=31)
+    flow = Flow(codings="gzip")
+    for number in range(3):
+        flow.feed(packer.compress(plain(str(number))) + packer.flush(zlib.Z_SYNC_FLUSH))
+        assert flow.sink.pieces[-1] == plain(str(number))
+
+
+def test_a_failure_lets_pass_what_was_whole() -> None:
+    flow = Flow().feed(b"data: a\n\ndata: half")
+    flow.stream.fail(Fault(BlockReason.PARSE_ERROR, "the upstream went away", 502))
+    assert flow.sink.passed == b"data: a\n\n"
+    assert b"the upstream went away" in flow.sink.ending
+
+
+def test_without_memory_there_is_no_stream() -> None:
+    flow = Flow(room=RESERVED - 1).feed(b"data: a\n\n")
+    assert flow.sink.events == ["refused"]
+    assert flow.budget.used == 0
+
+
+# -- other verdicts ----------------------------------------------------------------------------------------------------
+
+
+def test_what_was_warned_about_is_told_once() -> None:
+    flow = Flow(ToldDoor(evil=a_warning))
+    for piece in ["an ev", "il text", " goes", " on ev", "il"]:
+        flow.feed(delta(piece))
+    assert [body for body, _ in flow.asked[1:]] == [
+        b"an evil text",
+        b" text goes",
+        b" text goes on ev",
+        b" text goes on evil",
+    ]
+    assert flow.sink.passed.count(b"data: ") == 5
+
+
+def test_what_has_no_known_place_is_told_once_too() -> None:
+    def somewhere(action: Action, at: int) -> Decision:
+        finding = Finding(scanner="s", rule="R", severity=Severity.LOW, message="m", place="body")
+        return Decision(action_id=action.id, verdict=Verdict.WARN, findings=(finding,), policy="p1")
+
+    flow = Flow(ToldDoor(evil=somewhere)).feed(plain("evil")).feed(plain("text"))
+    assert [body for body, _ in flow.asked] == [b"evil", b"text"]
+
+
+def test_labels_are_judged_anew_under_a_new_policy() -> None:
+    flow = Flow().feed(b"id: 1\n\n").feed(b"id: 1\n\n")
+    assert [body for body, _ in flow.asked] == [b"id: 1", b""]
+    flow.door.engine.replace_policy(a_policy(hash="p2"))
+    flow.feed(b": one that is judged under it\n\n").feed(b"id: 1\n\n")
+    assert flow.asked[-1][0] == b"id: 1"
+
+
+def replacing(body: bytes) -> Any:
+    return lambda action, at: Decision(
+        action_id=action.id, verdict=Verdict.STRIP, policy="p1", body=action.body.replace(b"evil", body)
+    )
+
+
+@pytest.mark.parametrize(
+    ("content_type", "event", "expected"),
+    [
+        ("text/event-stream", b"data: an evil\ndata: text\n\n", b"data: an [gone]\ndata: text\n\n"),
+        (
+            "text/event-stream",
+            b'id: 7\ndata: {"text": "evil \\u00e4"}\n\n',
+            'id: 7\ndata: {"text":"[gone] \u00e4"}\n\n'.encode(),
+        ),
+        ("text/event-stream", b'data: ["evil"]\n\n', b'data: ["[gone]"]\n\n'),
+        ("application/x-ndjson", b'{"text": "evil", "n": 1}\n', b'{"text":"[gone]","n":1}\n'),
+        ("application/x-ndjson", b"evil\n", b"[gone]\n"),
+        # Two texts, a label, a doubled key: it can't be told what stands where, so the event goes.
+        ("text/event-stream", b'data: {"text": "evil", "delta": "evil"}\n\n', b""),
+        ("text/event-stream", b'data: {"id": "evil"}\n\n', b""),
+        ("text/event-stream", b'data: {"text": "a", "text": "evil"}\n\n', b""),
+    ],
+)
+def test_what_is_taken_out_is_taken_out_of_the_event(content_type: str, event: bytes, expected: bytes) -> None:
+    flow = Flow(ToldDoor(evil=replacing(b"[gone]")), content_type=content_type)
+    after = b"data: after\n\n" if "event" in content_type else b"{}\n"
+    assert flow.feed(event).feed(after).finish().passed == expected + after
+
+
+def test_what_reaches_back_into_what_has_passed_takes_the_event_with_it() -> None:
+    flow = Flow(ToldDoor(evil=replacing(b"")))
+    flow.feed(plain("an ev")).feed(plain("il text")).feed(plain("."))
+    assert flow.sink.passed == plain("an ev") + plain(".")
+
+
+def test_a_replacement_can_not_make_a_field() -> None:
+    flow = Flow(ToldDoor(evil=replacing(b"\rid: 1\r\n")))
+    assert flow.feed(plain("evil")).sink.passed == b"data: \ndata: id: 1\ndata: \ndata: \n\n"
+
+
+@pytest.mark.parametrize("verdict", [Verdict.ASK, Verdict.REDIRECT, Verdict.STRIP])
+def test_a_verdict_that_nothing_can_be_made_of_refuses(verdict: Verdict) -> None:
+    door = ToldDoor(evil=lambda action, at: Decision(action_id=action.id, verdict=verdict))
+    assert Flow(door).feed(plain("evil")).sink.events == ["judged", "refused"]
+
+
+# -- waiting -----------------------------------------------------------------------------------------------------------
+
+
+def slow(**options: Any) -> Flow:
+    flow = Flow(EngineDoor(slow=True), **options)
+    flow.stream.start()
+    flow.door.decide()
+    return flow
+
+
+def test_only_one_event_is_under_judgement() -> None:
+    flow = slow().feed(plain("a") + plain("b"))
+    assert flow.sink.passed == b""
+    flow.door.decide()
+    assert flow.sink.passed == plain("a")
+    flow.door.decide()
+    assert flow.sink.passed == plain("a") + plain("b")
+    assert flow.door.most_open == 1
+
+
+def test_a_client_that_waits_is_kept_alive() -> None:
+    flow = slow().feed(plain("a"))
+    flow.clock.pump([HEARTBEAT_SECONDS] * 3)
+    assert flow.sink.passed == b": held\n\n" * 3
+    flow.door.decide()
+    flow.clock.pump([HEARTBEAT_SECONDS] * 3)
+    assert flow.sink.passed == b": held\n\n" * 3 + plain("a")
+
+
+def test_nobody_is_kept_alive_who_reads_lines_or_has_no_head() -> None:
+    flow = slow(content_type="application/x-ndjson").feed(b"{}\n")
+    flow.clock.pump([HEARTBEAT_SECONDS] * 3)
+    assert flow.sink.passed == b""
+    headless = Flow(EngineDoor(slow=True)).feed(plain("a"))
+    headless.clock.pump([HEARTBEAT_SECONDS] * 3)
+    assert headless.sink.events == []
+
+
+def test_what_waits_is_bounded() -> None:
+    flow = slow().feed(plain("a"))
+    assert "hold" not in flow.sink.events
+    while "hold" not in flow.sink.events:
+        flow.feed(plain("x" * 1000))
+    waiting = flow.stream._waiting + (flow.stream._decoder.waiting if flow.stream._decoder else 0)
+    assert MAX_WAITING <= waiting < MAX_WAITING + 2000
+    flow.door.slow = False
+    flow.door.decide()
+    flow.clock.advance(0)
+    assert flow.sink.events == ["judged", "hold", "more"]
+
+
+def test_a_receiver_that_is_full_is_waited_for() -> None:
+    flow = Flow().feed(plain("a"))
+    flow.stream.pause()
+    flow.feed(plain("b"))
+    assert flow.sink.passed == plain("a")
+    flow.feed((b":" + b"x" * 1000 + b"\n") * (MAX_WAITING // 1000 + 1))
+    assert flow.sink.events == ["judged", "hold"]
+    flow.stream.resume()
+    flow.clock.advance(0)
+    assert flow.sink.passed.startswith(plain("a") + plain("b"))
+    assert flow.sink.events[-1] == "more"
+
+
+def test_a_receiver_may_be_full_in_the_midst_of_many_events() -> None:
+    flow = Flow()
+    flow.sink.on_passed = flow.stream.pause
+    flow.feed(plain("a") + plain("b") + plain("c"))
+    assert flow.sink.passed == plain("a")
+    flow.stream.resume()
+    assert flow.sink.passed == plain("a") + plain("b")
+
+
+def test_others_have_their_turn() -> None:
+    flow = Flow()
+    flow.stream.feed(plain("x" * 1000) * 200)
+    assert TURN <= len(flow.sink.passed) < TURN + 20_000
+    flow.stream.finish()
+    flow.clock.pump([0] * 10)
+    assert len(flow.sink.passed) == len(plain("x" * 1000)) * 200
+    assert flow.sink.events[-1] == "done"
+
+
+@pytest.mark.parametrize("waits", ["for a verdict", "for its turn", "for the receiver", "for nothing"])
+def test_who_leaves_leaves_nothing_behind(waits: str) -> None:
+    flow = slow() if waits == "for a verdict" else Flow()
+    if waits == "for the receiver":
+        flow.stream.pause()
+    flow.stream.feed(plain("x" * 1000) * (200 if waits == "for its turn" else 1))
+    tickets: list[Held] = list(flow.door.waiting)
+    passed = flow.sink.passed
+    flow.stream.cancel()
+    flow.stream.cancel()
+    assert all(ticket.is_abandoned for ticket in tickets)
+    assert bool(tickets) is (waits == "for a verdict")
+    flow.door.decide()
+    flow.stream.resume()
+    assert flow.sink.passed == passed
+    assert flow.clock.getDelayedCalls() == []
+    assert flow.budget.used == 0
+
+
+def test_a_receiver_that_leaves_while_it_is_served() -> None:
+    flow = Flow()
+    flow.sink.on_passed = flow.stream.cancel
+    flow.feed(plain("a") + plain("b")).finish()
+    assert flow.sink.passed == plain("a")
+    assert flow.sink.events == ["judged"]
