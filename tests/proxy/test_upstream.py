@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pipelock.model import Verdict
 from pipelock.proxy.limits import CONNECT_SECONDS, MAX_IDLE_PER_ORIGIN, REUSE_UNSAFE_SECONDS, UPSTREAM_IDLE_SECONDS
+from pipelock.proxy.tls_client import UpstreamTlsError
 from tests.proxy.house import ADDRESSES, House, get, ok, post
 
 
@@ -159,18 +161,18 @@ def test_a_client_that_leaves_while_we_dial_stops_the_dialling() -> None:
     house.assert_nothing_is_left()
 
 
-def test_tls_that_fails_is_named() -> None:
-    class MismatchError(Exception):
-        pass
-
+def test_a_server_that_is_not_who_it_should_be_is_a_refusal() -> None:
     house = House()
     client = house.caller()
     client.says(b"GET https://example.com/ HTTP/1.1\r\nHost: example.com\r\n\r\n")
-    house.dials[0].answer().hangs_up(MismatchError("the certificate is for evil.example"))
     assert house.dials[0].port == 443
+    house.dials[0].fails(UpstreamTlsError("example.com can't be trusted: its certificate is for evil.example"))
     assert client.heard.startswith(b"HTTP/1.1 502")
-    assert b"TLS with example.com failed: the certificate is for evil.example" in client.heard
+    assert b"its certificate is for evil.example" in client.heard
     assert len(house.dials) == 1, "and nothing is tried in the clear"
+    assert house.records[-1].decision.verdict is Verdict.BLOCK
+    client.leaves()
+    house.assert_nothing_is_left()
 
 
 @pytest.mark.parametrize(
