@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from OpenSSL import SSL
 from twisted.internet.protocol import Protocol
 
-from pipelock.door.edges import Wire
+from pipelock.door.edges import Clock, Wire
+from pipelock.proxy.limits import HANDSHAKE_SECONDS
 from pipelock.proxy.tls_wire import TlsWire
 from pipelock.tls.pipe import BrokenTlsError
 from pipelock.tls.refusal import TlsFailure, broken_handshake, closed_silently, out_of_time
@@ -26,6 +26,7 @@ def start_tls(  # noqa: PLR0917 - four of them are what it is about
     protocol: Protocol,
     failed: Callable[[TlsFailure], None],
     agent: str = "",
+    clock: Clock | None = None,
 ) -> TlsServer:
     """Speak TLS on `wire` from now on, as a server, and `protocol` inside it.
 
@@ -34,7 +35,7 @@ def start_tls(  # noqa: PLR0917 - four of them are what it is about
     the handshake and then, before it said anything, refused our certificate with an alert or just closed. `failed` is
     told so before `protocol.connectionLost`.
 
-    How long the handshake may take is the caller's to bound: `TlsServer.time_out`.
+    A handshake that takes longer than `HANDSHAKE_SECONDS` has failed.
 
     Args:
         wire: The client's TCP transport. Its protocol is replaced; a producer that is registered with it must have been
@@ -44,8 +45,10 @@ def start_tls(  # noqa: PLR0917 - four of them are what it is about
         protocol: Who speaks inside.
         failed: Told why no conversation came about.
         agent: The User-Agent of the CONNECT request, from which the hint is guessed; empty if there was none.
+        clock: Measures the handshake; by default the reactor of `wire`, where it has one.
     """
-    server = TlsServer(context, protocol, failed, agent)
+    clock = clock or getattr(wire, "reactor", None)
+    server = TlsServer(context, protocol, failed, agent, clock)
     wire.protocol = server  # type: ignore[attr-defined]  # as Twisted's own startTLS does
     server.makeConnection(wire)  # type: ignore[no-untyped-call]
     if early:
@@ -62,7 +65,7 @@ class TlsServer(TlsWire):
         protocol: Protocol,
         failed: Callable[[TlsFailure], None],
         agent: str,
-        seconds: Callable[[], float] = time.monotonic,
+        clock: Clock | None,
     ) -> None:
         connection = SSL.Connection(context, None)
         connection.set_accept_state()
@@ -71,19 +74,23 @@ class TlsServer(TlsWire):
         self._tell = failed
         self._agent = agent
         self._told = False
-        self._seconds = seconds
+        self._clock = clock
         self._ready_at = 0.0
+        self._too_late = clock.callLater(HANDSHAKE_SECONDS, self.time_out) if clock is not None else None
 
     def time_out(self) -> None:
         """The handshake takes too long: give it up."""
+        self._too_late = None
         self._say(out_of_time())
         self.abortConnection()
 
     def _ready(self) -> Protocol:
-        self._ready_at = self._seconds()
+        self._in_time()
+        self._ready_at = self._clock.seconds() if self._clock is not None else 0.0
         return self._protocol
 
     def _failed(self, error: BrokenTlsError) -> None:
+        self._in_time()
         self._say(broken_handshake(error, self._agent, showed_certificate=self.pipe.sent > 0))
 
     def _broke(self, error: BrokenTlsError) -> Exception:
@@ -95,8 +102,14 @@ class TlsServer(TlsWire):
 
     def _peer_left(self) -> None:
         """A client that has said nothing looked at our certificate and left, as Node does."""
-        if not self.received and self._seconds() - self._ready_at < SILENT_SECONDS:
+        late = self._clock is not None and self._clock.seconds() - self._ready_at >= SILENT_SECONDS
+        if not self.received and not late:
             self._say(closed_silently(self._agent))
+
+    def _in_time(self) -> None:
+        if self._too_late is not None:
+            self._too_late.cancel()
+            self._too_late = None
 
     def _say(self, failure: TlsFailure) -> None:
         if not self._told:

@@ -12,9 +12,11 @@ from OpenSSL import SSL
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from pipelock.proxy.limits import HANDSHAKE_SECONDS
 from pipelock.proxy.tls_server import SILENT_SECONDS, TlsFailure, TlsServer, start_tls
 from pipelock.proxy.tls_wire import TruncatedError
 from pipelock.tls.authority import Authority
@@ -69,8 +71,11 @@ class Talk:
         self.failures: list[TlsFailure] = []
         self.client = PythonSide(client or client_side(ours().pem), host=HOST)
         self.client.step()
+        self.clock = Clock()
+        hello = self.client.give()
+        context = ours().context_for(HOST)
         self.server: TlsServer = start_tls(
-            self.line, ours().context_for(HOST), self.client.give(), self.inside, self.failures.append, agent
+            self.line, context, hello, self.inside, self.failures.append, agent, self.clock
         )
 
     def carry(self) -> bytes:
@@ -98,6 +103,7 @@ def opened(**options: object) -> Talk:
     talk.carry()
     assert talk.client.done
     assert talk.inside.transport is talk.server
+    assert talk.clock.getDelayedCalls() == []
     return talk
 
 
@@ -214,7 +220,7 @@ def test_so_did_one_that_looks_and_leaves_after_the_handshake():
 
 def test_one_that_leaves_later_did_not():
     talk = opened()
-    talk.server._ready_at -= SILENT_SECONDS
+    talk.clock.advance(SILENT_SECONDS)
     talk.cut()
     assert talk.failures == []
 
@@ -259,9 +265,11 @@ def test_what_is_no_tls_is_no_refusal():
     assert line.disconnecting
 
 
-def test_a_handshake_may_be_given_up():
+def test_a_handshake_takes_no_longer_than_it_may():
     talk = Talk()
-    talk.server.time_out()
+    talk.clock.advance(HANDSHAKE_SECONDS - 0.1)
+    assert talk.failures == []
+    talk.clock.advance(0.2)
     talk.cut(ConnectionAborted())
     assert [failure.why for failure in talk.failures] == ["the TLS handshake with the client did not finish in time"]
     assert talk.inside.transport is None
