@@ -9,24 +9,21 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import multiprocessing
-import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from load import Load, drain, drive
+from figures import Cell, machine, write
+from load import direct, drain, drive
+from load import tunnel as tunnelled
 from servers import BIG, SIZES, Server, install_mitmdump, mitmdump, nginx, pipelock, stream
 
-RESULTS = Path(__file__).parent / "results"
 # Enough to be steady, few enough that the slowest peer ends in time.
 COUNTS = {"nginx": 20_000, "pipelock": 8_000, "mitmdump": 2_000}
 SECONDS = 15.0
@@ -34,36 +31,6 @@ SECONDS = 15.0
 NOISE_LEAD = 1.0
 """Seconds that the load of large bodies gets to start."""
 NOISE_SECONDS = 5.0
-
-
-@dataclass(slots=True)
-class Cell:
-    """Measurements of one program with one body size, one entry for each round."""
-
-    rates: list[float] = field(default_factory=list)
-    p50: list[float] = field(default_factory=list)
-    p99: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-    errors: int = 0
-
-    def add(self, load: Load, cpu: float) -> None:
-        """Take one round's figures; `cpu` is seconds."""
-        done = len(load.latencies)
-        self.rates.append(load.rate)
-        self.p50.append(load.percentile(0.5))
-        self.p99.append(load.percentile(0.99))
-        self.cpu.append(cpu / done * 1000 if done else float("nan"))
-        self.errors += load.errors + sum(n for status, n in load.statuses.items() if status != 200)
-
-    def medians(self) -> dict[str, float]:
-        """What is shown: requests a second, milliseconds, CPU milliseconds a request."""
-        return {
-            "requests_per_second": round(statistics.median(self.rates), 1),
-            "p50_ms": round(statistics.median(self.p50), 2),
-            "p99_ms": round(statistics.median(self.p99), 2),
-            "cpu_ms_per_request": round(statistics.median(self.cpu), 4),
-            "errors": self.errors,
-        }
 
 
 def main() -> int:
@@ -81,7 +48,9 @@ def main() -> int:
         servers = [origin, stack.enter_context(pipelock(folder))]
         peer = None if options.no_peer else _peer()
         if peer is not None:
-            servers.append(stack.enter_context(mitmdump(folder, peer, tunnel)))
+            # What goes to the tunnel's end is passed through unopened, as our tunnels are without interception.
+            unopened = ("--ignore-hosts", rf"127\.0\.0\.1:{tunnel}")
+            servers.append(stack.enter_context(mitmdump(folder, peer, *unopened)))
         _prove_scanning(servers[1], origin)
         idle = {server.name: round(server.rss(), 1) for server in servers}
         cells = _measure(servers, origin, options.rounds, options.connections, options.scale)
@@ -90,7 +59,7 @@ def main() -> int:
         after = {server.name: round(server.rss(), 1) for server in servers}
         result = {
             "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "machine": {"python": platform.python_version(), "cpus": os.cpu_count(), "system": platform.platform()},
+            "machine": machine(),
             "options": vars(options),
             "forward": {size: {name: cell.medians() for name, cell in row.items()} for size, row in cells.items()},
             "tunnel_mib_per_second": speeds,
@@ -101,7 +70,7 @@ def main() -> int:
             "first_start_seconds": {server.name: round(server.first_start_seconds, 3) for server in servers[1:]},
         }
     _show(result)
-    _write(result)
+    write("proxy", result)
     return 0
 
 
@@ -122,7 +91,7 @@ def _request(server: Server, origin: Server, path: str) -> bytes:
 
 def _prove_scanning(server: Server, origin: Server) -> None:
     """A figure for a proxy that lets everything through would mean nothing."""
-    load = drive(server.address, _request(server, origin, "/poison.json"), connections=1, count=1, seconds=10)
+    load = drive(direct(server.address), _request(server, origin, "/poison.json"), connections=1, count=1, seconds=10)
     if set(load.statuses) != {403}:
         raise RuntimeError(f"the poisoned response was not refused: {load.statuses}")
 
@@ -138,7 +107,7 @@ def _measure(
                 count = max(int(COUNTS[server.name] * scale * (1 if turn else 0.1)), connections)
                 before = server.cpu()
                 load = drive(
-                    server.address,
+                    direct(server.address),
                     _request(server, origin, f"/{size}.json"),
                     connections=connections,
                     count=count,
@@ -153,13 +122,11 @@ def _measure(
 def _tunnels(servers: list[Server], port: int, rounds: int) -> dict[str, float]:
     """MiB a second of one download through CONNECT; for the origin, without. Round 0 warms the page cache up."""
     speeds: dict[str, list[float]] = {server.name: [] for server in servers}
-    host = f"127.0.0.1:{port}"
-    opening = f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    origin = ("127.0.0.1", port)
     for turn in range(rounds + 1):
         for place, server in enumerate(servers):
-            direct = place == 0
-            address = ("127.0.0.1", port) if direct else server.address
-            total, seconds = drain(address, b"" if direct else opening, b"\x00", SECONDS)
+            dial = tunnelled(server.address, origin) if place else direct(origin)
+            total, seconds = drain(dial, b"\x00", BIG, SECONDS)
             if total < BIG:
                 print(f"{server.name}: only {total} bytes came through the tunnel", file=sys.stderr)
             if turn:
@@ -192,11 +159,11 @@ def _beside_large(servers: list[Server], origin: Server, rounds: int) -> dict[st
 
 
 def _p99(server: Server, request: bytes) -> float:
-    return drive(server.address, request, connections=8, count=3_000, seconds=NOISE_SECONDS).percentile(0.99)
+    return drive(direct(server.address), request, connections=8, count=3_000, seconds=NOISE_SECONDS).percentile(0.99)
 
 
 def _load_large(address: tuple[str, int], request: bytes) -> None:
-    drive(address, request, connections=2, count=10**9, seconds=60)
+    drive(direct(address), request, connections=2, count=10**9, seconds=60)
 
 
 def _show(result: dict[str, object]) -> None:
@@ -226,14 +193,6 @@ def _show(result: dict[str, object]) -> None:
     print("\np99 of 1 KiB requests, alone and beside 4 MiB bodies, ms")
     for name, kinds in result["p99_ms_of_1_kib"].items():  # type: ignore[attr-defined]
         print(f"{name:16}{kinds['alone']:>9.2f}{kinds['beside']:>9.2f}  {kinds['beside'] / kinds['alone']:.1f}x")
-
-
-def _write(result: dict[str, object]) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"proxy-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
-    (RESULTS / "proxy-latest.json").write_text(path.read_text())
-    print(f"\nwritten to {path}")
 
 
 if __name__ == "__main__":
