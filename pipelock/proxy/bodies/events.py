@@ -64,7 +64,8 @@ class Judge(Shape):
 class EventStream:
     """Judges the body of one response event by event; see `bodies.stream.BodyStream` for who calls what.
 
-    `start` may be called as soon as the sink is ready; the first `feed` does it otherwise.
+    It starts with the first call of one of these, or by itself in the next turn of the reactor: clients want a head
+    although no event may follow for long.
 
     Args:
         door: Judges.
@@ -118,6 +119,7 @@ class EventStream:
         self._beat: Call | None = None
         self._turn: Call | None = None
         self._done = 0
+        self._opening: Call | None = clock.callLater(0, self._pump)
         self._is_started = False
         self._is_begun = False
         self._is_finished = False
@@ -128,10 +130,6 @@ class EventStream:
         self._is_pumping = False
 
     # -- what comes in ---------------------------------------------------------------------------------------------
-
-    def start(self) -> None:
-        """Have the head judged. Harmless when it was."""
-        self._pump()
 
     def feed(self, data: bytes) -> None:
         """More of the body, as it was on the wire."""
@@ -192,6 +190,7 @@ class EventStream:
         """Do the next thing; false where more has to come first."""
         if not self._is_started:
             self._is_started = True
+            _cancel(self._opening)
             if self._fault is not None:
                 self._refuse_for(self._fault, self._refused)
             else:
@@ -292,7 +291,7 @@ class EventStream:
     def _judge(self, action: Action, then: Callable[[Action, Decision], None]) -> None:
         def judged(decision: Decision) -> None:
             self._ticket = None
-            self._rest()
+            _cancel(self._beat)
             if not self._is_over:
                 then(action, decision)
                 self._pump()
@@ -363,26 +362,26 @@ class EventStream:
         if self._format is StreamFormat.SSE and not self._is_paused:
             self._sink.body_passed(HEARTBEAT)
 
-    def _rest(self) -> None:
-        beat, self._beat = self._beat, None
-        if beat is not None and beat.active():
-            beat.cancel()
-
     def _end(self) -> None:
         self._is_over = True
         if self._is_reserved:
             self._is_reserved = False
             self._budget.give(RESERVED)
-        self._rest()
-        turn, self._turn = self._turn, None
-        if turn is not None:
-            turn.cancel()
+        _cancel(self._beat)
+        _cancel(self._turn)
+        _cancel(self._opening)
         ticket, self._ticket = self._ticket, None
         if ticket is not None:
             ticket.abandon()
         self._blocks.clear()
         self._waiting = 0
         self._decoder = self._work = None
+
+
+def _cancel(call: Call | None) -> None:
+    """Have `call` not happen, if it was still to."""
+    if call is not None and call.active():
+        call.cancel()
 
 
 def _size(block: Block) -> int:

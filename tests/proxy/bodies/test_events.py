@@ -23,7 +23,7 @@ from pipelock.proxy.bodies.events import (
     EventStream,
 )
 from pipelock.proxy.limits import Budget
-from tests.factories import FAKE_KEY, FAKE_ORDER, FakeInjection, a_policy, a_response
+from tests.factories import FAKE_KEY, FAKE_ORDER, a_policy, a_response
 from tests.proxy.bodies.streams import EngineDoor, Held, Sink
 
 
@@ -65,7 +65,8 @@ class Flow:
         self.door = door or EngineDoor(policy)
         self.sink = EventSink()
         given_door: Any = self.door
-        action = a_response(content_type=options.pop("content_type", "text/event-stream"), headers=(("x-a", "b"),))
+        headers = options.pop("headers", (("x-a", "b"),))
+        action = a_response(content_type=options.pop("content_type", "text/event-stream"), headers=headers)
         self.stream = EventStream(given_door, self.clock, action, self.sink, budget=self.budget, **options)
 
     def feed(self, data: bytes, size: int = 0) -> Flow:
@@ -116,8 +117,8 @@ def test_a_clean_stream_passes_byte_for_byte(codings: str, size: int) -> None:
 
 def test_the_head_is_judged_before_anything_comes() -> None:
     flow = Flow()
-    flow.stream.start()
-    flow.stream.start()
+    flow.clock.advance(0)
+    flow.clock.advance(0)
     assert flow.sink.events == ["judged"]
     (head,) = flow.door.judged
     assert (head.kind, head.body, head.partial, head.headers) == (Kind.RESPONSE, b"", True, (("x-a", "b"),))
@@ -266,15 +267,7 @@ def test_after_a_refusal_nothing_is_judged_and_nothing_passes() -> None:
 
 
 def test_a_head_that_is_refused_is_no_stream() -> None:
-    order = FakeInjection()
-    flow = Flow(policy=a_policy(injection=order))
-    flow.stream = EventStream(
-        flow.door,  # type: ignore[arg-type]
-        flow.clock,
-        a_response(content_type="text/event-stream", headers=(("x-note", FAKE_ORDER),)),
-        flow.sink,
-    )
-    flow.feed(b"data: x\n\n")
+    flow = Flow(headers=(("x-note", FAKE_ORDER),)).feed(b"data: x\n\n")
     assert flow.sink.events == ["refused"]
     assert flow.sink.ending == b""
 
@@ -425,7 +418,7 @@ def test_a_verdict_that_nothing_can_be_made_of_refuses(verdict: Verdict) -> None
 
 def slow(**options: Any) -> Flow:
     flow = Flow(EngineDoor(slow=True), **options)
-    flow.stream.start()
+    flow.clock.advance(0)
     flow.door.decide()
     return flow
 
