@@ -145,16 +145,15 @@ def _as_bytes(data: bytes) -> bytes:
     return data[: 2 * _LOOKED_AT].replace(b"\0", b"")[2:] if data[:2] in (b"\xff\xfe", b"\xfe\xff") else data
 
 
-def visible_text(data: bytes) -> bytes:
-    """What can be read in a binary file: runs of eight characters or more of UTF-8, a line each; linear.
+def visible_text(data: bytes, least: int = 8) -> bytes:
+    """What can be read in a binary file: runs of `least` characters or more of UTF-8, a line each; linear.
 
     Zero bytes are left out first, which makes text of two bytes a character readable too.
     """
-    return b"\n".join(match.group() for match in _runs().finditer(data.replace(b"\0", b"")))
+    return b"\n".join(match.group() for match in _runs(least).finditer(data.replace(b"\0", b"")))
 
 
 @cache
-def _runs() -> Any:  # noqa: ANN401 - the binding publishes no types
-    return compile_linear(
-        rb"(?:[\t\n\r\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}){8,}"
-    )
+def _runs(least: int) -> Any:  # noqa: ANN401 - the binding publishes no types
+    character = rb"[\t\n\r\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+    return compile_linear(b"(?:%b){%d,}" % (character, least))

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 import msgspec
 
 from pipelock.detect.addresses import HostError, fold_host
+from pipelock.detect.binary import searchable
 from pipelock.detect.fields import joined_pairs
 from pipelock.detect.media import visible_text
 from pipelock.engine.a2a import inspect_a2a
@@ -81,7 +82,7 @@ def _part(action: Action, policy: Policy) -> Content:
 def _part_in(action: Action, policy: Policy) -> Content:
     found: tuple[Finding, ...] = ()
     if action.kind is not Kind.MESSAGE or policy.scan_messages:
-        found = policy.injection.scan(action.body, "body", action.content_type)
+        found = _ordering(action.body, policy, action.content_type)
     if action.kind is not Kind.PIECE:
         found += inspect_a2a(action, policy)
     if not policy.scan_responses or folded(action.host) in policy.response_exempt:
@@ -135,7 +136,21 @@ def leaving(
     Raises:
         MatcherError: the matcher failed; block.
     """
-    return policy.secrets.scan(data, place, host=host, content_type=content_type)
+    if place != "body" or isinstance(data, str):
+        return policy.secrets.scan(data, place, host=host, content_type=content_type)
+    read = searchable(data, content_type)
+    return _placed(policy.secrets.scan(read, place, host=host, content_type=content_type), moved=read is not data)
+
+
+def _ordering(data: bytes, policy: Policy, content_type: str) -> tuple[Finding, ...]:
+    """What in a body tries to give orders."""
+    read = searchable(data, content_type)
+    return _placed(policy.injection.scan(read, "body", content_type), moved=read is not data)
+
+
+def _placed(found: tuple[Finding, ...], *, moved: bool) -> tuple[Finding, ...]:
+    """Findings in what was read; `moved`: that does not stand in the body as it was read."""
+    return tuple([msgspec.structs.replace(finding, span=None) for finding in found]) if moved else found
 
 
 def _headers(action: Action, policy: Policy, host: str) -> tuple[Finding, ...]:
@@ -214,9 +229,8 @@ def _inbound(action: Action, policy: Policy) -> Content:
 def _orders(body: bytes, media: MediaResult, action: Action, policy: Policy) -> tuple[Finding, ...]:
     """Instructions in `body`. Of a picture only what can be read is searched: its pixels are noise, and costly."""
     if not media.binary:
-        return policy.injection.scan(body, "body", action.content_type)
-    found = policy.injection.scan(visible_text(body), "body")
-    return tuple(msgspec.structs.replace(finding, span=None) for finding in found)
+        return _ordering(body, policy, action.content_type)
+    return _placed(policy.injection.scan(visible_text(body), "body"), moved=True)
 
 
 def _remaining(media: MediaResult, before: tuple[Finding, ...], action: Action, policy: Policy) -> tuple[Finding, ...]:
