@@ -125,6 +125,7 @@ class Door:
         self.wall = parts.wall
         self._inspect = parts.inspect
         self._deadline: Call | None = None
+        self._wall_ahead = parts.wall() - parts.clock.seconds()
         self._closing = False
         self._complained_at = -_COMPLAINT_SECONDS
         self._crash_told_at = -_COMPLAINT_SECONDS
@@ -215,8 +216,10 @@ class Door:
     # -- holding ---------------------------------------------------------------------------------------------------
 
     def _hold(self, ticket: Ticket, decision: Decision) -> None:
-        now = self.wall()
         waited = ticket.held_at is not None
+        if not waited and not len(self.approvals):
+            self._wall_ahead = self.wall() - self._clock.seconds()
+        now = self._held_now()
         held = self.approvals.hold(
             ticket.action,
             summarise(ticket.action, decision),
@@ -236,6 +239,14 @@ class Door:
             ticket.held_at = now
         self.bus.publish(Held(pending))
         self._watch_deadline()
+
+    def _held_now(self) -> float:
+        """The time by which held actions expire: the wall clock's, as long as nobody sets that.
+
+        While something waits, it goes on evenly: a wall clock that is set would let what waits expire at once, or not
+        for hours.
+        """
+        return self._clock.seconds() + self._wall_ahead
 
     def answer(self, pending_id: str, answer: Answer, binding: str = "") -> int:
         """Settle what waits under `pending_id` as a person said; returns how many actions that released.
@@ -258,11 +269,11 @@ class Door:
             self._deadline.cancel()
         self._deadline = None
         if deadline is not None:
-            self._deadline = self._clock.callLater(max(0.0, deadline - self.wall()), self._expire)
+            self._deadline = self._clock.callLater(max(0.0, deadline - self._held_now()), self._expire)
 
     def _expire(self) -> None:
         by_id: dict[str, list[Settled]] = {}
-        for settled in self.approvals.expire(self.wall()):
+        for settled in self.approvals.expire(self._held_now()):
             ticket, _ = _held(settled.token)
             by_id.setdefault(ticket.pending[0] if ticket.pending else "", []).append(settled)
         for pending_id, group in by_id.items():
@@ -281,8 +292,9 @@ class Door:
     def _conclude(self, settled: Settled) -> None:
         ticket, decision = _held(settled.token)
         ticket.pending = None
-        since = self.wall() if ticket.held_at is None else ticket.held_at
-        self._finish(ticket, concluded(decision, settled, max(0, int((self.wall() - since) * 1000))))
+        now = self._held_now()
+        since = now if ticket.held_at is None else ticket.held_at
+        self._finish(ticket, concluded(decision, settled, max(0, int((now - since) * 1000))))
 
     def abandoned(self, ticket: Ticket) -> None:
         """A ticket's client is gone."""

@@ -48,6 +48,7 @@ class House:
 
     def __init__(self, policy: Policy | None = None, *, limits: ApprovalLimits | None = None) -> None:
         self.clock = Clock()
+        self.wall_is_ahead = 0.0
         self.kill = KillSwitch()
         self.engine = Engine(policy or a_policy(egress=ASK_POSTS), self.kill)
         self.bus = EventBus(lambda: EPOCH, 1000)
@@ -77,7 +78,7 @@ class House:
         self.door.dashboards = 1
 
     def wall(self) -> float:
-        return EPOCH + self.clock.seconds()
+        return EPOCH + self.wall_is_ahead + self.clock.seconds()
 
     def _look_up(self, call: Any, then: Any) -> None:
         self.names.append(lambda: then(call()))
@@ -431,6 +432,23 @@ def test_an_answer_that_comes_after_the_deadline_is_too_late_though_the_timer_is
     with pytest.raises(StaleAnswerError):
         house.door.answer(pending, ONCE)
     assert settled(answers).outcome is Outcome.EXPIRED
+
+
+@pytest.mark.parametrize("jump", [-86_400.0, 86_400.0])
+def test_a_wall_clock_that_is_set_moves_no_deadline(jump: float) -> None:
+    house = House(limits=ApprovalLimits(timeout_seconds=60))
+    _, answers = house.post()
+    house.wall_is_ahead = jump
+    _, other = house.post(body=b"y")
+    house.clock.advance(59.9)
+    assert answers == other == []
+    house.clock.advance(0.2)
+    assert settled(answers).outcome is Outcome.EXPIRED
+    assert settled(other).outcome is Outcome.EXPIRED
+    assert [record.decision.held_ms // 1000 for record in house.records] == [60, 60]
+    house.post(body=b"z")
+    (pending,) = house.approvals.waiting()
+    assert pending.held_at == house.wall(), "once nobody waits, the time of day counts again"
 
 
 def test_without_a_dashboard_the_answer_is_no_at_once() -> None:
