@@ -2,10 +2,11 @@
 
     feed ─▶ decoder ─▶ splitter ─▶ blocks ─▶ Reader: text and what went before ─▶ door ─▶ body_passed(block)
 
-The head is judged first, without a body, and passes at once: clients wait for it. An event is forwarded, as it was on
-the wire, as soon as it has been judged together with the end of the text it continues; nothing is held for the sake of
-what may follow. What was forwarded before can't be taken back: of a secret or an instruction that is spread over
-events, all pass but the one that completes it.
+The head is judged first, without a body. It passes with the first event, or after a short wait by itself, for clients
+wait for it; a first event that is refused in time is answered as if there had been no stream. An event is forwarded, as
+it was on the wire, as soon as it has been judged together with the end of the text it continues; nothing is held for
+the sake of what may follow. What was forwarded before can't be taken back: of a secret or an instruction that is spread
+over events, all pass but the one that completes it.
 
 A refusal ends the stream with an event that clients take for an error (`endings`). Where findings are to be warned
 about (`lenient`), an event that can't be read or is too large is dropped and the stream goes on.
@@ -44,6 +45,8 @@ MAX_WAITING = 65_536
 """Bytes of blocks and of the wire that wait for a judgement before no more is asked for."""
 RESERVED = 131_072
 """Bytes that a stream is expected to hold at most, unless it does its worst."""
+HEAD_SECONDS = 0.25
+"""After so long without an event the head goes by itself (`body_passed` with nothing in it)."""
 HEARTBEAT_SECONDS = 15.0
 """Between two signs of life to a client that waits for a verdict."""
 TURN = 65_536
@@ -272,7 +275,7 @@ class EventStream:
             said, self._said, self._work = self._said, [], None
             self._reader.passed(work, said)
             self._done += len(work.raw)
-            self._sink.body_passed(work.raw)
+            self._pass(work.raw)
             return
         ask = work.asks[len(self._said)]
         action = msgspec.structs.replace(
@@ -312,6 +315,7 @@ class EventStream:
     def _head_judged(self, action: Action, decision: Decision) -> None:
         if decision.verdict in {Verdict.ALLOW, Verdict.WARN}:
             self._is_begun = True
+            self._opening = self._clock.callLater(HEAD_SECONDS, self._sink.body_passed, b"")
             self._sink.body_judged(decision)
         else:
             self._refused(action, decision)
@@ -326,9 +330,13 @@ class EventStream:
             raw = self._reader.rewritten(work, decision.body) if first else b""
             self._work, self._said = None, []
             if raw:
-                self._sink.body_passed(raw)
+                self._pass(raw)
         else:
             self._refused(action, decision)
+
+    def _pass(self, data: bytes) -> None:
+        _cancel(self._opening)
+        self._sink.body_passed(data)
 
     def _unreadable(self, action: Action, decision: Decision) -> None:
         """An event by itself can't be judged; the decision is a refusal, and on record."""
@@ -360,7 +368,7 @@ class EventStream:
     def _sign_of_life(self) -> None:
         self._beat = self._clock.callLater(HEARTBEAT_SECONDS, self._sign_of_life)
         if self._format is StreamFormat.SSE and not self._is_paused:
-            self._sink.body_passed(HEARTBEAT)
+            self._pass(HEARTBEAT)
 
     def _end(self) -> None:
         self._is_over = True

@@ -15,6 +15,7 @@ from twisted.internet.task import Clock
 from pipelock.engine import Policy
 from pipelock.model import Action, BlockReason, Decision, Fault, Finding, Kind, Severity, Span, Verdict
 from pipelock.proxy.bodies.events import (
+    HEAD_SECONDS,
     HEARTBEAT_SECONDS,
     MAX_WAITING,
     RESERVED,
@@ -33,6 +34,12 @@ class EventSink(Sink):
     def __init__(self) -> None:
         super().__init__()
         self.ending = b""
+
+    def body_passed(self, data: bytes) -> None:
+        if data:
+            super().body_passed(data)
+        else:
+            self.events.append("head")
 
     def body_ended(self, ending: bytes, action: Action, decision: Decision) -> None:
         assert "judged" in self.events
@@ -115,13 +122,22 @@ def test_a_clean_stream_passes_byte_for_byte(codings: str, size: int) -> None:
     assert flow.budget.used == 0
 
 
-def test_the_head_is_judged_before_anything_comes() -> None:
+def test_the_head_is_judged_before_anything_comes_and_does_not_wait_for_long() -> None:
     flow = Flow()
     flow.clock.advance(0)
     flow.clock.advance(0)
     assert flow.sink.events == ["judged"]
+    flow.clock.advance(HEAD_SECONDS)
+    assert flow.sink.events == ["judged", "head"]
     (head,) = flow.door.judged
     assert (head.kind, head.body, head.partial, head.headers) == (Kind.RESPONSE, b"", True, (("x-a", "b"),))
+
+
+def test_the_head_goes_with_what_comes_soon() -> None:
+    flow = Flow().feed(plain("a"))
+    flow.clock.pump([HEAD_SECONDS] * 3)
+    assert flow.sink.events == ["judged"]
+    assert flow.sink.pieces == [plain("a")]
 
 
 @pytest.mark.parametrize("event", [delta("x"), b": ping\n\n", b"id: 1\n\n", b"data: a\r\n\r\n", b"\n"])
