@@ -28,8 +28,8 @@ class Setup(NamedTuple):
     proxy: str
 
 
-def find_setup(arguments: Arguments) -> Setup:
-    """The configuration of `-c`, else that of the running daemon, else the defaults; and its listener.
+def find_setup(arguments: Arguments, address: str | None = None) -> Setup:
+    """The configuration of `-c`, else that of the running daemon, else the defaults; and its listener, or `address`.
 
     Raises:
         UsageError: the configuration, or the address, is not valid.
@@ -41,7 +41,7 @@ def find_setup(arguments: Arguments) -> Setup:
         raise UsageError(str(error.problems[0])) from error
     # A daemon that does not run yet listens where its file says.
     planned = config.fetch_proxy.listen if arguments.config is not None else DEFAULT_ADDRESS
-    return Setup(config, url_of(*parse_address(arguments.address or running or planned)))
+    return Setup(config, url_of(*parse_address(address or running or planned)))
 
 
 def _running(arguments: Arguments) -> tuple[str, Path | None]:

@@ -40,7 +40,7 @@ def execute(arguments: Arguments) -> int:
 
 
 def _variables(arguments: Arguments) -> dict[str, str | None]:
-    setup = find_setup(arguments)
+    setup = find_setup(arguments, arguments.address)
     files = None
     if arguments.ca or (setup.config.tls_interception.enabled and not arguments.no_ca):
         bundle = refresh_bundle(arguments, setup.config)

@@ -157,4 +157,6 @@ def _print(results: Sequence[Result], absent: Sequence[str]) -> None:
             if result.detail:
                 print(f"  said: {escape(result.detail, 300)}")
     good = sum(result.outcome is Outcome.GOOD for result in results)
-    print(f"\n{good} of {len(results)} use the proxy and trust it. Not tried, because not here: {', '.join(absent)}")
+    print(f"\n{good} of {len(results)} use the proxy and trust it.")
+    if absent:
+        print(f"Not tried, because not here: {', '.join(absent)}")

@@ -166,9 +166,14 @@ def _result(probe: Probe, tried: _Tried, seen: Sighting, *, direct: bool) -> Res
     else:
         outcome = outcome_of(seen, direct=direct, timed_out=went.timed_out)
     good = outcome in (Outcome.GOOD, Outcome.MISSING)
-    detail = "" if good else seen.refusal or seen.blocked or seen.trouble or _last_line(went.output)
+    detail = "" if good else _reason(seen) or _complaint(went.output)
     fix = fix_for(probe, outcome)
     return Result(probe.key, probe.title, tried.program, tried.version, outcome, detail, fix, round(went.seconds, 3))
+
+
+def _reason(seen: Sighting) -> str:
+    """What the proxy noted. Its guess at the program is left out: here it is known."""
+    return (seen.refusal or seen.blocked or seen.trouble).partition("; ")[0]
 
 
 def _version(output: str) -> str:
@@ -189,8 +194,9 @@ def _first_number(output: str) -> str:
     return ""
 
 
-def _last_line(output: str) -> str:
-    """What a program says at last is mostly what was wrong; a Java trace is named by what it began with."""
+def _complaint(output: str) -> str:
+    """The line in which a program says what was wrong: mostly its last, and before the trace of a Java program."""
     lines = [line.strip() for line in output[-_MAX_TAIL:].splitlines()]
     told = [line for line in lines if line and not line.startswith(("version ", "at ", "... "))]
-    return told[-1][:_MAX_DETAIL] if told else ""
+    errors = [line for line in told if "error" in line.lower()]
+    return [*told, *errors][-1][:_MAX_DETAIL] if told else ""

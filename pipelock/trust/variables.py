@@ -45,6 +45,7 @@ _EXCEPTIONS = ("NO_PROXY", "no_proxy")
 
 _SWITCHES = (
     ("NODE_USE_ENV_PROXY", "1"),  # Node's fetch and http heed the variables above only with this one (22.21, 24)
+    ("PERL_LWP_ENV_PROXY", "1"),
     ("CLOUDSDK_PROXY_TYPE", "http"),
 )
 
