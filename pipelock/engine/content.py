@@ -94,12 +94,14 @@ def _part_in(action: Action, policy: Policy) -> Content:
 
 
 def _part_out(action: Action, policy: Policy) -> Content:
-    if action.kind is not Kind.MESSAGE:
-        found = leaving(action.body, "body", policy, host=folded(action.host), content_type=action.content_type)
-        return Content(found if policy.scan_bodies else (), policy.hash)
-    if not policy.scan_messages:
-        return Content((), policy.hash)
-    return _outbound(msgspec.structs.replace(action, headers=()), policy)
+    if action.kind is Kind.MESSAGE:
+        if not policy.scan_messages:
+            return Content((), policy.hash)
+        if not action.seen:
+            return _outbound(msgspec.structs.replace(action, headers=()), policy)
+        # Judged by itself, and redacted, it was before: this is about what it completes.
+    found = leaving(action.body, "body", policy, host=folded(action.host), content_type=action.content_type)
+    return Content(found if policy.scan_bodies else (), policy.hash)
 
 
 def _news(findings: tuple[Finding, ...], seen: int) -> tuple[Finding, ...]:
