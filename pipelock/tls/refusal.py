@@ -1,7 +1,8 @@
 """A client that broke off a handshake with us: whether it refused our authority, and what its user can do about it.
 
 Programs say it in different ways. OpenSSL (curl, Python, Ruby) and rustls (uv, cargo) send the alert unknown_ca, Go
-bad_certificate, Java and BoringSSL certificate_unknown; Node finishes the handshake, looks, and closes without a word.
+bad_certificate, Java and BoringSSL certificate_unknown. Node finishes the handshake, looks, and closes without a word,
+and so do programs on GnuTLS (Debian's git and wget).
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ _BY_ALERT = {
     "unknown ca": "programs on OpenSSL or rustls (curl, Python, uv) send this alert: `pipelock env` helps them",
     "bad certificate": "Go sends this alert; it trusts what SSL_CERT_FILE names on Linux, and the keychain on macOS",
     "certificate unknown": "Java and browsers send this alert; `pipelock tls install-ca` knows their stores",
-    "": "Node closes in this way; it reads NODE_EXTRA_CA_CERTS when it starts, and `pipelock env` sets that",
+    "": "Node closes in this way, and git and wget where they use GnuTLS; `pipelock env` sets what they read",
 }
 _REFUSALS = frozenset(
     {

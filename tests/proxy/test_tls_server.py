@@ -207,7 +207,7 @@ def test_a_client_that_closes_on_our_certificate_refused_it():
     (failure,) = talk.failures
     assert failure.refused_ca
     assert "closed as soon as it saw" in failure.why
-    assert "Node" in failure.hint
+    assert "GnuTLS" in failure.hint
 
 
 def test_so_did_one_that_looks_and_leaves_after_the_handshake():
