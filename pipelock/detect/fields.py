@@ -65,6 +65,7 @@ _NUMERIC = b"0123456789.:-+/%"
 _EDGES = b" \t\r\"'{}[]()"
 _AROUND_NAMES = b" \t\r\n/=?"
 _MARKUP_KINDS = ("xml", "html")
+_NO_BASE64 = bytes(code for code in range(256) if not (code < 128 and (chr(code).isalnum() or chr(code) in "+/")))
 
 
 def read_fields(data: bytes, content_type: str) -> Fields:
@@ -334,7 +335,9 @@ def _transfer(head: list[bytes], body: bytes) -> bytes:
         try:
             return b64decode(body)
         except (BinasciiError, ValueError):
-            return body
+            # It breaks off, or something follows its end: what there is in whole groups is read by some.
+            signs = body.translate(None, _NO_BASE64)
+            return b64decode(signs[: len(signs) // 4 * 4]) or body
     if b"quoted-printable" in encodings:
         parts = body.replace(b"=\n", b"").replace(b"%", b"%25").replace(b"=", b"%")
         return unquote(parts.replace(b"+", b"%2B"))

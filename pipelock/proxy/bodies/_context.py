@@ -3,7 +3,7 @@
 A window stands in the middle of something. Four kilobytes of what the receiver has already come before it, and they
 begin where a reader that knows nothing else can begin:
 
-- inside an unbroken run that may be base64, base32 or hexadecimal, at a whole number of groups from the run's start;
+- inside a run, wrapped or not, that may be base64, base32 or hexadecimal, at a whole number of groups from its start;
 - in UTF-16 and UTF-32 at a whole character, with the byte order mark in front if there was one;
 - in UTF-8 at a whole character, and not behind a backslash;
 - in a multipart body behind the head of the part that goes on, boundary and all, whose base64 is kept in step as well.
@@ -25,8 +25,10 @@ CONTEXT = 4_096
 MAX_HEAD = 16_384
 """The largest head of a part of a multipart body. Of a larger one nothing is repeated, and what follows is not read."""
 
-_RUN = bytes(chr(code).isascii() and (chr(code).isalnum() or chr(code) in "+/=-_") for code in range(256))
-_NOT_BASE64 = bytes(code for code in range(256) if not (code < 128 and (chr(code).isalnum() or chr(code) in "+/")))
+_BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+_RUN = bytes(code in _BASE64 or code in b"-_\r\n" for code in range(256))
+_LINE_ENDS = b"\r\n"
+_NOT_BASE64 = bytes(code for code in range(256) if code not in _BASE64)
 _GROUP = 8
 """Characters after which base64 (4), base32 (8) and hexadecimal (2) begin anew."""
 _ESCAPE = 6
@@ -82,21 +84,20 @@ def _is_base64(head: bytes) -> bool:
     return b"content-transfer-encoding:base64" in lines
 
 
-def _in_step(body: bytes, first: int, start: int) -> int:
-    """The nearest place up to `start` that is whole groups of base64 behind `first`, whatever else is between."""
-    over = len(body[first:start].translate(None, _NOT_BASE64)) % 4
+def _in_step(body: bytes, first: int, start: int, group: int = 4, others: bytes = _NOT_BASE64) -> int:
+    """The nearest place up to `start` that is whole groups of characters behind `first`, `others` not counted."""
+    over = len(body[first:start].translate(None, others)) % group
     while over and start > first:
         start -= 1
-        over -= body[start] not in _NOT_BASE64
+        over -= body[start] not in others
     return start
 
 
 def _aligned(body: bytes, start: int) -> int:
     """The nearest place up to `start` where a text can be read from."""
+    # Letters of a text are a run as well; a few more of them do no harm. Encoded runs may be wrapped.
     run = body[:start].translate(_RUN).rfind(b"\0") + 1
-    if start > run:
-        # Letters of a text are a run as well; a few more of them do no harm.
-        start -= (start - run) % _GROUP
+    start = _in_step(body, run, start, _GROUP, _LINE_ENDS)
     escape = body.find(b"\\", max(start - _ESCAPE, 0), start)
     if escape >= 0:
         return escape

@@ -10,7 +10,7 @@ __all__ = ["flush_cut", "may_flow", "window_cut"]
 
 _REACH = 4_096
 """How far back a better place to cut is looked for."""
-_RUN = bytes(code < 128 and (chr(code).isalnum() or chr(code) in "+/=-_") for code in range(256))
+_RUN = bytes(code < 128 and (chr(code).isalnum() or chr(code) in "+/-_") for code in range(256))
 _LONGEST_RUN = 131_072
 """An unbroken run up to this length is not cut, as it may be one packed text."""
 _BLANKS = b" \t\r\n"

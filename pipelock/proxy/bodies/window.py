@@ -98,6 +98,8 @@ class WindowStream:
         self.is_decoded = self._decoder is None or bool(self._decoder.codings)
         self.keeps_length = length is not None and not self.is_decoded
         # Where it is known that the body is large there is nothing to wait for.
+        if larger is not None and (length or 0) > whole:
+            self._fault = self._fault or larger
         self._in_windows = larger is None and self.keeps_length and (length or 0) > whole
         self._flush_after = None if action.direction is Direction.OUTBOUND or larger is not None else flush_after
         self._has_length = length is not None
@@ -129,8 +131,8 @@ class WindowStream:
         if self._is_over or not data:
             return
         self._wire += len(data)
-        if self._decoder is None:
-            self._refuse_if_faulty()
+        if self._fault is not None or self._decoder is None:
+            self.fail(self._fault or TOO_BUSY)
             return
         self._decoder.feed(data)
         self._is_dry = False
@@ -388,10 +390,6 @@ class WindowStream:
         elif self._is_held and full < WINDOW:
             self._is_held = False
             self._sink.body_more()
-
-    def _refuse_if_faulty(self) -> None:
-        if self._fault is not None:
-            self.fail(self._fault)
 
     def _drop(self) -> None:
         """Free everything."""
