@@ -51,6 +51,24 @@ _PROGRAMS = (b"curl", b"wget", b"http")
 _NAMES = (b"key", b"token", b"secret", b"password", b"credential", b"credentials")
 _IN_URL = b"abcdefghijklmnopqrstuvwxyz0123456789-._~:/?#@!$&'()*+,;=%"
 _IMAGES = (b".svg", b".png", b".gif")
+_HEADING = 512
+"""Bytes in which the heading of a table, or the word before a number, is looked for."""
+_CARDS = frozenset(
+    (
+        b"amex",
+        b"card",
+        b"cardno",
+        b"cardnumber",
+        b"cards",
+        b"cc",
+        b"ccnumber",
+        b"creditcard",
+        b"mastercard",
+        b"pan",
+        b"visa",
+    )
+)
+_WORDS = bytes(byte if chr(byte).isalpha() else 0x20 for byte in range(256))
 _BESIDE = 96
 _CELLS = 8
 _HEX = b"0123456789abcdefABCDEF"
@@ -316,7 +334,15 @@ def _card(view: View, hit: Hit) -> Judgement | None:
     number = view.data[start:end]
     if not luhn(number.decode("latin-1")) or (b" " in number and _is_in_table(view.data, start, end)):
         return None
+    if view.data[start - 1 : start] == b"," and not _speaks_of_cards(view.data, start):
+        return None  # one number of a row of numbers, a tenth of which pass the check
     return Judgement(start, end)
+
+
+def _speaks_of_cards(data: bytes, at: int) -> bool:
+    """Whether the heading of a table, or what stands shortly before `at`, names payment cards."""
+    words = (data[:_HEADING] + b" " + data[max(0, at - _HEADING) : at]).lower().translate(_WORDS).split()
+    return not _CARDS.isdisjoint(words)
 
 
 def _is_in_table(data: bytes, start: int, end: int) -> bool:
