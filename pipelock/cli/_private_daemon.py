@@ -1,6 +1,8 @@
-"""`python -m pipelock.cli._private_daemon CONFIG HOME`: the daemon that `pipelock trust doctor` starts for itself.
+"""`python -m pipelock.cli._private_daemon HOME CONFIG [LOAN]`: a daemon for `pipelock trust doctor` alone.
 
-It listens where the kernel likes, and ends when its standard input does: so it never outlives who started it.
+It listens where the kernel likes, and ends when its standard input does: so it never outlives who started it. CONFIG is
+a file, empty for the defaults. With LOAN, a `Loan` as JSON, it is a configuration of the user: what it says of traffic
+is kept to the letter, what would get into the way of the user's own daemon is left out.
 """
 
 from __future__ import annotations
@@ -9,17 +11,47 @@ import os
 import signal
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
+import msgspec
+
+from pipelock.cli._trust import Loan
+from pipelock.config import Config, Loaded
 from pipelock.daemon.main import RunOptions, run_daemon
 
-__all__ = ["main"]
+__all__ = ["borrow", "main"]
 
 
-def main(config: str, home: str) -> int:
+def main(home: str, config: str, loan: str = "") -> int:
     """Run until standard input ends."""
     threading.Thread(target=_await_end, daemon=True).start()
-    return run_daemon(RunOptions(config=Path(config), listen="127.0.0.1:0", home=Path(home)))
+    terms = msgspec.json.decode(loan, type=Loan) if loan else None
+    return run_daemon(
+        RunOptions(
+            config=Path(config) if config else None,
+            listen="127.0.0.1:0",
+            home=Path(home),
+            adjust=partial(borrow, terms) if terms is not None else None,
+        )
+    )
+
+
+def borrow(loan: Loan, loaded: Loaded) -> Loaded:
+    """The user's configuration with tunnels opened, an audit log of its own, and the main listener alone."""
+    config = loaded.config
+    replace = msgspec.structs.replace
+    changed: Config = replace(
+        config,
+        forward_proxy=replace(config.forward_proxy, enabled=True),
+        tls_interception=replace(config.tls_interception, enabled=True, ca_cert=loan.certificate, ca_key=loan.key),
+        kill_switch=replace(config.kill_switch, sentinel_file=config.kill_switch.sentinel_file or loan.sentinel),
+        logging=replace(config.logging, output="file", file=loan.audit, include_allowed=True, include_blocked=True),
+        metrics_listen="",
+        scan_api=replace(config.scan_api, listen=""),
+        reverse_proxy=replace(config.reverse_proxy, enabled=False),
+    )
+    return replace(loaded, config=changed)
 
 
 def _await_end() -> None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+import msgspec
 
 from pipelock.cli.address import parse_address, url_of
 from pipelock.cli.commands import DEFAULT_ADDRESS
@@ -17,14 +22,25 @@ from pipelock.config import Config, ConfigError, load
 from pipelock.control.client import NotRunning
 from pipelock.control.paths import home_dir
 from pipelock.trust.bundle import Bundle, refresh
+from pipelock.trust.instance import Instance
 
-__all__ = ["Setup", "authority_files", "find_setup", "refresh_bundle"]
+__all__ = ["Loan", "Setup", "authority_files", "find_setup", "private_daemon", "private_folder", "refresh_bundle"]
+
+
+class Loan(msgspec.Struct, frozen=True):
+    """What a private daemon takes over from the user's own: files, by their paths."""
+
+    audit: str
+    certificate: str
+    key: str
+    sentinel: str
 
 
 class Setup(NamedTuple):
-    """The daemon that runs, or the one that would. `proxy` is a URL."""
+    """The daemon that runs, or the one that would. `path` is the file of its configuration, `proxy` a URL."""
 
     config: Config
+    path: Path | None
     proxy: str
 
 
@@ -35,13 +51,14 @@ def find_setup(arguments: Arguments, address: str | None = None) -> Setup:
         UsageError: the configuration, or the address, is not valid.
     """
     running, path = _running(arguments)
+    path = arguments.config or path
     try:
-        config = load(arguments.config or path).config
+        config = load(path).config
     except ConfigError as error:
         raise UsageError(str(error.problems[0])) from error
     # A daemon that does not run yet listens where its file says.
     planned = config.fetch_proxy.listen if arguments.config is not None else DEFAULT_ADDRESS
-    return Setup(config, url_of(*parse_address(address or running or planned)))
+    return Setup(config, path, url_of(*parse_address(address or running or planned)))
 
 
 def _running(arguments: Arguments) -> tuple[str, Path | None]:
@@ -85,3 +102,22 @@ def _make_authority(certificate: Path, key: Path) -> None:
         Authority.open(certificate, key)
     except AuthorityError as error:
         raise CommandError(str(error)) from error
+
+
+@contextmanager
+def private_folder(home: Path) -> Iterator[Path]:
+    """A folder for one run, with a home for a daemon in it. Compiled rules are the user's: compiling takes seconds."""
+    with tempfile.TemporaryDirectory(prefix="pipelock-doctor-") as name:
+        folder = Path(name)
+        (folder / "home").mkdir(mode=0o700)
+        (home / "cache").mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "home" / "cache").symlink_to(home / "cache")
+        yield folder
+
+
+def private_daemon(folder: Path, config: Path | None, loan: Loan | None = None) -> Instance:
+    """A daemon that lives in `folder`, still to be entered; its audit log is `audit.jsonl` there."""
+    words = [sys.executable, "-m", "pipelock.cli._private_daemon", str(folder / "home"), str(config or "")]
+    if loan is not None:
+        words.append(msgspec.json.encode(loan).decode())
+    return Instance(words, os.environ, folder / "stderr.log", folder / "audit.jsonl")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipelock.cli._trust import Setup, authority_files, find_setup, refresh_bundle
+from pipelock.cli._trust import Setup, authority_files, find_setup, private_daemon, private_folder, refresh_bundle
+from pipelock.cli._trust_command import watch
 from pipelock.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandError
 from pipelock.cli.output import complain, mark, print_json, print_table
 from pipelock.cli.table import Arguments
@@ -17,7 +16,7 @@ from pipelock.control.paths import home_dir
 from pipelock.model import escape
 from pipelock.trust.bundle import Bundle
 from pipelock.trust.doctor import ZONES, Result, Scene, examine, host_of
-from pipelock.trust.instance import Instance, InstanceError, probe_config
+from pipelock.trust.instance import InstanceError, probe_config
 from pipelock.trust.origin import Origin
 from pipelock.trust.probes import PROBES
 from pipelock.trust.sightings import Outcome
@@ -48,7 +47,7 @@ def execute(arguments: Arguments) -> int:
         bundle = refresh_bundle(arguments, setup.config)
         for note in bundle.notes:
             complain(note)
-        return _doctor(arguments, setup, bundle)
+        return watch(arguments, setup, bundle) if arguments.agent else _doctor(arguments, setup, bundle)
     except InstanceError as error:
         raise CommandError(f"the private daemon did not start: {escape(str(error), 300)}", EXIT_USAGE) from error
     except OSError as error:
@@ -59,14 +58,14 @@ def execute(arguments: Arguments) -> int:
 
 def _doctor(arguments: Arguments, setup: Setup, bundle: Bundle) -> int:
     home = home_dir(os.environ, arguments.home)
-    with _folder(home) as folder, Origin(folder, ZONES) as origin:
-        audit, config = folder / "audit.jsonl", folder / "config.json"
+    with private_folder(home) as folder, Origin(folder, ZONES) as origin:
+        config = folder / "config.json"
         hosts = [host_of(probe) for probe in PROBES]
-        text = probe_config(hosts, authority_files(setup.config, home), origin.authority, audit)
+        text = probe_config(hosts, authority_files(setup.config, home), origin.authority, folder / "audit.jsonl")
         config.write_text(text, encoding="utf-8")
         progress = _Progress()
         progress.say("starting a daemon of its own")
-        with Instance(_command(config, folder), os.environ, folder / "stderr.log", audit) as instance:
+        with private_daemon(folder, config) as instance:
             scene = Scene(
                 environ={**os.environ, **variables(instance.proxy, bundle.files, os.environ)},
                 home=Path.home(),
@@ -85,21 +84,6 @@ def _doctor(arguments: Arguments, setup: Setup, bundle: Bundle) -> int:
     else:
         _print(tried, absent)
     return EXIT_OK if all(result.outcome is Outcome.GOOD for result in tried) else EXIT_FAILED
-
-
-@contextmanager
-def _folder(home: Path) -> Iterator[Path]:
-    """A folder for one run. Compiled rules are shared with the user's daemon: compiling takes seconds."""
-    with tempfile.TemporaryDirectory(prefix="pipelock-doctor-") as name:
-        folder = Path(name)
-        (folder / "home").mkdir(mode=0o700)
-        (home / "cache").mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / "home" / "cache").symlink_to(home / "cache")
-        yield folder
-
-
-def _command(config: Path, folder: Path) -> list[str]:
-    return [sys.executable, "-m", "pipelock.cli._private_daemon", str(config), str(folder / "home")]
 
 
 class _Progress:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -58,7 +59,10 @@ EXIT_CONFIG = 2
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What the command line said. `lines` prints each decision as a line for people; `agent` is a command to run."""
+    """What the command line said. `lines` prints each decision as a line for people; `agent` is a command to run.
+
+    `adjust` has the last word on every configuration that is read; no option sets it.
+    """
 
     config: Path | None = None
     preset: str | None = None
@@ -68,6 +72,7 @@ class RunOptions:
     lines: bool = False
     agent: tuple[str, ...] = ()
     reverse: ReverseFlags = NO_REVERSE_FLAGS
+    adjust: Callable[[Loaded], Loaded] | None = None
 
 
 def run_daemon(options: RunOptions) -> int:
@@ -120,6 +125,7 @@ def _read(options: RunOptions) -> Loaded:
         loaded = loads(preset_text(options.preset), name, mode=mode, listen=listen, reverse=reverse)
     else:
         loaded = load(options.config, mode=mode, listen=listen, reverse=reverse)
+    loaded = options.adjust(loaded) if options.adjust is not None else loaded
     return with_lines(loaded) if options.lines else loaded
 
 
