@@ -14,6 +14,7 @@ from pipelock.proxy.forward import Destination
 from pipelock.proxy.http1 import Headers, RemoteProtocolError, RequestHead
 from pipelock.proxy.limits import MAX_CONNECTIONS
 from pipelock.proxy.reverse_rules import ReverseRules
+from pipelock.proxy.submit import LimitedRoad
 from pipelock.proxy.target import Target, parse_target
 
 __all__ = ["ReverseConnection", "ReverseFactory"]
@@ -27,6 +28,7 @@ class ReverseConnection(ProxyConnection):
     def __init__(self, context: ProxyContext, client: str, rules: ReverseRules) -> None:
         super().__init__(context, client)
         self._rules = rules
+        self._limited: LimitedRoad | None = None
         # The submit profile wants its trust written down, and renewed.
         self.is_named = rules.methods is None or rules.trusted_until > context.door.wall()
 
@@ -50,6 +52,34 @@ class ReverseConnection(ProxyConnection):
             self.refuse_fault(refusal)
             return
         self.carry(Destination(head, target))
+        road = self.road
+        if rules.methods is not None and road is not None:
+            self.road = self._limited = LimitedRoad(road, rules, self.context, self._exceeded)
+
+    def _exceeded(self, fault: Fault) -> None:
+        """A limit of the profile is passed: what has not begun is refused, what has is broken off."""
+        if not self.has_begun:
+            self.refuse_fault(fault)
+            return
+        road, self.road = self.road, None
+        if road is not None:
+            road.cancel()
+        self.judge(self.action(Transport.REVERSE, fault), lambda _decision: self.cut())
+
+    def answered(self) -> None:
+        """The exchange is over, and with it its limits."""
+        super().answered()
+        self._end_limits()
+
+    def closed(self) -> None:
+        """Likewise."""
+        super().closed()
+        self._end_limits()
+
+    def _end_limits(self) -> None:
+        limited, self._limited = self._limited, None
+        if limited is not None:
+            limited.close()
 
     def answer(self, status: int, headers: Headers, body: bytes, *, after: Callable[[], None] | None = None) -> None:
         """Answer whole; redirects to the upstream lead here."""

@@ -17,9 +17,13 @@ from pipelock.proxy._http1_errors import RemoteProtocolError
 from pipelock.proxy._http1_events import Headers
 from pipelock.proxy.target import DEFAULT_PORTS, parse_authority
 
-__all__ = ["ReverseRules"]
+__all__ = ["LAYER", "TOO_LARGE", "ReverseRules"]
 
-_LAYER = "reverse_proxy"
+LAYER = "reverse_proxy"
+TOO_LARGE = Fault(BlockReason.BAD_REQUEST, "the body is larger than reverse_proxy.max_body_bytes", 413, LAYER)
+_ENCODED = Fault(
+    BlockReason.BAD_REQUEST, "profile submit takes no compressed bodies: its size would say nothing", 415, LAYER
+)
 _DECODINGS = 4
 """How often a path is decoded to see whether it climbs; one that is encoded more often is taken to."""
 
@@ -46,7 +50,7 @@ class ReverseRules(msgspec.Struct, frozen=True, kw_only=True):
         upstream: Where everything goes.
         methods: The methods of profile `submit`; `None` without the profile, when any will do.
         paths: Its paths, canonical.
-        max_body: The largest request of the profile, bytes as sent and as decoded; 0 is no limit of its own.
+        max_body: The largest request of the profile, bytes; 0 is no limit of its own.
         request_seconds: For a whole exchange of the profile; 0 is no limit of its own.
         trusted_until: Until when the upstream may be at an internal address by `trusted_upstream`, seconds since the
             epoch; 0 without one.
@@ -113,30 +117,33 @@ class ReverseRules(msgspec.Struct, frozen=True, kw_only=True):
         Args:
             method: As received.
             path_query: The request target in origin form; what follows `?` is not compared with anything.
-            content_length: Bytes of the body where the client tells; what is not told is counted by who reads it,
-                against `max_body`.
+            content_length: Bytes of the body where the client tells; what it does not tell is counted as it comes
+                (`pipelock.proxy.submit`).
             headers: Names in lower case.
         """
         path = path_query.partition("?")[0]
         if self.upstream.base and _climbs(path):
-            return Fault(BlockReason.BAD_REQUEST, "the path leads out of the upstream's base path", 400, _LAYER)
-        why = self._not_listed(method, path, headers)
-        if why:
-            return Fault(BlockReason.REQUEST_POLICY_DENY, why, 403, _LAYER)
-        if self.methods is not None and content_length is not None and content_length > self.max_body:
-            return Fault(BlockReason.BAD_REQUEST, "the body is larger than reverse_proxy.max_body_bytes", 413, _LAYER)
-        return None
-
-    def _not_listed(self, method: str, path: str, headers: Headers) -> str:
+            return Fault(BlockReason.BAD_REQUEST, "the path leads out of the upstream's base path", 400, LAYER)
         if self.methods is None:
-            return ""
-        if method not in self.methods:
+            return None
+        why = self._not_listed(self.methods, method, path, headers)
+        if why:
+            return Fault(BlockReason.REQUEST_POLICY_DENY, why, 403, LAYER)
+        if content_length is not None and content_length > self.max_body:
+            return TOO_LARGE
+        encoded = any(name == "content-encoding" and value != "identity" for name, value in headers)
+        return _ENCODED if encoded else None
+
+    def _not_listed(self, methods: frozenset[str], method: str, path: str, headers: Headers) -> str:
+        if method not in methods:
             return "this method is not on reverse_proxy.allowed_methods"
         if path not in self.paths:
             why = why_not_canonical(path)
             return f"the path {why}" if why else "this path is not on reverse_proxy.allowed_paths"
         if any(name in _OVERRIDES for name, _ in headers):
             return "a header asks for another method or path than the request line"
+        if any(name == "upgrade" for name, _ in headers):
+            return "profile submit lets requests through, and no other protocol"
         return ""
 
     def local_location(self, value: str, host: str) -> str:

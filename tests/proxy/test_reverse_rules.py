@@ -145,6 +145,7 @@ def test_what_submit_lets_through(
         ("POST", "*", (), "start with /"),
         ("POST", "/jobs", (("x-http-method-override", "DELETE"),), "header"),
         ("POST", "/jobs", (("accept", "x"), ("x-original-url", "/admin")), "header"),
+        ("POST", "/jobs", (("upgrade", "websocket"),), "other protocol"),
     ],
 )  # fmt: skip
 def test_what_submit_refuses(method: str, path: str, headers: tuple[tuple[str, str], ...], said: str) -> None:
@@ -152,6 +153,13 @@ def test_what_submit_refuses(method: str, path: str, headers: tuple[tuple[str, s
     assert fault is not None
     assert (fault.reason, fault.status, fault.layer) == (BlockReason.REQUEST_POLICY_DENY, 403, "reverse_proxy")
     assert said in fault.detail
+
+
+def test_a_compressed_body_says_nothing_of_its_size() -> None:
+    fault = SUBMIT.objection("POST", "/jobs", 1, (("content-encoding", "gzip"),))
+    assert fault is not None
+    assert fault.status == 415
+    assert SUBMIT.objection("POST", "/jobs", 1, (("content-encoding", "identity"),)) is None
 
 
 def test_what_is_too_large_for_submit() -> None:
