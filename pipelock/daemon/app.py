@@ -137,6 +137,7 @@ class Daemon:
             routes=pages.routes(),
         )
         self._metrics_context: ProxyContext | None = None
+        self._reverse: ReverseFactory | None = None
         self._scans = ScanService(self.door, reactor, scan_settings(loaded), self.context.new_id)
         self._scan_api = ApiContext(self._scans, reactor, api_limits(loaded))
         self._ports: list[Port] = []
@@ -161,10 +162,8 @@ class Daemon:
         self.context.local_names = local_names(config.fetch_proxy.listen, port.getHost().port)
         own = {port.getHost().port}
         if config.reverse_proxy.enabled:
-            rules = ReverseRules.from_config(config.reverse_proxy)
-            reverse = bind(
-                self._reactor, "reverse_proxy.listen", config.reverse_proxy.listen, ReverseFactory(self.context, rules)
-            )
+            self._reverse = ReverseFactory(self.context, ReverseRules.from_config(config.reverse_proxy))
+            reverse = bind(self._reactor, "reverse_proxy.listen", config.reverse_proxy.listen, self._reverse)
             self._ports.append(reverse)
             own.add(reverse.getHost().port)
         if config.metrics_listen:
@@ -304,6 +303,8 @@ class Daemon:
             self.context.pool.close_idle()
             self._scans.settings = scan_settings(loaded)
             self._scan_api.limits = api_limits(loaded)
+            if self._reverse is not None:
+                self._reverse.rules = ReverseRules.from_config(loaded.config.reverse_proxy)
             if self._metrics_context is not None:
                 self._metrics_context.settings = replace(self.context.settings, forward_enabled=False)
             said = [*(f"weaker: {text}" for text in weaker), *(f"needs a restart: {text}" for text in kept)]

@@ -21,20 +21,21 @@ __all__ = ["ReverseConnection", "ReverseFactory"]
 
 
 class ReverseConnection(ProxyConnection):
-    """Serves one client of the reverse proxy."""
+    """Serves one client of the reverse proxy. `latest` gives the rules in force, which are asked for each request."""
 
     carries = Transport.REVERSE
 
-    def __init__(self, context: ProxyContext, client: str, rules: ReverseRules) -> None:
+    def __init__(self, context: ProxyContext, client: str, latest: Callable[[], ReverseRules]) -> None:
         super().__init__(context, client)
-        self._rules = rules
+        self._latest = latest
+        self._rules = latest()
         self._limited: LimitedRoad | None = None
-        # The submit profile wants its trust written down, and renewed.
-        self.is_named = rules.methods is None or rules.trusted_until > context.door.wall()
 
     def request_head(self, head: RequestHead) -> None:
         """Send the request to the upstream."""
-        rules = self._rules
+        self._rules = rules = self._latest()
+        # The submit profile wants its trust written down, and renewed.
+        self.is_named = rules.methods is None or rules.trusted_until > self.context.door.wall()
         try:
             named = parse_target(head, rules.scheme)
         except RemoteProtocolError as error:
@@ -97,16 +98,16 @@ class ReverseConnection(ProxyConnection):
 
 
 class ReverseFactory(Factory):
-    """Makes a connection object for each client."""
+    """Makes a connection object for each client. `rules` may be exchanged: it is looked at for each request."""
 
     noisy = False
 
     def __init__(self, context: ProxyContext, rules: ReverseRules) -> None:
+        self.rules = rules
         self._context = context
-        self._rules = rules
 
     def buildProtocol(self, addr: IAddress | None) -> ReverseConnection | None:
         """Serve a client, making room first where the table is full."""
         if len(self._context.connections) >= MAX_CONNECTIONS and not self._context.make_room():
             return None
-        return ReverseConnection(self._context, str(getattr(addr, "host", "")), self._rules)
+        return ReverseConnection(self._context, str(getattr(addr, "host", "")), lambda: self.rules)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pipelock.config.upstream import parse_upstream
 from pipelock.model import BlockReason, Kind, Transport, Verdict
@@ -22,9 +23,10 @@ class Customer(Caller):
 
     def __init__(self, house: House, rules: ReverseRules) -> None:
         super().__init__(house.context)
+        self.rules = rules
         self.leaves()  # who came by the main listener
         self.line.is_lost = False
-        self.line.protocol = ReverseConnection(house.context, "127.0.0.1", rules)
+        self.line.protocol = ReverseConnection(house.context, "127.0.0.1", lambda: self.rules)
         self.protocol.makeConnection(self.line)
 
 
@@ -245,7 +247,19 @@ def test_a_private_address_needs_a_trust_that_holds(until: float, dials: int) ->
     assert len(house.dials) == dials
 
 
+def test_new_rules_hold_for_the_next_request() -> None:
+    house, client = submit()
+    client.says(ask("/jobs", "POST", body=b"x"))
+    house.dials[0].answer().says(ok())
+    client.takes_all()
+    client.rules = replace(client.rules, paths=frozenset({"/other"}))
+    client.says(ask("/jobs", "POST", body=b"x"))
+    assert client.heard.startswith(b"HTTP/1.1 403")
+
+
 def test_the_factory_makes_connections_and_makes_room() -> None:
     house = House()
     factory = ReverseFactory(house.context, ReverseRules(upstream=parse_upstream(PRIVATE)))
+    assert isinstance(factory.buildProtocol(None), ReverseConnection)
+    factory.rules = ReverseRules(upstream=parse_upstream("http://other.example"))
     assert isinstance(factory.buildProtocol(None), ReverseConnection)
