@@ -75,6 +75,7 @@ class Stats:
             "pipelock_ws_duration_seconds", "Life of a WebSocket", buckets=_WEBSOCKET_SECONDS, registry=registry
         )
         self._websocket_bytes = Metric("pipelock_ws_bytes", "Bytes of messages", ["direction"], registry=registry)
+        self._websocket_frames = Metric("pipelock_ws_frames", "Messages that passed", ["type"], registry=registry)
         self._hints = Metric(
             "pipelock_forward_ws_redirect_hint", "Closed tunnels to hosts that /ws could serve", registry=registry
         )
@@ -188,6 +189,8 @@ class Stats:
         self._websocket_seconds.observe(closed.duration_ms / 1000)
         self._websocket_bytes.labels("client_to_server").inc(closed.sent)
         self._websocket_bytes.labels("server_to_client").inc(closed.received)
+        self._websocket_frames.labels("text").inc(closed.texts)
+        self._websocket_frames.labels("binary").inc(closed.binaries)
 
     def top_blocked(self, count: int = 10) -> tuple[tuple[str, int], ...]:
         """The hosts refused most often."""

@@ -231,4 +231,6 @@ def tunnel_line(closed: TunnelClosed, at: float) -> bytes:
     }
     way = ("client_to_server_bytes", "server_to_client_bytes") if closed.websocket else ("sent_bytes", "received_bytes")
     entry[way[0]], entry[way[1]] = closed.sent, closed.received
+    if closed.websocket:
+        entry["text_frames"], entry["binary_frames"] = closed.texts, closed.binaries
     return _encoder.encode(entry) + b"\n"

@@ -67,7 +67,10 @@ class ConfigReloaded(msgspec.Struct, frozen=True, tag="config_reload"):
 
 
 class TunnelClosed(msgspec.Struct, frozen=True, tag="tunnel_close"):
-    """A tunnel, or a WebSocket, ended; bytes are payload bytes in each direction."""
+    """A tunnel, or a WebSocket, ended; bytes are payload bytes in each direction.
+
+    `texts` and `binaries` count the messages of a WebSocket that passed, both ways.
+    """
 
     action_id: str
     target: str
@@ -76,6 +79,8 @@ class TunnelClosed(msgspec.Struct, frozen=True, tag="tunnel_close"):
     duration_ms: int
     reason: str = ""
     websocket: bool = False
+    texts: int = 0
+    binaries: int = 0
 
 
 class Notice(msgspec.Struct, frozen=True, tag="notice"):

@@ -15,7 +15,7 @@ import msgspec
 
 from pipelock.door.door import Ticket
 from pipelock.door.edges import Wire
-from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, Verdict
+from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, Verdict, escape
 from pipelock.proxy.answers import TEXT, answer_headers
 from pipelock.proxy.bodies.encoding import decode_body
 from pipelock.proxy.connection import Receiver
@@ -23,6 +23,7 @@ from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.forward import Destination
 from pipelock.proxy.headers import forwardable_request
 from pipelock.proxy.http1 import Headers, LocalProtocolError, ResponseHead, request_head, response_head
+from pipelock.proxy.pages import refusal_headers
 from pipelock.proxy.upstream import Origin, Sending, UpstreamRequest
 from pipelock.proxy.websocket.handshake import (
     Agreed,
@@ -125,7 +126,17 @@ class WebSocketRoad:
     def _malformed(self, error: HandshakeError) -> None:
         fault = Fault(BlockReason.BAD_REQUEST, str(error), error.status)
         action = msgspec.structs.replace(self._action, fault=fault)
-        self._judge(action, lambda decision: self._refused(action, decision))
+        self._judge(action, lambda decision: self._answer_malformed(action, decision))
+
+    def _answer_malformed(self, action: Action, decision: Decision) -> None:
+        if decision.status != 426:
+            self._refused(action, decision)
+            return
+        # RFC 6455 §4.4, RFC 9110 §15.5.22: what would be accepted.
+        self._over()
+        headers = (*TEXT, ("upgrade", "websocket"), ("sec-websocket-version", "13"))
+        text = f"blocked: {escape(decision.reason)}\n".encode()
+        self._client.answer(426, (*headers, *refusal_headers(decision, explain=False)), text)
 
     def _judge(self, action: Action, then: Callable[[Decision], None]) -> None:
         def judged(decision: Decision) -> None:

@@ -15,6 +15,7 @@ from pipelock.door.door import Ticket
 from pipelock.door.edges import Wire
 from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, TunnelClosed, Verdict
 from pipelock.proxy.context import ProxyContext
+from pipelock.proxy.fastwrite import write_now
 from pipelock.proxy.limits import LINGER_SECONDS, WRITE_SECONDS
 from pipelock.proxy.websocket.close import GOING_AWAY, POLICY, TOO_BIG, Close, blocked
 from pipelock.proxy.websocket.compression import Deflate
@@ -144,7 +145,7 @@ class WebSocketSession:
         """Write."""
         wire = self._wire(side)
         if wire is not None:
-            wire.write(data)
+            write_now(wire, data)
 
     def hold(self, side: Side) -> None:
         """Read no more of `side`."""
@@ -201,6 +202,10 @@ class WebSocketSession:
     def _judged(self, side: Side, message: Message, decision: Decision) -> None:
         if decision.verdict is Verdict.BLOCK:
             self._refused(side, decision)
+            return
+        if not self._context.door.engine.policy.scan_messages:
+            self._relay.passed(side)
+            self._look_after()
             return
         passing = message.data if decision.body is None else decision.body
         look = self._rolling[side].look(passing, is_binary=message.is_binary)
@@ -382,6 +387,8 @@ class WebSocketSession:
                 received=self._received[Side.UPSTREAM],
                 duration_ms=int((self._context.clock.seconds() - self._began) * 1000),
                 reason=self._reason,
+                texts=self._relay.texts,
+                binaries=self._relay.binaries,
             )
         )
 

@@ -112,7 +112,9 @@ def test_a_websocket_opens_talks_and_closes(target: str, compressed: bool) -> No
     assert (opened.kind, opened.transport, opened.url) == (Kind.REQUEST, Transport.WEBSOCKET, "http://example.com/chat")
     assert (switched.kind, switched.status) == (Kind.RESPONSE, 101)
     talk.ends()
-    assert (at.closed[0].target, at.door.stats.websockets_opened) == ("example.com:80", 1)
+    closed = at.closed[0]
+    assert (closed.target, closed.texts, closed.binaries) == ("example.com:80", 2, 0)
+    assert at.door.stats.websockets_opened == 1
 
 
 def test_what_came_behind_the_handshakes_is_not_lost() -> None:
@@ -170,6 +172,7 @@ def test_a_flawed_opening_is_refused_and_recorded(status: bytes, request_: bytes
     client.says(request_)
     assert client.heard.startswith(b"HTTP/1.1 " + status)
     assert [record.decision.code for record in at.records] == [BlockReason.BAD_REQUEST]
+    assert (b"sec-websocket-version: 13" in client.heard) is (status == b"426")
 
 
 def test_there_may_be_so_many_and_no_more() -> None:
