@@ -17,7 +17,7 @@ from pipelock.detect.ruleset import RuleSet
 from pipelock.detect.secrets import SecretScanner
 from pipelock.engine import Policy
 from pipelock.model import Action, Direction, Verdict
-from pipelock.proxy.bodies import window
+from pipelock.proxy.bodies import _cuts, window
 from pipelock.proxy.bodies._context import CONTEXT, MAX_HEAD, Context
 from pipelock.proxy.bodies.window import HOLD_BACK
 from tests.factories import a_policy, a_response, an_action
@@ -111,6 +111,7 @@ PLACES = (WINDOW - HOLD_BACK - 5, WINDOW - 11, 2 * WINDOW - 2 * HOLD_BACK + 4099
 @pytest.fixture(autouse=True)
 def _small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window, "WINDOW", WINDOW)
+    monkeypatch.setattr(_cuts, "_LONGEST_RUN", 40_960)
 
 
 def request(content_type: str) -> Action:

@@ -23,7 +23,7 @@ TEXT = b"".join(
     for _ in range(120_000)
 )
 NOISE = WORDS.randbytes(3 * WINDOW)
-BODIES = {"text": TEXT, "noise": NOISE}
+BODIES = {"text": TEXT, "one line": TEXT.replace(b"\n", b" "), "noise": NOISE}
 
 
 def an_answer(**changes: object) -> Action:
@@ -128,6 +128,16 @@ def test_of_what_is_found_not_one_byte_passes_wherever_it_stands(
     assert sink.events[-1] == "refused"
     assert body[:at].startswith(sink.passed)
     assert stream.budget.used == 0
+
+
+@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize("back", [*range(1, len(ORDER)), HOLD_BACK - 1, HOLD_BACK + 5])
+def test_what_lies_across_the_end_of_a_window_does_not_begin_to_pass(name: str, back: int) -> None:
+    at = WINDOW - back
+    stream = Stream(an_answer())
+    sink = stream.feed(BODIES[name][:at] + ORDER + BODIES[name][at:], WINDOW).finish()
+    assert sink.events[-1] == "refused"
+    assert BODIES[name][:at].startswith(sink.passed)
 
 
 @pytest.mark.parametrize("at", [0, WINDOW - HOLD_BACK - 10, WINDOW - 5, 2 * WINDOW, 3 * WINDOW - 1])
