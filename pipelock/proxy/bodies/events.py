@@ -50,8 +50,9 @@ HEAD_SECONDS = 0.25
 HEARTBEAT_SECONDS = 15.0
 """Between two signs of life to a client that waits for a verdict."""
 TURN = 65_536
-"""Bytes of events after which other connections have their turn."""
-SINGLY = 16
+"""Bytes of events, `PER_EVENT` for each added, after which other connections have their turn: 5 to 15 ms."""
+PER_EVENT = 1024
+SINGLY = 64
 """So many events that are there at the same time are judged one by one, more of them together."""
 TOGETHER = 8192
 """Bytes of events that are judged together."""
@@ -274,7 +275,7 @@ class EventStream:
         if len(self._said) == len(work.asks):
             said, self._said, self._work = self._said, [], None
             self._reader.passed(work, said)
-            self._done += len(work.raw)
+            self._done += len(work.raw) + PER_EVENT
             self._pass(work.raw)
             return
         ask = work.asks[len(self._said)]

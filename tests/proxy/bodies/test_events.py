@@ -505,7 +505,7 @@ def test_a_receiver_may_be_full_in_the_midst_of_many_events() -> None:
 def test_others_have_their_turn() -> None:
     flow = Flow()
     flow.stream.feed(plain("x" * 1000) * 200)
-    assert TURN <= len(flow.sink.passed) < TURN + 20_000
+    assert TURN / 2 <= len(flow.sink.passed) < TURN
     flow.stream.finish()
     flow.clock.pump([0] * 10)
     assert len(flow.sink.passed) == len(plain("x" * 1000)) * 200
