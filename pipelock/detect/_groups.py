@@ -142,8 +142,9 @@ def _bits(run: bytes) -> bytes:
 
 
 def _letters(run: bytes) -> bytes:
-    """Every second character, or every third or fourth where the gap is wider."""
+    """Every second character, or every third or fourth where the gap is wider; a ruled line spells nothing."""
     for width in (2, 3, 4):
         if len(set(run[1::width])) == 1:
-            return run[::width]
+            letters = run[::width]
+            return letters if len(set(letters)) > 1 else b""
     return run.translate(None, b" \t\r\n")

@@ -82,6 +82,22 @@ def test_size_ends_and_says_so():
     assert not is_complete(deep)
 
 
+@pytest.mark.parametrize("row", ["*", "-", "~", "-=", "_ "])
+def test_a_ruled_line_of_any_length_spells_nothing(row):
+    # A letter at a time, with the same sign between all of them: read so, half of a line is a line again.
+    decoder = Decoder(spelled=True)
+    data = row.encode() * 40_000
+    derivation = decoder.derive(data, decoder.gates(data))
+    assert derivation.complete
+    assert not [one for one in derivation.texts if "spelled" in one.path]
+    assert any(one.data == TEXT for one in decoder.derive(*spelled(decoder, TEXT)).texts)
+
+
+def spelled(decoder, text):
+    data = b"-".join(bytes([byte]) for byte in text)
+    return data, decoder.gates(data)
+
+
 def test_mixed_notations_are_undone_together():
     assert TEXT in {
         one[0] for one in derive(TEXT.replace(b"q", b"%71").replace(b"k", b"&#107;").replace(b"l", b"\\u006c"))
