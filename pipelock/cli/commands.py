@@ -299,6 +299,42 @@ COMMANDS = (
         takes_agent=True,
     ),
     Command(
+        "tls",
+        "pipelock.cli.tls",
+        "the certificate authority that signs for intercepted hosts, and who trusts it",
+        (
+            _CONFIG,
+            Option(("--org",), "organisation in its name (init, rotate; default: Pipelock)", "org", "NAME"),
+            Option(("--validity",), "how long it is valid (init, rotate; default: 17520h)", "validity", "DURATION"),
+            Option(("--out",), "write ca.pem and ca-key.pem there (init)", "out", "DIR", (), Path, path=True),
+            Option(("--force",), "replace one that is there (init)", "force"),
+            Option(("--cert",), "another certificate (show-ca, install-ca)", "cert", "FILE", (), Path, path=True),
+            Option(("--pem",), "print the certificate itself (show-ca)", "pem"),
+            Option(
+                ("--store",),
+                "which (install-ca: default system; remove-ca: default all)",
+                "store",
+                choices=("system", "nss", "java", "all"),
+            ),
+            Option(("--dry-run",), "say what would be done", "dry_run"),
+            Option(("--finish",), "trust the replaced one no more (rotate)", "finish"),
+            _JSON,
+        ),
+        (
+            Operand(
+                "what",
+                "init, show-ca, install-ca, remove-ca or rotate",
+                ("init", "show-ca", "install-ca", "remove-ca", "rotate"),
+            ),
+        ),
+        details=(
+            "init makes an authority; the daemon does so itself when it first needs one. install-ca puts it into the\n"
+            "system's store, those of Firefox and Chromium (nss), or Java's; remove-ca takes out what that put in,\n"
+            "and nothing else. rotate makes a new one and installs it wherever the old one is.\n"
+            "Exit code 0: all is done; 1: something is left to do, for instance by root; 2: usage."
+        ),
+    ),
+    Command(
         "completion",
         "pipelock.cli.completion",
         "print a completion script for a shell",

@@ -67,6 +67,14 @@ class Arguments(argparse.Namespace):
     no_ca: bool
     no_proxy: str
     unset: bool
+    org: str | None
+    validity: str | None
+    out: Path | None
+    cert: Path | None
+    pem: bool
+    store: str | None
+    dry_run: bool
+    finish: bool
     dialect: str | None
 
 
