@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -21,7 +20,7 @@ from pipelock.cli.table import Arguments
 from pipelock.config import Config, ConfigError, load
 from pipelock.control.client import NotRunning
 from pipelock.control.paths import home_dir
-from pipelock.trust.bundle import Bundle, refresh
+from pipelock.trust.bundle import Bundle, refresh_home
 from pipelock.trust.instance import Instance
 
 __all__ = ["Loan", "Setup", "authority_files", "find_setup", "private_daemon", "private_folder", "refresh_bundle"]
@@ -87,10 +86,9 @@ def refresh_bundle(arguments: Arguments, config: Config, environ: Mapping[str, s
     certificate, key = authority_files(config, home)
     if not certificate.exists():
         _make_authority(certificate, key)
-    with_java = bool(environ.get("JAVA_HOME")) or shutil.which("java", path=environ.get("PATH")) is not None
     try:
-        return refresh(home / "trust", certificate, environ, with_java=with_java)
-    except (OSError, ValueError) as error:
+        return refresh_home(home, str(certificate), environ)
+    except OSError as error:
         raise CommandError(f"the files for trust variables can't be written: {error}") from error
 
 

@@ -10,14 +10,18 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
+from pipelock.config import Config
 from pipelock.control.peers import process_id
 from pipelock.door.edges import Reactor
+from pipelock.trust.bundle import refresh_home
+from pipelock.trust.variables import TrustFiles, variables
 
-__all__ = ["AgentProcess", "agent_environment", "become_subreaper"]
+__all__ = ["AgentProcess", "agent_environment", "become_subreaper", "trust_files"]
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -29,14 +33,19 @@ def become_subreaper() -> bool:
     return bool(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 
 
-def agent_environment(environ: Mapping[str, str], proxy: str) -> dict[str, str]:
-    """`environ` with the variables that common clients take their proxy from."""
-    added = {"NODE_USE_ENV_PROXY": "1"}
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        added[name] = added[name.lower()] = proxy
-    for name in ("NO_PROXY", "no_proxy"):
-        added[name] = "localhost,127.0.0.1,::1"
-    return {**environ, **added}
+def agent_environment(environ: Mapping[str, str], proxy: str, files: TrustFiles | None = None) -> dict[str, str]:
+    """`environ` with the variables of `pipelock env`: the agent finds the proxy and, with `files`, trusts it."""
+    return {**environ, **variables(proxy, files, environ)}
+
+
+def trust_files(config: Config, home: Path, environ: Mapping[str, str]) -> TrustFiles | None:
+    """What makes the agent trust our certificates; `None` where it is never shown one.
+
+    Raises:
+        OSError: they can't be written.
+    """
+    section = config.tls_interception
+    return refresh_home(home, section.ca_cert, environ).files if section.enabled else None
 
 
 class AgentProcess(ProcessProtocol):

@@ -37,7 +37,7 @@ from pipelock.control.peers import (
     read_peer_facts,
 )
 from pipelock.control.server import ControlServer
-from pipelock.daemon.agent import AgentProcess, agent_environment, become_subreaper
+from pipelock.daemon.agent import AgentProcess, agent_environment, become_subreaper, trust_files
 from pipelock.daemon.app import DRAIN_SECONDS, Daemon, DaemonPlace
 from pipelock.daemon.listeners import BindError, raise_file_limit
 from pipelock.daemon.secret_files import SecretFileError, known_values
@@ -205,7 +205,8 @@ class _Run:
         self._reactor.callWhenRunning(self._say_hello)
         if self._options.agent:
             self._agent = AgentProcess(self._agent_ended)
-            environ = agent_environment(os.environ, f"http://{daemon.address}")
+            files = trust_files(daemon.loaded.config, home_dir(os.environ, self._options.home), os.environ)
+            environ = agent_environment(os.environ, f"http://{daemon.address}", files)
             with as_before():
                 self._agent.start(self._reactor, self._options.agent, environ)
 

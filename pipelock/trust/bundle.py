@@ -15,17 +15,18 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import shutil
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from pipelock.tls.files import Sensitivity, write_file
+from pipelock.tls.files import FileProblemError, Sensitivity, write_file
 from pipelock.trust.java import TRUSTSTORE_PASSWORD
 from pipelock.trust.variables import ADDED, REPLACING, TrustFiles
 
-__all__ = ["SYSTEM_STORES", "Bundle", "certificates", "refresh", "system_store"]
+__all__ = ["SYSTEM_STORES", "Bundle", "certificates", "refresh", "refresh_home", "system_store"]
 
 MAX_SOURCES = 32
 MAX_SOURCE = 8 << 20
@@ -41,6 +42,7 @@ SYSTEM_STORES = (
     "/etc/ssl/cert.pem",  # macOS, Alpine, the BSDs
 )
 
+_AUTHORITY = "ca.pem"
 _BEGIN = "-----BEGIN CERTIFICATE-----"
 _END = "-----END CERTIFICATE-----"
 _HEAD = "# pipelock "
@@ -52,6 +54,21 @@ class Bundle(NamedTuple):
     files: TrustFiles
     certificates: int
     notes: tuple[str, ...] = ()
+
+
+def refresh_home(home: Path, certificate: str, environ: Mapping[str, str]) -> Bundle:
+    """`refresh` where Pipelock keeps these files: in `trust` below its home; for Java too if that is installed.
+
+    Args:
+        home: Pipelock's.
+        certificate: `tls_interception.ca_cert`; empty for `ca.pem` in the home.
+        environ: The user's.
+
+    Raises:
+        OSError: as `refresh`.
+    """
+    with_java = bool(environ.get("JAVA_HOME")) or shutil.which("java", path=environ.get("PATH")) is not None
+    return refresh(home / "trust", Path(certificate or home / _AUTHORITY), environ, with_java=with_java)
 
 
 def refresh(
@@ -73,13 +90,12 @@ def refresh(
 
     Raises:
         OSError: our certificate can't be read, or a file can't be written.
-        ValueError: `authority` holds no certificate.
     """
     target, truststore = folder / "bundle.pem", folder / "truststore.p12"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     own = certificates(_read(authority))
     if not own:
-        raise ValueError(f"{authority} holds no certificate")
+        raise FileProblemError(f"{authority} holds no certificate")
     found, used, notes = _collect(_sources(environ, folder, authority, stores))
     pems = list(dict.fromkeys([*found, *own]))[-MAX_CERTIFICATES:]
     text = _text(used, pems)
@@ -140,7 +156,7 @@ def _collect(sources: Iterable[str]) -> tuple[list[str], tuple[str, ...], list[s
     for source in sources:
         try:
             theirs = certificates(_read(Path(source)))
-        except (OSError, ValueError) as error:
+        except OSError as error:
             notes.append(f"{source} is left out: {getattr(error, 'strerror', None) or error}")
             continue
         if theirs:
@@ -155,7 +171,7 @@ def _read(path: Path) -> str:
     with path.open("rb") as file:
         data = file.read(MAX_SOURCE + 1)
     if len(data) > MAX_SOURCE:
-        raise ValueError(f"larger than {MAX_SOURCE} bytes")
+        raise FileProblemError(f"larger than {MAX_SOURCE} bytes")
     return data.decode("latin-1")  # certificates are ASCII; comments may be anything
 
 

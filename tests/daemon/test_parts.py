@@ -6,13 +6,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from twisted.internet.error import CannotListenError, ProcessDone, ProcessTerminated
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from pipelock.daemon.agent import AgentProcess, agent_environment
+from pipelock.config import Config
+from pipelock.daemon.agent import AgentProcess, agent_environment, trust_files
 from pipelock.daemon.listeners import BindError, bind, local_names, split_address
 from pipelock.daemon.sentinel import sentinel_probe
 from pipelock.daemon.watch import DEBOUNCE_SECONDS, LOOK_SECONDS, FileWatch
@@ -106,7 +108,18 @@ def test_the_agent_hears_of_the_proxy_in_both_cases() -> None:
     assert {environ[name] for name in ("HTTP_PROXY", "http_proxy", "https_proxy", "all_proxy")} == {
         "http://127.0.0.1:8888"
     }
-    assert environ["no_proxy"] == "localhost,127.0.0.1,::1"
+    assert environ["no_proxy"] == ""  # what runs on this machine is judged as well
+
+
+def test_the_agent_trusts_what_it_is_shown(tmp_path: Path) -> None:
+    config = Config()
+    assert trust_files(config, tmp_path, {}) is None
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n")
+    section = msgspec.structs.replace(config.tls_interception, enabled=True)
+    files = trust_files(msgspec.structs.replace(config, tls_interception=section), tmp_path, {"PATH": ""})
+    environ = agent_environment({}, "http://127.0.0.1:8888", files)
+    assert environ["SSL_CERT_FILE"] == str(tmp_path / "trust" / "bundle.pem")
+    assert environ["NODE_EXTRA_CA_CERTS"] == str(tmp_path / "ca.pem")
 
 
 @pytest.mark.parametrize(

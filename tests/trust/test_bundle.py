@@ -11,7 +11,7 @@ import pytest
 
 from pipelock.tls.authority import Authority
 from pipelock.trust import bundle
-from pipelock.trust.bundle import certificates, refresh, system_store
+from pipelock.trust.bundle import certificates, refresh, refresh_home, system_store
 
 
 def pem(number: int) -> str:
@@ -111,7 +111,7 @@ def test_a_system_without_authorities_is_told(place: Path) -> None:
 
 def test_without_our_own_nothing_is_written(place: Path) -> None:
     (place / "ca.pem").write_text("nothing")
-    with pytest.raises(ValueError, match="holds no certificate"):
+    with pytest.raises(OSError, match="holds no certificate"):
         made(place)
     (place / "ca.pem").unlink()
     with pytest.raises(OSError, match="not a file"):
@@ -153,3 +153,13 @@ def test_java_reads_its_store(place: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=True, env={**os.environ, "LC_ALL": "C"})
     assert "1 entry" in done.stdout
     assert "trustedCertEntry" in done.stdout
+
+
+def test_at_home_everything_has_its_place(place: Path) -> None:
+    result = refresh_home(place, "", {"PATH": ""})
+    assert result.files == (str(place / "ca.pem"), str(place / "trust" / "bundle.pem"), "")
+    (place / "other.pem").write_text(pem(7))
+    result = refresh_home(place, str(place / "other.pem"), {"PATH": "", "JAVA_HOME": "/opt/java"})
+    assert result.files.authority == str(place / "other.pem")
+    assert result.files.truststore == str(place / "trust" / "truststore.p12")
+    assert held(place)[-1] == pem(7)
