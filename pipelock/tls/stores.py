@@ -121,12 +121,21 @@ class Store(Shape):
 
 
 class AnchorFolder(msgspec.Struct, frozen=True):
-    """A Linux distribution's: a folder of files, and a program that makes bundles of them."""
+    """A Linux distribution's: a folder of files, and a program that makes bundles of them.
+
+    Attributes:
+        label: Of which distributions.
+        folder: Where certificates are put.
+        suffix: Of their names; other files are passed over by the program.
+        update: The program, after one was added.
+        clean: The program, after one was taken away.
+    """
 
     label: str
     folder: Path
     suffix: str
     update: tuple[str, ...]
+    clean: tuple[str, ...]
     needs_root: bool = True
 
     kind: ClassVar[str] = "system"
@@ -152,7 +161,7 @@ class AnchorFolder(msgspec.Struct, frozen=True):
 
     def remove(self, name: str, certificate: Path) -> tuple[Step, ...]:
         """Remove and update."""
-        return Drop(self._file(name)), Run(self.update)
+        return Drop(self._file(name)), Run(self.clean)
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}{self.suffix}"
@@ -293,11 +302,36 @@ class Machine(msgspec.Struct, frozen=True):
     root: Path = Path("/")
 
 
+# Debian's program leaves what it linked before where it is, unless it is told to begin afresh.
 _ANCHORS = (
-    ("Debian, Ubuntu, Alpine", "usr/local/share/ca-certificates", ".crt", ("update-ca-certificates",)),
-    ("Fedora, RHEL", "etc/pki/ca-trust/source/anchors", ".pem", ("update-ca-trust", "extract")),
-    ("SUSE", "etc/pki/trust/anchors", ".pem", ("update-ca-certificates",)),
-    ("Arch", "etc/ca-certificates/trust-source/anchors", ".crt", ("trust", "extract-compat")),
+    AnchorFolder(
+        "Debian, Ubuntu, Alpine",
+        Path("usr/local/share/ca-certificates"),
+        ".crt",
+        ("update-ca-certificates",),
+        ("update-ca-certificates", "--fresh"),
+    ),
+    AnchorFolder(
+        "Fedora, RHEL",
+        Path("etc/pki/ca-trust/source/anchors"),
+        ".pem",
+        ("update-ca-trust", "extract"),
+        ("update-ca-trust", "extract"),
+    ),
+    AnchorFolder(
+        "SUSE",
+        Path("etc/pki/trust/anchors"),
+        ".pem",
+        ("update-ca-certificates",),
+        ("update-ca-certificates",),
+    ),
+    AnchorFolder(
+        "Arch",
+        Path("etc/ca-certificates/trust-source/anchors"),
+        ".crt",
+        ("trust", "extract-compat"),
+        ("trust", "extract-compat"),
+    ),
 )
 # Chromium's own, and where Firefox keeps profiles: itself, as a snap, as a flatpak, on macOS.
 _CHROMIUM = ".pki/nssdb"
@@ -331,10 +365,10 @@ def _system_stores(machine: Machine, notes: list[str]) -> Iterator[Store]:
     if machine.platform == "darwin":
         yield Keychain(needs_root=not machine.is_root)
         return
-    for label, folder, suffix, update in _ANCHORS:
-        path = machine.root / folder
-        if path.is_dir() and machine.which(update[0]) is not None:
-            yield AnchorFolder(label, path, suffix, update, needs_root=not machine.is_root)
+    for store in _ANCHORS:
+        folder = machine.root / store.folder
+        if folder.is_dir() and machine.which(store.update[0]) is not None:
+            yield msgspec.structs.replace(store, folder=folder, needs_root=not machine.is_root)
             return
     if (machine.root / "etc/NIXOS").exists():
         notes.append(_NIXOS)
