@@ -1,7 +1,7 @@
 """What was installed where, so that exactly that is taken out again.
 
-A folder `installed-ca` under the home: `receipt.json`, and a copy of every certificate that stands in it: taking one out
-can need it, and the authority may have been replaced meanwhile.
+A folder `installed-ca` under the home: `receipt.json`, and a copy of every certificate that stands in it. Taking one
+out can need it, and the authority may have been replaced meanwhile.
 """
 
 from __future__ import annotations

@@ -129,6 +129,7 @@ class AnchorFolder(msgspec.Struct, frozen=True):
         suffix: Of their names; other files are passed over by the program.
         update: The program, after one was added.
         clean: The program, after one was taken away.
+        hook: A program that has to be told by itself what was taken away, if it is there; Debian's Java.
     """
 
     label: str
@@ -136,6 +137,7 @@ class AnchorFolder(msgspec.Struct, frozen=True):
     suffix: str
     update: tuple[str, ...]
     clean: tuple[str, ...]
+    hook: Path | None = None
     needs_root: bool = True
 
     kind: ClassVar[str] = "system"
@@ -161,7 +163,10 @@ class AnchorFolder(msgspec.Struct, frozen=True):
 
     def remove(self, name: str, certificate: Path) -> tuple[Step, ...]:
         """Remove and update."""
-        return Drop(self._file(name)), Run(self.clean)
+        steps = Drop(self._file(name)), Run(self.clean)
+        if self.hook is None or not self.hook.is_file():
+            return steps
+        return *steps, Run(("sh", "-c", _TELL_HOOK, "sh", f"/etc/ssl/certs/{name}.pem", str(self.hook)))
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}{self.suffix}"
@@ -302,6 +307,8 @@ class Machine(msgspec.Struct, frozen=True):
     root: Path = Path("/")
 
 
+_TELL_HOOK = 'printf "%s\\n" "-$1" | "$2"'
+
 # Debian's program leaves what it linked before where it is, unless it is told to begin afresh.
 _ANCHORS = (
     AnchorFolder(
@@ -310,6 +317,7 @@ _ANCHORS = (
         ".crt",
         ("update-ca-certificates",),
         ("update-ca-certificates", "--fresh"),
+        Path("etc/ca-certificates/update.d/jks-keystore"),
     ),
     AnchorFolder(
         "Fedora, RHEL",
@@ -368,7 +376,8 @@ def _system_stores(machine: Machine, notes: list[str]) -> Iterator[Store]:
     for store in _ANCHORS:
         folder = machine.root / store.folder
         if folder.is_dir() and machine.which(store.update[0]) is not None:
-            yield msgspec.structs.replace(store, folder=folder, needs_root=not machine.is_root)
+            hook = machine.root / store.hook if store.hook is not None else None
+            yield msgspec.structs.replace(store, folder=folder, hook=hook, needs_root=not machine.is_root)
             return
     if (machine.root / "etc/NIXOS").exists():
         notes.append(_NIXOS)

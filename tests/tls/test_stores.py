@@ -72,6 +72,18 @@ def test_distributions(tmp_path, folder, program, suffix, update, clean):
     assert not store.needs_root
 
 
+def test_debians_java_is_told_what_went(tmp_path):
+    """Its hook hears of what is added alone when everything is done afresh."""
+    hook = tmp_path / "etc/ca-certificates/update.d/jks-keystore"
+    hook.parent.mkdir(parents=True)
+    (tmp_path / "usr/local/share/ca-certificates").mkdir(parents=True)
+    ((store,), _) = find_stores("system", machine(tmp_path, "update-ca-certificates"))
+    assert len(store.remove("n", CA)) == 2
+    hook.touch()
+    *_, last = store.remove("n", CA)
+    assert last == Run(("sh", "-c", 'printf "%s\\n" "-$1" | "$2"', "sh", "/etc/ssl/certs/n.pem", str(hook)))
+
+
 def test_a_folder_without_its_program_is_no_store(tmp_path):
     (tmp_path / "usr/local/share/ca-certificates").mkdir(parents=True)
     stores, notes = find_stores("system", machine(tmp_path))
