@@ -17,7 +17,6 @@ from pipelock.model import escape
 from pipelock.trust.bundle import Bundle
 from pipelock.trust.doctor import ZONES, Result, Scene, examine, host_of
 from pipelock.trust.instance import InstanceError, probe_config
-from pipelock.trust.origin import Origin
 from pipelock.trust.probes import PROBES
 from pipelock.trust.sightings import Outcome
 from pipelock.trust.variables import variables
@@ -57,6 +56,9 @@ def execute(arguments: Arguments) -> int:
 
 
 def _doctor(arguments: Arguments, setup: Setup, bundle: Bundle) -> int:
+    # Imported here: it makes certificates, and a command is looked at by more than who runs it.
+    from pipelock.trust.origin import Origin  # noqa: PLC0415
+
     home = home_dir(os.environ, arguments.home)
     with private_folder(home) as folder, Origin(folder, ZONES) as origin:
         config = folder / "config.json"
