@@ -318,6 +318,9 @@ class UpstreamConnection(Protocol):
     def _ended(self) -> None:
         if self._reader is None:
             return
+        if not self._heard:
+            self._fail("the upstream closed the connection" + self._place())
+            return
         try:
             events = self._reader.feed_eof()
         except RemoteProtocolError as error:
