@@ -83,17 +83,22 @@ def is_noise(data: bytes) -> bool:
     """
     if len(data) < _SMALL:
         return False
-    # Every third byte tells as much as all of them, and numbers of two, four or eight bytes show each of theirs.
-    sample = data[::3]
-    if sample.translate(_CONTROLS).count(1) * _CONTROL_SHARE < len(sample):
+    # Every seventh byte tells as much as all of them, and numbers of two, three, four or eight bytes show each of theirs.
+    sample = data[::7]
+    if _count(sample, _CONTROLS) * _CONTROL_SHARE < len(sample):
         return False
-    if sample.translate(_HIGH).count(1) * _HIGH_SHARE < len(sample):
+    if _count(sample, _HIGH) * _HIGH_SHARE < len(sample):
         return False
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
         return True
     return False
+
+
+def _count(data: bytes, marks: bytes) -> int:
+    # `bytes.count` takes ten times as long where there are many.
+    return int.from_bytes(data.translate(marks), "little").bit_count()
 
 
 def strings(data: bytes) -> bytes:

@@ -17,6 +17,7 @@ from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
 
 from pipelock.detect.charsets import charset_of
 from pipelock.detect.fields import boundary_of
+from pipelock.proxy.bodies._cuts import run_start
 
 __all__ = ["CONTEXT", "MAX_HEAD", "Context"]
 
@@ -96,7 +97,7 @@ def _in_step(body: bytes, first: int, start: int, group: int = 4, others: bytes 
 def _aligned(body: bytes, start: int) -> int:
     """The nearest place up to `start` where a text can be read from."""
     # Letters of a text are a run as well; a few more of them do no harm. Encoded runs may be wrapped.
-    run = body[:start].translate(_RUN).rfind(b"\0") + 1
+    run = run_start(body, 0, start, _RUN)
     start = _in_step(body, run, start, _GROUP, _LINE_ENDS)
     escape = body.find(b"\\", max(start - _ESCAPE, 0), start)
     if escape >= 0:

@@ -6,7 +6,7 @@ import msgspec
 
 from pipelock.detect.media import looks_like_svg, sniff
 
-__all__ = ["flush_cut", "may_flow", "window_cut"]
+__all__ = ["flush_cut", "may_flow", "run_start", "window_cut"]
 
 _REACH = 4_096
 """How far back a better place to cut is looked for."""
@@ -23,15 +23,25 @@ def window_cut(body: bytes, known: int, hold_back: int) -> int:
     character. Costs a pass over the window at most.
     """
     last = max(len(body) - hold_back, known)
-    run = body[known:last].translate(_RUN).rfind(b"\0") + 1 + known
-    if last - run > _REACH and run > known and last - run <= _LONGEST_RUN:
-        return run
     least = max(last - _REACH, known)
+    run = run_start(body, known, last, _RUN)
+    if run <= least and known < run and last - run <= _LONGEST_RUN:
+        return run
     for sign in (b"\n", b" ", b"&", b",", b"\0"):
         at = body.rfind(sign, least, last)
         if at >= 0:
             return at + 1
     return _behind_character(body, last, least)
+
+
+def run_start(body: bytes, first: int, end: int, marks: bytes) -> int:
+    """Where the unbroken run begins that ends at `end`, at `first` at the earliest; `marks` are 1 for what is in it."""
+    near = max(end - _REACH, first)
+    for start, stop in ((near, end), (first, near)):
+        at = body[start:stop].translate(marks).rfind(b"\0")
+        if at >= 0:
+            return start + at + 1
+    return first
 
 
 def flush_cut(body: bytes, known: int) -> int:

@@ -245,7 +245,8 @@ class WindowStream:
 
     def _judge(self, size: int, *, is_last: bool = False, flush: bool = False) -> None:
         context = self._context.data
-        body = context + bytes(memoryview(self._buffer)[:size])
+        with memoryview(self._buffer) as view:
+            body = b"".join((context, view[:size]))
         if is_last:
             self._buffer = bytearray()
         action = self._part() if self._has_begun else self._action
