@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import resource
 import socket
 import ssl
@@ -109,9 +110,18 @@ def nothing_stays(daemon: DaemonProcess, *, grown: float = 30.0) -> Iterator[Non
         assert control.status().pending == 0
 
 
+def lines_of(daemon: DaemonProcess) -> list[dict]:
+    """The whole lines of the log: a disk that was full leaves a torn one."""
+    lines = []
+    for line in (daemon.home / "audit" / "audit.jsonl").read_text().splitlines():
+        with contextlib.suppress(ValueError):
+            lines.append(json.loads(line))
+    return lines
+
+
 def failures(daemon: DaemonProcess, part: str) -> list[dict]:
     """The lines of the log that tell how requests whose URL has `part` went wrong."""
-    lines = daemon.lines()
+    lines = lines_of(daemon)
     asked = {line["request_id"] for line in lines if part in line.get("url", "")}
     return [line for line in lines if line.get("request_id") in asked and line["event"] in {"blocked", "error"}]
 
@@ -265,25 +275,39 @@ def test_more_hosts_than_certificates_are_kept(opened: DaemonProcess, secret: Br
 # -- the machine runs out ----------------------------------------------------------------------------------------------
 
 
-def test_a_full_disk_stops_everything_and_room_lets_it_go_on(make_daemon, origin: Origin) -> None:
+@contextlib.contextmanager
+def full_disk(daemon: DaemonProcess) -> Iterator[None]:
+    """The daemon's log can't grow, which is how a full disk looks to it."""
+    log = daemon.home / "audit" / "audit.jsonl"
+    limits = resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (log.stat().st_size + 10, limits[1]))
+    yield
+    resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_full_disk_stops_everything_in_mode_strict_and_room_lets_it_go_on(make_daemon, origin: Origin) -> None:
+    daemon = make_daemon(BASE_CONFIG.replace("balanced", "strict") + "api_allowlist: [127.0.0.1]\n")
+    assert status_of(curl(daemon, f"{origin.url}/before")) == 200
+    with nothing_stays(daemon):
+        with full_disk(daemon):
+            for _ in range(5):
+                refused = curl(daemon, f"{origin.url}/unrecorded")
+                assert status_of(refused) == 503
+                assert "the audit log cannot be written" in refused.stdout
+        assert [seen[1] for seen in origin.seen] == ["/before"], "what cannot be recorded does not happen"
+        assert status_of(curl(daemon, f"{origin.url}/after")) == 200
+    urls = [line.get("url", "") for line in lines_of(daemon)]
+    assert sum("/after" in url for url in urls) == 2
+    assert "the audit log cannot be written" in daemon.log.read_text()
+
+
+def test_in_mode_balanced_it_is_announced_and_work_goes_on(make_daemon, origin: Origin) -> None:
     daemon = make_daemon()
     assert status_of(curl(daemon, f"{origin.url}/before")) == 200
-    log = daemon.home / "audit" / "audit.jsonl"
-    wait_for(lambda: log.stat().st_size, what="the first line")
-    lines, reached = len(daemon.lines()), len(origin.seen)
-    _, most = resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE)
-    with nothing_stays(daemon):
-        resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (log.stat().st_size + 10, most))
-        for _ in range(5):
-            refused = curl(daemon, f"{origin.url}/unrecorded")
-            assert status_of(refused) >= 400
-            assert "record" in refused.stdout or "audit" in refused.stdout
-        assert len(origin.seen) == reached, "what cannot be recorded does not happen"
-        resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (most, most))
-        assert status_of(curl(daemon, f"{origin.url}/after")) == 200
-    text = log.read_text()
-    assert "/after" in text
-    assert len(daemon.lines()) > lines, "every line is whole"
+    with full_disk(daemon):
+        assert status_of(curl(daemon, f"{origin.url}/unrecorded")) == 200
+        assert "the audit log cannot be written" in daemon.log.read_text()
+    assert status_of(curl(daemon, f"{origin.url}/after")) == 200
 
 
 def test_no_descriptors_left_is_refused_and_heals(make_daemon, origin: Origin) -> None:
