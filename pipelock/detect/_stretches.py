@@ -83,7 +83,7 @@ def is_noise(data: bytes) -> bool:
     """
     if len(data) < _SMALL:
         return False
-    # Every seventh byte tells as much as all of them, and numbers of two, three, four or eight bytes show each of theirs.
+    # Every seventh byte tells as much as all of them; numbers of two, three, four or eight bytes show each of theirs.
     sample = data[::7]
     if _count(sample, _CONTROLS) * _CONTROL_SHARE < len(sample):
         return False

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from pipelock.config import loads
 from pipelock.engine.compile import compile_policy
 from pipelock.engine.content import folded, inspect_content
-from pipelock.model import Kind
+from pipelock.model import Direction, Kind
 from tests.factories import FAKE_KEY, FAKE_ORDER, FakeSecrets, a_policy, a_response, an_action
 
 
@@ -89,6 +90,39 @@ def test_what_comes_in_is_searched_for_orders_and_not_for_keys() -> None:
 
 def test_the_result_names_the_policy_it_was_made_with() -> None:
     assert inspect_content(an_action(), a_policy(hash="abc")).policy == "abc"
+
+
+NOISE = random.Random(2).randbytes(100_000)
+
+
+@pytest.mark.parametrize("kind", [Kind.REQUEST, Kind.PIECE])
+def test_a_key_in_noise_is_found_and_can_not_be_cut_out(kind: Kind) -> None:
+    body = NOISE + b"\0" + FAKE_KEY.encode() + b"\0" + NOISE
+    (finding,) = inspect_content(an_action(kind=kind, body=body), a_policy()).findings
+    assert (finding.rule, finding.place, finding.span) == ("Fake Key", "body", None)
+
+
+@pytest.mark.parametrize("kind", [Kind.RESPONSE, Kind.PIECE])
+def test_an_order_in_noise_is_found_and_can_not_be_cut_out(kind: Kind) -> None:
+    body = NOISE + b"\0" + FAKE_ORDER.encode() + b"\0" + NOISE
+    action = a_response(kind=kind, body=body, direction=Direction.INBOUND)
+    (finding,) = inspect_content(action, a_policy()).findings
+    assert (finding.rule, finding.place, finding.span) == ("Fake Order", "body", None)
+
+
+def test_the_scanners_never_see_the_noise() -> None:
+    seen: list[int] = []
+
+    class Counting(FakeSecrets):
+        def scan(self, data, place, *, host="", content_type=""):
+            seen.append(len(data))
+            return super().scan(data, place, host=host, content_type=content_type)
+
+    inspect_content(an_action(body=NOISE), a_policy(secrets=Counting()))
+    assert max(seen) < 1000
+    text = b"a line that anybody can read\n" * 4000
+    inspect_content(an_action(body=b"PK\3\4" + text), a_policy(secrets=Counting()))
+    assert max(seen) == len(text) + 4
 
 
 # -- with the scanners that ship ---------------------------------------------------------------------------------------
