@@ -18,7 +18,7 @@ __all__ = ["HTTP_1_1", "NoCommonProtocolError", "server_context"]
 HTTP_1_1 = b"http/1.1"
 
 # AES-128 first: as good as 256 against anyone who has no quantum computer for every session, and a third faster.
-_TLS_1_2 = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384"
+_TLS_1_2 = b"@SECLEVEL=2:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384"
 _TLS_1_3 = b"TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384"
 _PRIORITIZE_CHACHA = 1 << 21
 """SSL_OP_PRIORITIZE_CHACHA: a client that puts ChaCha20 first has no AES in hardware. pyOpenSSL has no name for it."""

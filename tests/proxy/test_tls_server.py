@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from functools import cache
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableProtocol
@@ -441,3 +443,23 @@ def test_renegotiation_is_refused():
     client.renegotiate()
     with pytest.raises(SSL.Error):
         on(4)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=300), min_size=1, max_size=4))
+@settings(max_examples=40, deadline=None)
+def test_garbage_fails_once_and_nothing_is_raised(pieces):
+    line, inside, failures = Line(), Inside(), []
+    server = start_tls(line, ours().context_for(HOST), b"", inside, failures.append, "", Clock())
+    for piece in pieces:
+        server.dataReceived(piece)
+    server.connectionLost(Failure(ConnectionDone()))
+    assert len(failures) == 1
+    assert inside.transport is None
+
+
+def test_a_client_that_leaves_before_our_certificate_refused_nothing():
+    line, failures = Line(), []
+    server = start_tls(line, ours().context_for(HOST), b"\x16\x03\x01", Inside(), failures.append, "", Clock())
+    server.readConnectionLost()
+    assert [failure.refused_ca for failure in failures] == [False]
+    assert line.disconnecting
