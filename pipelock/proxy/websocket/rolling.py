@@ -7,6 +7,8 @@ that it continues.
 
 from __future__ import annotations
 
+import sys
+
 import msgspec
 
 from pipelock.model import Decision
@@ -35,12 +37,15 @@ class Look(msgspec.Struct, gc=False):
     """A message and what it continues.
 
     Attributes:
-        body: What is to be judged of it; empty where nothing went before.
+        body: The beginnings of its texts behind what they continue; empty where nothing went before.
         seen: How many bytes at the start of `body` are known.
+        context: Where the message is one text from its first byte to its last: what that continues. `None` where it
+            is not.
     """
 
     body: bytes
     seen: int
+    context: bytes | None
     parts: tuple[_Part, ...]
 
 
@@ -51,7 +56,7 @@ class Rolling:
         self._tails = Tails()
 
     def look(self, data: bytes, *, is_binary: bool) -> Look:
-        """Read a message that has been judged by itself. Linear in its length."""
+        """Read a message. Linear in its length."""
         texts: dict[str, list[bytes]] = {}
         if is_binary:
             texts[_BINARY] = [data]
@@ -65,18 +70,26 @@ class Rolling:
             parts.append(_Part(place, context, whole))
         going_on = [part for part in parts if part.context]
         body = b"\n".join([part.context + part.piece[:MAX_LEAD] for part in going_on])
-        return Look(body, len(going_on[0].context) if going_on else 0, tuple(parts))
+        is_one = len(parts) == 1 and len(parts[0].piece) == len(data)
+        return Look(
+            body, len(going_on[0].context) if going_on else 0, parts[0].context if is_one else None, tuple(parts)
+        )
 
-    def passed(self, look: Look, *decisions: Decision) -> None:
-        """It went on, though perhaps not without a word."""
-        findings = [finding for one in decisions for finding in (*one.findings, *one.suppressed)]
+    def passed(self, look: Look, first: Decision | None, second: Decision | None = None) -> None:
+        """It went on, though perhaps not without a word: `first` about it alone, `second` with what it continues."""
+        ends = [0, *_ends(first, 0), *_ends(second, look.seen)]
         for part in look.parts:
             tail = self._tails.at(part.place)
-            if not findings:
+            if len(ends) == 1:
                 tail.add(part.context, part.piece)
-            elif len(look.parts) == 1 and all(finding.span is not None for finding in findings):
-                # What was found and let through is not to be found again with every message that follows.
-                at = max(finding.span.end for finding in findings if finding.span is not None)
-                tail.replace(part.piece[at:])
             else:
-                tail.replace(b"")
+                # What was found and let through is not to be found again with every message that follows.
+                tail.replace(part.piece[max(ends) :] if look.context is not None else b"")
+
+
+def _ends(decision: Decision | None, before: int) -> list[int]:
+    """Where in a message that is one text the findings end; `before` bytes were judged in front of it."""
+    if decision is None:
+        return []
+    findings = (*decision.findings, *decision.suppressed)
+    return [finding.span.end - before if finding.span is not None else sys.maxsize for finding in findings]

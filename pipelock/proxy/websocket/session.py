@@ -189,47 +189,74 @@ class WebSocketSession:
     # -- judging ---------------------------------------------------------------------------------------------------
 
     def judge(self, side: Side, message: Message) -> None:
-        """Have a message judged: by itself first, then its beginning with what it continues."""
-        action = msgspec.structs.replace(
+        """Have a message judged with what it continues: in one go where it is one text, else after it by itself."""
+        policy = self._context.door.engine.policy
+        if policy.scan_messages and not message.is_binary and (side is Side.UPSTREAM or policy.redaction is None):
+            look = self._rolling[side].look(message.data, is_binary=False)
+            if look.context:
+                action = self._asking(side, message, look.context + message.data, len(look.context))
+                self._ask(side, action, lambda decision: self._judged_at_once(side, look, decision))
+                return
+        action = self._asking(side, message, message.data, 0)
+        self._ask(side, action, lambda decision: self._judged(side, message, decision))
+
+    def _asking(self, side: Side, message: Message, body: bytes, seen: int) -> Action:
+        return msgspec.structs.replace(
             self._of(side),
-            body=message.data,
+            body=body,
+            seen=seen,
             size=len(message.data),
             binary=message.is_binary,
             content_type="" if message.is_binary else _TEXT,
         )
-        self._ask(side, action, lambda decision: self._judged(side, message, decision))
+
+    def _judged_at_once(self, side: Side, look: Look, decision: Decision) -> None:
+        context = look.context or b""
+        if decision.verdict is Verdict.BLOCK:
+            self._refused(side, decision)
+        elif decision.body is None:
+            self._rolling[side].passed(look, None, decision)
+            self._passes(side, None)
+        elif decision.body.startswith(context):
+            instead = decision.body[len(context) :]
+            rolling = self._rolling[side]
+            rolling.passed(rolling.look(instead, is_binary=False), None)
+            self._passes(side, instead)
+        else:
+            self._drops(side)
 
     def _judged(self, side: Side, message: Message, decision: Decision) -> None:
         if decision.verdict is Verdict.BLOCK:
             self._refused(side, decision)
             return
         if not self._context.door.engine.policy.scan_messages:
-            self._relay.passed(side)
-            self._look_after()
+            self._passes(side, None)
             return
         passing = message.data if decision.body is None else decision.body
         look = self._rolling[side].look(passing, is_binary=message.is_binary)
         if not look.seen:
-            self._passes(side, look, decision)
+            self._rolling[side].passed(look, decision)
+            self._passes(side, decision.body)
             return
-        action = msgspec.structs.replace(
-            self._of(side), body=look.body, seen=look.seen, binary=message.is_binary, content_type=_TEXT
-        )
+        action = msgspec.structs.replace(self._asking(side, message, look.body, look.seen), content_type=_TEXT, size=0)
         self._ask(side, action, lambda second: self._judged_again(side, look, decision, second))
 
     def _judged_again(self, side: Side, look: Look, first: Decision, second: Decision) -> None:
         if second.verdict is Verdict.BLOCK:
             self._refused(side, second)
         elif second.body is not None:
-            # What is to be taken out began in a message that has gone on: all that is left to do is to end it there.
-            self._relay.dropped(side)
-            self._look_after()
+            self._drops(side)
         else:
-            self._passes(side, look, first, second)
+            self._rolling[side].passed(look, first, second)
+            self._passes(side, first.body)
 
-    def _passes(self, side: Side, look: Look, first: Decision, *second: Decision) -> None:
-        self._rolling[side].passed(look, first, *second)
-        self._relay.passed(side, first.body)
+    def _passes(self, side: Side, instead: bytes | None) -> None:
+        self._relay.passed(side, instead)
+        self._look_after()
+
+    def _drops(self, side: Side) -> None:
+        """What is to be taken out began in a message that has gone on: all that is left to do is to end it there."""
+        self._relay.dropped(side)
         self._look_after()
 
     def _of(self, side: Side) -> Action:

@@ -527,3 +527,58 @@ def test_nobody_is_asked_for_a_client_that_has_left() -> None:
     talk.hear()
     assert not talk.far.text()
     talk.ends()
+
+
+# -- what passes with a word, or without a part ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrap", ["{}", '{{"delta": "{}"}}'])
+def test_what_is_warned_about_passes_and_is_told_once(wrap: str) -> None:
+    talk = Talk(house(a_policy(response_action=Verdict.WARN)))
+    for piece in ("well", FAKE_ORDER[:5], FAKE_ORDER[5:], " and", " so", " on"):
+        talk.upstream_says(TextMessage(wrap.format(piece)))
+    assert talk.near.text().replace('{"delta": "', "").replace('"}', "") == f"well{FAKE_ORDER} and so on"
+    assert [one.decision.verdict for one in talk.house.records][2:] == [Verdict.WARN]
+    talk.ends()
+
+
+@pytest.mark.parametrize("before", [(), ("well, ",), ('{"x": "y"}',)])
+def test_what_is_stripped_is_taken_out(before: tuple[str, ...]) -> None:
+    talk = Talk(house(a_policy(response_action=Verdict.STRIP)))
+    for piece in (*before, f"so {FAKE_ORDER} it is", "."):
+        talk.upstream_says(TextMessage(piece))
+    assert FAKE_ORDER not in talk.near.text()
+    assert talk.near.text().startswith("".join(before) + "so ")
+    assert talk.near.text().endswith(" it is.")
+    assert [one.decision.verdict for one in talk.house.records][2:] == [Verdict.STRIP]
+    talk.ends()
+
+
+@pytest.mark.parametrize("wrap", ["{}", '{{"delta": "{}"}}'])
+def test_what_began_in_a_message_that_is_gone_cannot_be_stripped_and_is_refused(wrap: str) -> None:
+    talk = Talk(house(a_policy(response_action=Verdict.STRIP)))
+    for piece in (FAKE_ORDER[:8], FAKE_ORDER[8:]):
+        talk.upstream_says(TextMessage(wrap.format(piece)))
+    refused(talk, Direction.INBOUND)
+    assert talk.near.text() == wrap.format(FAKE_ORDER[:8])
+
+
+def test_where_several_texts_go_on_the_message_that_completes_one_is_dropped() -> None:
+    talk = Talk(house(a_policy(response_action=Verdict.STRIP)))
+    for first, second in (("quite ", FAKE_ORDER[:8]), ("harm", FAKE_ORDER[8:]), ("less", " after")):
+        talk.upstream_says(TextMessage(f'{{"a": "{first}", "b": "{second}"}}'))
+    assert [second.strip() for second in talk.near.text().split('"b": "')[1:]] == [
+        f'{FAKE_ORDER[:8]}"}}{{"a": "less",',
+        'after"}',
+    ]
+    assert talk.near.closed() is None
+
+
+def test_nobody_reads_messages_where_that_is_switched_off() -> None:
+    talk = Talk(house(a_policy(scan_messages=False)))
+    talk.client_says(TextMessage(FAKE_KEY))
+    talk.upstream_says(TextMessage(FAKE_ORDER))
+    assert (talk.far.text(), talk.near.text()) == (FAKE_KEY, FAKE_ORDER)
+    talk.house.kill.set_api(True)
+    talk.client_says(TextMessage("x"))
+    assert talk.near.closed() == (1008, "kill switch active")
