@@ -15,7 +15,7 @@ from pipelock.engine.a2a import inspect_a2a
 from pipelock.engine.facts import Content
 from pipelock.engine.media import MediaResult
 from pipelock.engine.redact import RedactionResult
-from pipelock.model import Action, Finding, Kind, ScanKind
+from pipelock.model import Action, Finding, Kind, ScanKind, Verdict
 
 if TYPE_CHECKING:
     from pipelock.engine.policy import Policy
@@ -76,7 +76,10 @@ def _outbound(action: Action, policy: Policy) -> Content:
 def _part(action: Action, policy: Policy) -> Content:
     """More of something that was judged when it began: its headers, its URL and what it is are known."""
     found = _part_in(action, policy) if action.comes_in else _part_out(action, policy)
-    return found if not action.seen else msgspec.structs.replace(found, findings=_news(found.findings, action.seen))
+    if not found.findings or not (action.seen or action.told):
+        return found
+    news = [one for one in _news(found.findings, action.seen) if not _is_told(one, action, policy)]
+    return msgspec.structs.replace(found, findings=tuple(news))
 
 
 def _part_in(action: Action, policy: Policy) -> Content:
@@ -107,6 +110,13 @@ def _part_out(action: Action, policy: Policy) -> Content:
 def _news(findings: tuple[Finding, ...], seen: int) -> tuple[Finding, ...]:
     """Without what lies in the part that was judged before and has gone on."""
     return tuple(one for one in findings if one.span is None or one.span.end > seen)
+
+
+def _is_told(finding: Finding, action: Action, policy: Policy) -> bool:
+    """Whether it is one more of what passes with a warning, of which one was enough."""
+    if finding.rule not in action.told or finding.hard:
+        return False
+    return not policy.enforce or policy.verdict_for(action, finding) is Verdict.WARN
 
 
 def _asked(action: Action, policy: Policy) -> tuple[Finding, ...]:

@@ -106,6 +106,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             them is understood; they were judged before and can't be taken back.
         partial: `body` is not all of the body; `PIECE` actions bring the rest.
         binary: A WebSocket message of binary data.
+        told: Rules that an earlier part of the same body was let through with a warning for: they are not told again.
         named: The operator's config names this very upstream: its address need not be a public one.
     """
 
@@ -132,6 +133,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     partial: bool = False
     binary: bool = False
     named: bool = False
+    told: tuple[str, ...] = ()
 
     @property
     def comes_in(self) -> bool:

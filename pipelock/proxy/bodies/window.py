@@ -48,6 +48,8 @@ FLUSH_AFTER = 0.2
 _LONGEST_DELAY = 10
 """News that come all the time delay it ten times as long."""
 _HIGH = 2 * WINDOW
+_MAX_TOLD = 64
+"""Rules of which one warning a body is enough."""
 _TURN = 524_288
 """Bytes that are decoded before others have their turn: 1 to 3 ms."""
 
@@ -114,6 +116,7 @@ class WindowStream:
         self._turn: Call | None = None
         self._first_news: float | None = None
         self._last_news = 0.0
+        self._told: tuple[str, ...] = ()
         self._has_begun = False
         self._is_ended = False
         self._is_over = False
@@ -278,7 +281,7 @@ class WindowStream:
             self._ticket = ticket
 
     def _part(self) -> Action:
-        return msgspec.structs.replace(self._action, kind=Kind.PIECE, headers=())
+        return msgspec.structs.replace(self._action, kind=Kind.PIECE, headers=(), told=self._told)
 
     def _judged(self, action: Action, decision: Decision, size: int, *, is_last: bool, flush: bool) -> None:
         if decision.verdict is Verdict.BLOCK:
@@ -286,6 +289,9 @@ class WindowStream:
             self._is_over = True
             self._sink.body_refused(action, decision)
             return
+        if decision.verdict is Verdict.WARN:
+            rules = dict.fromkeys((*self._told, *(finding.rule for finding in decision.findings)))
+            self._told = tuple(rules)[:_MAX_TOLD]
         body = action.body if decision.body is None else decision.body
         known = action.seen
         if body is not action.body and not self._may_change(action, body):

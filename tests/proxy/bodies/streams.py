@@ -37,6 +37,7 @@ class EngineDoor:
         self.judged: list[Action] = []
         self.waiting: list[Held] = []
         self.most_open = 0
+        self.decisions: list[Decision] = []
 
     def judge(self, action: Action, then: Callable[[Decision], None]) -> Held:
         self.judged.append(action)
@@ -52,6 +53,7 @@ class EngineDoor:
         waiting, self.waiting = self.waiting, []
         for held in waiting:
             decision = self._decision(held.action)
+            self.decisions.append(decision)
             then, held.then = held.then, None
             if then is not None:
                 then(decision)

@@ -149,6 +149,17 @@ def test_what_can_be_taken_out_is_taken_out_of_its_window(at: int) -> None:
     assert sink.passed == body.replace(ORDER, b"[removed by pipelock: Fake Order]")
 
 
+@pytest.mark.parametrize("changes", [{"response_action": Verdict.WARN}, {"enforce": False}])
+def test_a_rule_that_only_warns_is_told_once(changes: dict) -> None:
+    body = (ORDER + b"\n" + TEXT[: WINDOW // 2]) * 6
+    stream = Stream(an_answer(), a_policy(**changes))
+    sink = stream.feed(body, 50_000).finish()
+    assert sink.passed == body
+    verdicts = [decision.verdict for decision in stream.door.decisions]
+    assert verdicts[0] is Verdict.WARN
+    assert verdicts.count(Verdict.WARN) == 1
+
+
 def test_where_the_length_was_told_nothing_can_be_taken_out_any_more() -> None:
     body = TEXT[: 2 * WINDOW] + ORDER
     stream = Stream(an_answer(), a_policy(response_action=Verdict.STRIP), whole=0, length=len(body))
