@@ -189,8 +189,9 @@ class ProxyConnection(ServerConnection):
             return
         head = self.head
         accept = next((value for name, value in head.headers if name == "accept"), "") if head else ""
+        explain = self.context.settings.explain
         status, headers, body = refusal(
-            decision, accept, transport=action.transport, explain=self.context.settings.explain
+            decision, accept, transport=action.transport, explain=explain, comes_in=action.comes_in
         )
         self.answer(status, tuple(headers), b"" if head and head.method == "HEAD" else body)
 

@@ -35,6 +35,7 @@ class _Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str
     blocked: bool
     block_reason: str
+    direction: str = ""
     reason: str
     message: str = ""
     layer: str = ""
@@ -60,24 +61,32 @@ class _FetchAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     hint: str = ""
 
 
-def refusal(decision: Decision, accept: str, *, transport: Transport, explain: bool) -> tuple[int, Headers, bytes]:
+def refusal(
+    decision: Decision, accept: str, *, transport: Transport, explain: bool, comes_in: bool = False
+) -> tuple[int, Headers, bytes]:
     """The status, headers and body that tell a client that `decision` refused it.
 
     Args:
         decision: A block. One that names no code is answered as `parse_error`, for a refusal must say something.
         accept: The request's Accept field; JSON where it has no preference.
-        transport: The road, which the one-line form names for CONNECT.
+        transport: The road, which the one-line form names for CONNECT; on `REVERSE` the JSON says which way, too.
         explain: Whether the client may see the hint that tells the operator how to change the outcome.
+        comes_in: Whether it was an answer that was refused.
 
     The headers hold Content-Type, Cache-Control and the block reason; framing and Connection are the caller's.
     """
     code = decision.code or BlockReason.PARSE_ERROR
     killed = code is BlockReason.KILL_SWITCH_ACTIVE
     reason = escape(decision.reason or "refused by policy", _MAX_TEXT)
+    error, direction = "blocked by pipelock", ""
+    if transport is Transport.REVERSE:
+        error = "response blocked by pipelock" if comes_in else error
+        direction = "response" if comes_in else "request"
     view = _Refusal(
-        error=code.value if killed else "blocked by pipelock",
+        error=code.value if killed else error,
         blocked=True,
         block_reason=code.value,
+        direction=direction,
         reason=reason,
         message=reason if killed else "",
         layer=_layer(decision.layer),

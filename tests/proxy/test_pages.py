@@ -54,6 +54,19 @@ def test_json_is_what_programs_get() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("comes_in", "error", "direction"),
+    [(False, "blocked by pipelock", "request"), (True, "response blocked by pipelock", "response")],
+)
+def test_a_reverse_proxy_says_which_way_it_was_going(error: str, direction: str, *, comes_in: bool) -> None:
+    _, _, body = refusal(block(), "*/*", transport=Transport.REVERSE, explain=False, comes_in=comes_in)
+    told = json.loads(body)
+    assert (told["error"], told["direction"]) == (error, direction)
+    killed = block(code=BlockReason.KILL_SWITCH_ACTIVE)
+    _, _, body = refusal(killed, "*/*", transport=Transport.REVERSE, explain=False, comes_in=comes_in)
+    assert json.loads(body)["error"] == "kill_switch_active"
+
+
 def test_hint_and_note() -> None:
     decision = block(note="ask me first")
     _, headers, body = refusal(decision, "", transport=Transport.FORWARD, explain=True)

@@ -152,6 +152,7 @@ def test_an_order_does_not_arrive() -> None:
     house.dials[0].answer().says(ok(FAKE_ORDER.encode()))
     assert house.records[-1].decision.verdict is Verdict.BLOCK
     assert FAKE_ORDER.encode() not in client.heard
+    assert b'"direction":"response"' in client.heard
 
 
 def test_metadata_is_nobodys_upstream() -> None:
