@@ -16,6 +16,7 @@ from pipelock.cli.address import parse_address, url_of
 from pipelock.cli.commands import DEFAULT_ADDRESS
 from pipelock.cli.errors import CommandError, UsageError
 from pipelock.cli.link import open_client
+from pipelock.cli.output import complain
 from pipelock.cli.table import Arguments
 from pipelock.config import Config, ConfigError, load
 from pipelock.control.client import NotRunning
@@ -98,6 +99,7 @@ def _make_authority(certificate: Path, key: Path) -> None:
 
     try:
         Authority.open(certificate, key)
+        complain(f"made a certificate authority for this machine: {certificate}")
     except AuthorityError as error:
         raise CommandError(str(error)) from error
 

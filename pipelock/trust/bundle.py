@@ -1,13 +1,14 @@
 """The files that trust variables point at, kept up to date under Pipelock's home.
 
 `bundle.pem` holds the system's authorities, those the user's own variables name, and ours; `truststore.p12` the same
-for Java. They are written again when one of their sources changed, each in one step, readable by all: a certificate is
-public, and a program that runs as somebody else needs it too.
+for Java; `wgetrc` is the system's own with a line that names the bundle, for wget reads no variable but one for that.
+They are written again when one of their sources changed, each in one step, readable by all: a certificate is public,
+and a program that runs as somebody else needs it too.
 
 The first line of the bundle names its sources. A shell that has our variables no longer shows what the user's own were;
 from that line they are still known.
 
-Limits: 32 sources of 8 MiB each, 4 096 certificates, 64 KiB of one.
+Limits: 32 sources of 8 MiB each, 4 096 certificates, 64 KiB of one, 64 KiB of a wgetrc.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import os
 import shutil
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,7 +26,7 @@ from typing import NamedTuple
 
 from pipelock.tls.files import FileProblemError, Sensitivity, write_file
 from pipelock.trust.java import TRUSTSTORE_PASSWORD
-from pipelock.trust.variables import ADDED, REPLACING, TrustFiles
+from pipelock.trust.variables import ADDED, REPLACING, WGETRC_VARIABLE, TrustFiles
 
 __all__ = ["SYSTEM_STORES", "Bundle", "certificates", "refresh", "refresh_home", "system_store"]
 
@@ -41,6 +43,9 @@ SYSTEM_STORES = (
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",  # macOS, Alpine, the BSDs
 )
+
+WGETRCS = ("/etc/wgetrc", "/usr/local/etc/wgetrc", "/opt/homebrew/etc/wgetrc", "/etc/wget/wgetrc")
+MAX_WGETRC = 65_536
 
 _AUTHORITY = "ca.pem"
 _BEGIN = "-----BEGIN CERTIFICATE-----"
@@ -105,10 +110,11 @@ def refresh(
         write_file(truststore, _truststore(pems), Sensitivity.CERTIFICATE)
     if not is_fresh:
         write_file(target, text, Sensitivity.CERTIFICATE)
+    wgetrc = _write_wgetrc(folder, target, environ)
     if not found:
         notes.append("no authorities of the system were found: programs will trust Pipelock's alone")
     java = str(truststore) if truststore.is_file() else ""
-    return Bundle(TrustFiles(str(authority), str(target), java), len(pems), tuple(notes))
+    return Bundle(TrustFiles(str(authority), str(target), java, wgetrc), len(pems), tuple(notes))
 
 
 def system_store(stores: Sequence[str] = SYSTEM_STORES) -> str:
@@ -197,6 +203,24 @@ def _holds(path: Path, data: bytes) -> bool:
         return path.stat().st_size == len(data) and path.read_bytes() == data
     except OSError:
         return False
+
+
+def _write_wgetrc(folder: Path, target: Path, environ: Mapping[str, str]) -> str:
+    """The file for SYSTEM_WGETRC; empty where its form can't hold the bundle's path."""
+    ours = folder / "wgetrc"
+    if any(not char.isprintable() for char in str(target)):
+        return ""
+    named = environ.get(WGETRC_VARIABLE, "")
+    system = next((path for path in (named, *WGETRCS) if path and path != str(ours) and Path(path).is_file()), "")
+    try:
+        with Path(system or os.devnull).open("rb") as file:
+            text = file.read(MAX_WGETRC)
+    except OSError:
+        text = b""
+    text = b"%s\nca_certificate = %s\n" % (text.rstrip(b"\n"), os.fsencode(target))
+    if not _holds(ours, text):
+        write_file(ours, text, Sensitivity.CERTIFICATE)
+    return str(ours)
 
 
 def _truststore(pems: Sequence[str]) -> bytes:

@@ -28,6 +28,8 @@ SETTLE_SECONDS = 0.5
 """How long the last thing a program did may take to reach the log."""
 ZONES = ("pipelock.localhost", "pipelock.invalid")
 PROGRAMS = Path(__file__).with_name("programs")
+_NOT_HERE = (126, 127)
+"""What stands in for a program and finds none (pyenv, asdf, a broken link) ends with these, as shells do."""
 _MAX_DETAIL = 200
 _MAX_VERSION = 20
 _MAX_TAIL = 16_384
@@ -161,7 +163,7 @@ def _result(probe: Probe, tried: _Tried, seen: Sighting, *, direct: bool) -> Res
     went = tried.went
     if went.code is None:
         outcome = Outcome.NOT_STARTED
-    elif went.code == MISSING_CODE and not seen.connects:
+    elif went.code in (MISSING_CODE, *_NOT_HERE) and not seen.connects:
         outcome = Outcome.MISSING
     else:
         outcome = outcome_of(seen, direct=direct, timed_out=went.timed_out)

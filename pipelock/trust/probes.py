@@ -79,7 +79,7 @@ PROBES = (
         "wget",
         "wget",
         ("-q", "-O", "/dev/null", "--tries=1", "--timeout=8", "{url}"),
-        fixes={Outcome.REFUSED: f"{_INSTALL}; or `ca_certificate = FILE` in ~/.wgetrc"},
+        fixes={Outcome.REFUSED: "SYSTEM_WGETRC names it, unless `ca_certificate` in ~/.wgetrc says otherwise"},
     ),
     Probe(
         "git",

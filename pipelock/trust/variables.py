@@ -13,18 +13,19 @@ from urllib.parse import urlsplit
 
 from pipelock.trust.java import OPTIONS_VARIABLE, java_options, without_ours
 
-__all__ = ["ADDED", "REPLACING", "TrustFiles", "cleared", "names", "variables"]
+__all__ = ["ADDED", "REPLACING", "WGETRC_VARIABLE", "TrustFiles", "cleared", "names", "variables"]
 
 
 class TrustFiles(NamedTuple):
     """Files for trust variables: `authority` holds our certificate alone, `bundle` the system's and ours.
 
-    `truststore` is the bundle in the form Java reads; empty where there is none.
+    `truststore` is the bundle in the form Java reads, `wgetrc` names it to wget; empty where there is none.
     """
 
     authority: str
     bundle: str
     truststore: str = ""
+    wgetrc: str = ""
 
 
 _PROXIES = (
@@ -75,6 +76,9 @@ REPLACING = (
 )
 """Trusted instead of what the program trusts otherwise."""
 
+WGETRC_VARIABLE = "SYSTEM_WGETRC"
+"""Read by wget in the place of /etc/wgetrc; the user's own ~/.wgetrc is read after it."""
+
 
 def variables(
     proxy: str, files: TrustFiles | None, inherited: Mapping[str, str], exceptions: str = ""
@@ -99,6 +103,8 @@ def variables(
         extra = any(inherited.get(name, "") not in ("", files.authority) for name in ADDED)
         chosen |= dict.fromkeys(ADDED, files.bundle if extra else files.authority)
         chosen |= dict.fromkeys(REPLACING, files.bundle)
+        if files.wgetrc:
+            chosen[WGETRC_VARIABLE] = files.wgetrc
     truststore = files.truststore if files is not None else ""
     chosen[OPTIONS_VARIABLE] = java_options(inherited.get(OPTIONS_VARIABLE, ""), proxy, truststore, exceptions)
     return chosen
@@ -106,7 +112,7 @@ def variables(
 
 def names() -> tuple[str, ...]:
     """Every variable that `variables` may set."""
-    return (*variables("http://h:1", TrustFiles("a", "b", "c"), {}),)
+    return (*variables("http://h:1", TrustFiles("a", "b", "c", "d"), {}),)
 
 
 def cleared(inherited: Mapping[str, str]) -> dict[str, str | None]:

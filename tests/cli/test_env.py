@@ -92,7 +92,9 @@ def test_trust_comes_with_interception(daemon: FakeDaemon, run: Run, tmp_path: P
 
 
 def test_trust_can_be_asked_for(daemon: FakeDaemon, run: Run, tmp_path: Path) -> None:
-    _, out, _ = run("env", "--ca")
+    _, out, err = run("env", "--ca")
+    assert err == f"pipelock: made a certificate authority for this machine: {tmp_path}/ca.pem\n"
+    assert run("env", "--ca")[1:] == (out, "")
     assert f"export GIT_SSL_CAINFO='{tmp_path}/trust/bundle.pem'" in out.splitlines()
     assert run("env", "--ca", "--no-ca")[0] == 2
 

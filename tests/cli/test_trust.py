@@ -65,7 +65,7 @@ def result(outcome: Outcome, key: str = "curl", **changes: str) -> Result:
 def test_all_is_well(doctor: Doctor, run: Run, tmp_path: Path) -> None:
     doctor.results = [result(Outcome.GOOD)]
     code, out, err = run("trust", "doctor")
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, f"pipelock: made a certificate authority for this machine: {tmp_path}/ca.pem\n")
     assert out.splitlines()[:2] == [
         "PROGRAM  VERSION  PROXY  CERTIFICATE  RESULT",
         "curl     1.2      yes    yes          ok",

@@ -41,7 +41,7 @@ def test_the_system_s_come_first_and_ours_last(place: Path) -> None:
     result = made(place)
     assert held(place) == [pem(1), pem(2), pem(9)]
     assert (result.certificates, result.notes) == (3, ())
-    assert result.files == (str(place / "ca.pem"), str(place / "trust" / "bundle.pem"), "")
+    assert result.files[:3] == (str(place / "ca.pem"), str(place / "trust" / "bundle.pem"), "")
     assert (place / "trust" / "bundle.pem").stat().st_mode & 0o777 == 0o644
 
 
@@ -157,9 +157,29 @@ def test_java_reads_its_store(place: Path) -> None:
 
 def test_at_home_everything_has_its_place(place: Path) -> None:
     result = refresh_home(place, "", {"PATH": ""})
-    assert result.files == (str(place / "ca.pem"), str(place / "trust" / "bundle.pem"), "")
+    assert result.files[:3] == (str(place / "ca.pem"), str(place / "trust" / "bundle.pem"), "")
     (place / "other.pem").write_text(pem(7))
     result = refresh_home(place, str(place / "other.pem"), {"PATH": "", "JAVA_HOME": "/opt/java"})
     assert result.files.authority == str(place / "other.pem")
     assert result.files.truststore == str(place / "trust" / "truststore.p12")
     assert held(place)[-1] == pem(7)
+
+
+def test_wget_s_file_is_the_system_s_and_one_line(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle, "WGETRCS", ("/nonexistent", str(place / "system.wgetrc")))
+    ours, line = place / "trust" / "wgetrc", f"ca_certificate = {place}/trust/bundle.pem\n"
+    assert made(place).files.wgetrc == str(ours)
+    assert ours.read_text() == f"\n{line}"
+    (place / "system.wgetrc").write_text("tries = 3\n")
+    made(place)
+    assert ours.read_text() == f"tries = 3\n{line}"
+    # It is no source of its own; one of the user's own is.
+    made(place, {"SYSTEM_WGETRC": str(ours)})
+    assert ours.read_text() == f"tries = 3\n{line}"
+    (place / "own.wgetrc").write_text("tries = 9")
+    made(place, {"SYSTEM_WGETRC": str(place / "own.wgetrc")})
+    assert ours.read_text() == f"tries = 9\n{line}"
+
+
+def test_a_path_that_wget_s_file_can_not_hold(place: Path) -> None:
+    assert refresh(place / "two\nlines", place / "ca.pem", {}, stores=()).files.wgetrc == ""

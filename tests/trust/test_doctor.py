@@ -106,6 +106,7 @@ def test_programs_of_our_own_say_their_version(house: House) -> None:
         (Run(-9, "", 10, timed_out=True), Sighting(), Outcome.TIMED_OUT, ""),
         (Run(None, "No such file", 0), Sighting(), Outcome.NOT_STARTED, "No such file"),
         (Run(77, "", 0), Sighting(), Outcome.MISSING, ""),
+        (Run(127, "pyenv: curl: command not found", 0), Sighting(), Outcome.MISSING, ""),
         (Run(77, "", 0), GOOD, Outcome.GOOD, ""),
     ],
 )

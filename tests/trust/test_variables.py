@@ -3,7 +3,7 @@ from __future__ import annotations
 from pipelock.trust.variables import ADDED, REPLACING, TrustFiles, cleared, names, variables
 
 PROXY = "http://127.0.0.1:8899"
-FILES = TrustFiles("/h/ca.pem", "/h/trust/bundle.pem", "/h/trust/truststore.p12")
+FILES = TrustFiles("/h/ca.pem", "/h/trust/bundle.pem", "/h/trust/truststore.p12", "/h/trust/wgetrc")
 
 
 def test_without_files_there_is_no_word_of_trust() -> None:
@@ -33,6 +33,7 @@ def test_what_replaces_points_at_the_bundle_and_what_adds_at_ours() -> None:
     assert {chosen[name] for name in REPLACING} == {"/h/trust/bundle.pem"}
     assert {chosen[name] for name in ADDED} == {"/h/ca.pem"}
     assert "-Djavax.net.ssl.trustStore=/h/trust/truststore.p12" in chosen["JAVA_TOOL_OPTIONS"]
+    assert chosen["SYSTEM_WGETRC"] == "/h/trust/wgetrc"
 
 
 def test_certificates_that_the_user_adds_stay_added() -> None:
