@@ -213,7 +213,8 @@ class Engine:
             case.looked("ssrf")
             case.addresses = answers.addresses
             key = policy.layers.registrable(view)
-            case.findings.extend(self._limits(case, key))
+            limits = self._limits(case, key)
+            case.findings.extend(finding for finding in limits if not _is_chosen(finding, case.action))
             case.looked("limits")
             counts = policy.max_requests_per_minute and not case.facts.again and case.action.kind is not Kind.SCAN
             if counts and not self._is_refused(case):
@@ -297,13 +298,13 @@ def _excuses(case: _Case) -> Callable[[Finding], bool] | None:
 
 
 def _is_chosen(finding: Finding, action: Action) -> bool:
-    """Whether it is only about an address that the operator has chosen. Metadata services are nobody's choice."""
-    return action.named and finding.scanner in _PRIVATE and finding.rule != DNS_RULE
+    """Whether it is only about a host that the operator has chosen. Metadata services are nobody's choice."""
+    return action.named and finding.scanner in _CHOSEN and finding.rule != DNS_RULE
 
 
 MAX_SUPPRESSED = 64
 """Suppressed findings that a decision tells of."""
-_PRIVATE = frozenset({"core_ssrf", "ssrf"})
+_CHOSEN = frozenset({"allowlist", "core_ssrf", "ratelimit", "ssrf"})
 _ANY_PATH = ("/", "/")
 _NO_RULING = Ruling(Verdict.ALLOW)
 

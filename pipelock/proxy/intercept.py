@@ -10,6 +10,7 @@ in `tls_interception.passthrough_domains` get an ordinary tunnel instead.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol as Shape
 
 import msgspec
@@ -23,11 +24,11 @@ from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.first_bytes import First, FirstBytes, PlainHttp
 from pipelock.proxy.forward import Destination
 from pipelock.proxy.http1 import RemoteProtocolError, RequestHead
-from pipelock.proxy.limits import HANDSHAKE_SECONDS, HELLO_SECONDS
+from pipelock.proxy.limits import HELLO_SECONDS
 from pipelock.proxy.target import DEFAULT_PORTS, Target, parse_target
 from pipelock.proxy.tls_server import TlsFailure, start_tls
 from pipelock.proxy.tunnel import ESTABLISHED
-from pipelock.tls.authority import Authority
+from pipelock.tls.authority import Authority, AuthorityError
 
 __all__ = ["InterceptedConnection", "Opening"]
 
@@ -111,28 +112,52 @@ class Opening:
     def _judged(self, seen: First, decision: Decision) -> None:
         if self not in self._context.watched:
             return  # the client has left
-        self._forget()
         if decision.verdict is Verdict.BLOCK:
+            self._forget()
+            self._client.abort()
+        elif isinstance(seen, Hello):
+            self._speak_tls()
+        else:
+            self._speak_plainly()
+
+    def _speak_tls(self) -> None:
+        context, action = self._context, self._action
+        try:
+            tls = self._authority.context_for(action.host)
+        except AuthorityError as error:
+            self._forget()
+            context.door.failed(action, str(error))
             self._client.abort()
             return
+        inner = InterceptedConnection(context, self._client.client, action, "https", self._opened)
         wire = self._client.release()
+        context.watched.pop(self, None)  # the handshake has a limit of its own
         if wire is None:
+            self._forget()
             return
-        action, is_tls = self._action, isinstance(seen, Hello)
-        inner = InterceptedConnection(self._context, self._client.client, action, "https" if is_tls else "http")
-        early = b"".join(self._early)
-        self._context.door.stats.intercepted()
-        if is_tls:
-            tls = self._authority.context_for(action.host)
-            inner.deadline = self._context.clock.seconds() + HANDSHAKE_SECONDS
-            start_tls(wire, tls, early, inner, self._failed)
-        else:
-            wire.protocol = inner  # type: ignore[attr-defined]  # as Twisted's own startTLS does
-            inner.makeConnection(wire)  # type: ignore[no-untyped-call]
-            inner.dataReceived(early)
+        agent = next((value for name, value in action.headers if name == "user-agent"), "")
+        early, self._early = b"".join(self._early), []
+        start_tls(wire, tls, early, inner, self._failed, agent, context.clock)
         wire.resumeProducing()
 
+    def _speak_plainly(self) -> None:
+        inner = InterceptedConnection(self._context, self._client.client, self._action, "http", self._opened)
+        wire = self._client.release()
+        if wire is None:
+            self._forget()
+            return
+        early, self._early = b"".join(self._early), []
+        wire.protocol = inner  # type: ignore[attr-defined]  # as Twisted's own startTLS does
+        inner.makeConnection(wire)  # type: ignore[no-untyped-call]
+        inner.dataReceived(early)
+        wire.resumeProducing()
+
+    def _opened(self) -> None:
+        self._forget()
+        self._context.door.stats.intercepted()
+
     def _failed(self, failure: TlsFailure) -> None:
+        self._forget()
         self._context.door.stats.handshake_failed()
         why = f"{failure.why}; {failure.hint}" if failure.hint else failure.why
         self._context.door.failed(self._action, why)
@@ -173,13 +198,21 @@ class InterceptedConnection(ProxyConnection):
 
     carries = Transport.INTERCEPT
 
-    def __init__(self, context: ProxyContext, client: str, connect: Action, scheme: str) -> None:
+    def __init__(
+        self, context: ProxyContext, client: str, connect: Action, scheme: str, opened: Callable[[], None]
+    ) -> None:
         super().__init__(context, client)
+        self._tell_opened = opened
         self._connect = connect
         self._scheme = scheme
         host = f"[{connect.host}]" if ":" in connect.host else connect.host
         default = connect.port == DEFAULT_PORTS[scheme]
         self._authority = host if default else f"{host}:{connect.port}"
+
+    def opened(self) -> None:
+        """The client speaks HTTP here."""
+        super().opened()
+        self._tell_opened()
 
     def request_head(self, head: RequestHead) -> None:
         """Send the request to the tunnel's host."""
