@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import shutil
 import socket
 import ssl
 import subprocess
@@ -403,3 +404,27 @@ def test_curl_gets_a_plain_answer_where_nothing_is_upgraded(daemon: DaemonProces
         check=False,
     )
     assert done.stdout == "426"
+
+
+NODE = """
+const socket = new WebSocket(process.argv[1]);
+socket.onopen = () => { socket.send("hello"); };
+socket.onmessage = (event) => { console.log(event.data); socket.send("x " + process.argv[2]); };
+socket.onclose = (event) => { console.log(event.code, event.reason); };
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node here")
+def test_nodes_own_client(daemon: DaemonProcess, upstream: Upstream) -> None:
+    url = f"ws://127.0.0.1:{daemon.port}/ws?url=ws://ws.example:{upstream.port}/chat"
+    done = subprocess.run(
+        ["node", "--experimental-websocket", "-e", NODE, url, KEY],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    hello, closed = done.stdout.splitlines()
+    assert hello == "hello", done.stderr
+    assert closed.startswith('1008 {"block_reason":"dlp_match"')
+    assert upstream.got == ["hello"]

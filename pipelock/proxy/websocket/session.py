@@ -32,6 +32,7 @@ _NEVER = float("inf")
 _TEXT = "text/plain; charset=utf-8"
 _KILLED = Close(POLICY, "kill switch active")
 _TIMEOUT = Close(GOING_AWAY, "connection timeout")
+_STOPPING = Close(GOING_AWAY, "the proxy stops")
 _AWAY = Close(GOING_AWAY)
 
 
@@ -301,6 +302,12 @@ class WebSocketSession:
         if self._close_by == _NEVER and self._context.door.engine.kill.applies_to(self._action.client):
             self._drop_tickets()
             self._ask(Side.CLIENT, self._of(Side.CLIENT), lambda decision: self._refused(Side.CLIENT, decision))
+
+    def drain(self) -> None:
+        """The daemon stops: a WebSocket has no end of its own to be waited for."""
+        if self._close_by == _NEVER:
+            self._reason = "the daemon stops"
+            self._end(_STOPPING, _STOPPING)
 
     def _end(self, client: Close, upstream: Close) -> None:
         self._drop_tickets()

@@ -425,6 +425,15 @@ def test_the_kill_switch_is_asked_about_every_message() -> None:
     assert not talk.far.text()
 
 
+def test_a_daemon_that_stops_says_so() -> None:
+    talk = Talk(house())
+    (session,) = talk.house.context.tunnels
+    session.drain()  # type: ignore[attr-defined]  # not every tunnel can
+    talk.hear()
+    assert talk.near.closed() == talk.far.closed() == (1001, "the proxy stops")
+    talk.ends()
+
+
 @pytest.mark.parametrize(("settings", "word"), [({"idle_seconds": 20.0}, "silent"), ({"max_seconds": 30.0}, "open")])
 def test_what_is_silent_or_open_for_too_long_is_closed(settings: dict[str, float], word: str) -> None:
     talk = Talk(house(**settings))
