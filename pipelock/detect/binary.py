@@ -2,8 +2,8 @@
 
 Compressed and encrypted bytes say nothing to a reader, and matching rules against them costs several times what it
 costs to see that. So a body is looked at block by block: a block of noise (`is_noise`: no UTF-8, many control
-characters, many bytes above ASCII) gives only its readable runs of twelve characters or more, any other block is kept
-as it stands. How a body begins does not matter: text behind the signature of an archive is text.
+characters, many bytes above ASCII), or of zeros, gives only its readable runs of twelve characters or more, any other
+block is kept as it stands. How a body begins does not matter: text behind the signature of an archive is text.
 
 What can't be found in noise any more is what nobody reads there either: runs of fewer than twelve characters, and text
 with bytes between its letters that are neither characters nor zero.
@@ -23,6 +23,8 @@ BLOCK = 16_384
 """Bytes that are told from noise at a time."""
 _SHORTEST = 12
 """Characters of a run that is searched: below that random bytes make too many, and there is no credential so short."""
+_BEGINNING = 4_096
+_ZEROS = bytes(2 * BLOCK)
 _OVERLAP = 1_024
 """Bytes of its neighbours that are read with a stretch of noise, so that what goes on across its ends is whole."""
 
@@ -35,8 +37,9 @@ def searchable(data: bytes, content_type: str = "") -> bytes:
     if len(data) < BLOCK:
         return data
     edges = [*range(0, len(data) - BLOCK + 1, BLOCK), len(data)]
-    noisy = [is_noise(data[start:end]) for start, end in pairwise(edges)]
-    if not any(noisy) or respelled(data, content_type):
+    noisy = [_says_nothing(data[start:end]) for start, end in pairwise(edges)]
+    # What begins with nothing but zeros would pass for text of two bytes a character.
+    if not any(noisy) or (data[:_BEGINNING].strip(b"\0") and respelled(data, content_type)):
         return data
     pieces: list[bytes] = []
     first = 0
@@ -50,3 +53,7 @@ def searchable(data: bytes, content_type: str = "") -> bytes:
             pieces.append(data[start:end])
         first = number
     return b"\n".join(pieces)
+
+
+def _says_nothing(block: bytes) -> bool:
+    return is_noise(block) or block == _ZEROS[: len(block)]

@@ -17,8 +17,8 @@ SECRET = b"token=kd83hfj2lq0sv7"
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"x", NOISE[: BLOCK - 1], TEXT, "Ä".encode() * BLOCK, bytes(3 * BLOCK), TEXT.decode().encode("utf-16")],
-    ids=["nothing", "a byte", "a little noise", "text", "umlauts", "zeros", "UTF-16"],
+    [b"", b"x", NOISE[: BLOCK - 1], TEXT, "Ä".encode() * BLOCK, b" " * 3 * BLOCK, TEXT.decode().encode("utf-16")],
+    ids=["nothing", "a byte", "a little noise", "text", "umlauts", "spaces", "UTF-16"],
 )
 def test_what_is_no_noise_stays_as_it_is(data: bytes) -> None:
     assert searchable(data) is data
@@ -26,6 +26,11 @@ def test_what_is_no_noise_stays_as_it_is(data: bytes) -> None:
 
 def test_noise_gives_next_to_nothing() -> None:
     assert len(searchable(NOISE)) < len(NOISE) // 500
+
+
+def test_zeros_say_nothing_and_part_nothing() -> None:
+    assert searchable(bytes(5 * BLOCK)) == b""
+    assert SECRET in searchable(TEXT[: BLOCK - 8] + SECRET[:8] + bytes(3 * BLOCK) + SECRET[8:] + TEXT)
 
 
 def test_text_in_another_charset_is_no_noise_where_that_is_known() -> None:
