@@ -213,18 +213,16 @@ class Engine:
             case.looked("ssrf")
             case.addresses = answers.addresses
             key = policy.layers.registrable(view)
-            limits = self._limits(case, key)
-            case.findings.extend(finding for finding in limits if not _is_chosen(finding, case.action))
+            case.findings.extend(self._limits(case, key))
             case.looked("limits")
-            counts = policy.max_requests_per_minute and not case.facts.again and case.action.kind is not Kind.SCAN
-            if counts and not self._is_refused(case):
+            if _is_counted(case) and policy.max_requests_per_minute and not self._is_refused(case):
                 # Counted last, so that a request refused for another reason uses up nobody's quota.
                 self._requests.add(key, 1, case.facts.now)
         return self._settle(case)
 
     def _limits(self, case: _Case, key: str) -> list[Finding]:
         policy, now = case.policy, case.facts.now
-        rate = 0 if case.facts.again or case.action.kind is Kind.SCAN else policy.max_requests_per_minute
+        rate = policy.max_requests_per_minute if _is_counted(case) else 0
         if rate and self._requests.total(key, now) >= rate:
             return [
                 _protective(
@@ -297,6 +295,11 @@ def _excuses(case: _Case) -> Callable[[Finding], bool] | None:
     )
 
 
+def _is_counted(case: _Case) -> bool:
+    """Whether requests a minute are counted: not twice, not what is only asked about, and not to a chosen host."""
+    return not (case.facts.again or case.action.named or case.action.kind is Kind.SCAN)
+
+
 def _is_chosen(finding: Finding, action: Action) -> bool:
     """Whether it is only about a host that the operator has chosen. Metadata services are nobody's choice."""
     return action.named and finding.scanner in _CHOSEN and finding.rule != DNS_RULE
@@ -304,7 +307,7 @@ def _is_chosen(finding: Finding, action: Action) -> bool:
 
 MAX_SUPPRESSED = 64
 """Suppressed findings that a decision tells of."""
-_CHOSEN = frozenset({"allowlist", "core_ssrf", "ratelimit", "ssrf"})
+_CHOSEN = frozenset({"allowlist", "core_ssrf", "ssrf"})
 _ANY_PATH = ("/", "/")
 _NO_RULING = Ruling(Verdict.ALLOW)
 

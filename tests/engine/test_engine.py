@@ -13,7 +13,7 @@ from pipelock.detect.url_layers import UrlSettings
 from pipelock.engine import Answers, Content, Engine, Facts, KillSwitch, Lookup, Policy, summarise
 from pipelock.engine._suppress import Entry, Suppressions
 from pipelock.engine.egress import EgressRule, EgressRules
-from pipelock.model import Action, BlockReason, Category, Decision, Fault, Kind, Severity, Verdict
+from pipelock.model import Action, BlockReason, Category, Decision, Direction, Fault, Kind, Severity, Transport, Verdict
 from tests.factories import FAKE_KEY, FAKE_ORDER, FakeInjection, FakeSecrets, a_policy, a_response, an_action
 
 PUBLIC = Answers(addresses=("93.184.215.14",))
@@ -681,3 +681,45 @@ def test_a_scanner_that_fails_is_not_swallowed() -> None:
 def test_a_decision_never_carries_what_the_action_held() -> None:
     for action in (post(), to(f"http://e.com/?k={FAKE_KEY}"), an_action(headers=(("x", FAKE_KEY),))):
         assert FAKE_KEY.encode() not in msgspec.json.encode(judged(an_engine(), action))
+
+
+@pytest.mark.parametrize("url", ["http://10.1.2.3/x", "http://internal.example/x"])
+def test_an_upstream_that_config_names_may_be_private_and_is_searched_all_the_same(url: str) -> None:
+    policy = a_policy(UrlSettings(internal=("10.0.0.0/8",)), max_requests_per_minute=1)
+    engine = Engine(policy, KillSwitch())
+
+    def judged(more: str = "", *, named: bool = True) -> Decision:
+        host = url.split("/")[2]
+        action = Action(
+            id="a", kind=Kind.REQUEST, transport=Transport.REVERSE, method="GET", url=url + more, host=host, port=80,
+            named=named,
+        )  # fmt: skip
+        outcome = engine.adjudicate(action, Facts(1.0, 1.0))
+        if isinstance(outcome, Lookup):
+            outcome = outcome.resume(Answers(addresses=("10.1.2.3",)), Facts(1.0, 1.0))
+        return outcome
+
+    assert [judged().verdict for _ in range(3)] == [Verdict.ALLOW] * 3
+    assert judged(f"?k={FAKE_KEY}").verdict is Verdict.BLOCK
+    assert judged(named=False).verdict is Verdict.BLOCK
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind.is_part])
+def test_parts_are_searched_for_what_may_not_go_their_way(kind: Kind, direction: Direction) -> None:
+    engine = Engine(a_policy(body_action=Verdict.BLOCK), KillSwitch())
+    bad = FAKE_ORDER if direction is Direction.INBOUND else FAKE_KEY
+
+    def verdict(body: str, seen: int = 0) -> Verdict:
+        action = Action(
+            id="a", kind=kind, transport=Transport.INTERCEPT, direction=direction, url="https://example.com/",
+            host="example.com", port=443, body=body.encode(), seen=seen,
+        )  # fmt: skip
+        outcome = engine.adjudicate(action, Facts(1.0, 1.0))
+        assert isinstance(outcome, Decision)
+        return outcome.verdict
+
+    assert verdict("nothing") is Verdict.ALLOW
+    assert verdict(f"so {bad} it is") is Verdict.BLOCK
+    assert verdict(f"so {bad} it is", seen=3 + len(bad)) is Verdict.ALLOW, "that was judged before"
+    assert verdict(f"so {bad} it is", seen=10) is Verdict.BLOCK, "it ends in what is new"
