@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from pipelock.model import Decision
+from pipelock.model import Decision, Finding
 from pipelock.proxy.bodies._deltas import Family, Reading, read_data
 from pipelock.proxy.bodies._tails import Tails
 from pipelock.proxy.bodies.sse import Event, StreamFormat, read_event, read_line
@@ -19,6 +19,9 @@ MAX_CONTEXTS = 8
 MAX_LABELS = 1024
 """Labels of a stream that are remembered as judged, of at most `_LABEL` characters."""
 _LABEL = 256
+_TOKEN = 11
+"""Characters of a run that is taken for a token: no word."""
+_TOKEN_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _TEXT = "text/plain; charset=utf-8"
 _JSON = "application/json"
 
@@ -57,6 +60,20 @@ class Work:
     event: Event | None = None
     reading: Reading | None = None
 
+    @property
+    def ends_in_token(self) -> bool:
+        """Whether its first text ends with what may be the beginning of a longer token."""
+        if not self.parts:
+            return False
+        end = (self.parts[0].context[-64:] + self.parts[0].piece)[-64:]
+        token = end[len(end.rstrip(_TOKEN_CHARS)) :]
+        return len(token) >= _TOKEN and not token.isalpha()
+
+    def is_at_end(self, findings: Sequence[Finding]) -> bool:
+        """Whether all that was found in its first ask ends where its first text ends for now."""
+        end = len(self.parts[0].context) + len(self.parts[0].piece) if self.parts else 0
+        return all(finding.span is not None and finding.span.end == end for finding in findings)
+
 
 class Reader:
     """Reads one stream. Remembers the ends of its texts, which labels were judged, and whose format it has."""
@@ -77,7 +94,6 @@ class Reader:
         """
         parse = read_event if self._stream is StreamFormat.SSE else read_line
         events = [parse(block, is_first=self._is_first and not number) for number, block in enumerate(blocks)]
-        self._is_first = False
         readings = [read_data(event.data) for event in events]
         for reading in readings:
             self.family.see(reading.document)
@@ -127,6 +143,7 @@ class Reader:
 
     def passed(self, work: Work, decisions: Sequence[Decision]) -> None:
         """`work` goes on as it is; `decisions` are what was said of its asks."""
+        self._is_first = False
         if any(decision.policy != self._policy for decision in decisions):
             # Under another policy labels must be looked at again.
             self._policy = decisions[-1].policy
@@ -156,6 +173,7 @@ class Reader:
         Empty, so that the event is dropped, where that text can't be put back in its place: several were judged
         together, or what is to go reaches back into what has gone on.
         """
+        self._is_first = False
         ask, event, reading = work.asks[0], work.event, work.reading
         labels = "\n".join(work.labels).encode("utf-8", "replace")
         behind = b"\n" + labels if labels else b""

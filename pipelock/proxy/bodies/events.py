@@ -5,7 +5,9 @@
 The head is judged first, without a body. It passes with the first event, or after a short wait by itself, for clients
 wait for it; a first event that is refused in time is answered as if there had been no stream. An event is forwarded, as
 it was on the wire, as soon as it has been judged together with the end of the text it continues; nothing is held for
-the sake of what may follow. What was forwarded before can't be taken back: of a secret or an instruction that is spread
+the sake of what may follow, with one exception: what looks like a credential that ends with the event may be the
+beginning of a longer token that is none (a hash, a number), so the next event is waited for, `TOKEN_SECONDS` at most.
+What was forwarded before can't be taken back: of a secret or an instruction that is spread
 over events, all pass but the one that completes it.
 
 A refusal ends the stream with an event that clients take for an error (`endings`). Where findings are to be warned
@@ -17,7 +19,6 @@ bytes that were fed, and the ends of at most 64 texts (4 KiB each).
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 from typing import Protocol as Shape
@@ -26,12 +27,13 @@ import msgspec
 
 from pipelock.door.door import Ticket
 from pipelock.door.edges import Call, Clock
+from pipelock.engine import Content
 from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, Verdict
+from pipelock.proxy.bodies._blocks import Blocks
 from pipelock.proxy.bodies._reader import Reader, Work
-from pipelock.proxy.bodies.decoder import CodingError, StreamDecoder
 from pipelock.proxy.bodies.endings import HEARTBEAT, ending
 from pipelock.proxy.bodies.faults import TOO_BUSY
-from pipelock.proxy.bodies.sse import Block, Oversize, StreamFormat, is_event_stream, splitter_for, stream_format
+from pipelock.proxy.bodies.sse import StreamFormat, is_event_stream, stream_format
 from pipelock.proxy.limits import Budget
 
 if TYPE_CHECKING:
@@ -45,6 +47,10 @@ MAX_WAITING = 65_536
 """Bytes of blocks and of the wire that wait for a judgement before no more is asked for."""
 RESERVED = 131_072
 """Bytes that a stream is expected to hold at most, unless it does its worst."""
+TOKEN_SECONDS = 0.25
+"""How long an event is kept whose text may be the beginning of a token, for the one that shows how it goes on."""
+MAX_KEPT = 4
+"""Events that are kept so, one after the other."""
 HEAD_SECONDS = 0.25
 """After so long without an event the head goes by itself (`body_passed` with nothing in it)."""
 HEARTBEAT_SECONDS = 15.0
@@ -58,8 +64,19 @@ TOGETHER = 8192
 """Bytes of events that are judged together."""
 
 
+class Inspector(Shape):
+    """The engine, as a stream uses it."""
+
+    def inspect(self, action: Action) -> Content:
+        """What the scanners find, without a judgement. Raises MatcherError."""
+
+
 class Judge(Shape):
     """The door, as a stream uses it."""
+
+    @property
+    def engine(self) -> Inspector:
+        """What it asks."""
 
     def judge(self, action: Action, then: Callable[[Decision], None]) -> Ticket:
         """Judge `action`; `then` gets the decision, maybe before this returns."""
@@ -103,21 +120,16 @@ class EventStream:
         self._budget = budget or Budget()
         self._lenient = lenient
         self._format = stream_format(action.content_type) or StreamFormat.SSE
-        self._splitter = splitter_for(self._format, max_event or EVENT_LIMIT)
+        self._blocks = Blocks(self._format, codings, max_event or EVENT_LIMIT)
+        self.is_decoded = self._blocks.is_decoded
         self._reader = Reader(self._format)
-        self._blocks: deque[Block] = deque()
-        self._waiting = 0
-        self._decoder: StreamDecoder | None = None
-        self._fault: Fault | None = None
-        try:
-            self._decoder = StreamDecoder(codings)
-        except CodingError as error:
-            self._fault = error.fault
+        self._fault: Fault | None = self._blocks.fault
         self._is_reserved = self._budget.take(RESERVED)
         if not self._is_reserved:
             self._fault = TOO_BUSY
-        self.is_decoded = self._decoder is not None and bool(self._decoder.codings)
         self._work: Work | None = None
+        self._kept: list[bytes] = []
+        self._kept_until: Call | None = None
         self._said: list[Decision] = []
         self._ticket: Ticket | None = None
         self._beat: Call | None = None
@@ -126,8 +138,6 @@ class EventStream:
         self._opening: Call | None = clock.callLater(0, self._pump)
         self._is_started = False
         self._is_begun = False
-        self._is_finished = False
-        self._is_split = False
         self._is_over = False
         self._is_paused = False
         self._is_held = False
@@ -137,13 +147,13 @@ class EventStream:
 
     def feed(self, data: bytes) -> None:
         """More of the body, as it was on the wire."""
-        if self._decoder is not None and not self._is_over:
-            self._decoder.feed(data)
-        self._pump()
+        if not self._is_over:
+            self._blocks.feed(data)
+            self._pump()
 
     def finish(self) -> None:
         """The body is complete."""
-        self._is_finished = True
+        self._blocks.finish()
         self._pump()
 
     def fail(self, fault: Fault) -> None:
@@ -203,72 +213,63 @@ class EventStream:
             self._go_on(self._work)
         elif self._blocks:
             self._begin()
-        elif self._decoder is not None and not self._is_split and self._decode(self._decoder):
-            pass
+        elif self._blocks.cut():
+            self._fault = self._blocks.fault or self._fault
+        elif self._kept and (self._fault is not None or self._blocks.is_complete):
+            self._let_go()
         elif self._fault is not None:
             self._refuse_for(self._fault, self._refused)
-        elif self._is_split:
+        elif self._blocks.is_complete:
             self._end()
             self._sink.body_done()
         else:
             return False
         return True
 
-    def _decode(self, decoder: StreamDecoder) -> bool:
-        """Take the next piece from the decoder; false where it has none."""
-        try:
-            piece = decoder.read()
-            if not piece and self._is_finished:
-                piece = next(decoder.finish(), b"")
-        except CodingError as error:
-            self._fault, self._decoder = error.fault, None
-            return True
-        if piece:
-            blocks = self._splitter.feed(piece)
-        elif self._is_finished:
-            self._is_split = True
-            blocks = self._splitter.finish()
-        else:
-            return False
-        self._blocks.extend(blocks)
-        self._waiting += sum(_size(block) for block in blocks)
-        return True
-
     def _begin(self) -> None:
         """Take the next block, or several where many have come at once."""
-        block = self._take()
-        if isinstance(block, Oversize):
-            detail = "an event of the stream is larger than is scanned; raise response_scanning.sse_streaming"
-            self._refuse_for(Fault(BlockReason.RESPONSE_SIZE, f"{detail}.max_event_bytes"), self._unreadable)
-            return
-        together = [block]
-        size = len(block)
-        if len(self._blocks) >= SINGLY:
-            while self._blocks and size + _size(self._blocks[0]) <= TOGETHER:
-                after = self._blocks[0]
-                if isinstance(after, Oversize):
-                    break
-                together.append(after)
-                size += _size(self._take())
-        self._read(together)
+        taken = self._blocks.take(TOGETHER if len(self._blocks) > SINGLY else 0)
+        if taken:
+            kept, self._kept = self._kept, []
+            _cancel(self._kept_until)
+            self._read([*kept, *taken], may_keep=len(kept) < MAX_KEPT)
+        elif self._kept:
+            self._let_go()
+        elif self._blocks.take_oversize():
+            self._refuse_for(_TOO_LARGE, self._unreadable)
 
-    def _take(self) -> Block:
-        block = self._blocks.popleft()
-        self._waiting -= _size(block)
-        return block
-
-    def _read(self, blocks: list[bytes]) -> None:
+    def _read(self, blocks: list[bytes], *, may_keep: bool = False) -> None:
         try:
-            self._work = self._reader.read(blocks)
+            work = self._reader.read(blocks)
         except UnicodeDecodeError:
             if len(blocks) > 1:
                 # Which one it is shows when each is read by itself.
-                self._blocks.extendleft(reversed(blocks[1:]))
-                self._waiting += sum(map(len, blocks[1:]))
+                self._blocks.put_back(blocks[1:])
                 self._read(blocks[:1])
                 return
-            fault = Fault(BlockReason.PARSE_ERROR, "an event of the stream is not UTF-8", 502)
-            self._refuse_for(fault, self._unreadable)
+            self._refuse_for(_NO_TEXT, self._unreadable)
+            return
+        if may_keep and work.ends_in_token and self._is_premature(work):
+            self._kept = blocks
+            self._kept_until = self._clock.callLater(TOKEN_SECONDS, self._let_go)
+        else:
+            self._work = work
+
+    def _is_premature(self, work: Work) -> bool:
+        """Whether there is something to be found in `work` that may be gone when its last token goes on."""
+        try:
+            findings = self._door.engine.inspect(self._asking(work)).findings
+        except Exception:  # noqa: BLE001 - the door will meet the same, and refuse
+            return False
+        return bool(findings) and work.is_at_end(findings)
+
+    def _let_go(self) -> None:
+        """What was kept is judged as it is."""
+        kept, self._kept = self._kept, []
+        _cancel(self._kept_until)
+        if kept:
+            self._read(kept)
+            self._pump()
 
     def _go_on(self, work: Work) -> None:
         """Have the next text of `work` judged, or let it pass."""
@@ -278,8 +279,12 @@ class EventStream:
             self._done += len(work.raw) + PER_EVENT
             self._pass(work.raw)
             return
+        self._judge(self._asking(work), self._event_judged)
+
+    def _asking(self, work: Work) -> Action:
+        """What is asked next about `work`."""
         ask = work.asks[len(self._said)]
-        action = msgspec.structs.replace(
+        return msgspec.structs.replace(
             self._action,
             kind=Kind.EVENT,
             headers=(),
@@ -288,7 +293,6 @@ class EventStream:
             content_type=ask.content_type,
             size=0 if self._said else len(work.raw),
         )
-        self._judge(action, self._event_judged)
 
     # -- decisions -------------------------------------------------------------------------------------------------
 
@@ -358,8 +362,7 @@ class EventStream:
         """Tell the sender to stop, or to go on."""
         if self._is_over:
             return
-        waiting = self._waiting + (self._decoder.waiting if self._decoder is not None else 0)
-        if not self._is_held and self._is_stuck and waiting >= MAX_WAITING:
+        if not self._is_held and self._is_stuck and self._blocks.waiting >= MAX_WAITING:
             self._is_held = True
             self._sink.body_hold()
         elif self._is_held and not self._is_stuck:
@@ -378,20 +381,24 @@ class EventStream:
             self._budget.give(RESERVED)
         _cancel(self._beat)
         _cancel(self._turn)
+        _cancel(self._kept_until)
+        self._kept = []
         _cancel(self._opening)
         ticket, self._ticket = self._ticket, None
         if ticket is not None:
             ticket.abandon()
         self._blocks.clear()
-        self._waiting = 0
-        self._decoder = self._work = None
+        self._work = None
+
+
+_TOO_LARGE = Fault(
+    BlockReason.RESPONSE_SIZE,
+    "an event of the stream is larger than is scanned; raise response_scanning.sse_streaming.max_event_bytes",
+)
+_NO_TEXT = Fault(BlockReason.PARSE_ERROR, "an event of the stream is not UTF-8", 502)
 
 
 def _cancel(call: Call | None) -> None:
     """Have `call` not happen, if it was still to."""
     if call is not None and call.active():
         call.cancel()
-
-
-def _size(block: Block) -> int:
-    return 0 if isinstance(block, Oversize) else len(block)

@@ -17,14 +17,16 @@ from pipelock.model import Action, BlockReason, Decision, Fault, Finding, Kind, 
 from pipelock.proxy.bodies.events import (
     HEAD_SECONDS,
     HEARTBEAT_SECONDS,
+    MAX_KEPT,
     MAX_WAITING,
     RESERVED,
     SINGLY,
+    TOKEN_SECONDS,
     TURN,
     EventStream,
 )
 from pipelock.proxy.limits import Budget
-from tests.factories import FAKE_KEY, FAKE_ORDER, a_policy, a_response
+from tests.factories import FAKE_KEY, FAKE_ORDER, a_finding, a_policy, a_response
 from tests.proxy.bodies.streams import EngineDoor, Held, Sink
 
 
@@ -252,9 +254,74 @@ def test_texts_that_are_under_way_at_once_are_kept_apart() -> None:
     ],
 )
 def test_a_secret_is_found_wherever_it_stands(event: str) -> None:
-    sink = Flow().feed(b"data: clean\n\n" + event.encode()).sink
+    sink = Flow().feed(b"data: clean\n\n" + event.encode()).finish()
     assert sink.passed == b"data: clean\n\n"
     assert sink.events == ["judged", "refused"]
+
+
+class HexDoor(EngineDoor):
+    """Finds keys of exactly 24 hexadecimal digits."""
+
+    def __init__(self) -> None:
+        injection: Any = self
+        super().__init__(a_policy(injection=injection))
+
+    def scan(self, data: bytes, place: str, content_type: str = "", *, value: bool = False) -> tuple[Finding, ...]:
+        words = data.split()
+        exact = [word for word in words if len(word) == 24 and not word.strip(b"0123456789abcdef")]
+        spans = [Span(data.index(word), data.index(word) + 24) for word in exact]
+        return tuple(a_finding(place=place, span=span) for span in spans)
+
+
+HASH = "0123456789abcdef" * 4
+
+
+def test_the_beginning_of_a_longer_token_is_no_key() -> None:
+    flow = Flow(HexDoor())
+    for start in range(0, len(HASH), 4):
+        flow.feed(plain(HASH[start : start + 4]))
+    assert flow.finish().events == ["judged", "done"]
+    assert text_of(flow.sink.passed, plain) == HASH
+    assert [action.fault for action in flow.door.judged] == [None] * len(flow.door.judged)
+
+
+def test_an_event_that_may_be_a_key_is_kept_for_the_next_one() -> None:
+    flow = Flow(HexDoor()).feed(plain(HASH[:20])).feed(plain(HASH[20:24]))
+    assert flow.sink.passed == plain(HASH[:20])
+    flow.feed(plain(HASH[24]))
+    assert flow.sink.passed == plain(HASH[:20]) + plain(HASH[20:24]) + plain(HASH[24])
+
+
+@pytest.mark.parametrize("after", [" ", ".", "\n"])
+def test_and_is_refused_with_it_if_it_is_one(after: str) -> None:
+    flow = Flow(HexDoor()).feed(plain(HASH[:20])).feed(plain(HASH[20:24])).feed(plain(f"{after} and"))
+    if after == ".":
+        assert "refused" not in flow.sink.events  # it goes on after all, says this scanner
+    else:
+        assert flow.sink.events == ["judged", "refused"]
+        assert flow.sink.passed == plain(HASH[:20])
+
+
+@pytest.mark.parametrize("end", ["time", "the end", "a failure", "one that is too large", "other texts"])
+def test_it_is_not_kept_for_long(end: str) -> None:
+    flow = Flow(HexDoor(), max_event=200).feed(plain(HASH[:20])).feed(plain(HASH[20:24]))
+    match end:
+        case "time":
+            flow.clock.advance(TOKEN_SECONDS)
+        case "the end":
+            flow.stream.finish()
+        case "a failure":
+            flow.stream.fail(Fault(BlockReason.TIMEOUT, "late"))
+        case "one that is too large":
+            flow.feed(b":" * 300)
+        case _:
+            for _ in range(MAX_KEPT):
+                flow.feed(b"event: other\n" + plain("x"))
+    assert flow.sink.events == ["judged", "refused"]
+    assert flow.sink.refusal is not None
+    assert flow.sink.refusal[1].findings
+    assert flow.sink.passed == plain(HASH[:20])
+    assert flow.clock.getDelayedCalls() == []
 
 
 def test_many_events_at_once_are_judged_together() -> None:
@@ -472,8 +539,7 @@ def test_what_waits_is_bounded() -> None:
     assert "hold" not in flow.sink.events
     while "hold" not in flow.sink.events:
         flow.feed(plain("x" * 1000))
-    waiting = flow.stream._waiting + (flow.stream._decoder.waiting if flow.stream._decoder else 0)
-    assert MAX_WAITING <= waiting < MAX_WAITING + 2000
+    assert MAX_WAITING <= flow.stream._blocks.waiting < MAX_WAITING + 2000
     flow.door.slow = False
     flow.door.decide()
     flow.clock.advance(0)
