@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from tls_report import read_scan, weaknesses
 __all__ = ["run_tls"]
 
 _PEER = Path(__file__).with_name("websocket_peer.py")
+_TUNNELLED = Path(__file__).with_name("tunnelled_port.py")
 _RUN_SECONDS = 600
 _SCANS = (
     *("--sslv2", "--sslv3", "--tlsv1", "--tlsv1_1", "--tlsv1_2", "--tlsv1_3", "--compression", "--fallback", "--robot"),
@@ -24,7 +26,7 @@ _SCANS = (
 
 
 def run_tls(folder: Path) -> list[str]:
-    """What is weak; sslyze reaches the TLS side through CONNECT, as clients do.
+    """What is weak; sslyze's connections come through CONNECT, as those of clients do.
 
     Raises:
         RuntimeError, subprocess.SubprocessError, OSError, ValueError: the scan did not run, so nothing is known.
@@ -38,10 +40,15 @@ def run_tls(folder: Path) -> list[str]:
     settings: dict[str, dict[str, object]] = {
         "tls_interception": {"enabled": True, "upstream_ca": [str(certificates.authority)]}
     }
-    with started("upstream", upstream, port, place), pipelock(place, settings, twice=False) as daemon:
-        report = place / "sslyze.json"
-        command = [str(sslyze), *_SCANS, "--quiet", "--json_out", str(report), "--sni", "localhost"]
-        command += ["--https_tunnel", f"http://127.0.0.1:{daemon.address[1]}", f"localhost:{port}"]
+    report = place / "sslyze.json"
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(started("upstream", upstream, port, place))
+        daemon = stack.enter_context(pipelock(place, settings, twice=False))
+        entrance = free_port()
+        tunnelled = [sys.executable, str(_TUNNELLED), str(entrance), str(daemon.address[1]), f"localhost:{port}"]
+        stack.enter_context(started("tunnelled", tunnelled, entrance, place))
+        command = [str(sslyze), *_SCANS, "--quiet", "--json_out", str(report)]
+        command += ["--sni", "localhost", f"127.0.0.1:{entrance}"]
         with (place / "sslyze.out").open("wb") as out:
             subprocess.run(command, cwd=place, stdout=out, stderr=out, timeout=_RUN_SECONDS, check=False)
     return weaknesses(read_scan(report))
