@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipelock.config import loads
-from pipelock.daemon.main import RunOptions, _read, with_lines
+from pipelock.daemon.main import RunOptions, _read, _steady, with_lines
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,9 @@ def test_every_reading_of_the_file_obeys_the_command_line(tmp_path: Path, lines:
     section = _read(RunOptions(config=path, lines=lines)).config.logging
     assert section.format == ("text" if lines else "json")
     assert _read(RunOptions(preset="balanced", lines=lines)).config.logging.format == section.format
+
+
+def test_timers_go_by_a_clock_that_nobody_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _steady()
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    assert 0 <= _steady() - before < 60
