@@ -1,8 +1,8 @@
 """What the messages of one direction say together: a secret, or an instruction, cut over several of them.
 
 Strings at the same place of consecutive messages are taken for one text, as services stream it; messages that are no
-JSON are one text as they are. Each message is judged by itself, and once more its beginning with the ends of the texts
-that it continues.
+JSON are one text as they are. Messages that hold a single text each are one text too, wherever it stands in them. Each
+message is judged by itself, and once more its beginning with the ends of the texts that it continues.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ MAX_TEXTS = 8
 """Texts of one message, likewise."""
 
 _BINARY = "\x00binary"
+_SINGLE = "\x00single"
 
 
 class _Part(msgspec.Struct, gc=False):
@@ -68,12 +69,14 @@ class Rolling:
             whole = b"".join(pieces)
             context = self._tails.at(place).context(whole) if len(parts) < MAX_TEXTS else b""
             parts.append(_Part(place, context, whole))
-        going_on = [part for part in parts if part.context]
-        body = b"\n".join([part.context + part.piece[:MAX_LEAD] for part in going_on])
-        is_one = len(parts) == 1 and len(parts[0].piece) == len(data)
-        return Look(
-            body, len(going_on[0].context) if going_on else 0, parts[0].context if is_one else None, tuple(parts)
-        )
+        is_single = len(parts) == 1
+        if is_single:
+            parts.append(_Part(_SINGLE, self._tails.at(_SINGLE).context(parts[0].piece), parts[0].piece))
+        going_on = tuple(dict.fromkeys((part.context, part.piece[:MAX_LEAD]) for part in parts if part.context))
+        first = going_on[0][0] if going_on else b""
+        is_one = is_single and len(going_on) < 2 and len(parts[0].piece) == len(data)
+        body = b"\n".join([context + piece for context, piece in going_on])
+        return Look(body, len(first), first if is_one else None, tuple(parts))
 
     def passed(self, look: Look, first: Decision | None, second: Decision | None = None) -> None:
         """It went on, though perhaps not without a word: `first` about it alone, `second` with what it continues."""

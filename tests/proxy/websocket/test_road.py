@@ -337,6 +337,16 @@ def test_a_secret_cut_over_messages_is_never_whole_at_the_other_end(wrap: str) -
     talk.ends()
 
 
+@pytest.mark.parametrize(
+    ("first", "second"), [('{"part1": "%s"}', '{"part2": "%s"}'), ('["%s"]', "%s"), ("%s", '{"rest": {"of": "%s"}}')]
+)
+def test_a_secret_cut_over_messages_of_several_forms_is_found(first: str, second: str) -> None:
+    talk = Talk(house())
+    talk.client_says(TextMessage(first % FAKE_KEY[:12]), TextMessage(second % FAKE_KEY[12:]))
+    assert talk.far.text() == first % FAKE_KEY[:12]
+    refused(talk, Direction.OUTBOUND)
+
+
 @pytest.mark.parametrize("cut", [False, True])
 def test_orders_never_arrive(cut: bool) -> None:
     talk = Talk(house())
