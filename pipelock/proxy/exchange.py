@@ -89,6 +89,7 @@ class Exchange:
         self._upload: Upload | None = None
         self._download: Download | None = None
         self._head: ResponseHead | None = None
+        self._is_refusing = False
 
     # -- what the client's connection calls ------------------------------------------------------------------------
 
@@ -192,11 +193,14 @@ class Exchange:
 
     def request_hold(self) -> None:
         """The upstream takes no more of the request."""
+        self._is_refusing = True
+        self._touch()
         if self._upload is not None:
             self._upload.stream.pause()
 
     def request_more(self) -> None:
         """It takes more."""
+        self._is_refusing = False
         self._touch()
         if self._upload is not None:
             self._upload.stream.resume()
@@ -318,7 +322,14 @@ class Exchange:
         return max(settings.upstream_seconds, settings.tunnel_idle_seconds)
 
     def _touch(self) -> None:
-        self.deadline = self.context.clock.seconds() + self._patience
+        # While a request flows, it is the client who takes its time, and who has a limit of its own.
+        flows = self._upload is not None and self._upload.flows and not self._is_refusing
+        self.deadline = _NEVER if flows else self.context.clock.seconds() + self._patience
+
+    def request_sent(self) -> None:
+        """All of the request has gone: from now on it is the upstream's turn."""
+        if self in self.context.watched:
+            self._touch()
 
     def wait(self) -> None:
         """The upstream is not read, so its silence means nothing."""
@@ -367,7 +378,8 @@ class Upload:
         self._exchange = exchange
         self._decision: Decision | None = None
         self._pieces: list[bytes] = []
-        self._flows = False
+        self.flows = False
+        """Whether a part of it has gone, and another has not."""
         self.stream: BodyStream = open_request(
             exchange.context, exchange.action, exchange.destination.head.content_length, self
         )
@@ -379,13 +391,13 @@ class Upload:
     def body_passed(self, data: bytes) -> None:
         """This may go."""
         exchange = self._exchange
-        if self._flows:
+        if self.flows:
             if exchange.sending is not None:
                 exchange.sending.write(data)
             return
         self._pieces.append(data)
         if not exchange.request_ended and self._decision is not None:
-            self._flows = True
+            self.flows = True
             exchange.send_streamed(self._decision)
             pieces, self._pieces = self._pieces, []
             for piece in pieces:
@@ -395,9 +407,11 @@ class Upload:
     def body_done(self) -> None:
         """All of it may go."""
         exchange = self._exchange
-        if self._flows:
+        if self.flows:
+            self.flows = False
             if exchange.sending is not None:
                 exchange.sending.finish()
+            exchange.request_sent()
         elif self._decision is not None:
             pieces, self._pieces = self._pieces, []
             exchange.send_whole(self._decision, pieces[0] if len(pieces) == 1 else b"".join(pieces))

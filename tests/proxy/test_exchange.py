@@ -294,3 +294,30 @@ def test_where_pieces_are_not_wanted_what_is_too_large_is_refused() -> None:
     house.dials[0].says(words(WHOLE + 1))
     assert client.heard.startswith(b"HTTP/1.1 403")
     assert b"x-pipelock-block-reason: response_size" in client.heard
+
+
+def test_a_client_may_take_its_time_over_a_large_request_and_an_origin_may_not() -> None:
+    house, sent = flowing(), words(LARGE)
+    client = house.caller()
+    client.says(upload(LARGE))
+    for piece in in_pieces(sent):
+        client.says(piece)
+        if house.dials and house.dials[0].protocol is None:
+            house.dials[0].answer()
+        house.wait(10)
+    assert not client.heard, "seven minutes, and nobody complains"
+    house.wait(31)
+    assert client.heard.startswith(b"HTTP/1.1 504")
+
+
+def test_an_origin_that_stops_taking_a_request_is_given_up() -> None:
+    house = flowing()
+    client = house.caller()
+    client.says(upload(8 * LARGE) + words(400 * KIB))
+    house.dials[0].line.takes = 1
+    house.dials[0].answer()
+    while client.line.is_read:
+        client.says(words(64 * KIB))
+    house.wait(31)
+    assert client.heard.startswith(b"HTTP/1.1 504")
+    assert house.dials[0].line.is_closing
