@@ -244,6 +244,89 @@ def test_an_origin_falls_silent_at_every_phase(opened: DaemonProcess, plain: Bro
             assert len(failures(opened, f"{port}{path}")) == 1, path
 
 
+@pytest.mark.parametrize(
+    ("said", "reason"), [(b"", b"during the TLS handshake"), (b"220 mail.example ESMTP\r\n", b"does not speak TLS")]
+)
+def test_an_origin_does_not_get_through_the_handshake(opened: DaemonProcess, said: bytes, reason: bytes) -> None:
+    with nothing_stays(opened), socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with server.accept()[0] as conn:
+                conn.recv(65536)
+                conn.sendall(said)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        port = server.getsockname()[1]
+        answer = ask_opened(opened, port, "/unshaken")
+        thread.join(10)
+    assert_refused(answer)
+    assert reason in answer
+    assert len(failures(opened, f"{port}/unshaken")) == 1
+
+
+@pytest.mark.parametrize("who", ["origin", "client"])
+@pytest.mark.parametrize("road", ["plain", "opened"])
+def test_a_large_upload_is_broken_off_by_either_side(
+    opened: DaemonProcess, trusted: tuple[Path, ssl.SSLContext], road: str, who: str
+) -> None:
+    seen: list[int] = []
+    with nothing_stays(opened), socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def serve() -> None:
+            """Take some of it, and in the end leave; or as much as comes."""
+            got = 0
+            with contextlib.suppress(OSError), server.accept()[0] as raw:
+                raw.settimeout(15)
+                conn = trusted[1].wrap_socket(raw, server_side=True) if road == "opened" else raw
+                with conn:
+                    while who == "client" or got < 2_000_000:
+                        piece = conn.recv(65536)
+                        if not piece:
+                            break
+                        got += len(piece)
+            seen.append(got)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        answer = upload(opened, port, road, leaves_after=3_000_000 if who == "client" else 100_000_000)
+        thread.join(20)
+        assert seen, "the origin still waits"
+        if who == "origin":
+            assert_refused(answer)
+            assert len(failures(opened, f"{port}/upload")) == 1
+        else:
+            assert seen[0] < 100_000_000
+
+
+def upload(daemon: DaemonProcess, port: int, road: str, *, leaves_after: int) -> bytes:
+    """Send a body of 100 MB, or the beginning of one; what was answered."""
+    context = ssl.create_default_context(cafile=str(daemon.home / "ca.pem"))
+    target = "/upload" if road == "opened" else f"http://127.0.0.1:{port}/upload"
+    head = f"POST {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 100000000\r\n\r\n".encode()
+    block = b"a line of an ordinary text\n" * 2000
+    with socket.create_connection(("127.0.0.1", daemon.port), timeout=20) as raw:
+        sock = raw
+        if road == "opened":
+            raw.sendall(f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+            assert b" 200 " in raw.recv(65536)
+            sock = context.wrap_socket(raw, server_hostname="127.0.0.1")
+        with sock:
+            sent = 0
+            with contextlib.suppress(OSError):
+                sock.sendall(head)
+                while sent < leaves_after:
+                    sock.sendall(block)
+                    sent += len(block)
+            answer = b""
+            if leaves_after == 100_000_000:
+                with contextlib.suppress(OSError):
+                    while piece := sock.recv(65536):
+                        answer += piece
+            return answer
+
+
 def test_an_origin_is_not_there(opened: DaemonProcess) -> None:
     port = free_port()
     with nothing_stays(opened):
