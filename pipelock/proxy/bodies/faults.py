@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelock.model import BlockReason, Fault
 
-__all__ = ["BEGAN_BEFORE", "TOO_BUSY"]
+__all__ = ["BEGAN_BEFORE", "TOO_BUSY", "UNREADABLE"]
 
 TOO_BUSY = Fault(
     BlockReason.PATTERN_UNAVAILABLE,
@@ -16,3 +16,4 @@ BEGAN_BEFORE = Fault(
     "what has to be taken out of the body can't be: some of it, or the length of the whole, was sent before",
     502,
 )
+UNREADABLE = Fault(BlockReason.PARSE_ERROR, "the body could not be read", 502)

@@ -11,7 +11,8 @@ as context (see `_context.py`), for what is told by its surroundings.
 An answer that comes slowly is let through before a window is full, up to its last white space (`flush_after`); then it
 is the context alone that what follows is understood by. A request never is.
 
-In memory are at most: `whole` bytes while the body may still be small, afterwards two windows before they are judged,
+In memory are at most: `whole` bytes while the body may still be small (a window, once half of all the memory for bodies
+is in use), afterwards two windows before they are judged,
 one that is being judged with its context, and what was fed and is not decoded. All of it is counted in the budget.
 """
 
@@ -25,8 +26,9 @@ from pipelock.door.edges import Call, Clock
 from pipelock.model import Action, Decision, Direction, Fault, Kind, Verdict
 from pipelock.proxy.bodies._context import Context
 from pipelock.proxy.bodies._cuts import flush_cut, may_flow, window_cut
+from pipelock.proxy.bodies._pace import Pace
 from pipelock.proxy.bodies.decoder import CodingError, StreamDecoder
-from pipelock.proxy.bodies.faults import BEGAN_BEFORE, TOO_BUSY
+from pipelock.proxy.bodies.faults import BEGAN_BEFORE, TOO_BUSY, UNREADABLE
 
 if TYPE_CHECKING:
     from pipelock.door.door import Door, Ticket
@@ -45,8 +47,6 @@ in practice. What is longer and lies across a cut is seen in two parts.
 """
 FLUSH_AFTER = 0.2
 """Seconds without news after which what there is of a slow answer is let through."""
-_LONGEST_DELAY = 10
-"""News that come all the time delay it ten times as long."""
 _HIGH = 2 * WINDOW
 _MAX_TOLD = 64
 """Rules of which one warning a body is enough."""
@@ -103,7 +103,8 @@ class WindowStream:
         if larger is not None and (length or 0) > whole:
             self._fault = self._fault or larger
         self._in_windows = larger is None and self.keeps_length and (length or 0) > whole
-        self._flush_after = None if action.direction is Direction.OUTBOUND or larger is not None else flush_after
+        flows = action.direction is Direction.INBOUND and larger is None
+        self._pace = Pace(clock, flush_after if flows else None, self._flush)
         self._has_length = length is not None
         self._context = Context(action.content_type)
         self._buffer = bytearray()
@@ -112,10 +113,7 @@ class WindowStream:
         self._wire = 0
         self._told_wire = 0
         self._ticket: Ticket | None = None
-        self._timer: Call | None = None
         self._turn: Call | None = None
-        self._first_news: float | None = None
-        self._last_news = 0.0
         self._told: tuple[str, ...] = ()
         self._has_begun = False
         self._is_ended = False
@@ -147,7 +145,7 @@ class WindowStream:
         if self._is_over or self._is_ended:
             return
         self._is_ended = True
-        self._stop_timer()
+        self._pace.stop()
         if self._decoder is not None:
             self._decoder.finish()
             self._is_dry = False
@@ -198,11 +196,13 @@ class WindowStream:
         except CodingError as error:
             self.fail(error.fault)
             return False
-        if not self._in_windows and len(self._buffer) > self._whole:
-            if self._larger is not None:
-                self.fail(self._larger)
-                return False
-            self._in_windows = True
+        except Exception:  # noqa: BLE001 - whatever a decoder stumbles over, nobody has judged it
+            self.fail(UNREADABLE)
+            return False
+        if not self._in_windows and len(self._buffer) > self._whole and self._larger is not None:
+            self.fail(self._larger)
+            return False
+        self._in_windows = self._in_windows or self._is_large
         if not self._reserve():
             self.fail(TOO_BUSY)
             return False
@@ -226,6 +226,13 @@ class WindowStream:
                 if self._turn is None:
                     self._turn = self._clock.callLater(0, self._next_turn)
                 return
+
+    @property
+    def _is_large(self) -> bool:
+        """Whether there is too much of it to be held whole; less counts as that where memory becomes scarce."""
+        if len(self._buffer) > self._whole:
+            return True
+        return len(self._buffer) > WINDOW and self._larger is None and self._budget.used > self._budget.limit // 2
 
     def _next_turn(self) -> None:
         self._turn = None
@@ -258,7 +265,7 @@ class WindowStream:
         )
         self._told_wire = self._wire
         self._judging = len(body)
-        self._stop_timer()
+        self._pace.stop()
         if not self._reserve():
             self.fail(TOO_BUSY)
             return
@@ -308,7 +315,9 @@ class WindowStream:
             end = flush_cut(body, known) if flush else window_cut(body, known, HOLD_BACK)
             self._buffer[:size] = memoryview(body)[end:]
             self._context.advance(body, end)
-            self._note_held()
+            if self._buffer:
+                # What is held back, and what came while a window was judged, may wait for long as well.
+                self._note_news()
         self._pass(body[known:end] if known or end < len(body) else body, is_last=is_last)
 
     def _may_change(self, action: Action, body: bytes) -> bool:
@@ -329,44 +338,18 @@ class WindowStream:
     # -- slow answers ----------------------------------------------------------------------------------------------
 
     def _note_news(self) -> None:
-        if self._flush_after is None or self._is_ended:
-            return
-        self._last_news = self._clock.seconds()
-        if self._first_news is None:
-            self._first_news = self._last_news
-        if self._timer is None and self._ticket is None:
-            self._timer = self._clock.callLater(self._flush_after, self._flush)
-
-    def _note_held(self) -> None:
-        """What is held back, and what came while a window was judged, may wait for long as well."""
-        if self._buffer:
-            self._note_news()
+        if not self._is_ended and self._ticket is None:
+            self._pace.news()
 
     def _flush(self) -> None:
-        self._timer = None
-        after = self._flush_after
-        if after is None or self._is_over or self._is_ended or self._first_news is None:
-            return
-        now = self._clock.seconds()
-        due = min(self._last_news + after, self._first_news + after * _LONGEST_DELAY)
-        if due > now + after / 100:
-            self._timer = self._clock.callLater(due - now, self._flush)
-        else:
-            self._first_news = None
-            self._flushes = True
-            self._go_on()
+        self._flushes = True
+        self._go_on()
 
     def _may_flush(self) -> bool:
         data = bytes(self._buffer)
         if not self._in_windows and (self._has_length or not may_flow(data, self._action.content_type)):
             return False
         return len(data) <= WINDOW and flush_cut(data, 0) > 0
-
-    def _stop_timer(self) -> None:
-        timer, self._timer = self._timer, None
-        self._first_news = None
-        if timer is not None:
-            timer.cancel()
 
     # -- memory and ends -------------------------------------------------------------------------------------------
 
@@ -403,7 +386,7 @@ class WindowStream:
         ticket, self._ticket = self._ticket, None
         if ticket is not None:
             ticket.abandon()
-        self._stop_timer()
+        self._pace.stop()
         turn, self._turn = self._turn, None
         if turn is not None:
             turn.cancel()

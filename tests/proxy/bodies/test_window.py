@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelock.model import Action, BlockReason, Direction, Fault, Kind, Verdict
+from pipelock.proxy.bodies.decoder import StreamDecoder
+from pipelock.proxy.bodies.faults import TOO_BUSY
 from pipelock.proxy.bodies.window import HOLD_BACK, WINDOW
 from tests.factories import FAKE_KEY, FAKE_ORDER, a_policy, a_response, an_action
 from tests.proxy.bodies.streams import Stream
@@ -262,6 +264,32 @@ def test_a_full_memory_refuses() -> None:
     assert sink.events == ["refused"]
     assert "in memory" in stream.reason
     assert stream.budget.used == 0
+
+
+def test_where_memory_is_scarce_a_body_flows_sooner() -> None:
+    body = TEXT[: 2 * WINDOW]
+    roomy = Stream(an_answer(), whole=10 * WINDOW)
+    roomy.feed(body)
+    assert not roomy.door.judged
+    scarce = Stream(an_answer(), whole=10 * WINDOW, budget=5 * WINDOW)
+    scarce.budget.take(2 * WINDOW)
+    assert scarce.feed(body, 20_000).finish().passed == body
+    assert len(scarce.door.judged) > 1
+    assert scarce.budget.used == 2 * WINDOW
+    whole = Stream(an_answer(), whole=10 * WINDOW, budget=5 * WINDOW, larger=TOO_BUSY)
+    whole.budget.take(2 * WINDOW)
+    assert whole.feed(body, 20_000).finish().passed == body
+    assert len(whole.door.judged) == 1
+
+
+def test_a_decoder_that_fails_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: object) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr(StreamDecoder, "read", fails)
+    stream = Stream(an_answer(), codings="gzip")
+    assert stream.feed(gzip.compress(b"x")).finish().events == ["refused"]
+    assert "could not be read" in stream.reason
 
 
 def test_trouble_is_judged_and_frees_what_waits() -> None:
