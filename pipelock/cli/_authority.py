@@ -25,6 +25,7 @@ from pipelock.tls.certificates import problem_with
 from pipelock.tls.files import Sensitivity, write_file
 from pipelock.tls.receipt import Entry, Receipt
 from pipelock.tls.stores import Store, find_stores, name_in_stores, prefix_of
+from pipelock.trust.bundle import renew
 
 __all__ = ["VERBS"]
 
@@ -58,6 +59,8 @@ def _init(arguments: Arguments) -> int:
     else:
         certificate, key = _files(arguments)
     made = _create(arguments, certificate, key, replace=arguments.force)
+    if arguments.out is None:
+        renew(home_dir(os.environ, arguments.home), str(certificate), os.environ)
     if arguments.json:
         print_json(_shown(made.certificate, certificate, key))
     else:
@@ -268,6 +271,7 @@ def _rotate(arguments: Arguments) -> int:
         return EXIT_OK
     write_file(certificate.with_name(_OLD), _pem(old), Sensitivity.CERTIFICATE)
     made = _create(arguments, certificate, key, replace=True)
+    renew(home, str(certificate), os.environ)
     stores, _ = find_stores("all", this_machine())
     workshop = Workshop(dry=False)
     name = name_in_stores(home, made.fingerprint)
@@ -292,6 +296,7 @@ def _finish(arguments: Arguments, certificate: Path) -> int:
     outcomes = [_take_out(entry, stores, workshop, receipt) for entry in older]
     if not arguments.dry_run and all(one.is_well for one in outcomes):
         certificate.with_name(_OLD).unlink(missing_ok=True)
+        renew(home_dir(os.environ, arguments.home), str(certificate), os.environ)
     return _tell(arguments, outcomes, [])
 
 

@@ -28,7 +28,7 @@ from pipelock.tls.files import FileProblemError, Sensitivity, write_file
 from pipelock.trust.java import TRUSTSTORE_PASSWORD
 from pipelock.trust.variables import ADDED, REPLACING, WGETRC_VARIABLE, TrustFiles
 
-__all__ = ["SYSTEM_STORES", "Bundle", "certificates", "refresh", "refresh_home", "system_store"]
+__all__ = ["SYSTEM_STORES", "Bundle", "certificates", "refresh", "refresh_home", "renew", "system_store"]
 
 MAX_SOURCES = 32
 MAX_SOURCE = 8 << 20
@@ -48,6 +48,7 @@ WGETRCS = ("/etc/wgetrc", "/usr/local/etc/wgetrc", "/opt/homebrew/etc/wgetrc", "
 MAX_WGETRC = 65_536
 
 _AUTHORITY = "ca.pem"
+_OLD = "ca-old.pem"
 _BEGIN = "-----BEGIN CERTIFICATE-----"
 _END = "-----END CERTIFICATE-----"
 _HEAD = "# pipelock "
@@ -61,19 +62,32 @@ class Bundle(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def refresh_home(home: Path, certificate: str, environ: Mapping[str, str]) -> Bundle:
+def refresh_home(home: Path, certificate: str, environ: Mapping[str, str], *, remembers: bool = False) -> Bundle:
     """`refresh` where Pipelock keeps these files: in `trust` below its home; for Java too if that is installed.
 
     Args:
         home: Pipelock's.
         certificate: `tls_interception.ca_cert`; empty for `ca.pem` in the home.
         environ: The user's.
+        remembers: As `refresh`.
 
     Raises:
         OSError: as `refresh`.
     """
     with_java = bool(environ.get("JAVA_HOME")) or shutil.which("java", path=environ.get("PATH")) is not None
-    return refresh(home / "trust", Path(certificate or home / _AUTHORITY), environ, with_java=with_java)
+    authority = Path(certificate or home / _AUTHORITY)
+    return refresh(home / "trust", authority, environ, with_java=with_java, remembers=remembers)
+
+
+def renew(home: Path, certificate: str, environ: Mapping[str, str]) -> None:
+    """`refresh_home` where these files are there already: running shells point at them, and the authority has changed.
+
+    Raises:
+        OSError: as `refresh`.
+    """
+    if (home / "trust" / "bundle.pem").is_file():
+        # What the user's own variables were is in the bundle, whether or not this shell has ours.
+        refresh_home(home, certificate, environ, remembers=True)
 
 
 def refresh(
@@ -83,15 +97,17 @@ def refresh(
     *,
     stores: Sequence[str] = SYSTEM_STORES,
     with_java: bool = False,
+    remembers: bool = False,
 ) -> Bundle:
     """Write the files in `folder` where they are missing or older than their sources.
 
     Args:
         folder: Ours alone; made where it is missing.
-        authority: Our certificate, PEM.
+        authority: Our certificate, PEM. While it is being replaced the old one lies beside it; both are taken.
         environ: Variables of the user that name further authorities are heeded.
         stores: Where a system may keep its authorities; the first that is there is taken.
         with_java: Write the truststore too.
+        remembers: Take what the bundle was made of before, even if `environ` does not point at it.
 
     Raises:
         OSError: our certificate can't be read, or a file can't be written.
@@ -101,7 +117,7 @@ def refresh(
     own = certificates(_read(authority))
     if not own:
         raise FileProblemError(f"{authority} holds no certificate")
-    found, used, notes = _collect(_sources(environ, folder, authority, stores))
+    found, used, notes = _collect(_sources(environ, folder, authority, stores, remembers=remembers))
     pems = list(dict.fromkeys([*found, *own]))[-MAX_CERTIFICATES:]
     text = _text(used, pems)
     is_fresh = _holds(target, text)
@@ -145,11 +161,15 @@ def _pem(der: bytes) -> str:
     return "\n".join([_BEGIN, *(text[at : at + 64] for at in range(0, len(text), 64)), _END])
 
 
-def _sources(environ: Mapping[str, str], folder: Path, authority: Path, stores: Sequence[str]) -> list[str]:
+def _sources(
+    environ: Mapping[str, str], folder: Path, authority: Path, stores: Sequence[str], *, remembers: bool
+) -> list[str]:
     """Files to take certificates from: the system's, the user's own, and those that were the user's before."""
     named = [environ.get(name, "") for name in (*REPLACING, *ADDED)]
     target = folder / "bundle.pem"
-    chosen = [system_store(stores), *named, *(_recorded(target) if str(target) in named else ())]
+    old = authority.with_name(_OLD)
+    named = [*named, str(old) if old.is_file() else ""]
+    chosen = [system_store(stores), *named, *(_recorded(target) if remembers or str(target) in named else ())]
     kept = (path for path in chosen if path and Path(path).parent != folder and Path(path) != authority)
     return list(dict.fromkeys(kept))[:MAX_SOURCES]
 
@@ -182,11 +202,12 @@ def _read(path: Path) -> str:
 
 
 def _recorded(target: Path) -> tuple[str, ...]:
-    """The sources named in the first line of a bundle that we wrote; none where it has no such line."""
+    """The sources named in the first line of a bundle that we wrote, as far as they are still there."""
     try:
         with target.open("rb") as file:
             line = file.readline(MAX_CERTIFICATE).decode("ascii")
-        return tuple(map(str, json.loads(line.removeprefix(_HEAD))))
+        sources = tuple(map(str, json.loads(line.removeprefix(_HEAD))))
+        return tuple(path for path in sources if Path(path).is_file())
     except (OSError, ValueError, TypeError):
         return ()
 

@@ -276,6 +276,22 @@ def test_a_new_one_is_installed_where_the_old_one_is(made, tmp_path, capsys):
     assert not (tmp_path / "home/ca-old.pem").exists()
 
 
+def test_programs_with_the_variables_of_env_trust_both_until_it_is_finished(made, tmp_path):
+    bundle = tmp_path / "home/trust/bundle.pem"
+    main(["env", "--ca"])
+    old = (tmp_path / "home/ca.pem").read_bytes()
+    assert main(["tls", "rotate"]) == 0
+    new = (tmp_path / "home/ca.pem").read_bytes()
+    assert old in bundle.read_bytes()
+    assert new in bundle.read_bytes()
+    main(["tls", "rotate", "--finish"])
+    assert old not in bundle.read_bytes()
+    assert new in bundle.read_bytes()
+    main(["tls", "init", "--force"])
+    assert new not in bundle.read_bytes()
+    assert (tmp_path / "home/ca.pem").read_bytes() in bundle.read_bytes()
+
+
 def test_rotating_needs_one_to_begin_with(host, capsys):
     assert main(["tls", "rotate"]) == 1
 

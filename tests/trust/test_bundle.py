@@ -11,7 +11,7 @@ import pytest
 
 from pipelock.tls.authority import Authority
 from pipelock.trust import bundle
-from pipelock.trust.bundle import certificates, refresh, refresh_home, system_store
+from pipelock.trust.bundle import certificates, refresh, refresh_home, renew, system_store
 
 
 def pem(number: int) -> str:
@@ -70,6 +70,11 @@ def test_authorities_of_the_user_s_own_variables_stay(place: Path) -> None:
     ours = {"REQUESTS_CA_BUNDLE": str(place / "trust" / "bundle.pem")}
     made(place, ours)
     assert held(place) == [pem(1), pem(2), pem(5), pem(9)]
+    # One that is gone by now is not missed.
+    (place / "corp.pem").rename(place / "gone.pem")
+    assert made(place, ours).notes == ()
+    assert held(place) == [pem(1), pem(2), pem(9)]
+    (place / "gone.pem").rename(place / "corp.pem")
     # In one that has neither, they are not wanted any more.
     made(place)
     assert held(place) == [pem(1), pem(2), pem(9)]
@@ -183,3 +188,22 @@ def test_wget_s_file_is_the_system_s_and_one_line(place: Path, monkeypatch: pyte
 
 def test_a_path_that_wget_s_file_can_not_hold(place: Path) -> None:
     assert refresh(place / "two\nlines", place / "ca.pem", {}, stores=()).files.wgetrc == ""
+
+
+def test_while_the_authority_is_replaced_both_are_trusted(place: Path) -> None:
+    (place / "ca-old.pem").write_text(pem(8))
+    made(place)
+    assert held(place) == [pem(1), pem(2), pem(8), pem(9)]
+    (place / "ca-old.pem").unlink()
+    made(place)
+    assert held(place) == [pem(1), pem(2), pem(9)]
+
+
+def test_what_is_there_is_renewed_and_nothing_else(place: Path) -> None:
+    renew(place, "", {"PATH": ""})
+    assert not (place / "trust").exists()
+    (place / "corp.pem").write_text(pem(5))
+    refresh_home(place, "", {"PATH": "", "SSL_CERT_FILE": str(place / "corp.pem")})
+    (place / "ca.pem").write_text(pem(8))
+    renew(place, "", {"PATH": ""})
+    assert held(place)[-2:] == [pem(5), pem(8)]
