@@ -190,7 +190,7 @@ class UpstreamTls:
             context.use_certificate(issuer.certificate)
             context.use_privatekey(issuer.key)
             for one in chain:
-                context.add_extra_chain_cert(crypto.X509.from_cryptography(one))
+                context.add_extra_chain_cert(one)
         self._contexts[shown] = context
         if len(self._contexts) > MAX_CONTEXTS:
             self._contexts.popitem(last=False)

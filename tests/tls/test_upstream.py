@@ -219,6 +219,25 @@ def test_a_host_that_asks_is_shown_its_client_certificate(tmp_path):
     assert shown == [True, False]
 
 
+def test_a_client_certificate_is_shown_with_its_chain(tmp_path):
+    between = middle()
+    certificate, key = files(tmp_path, signed(Wish("client", names=("me.example",)), between), between, stem="client")
+    upstream = trusting(tmp_path, ROOT, identities=(ClientIdentity(HOST, certificate, key),))
+    context = server_side(tmp_path, signed(GOOD, ROOT), verify_mode=ssl.CERT_REQUIRED)
+    context.load_verify_locations(cadata=ROOT.pem.decode())
+    assert outcome(upstream, context) == ""
+
+
+def test_contexts_of_identities_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipelock.tls.upstream.MAX_CONTEXTS", 2)
+    certificate, key = files(tmp_path, signed(Wish("client", names=("me.example",)), ROOT), stem="client")
+    identities = tuple(ClientIdentity(f"h{i}.example", certificate, key) for i in range(4))
+    upstream = trusting(tmp_path, ROOT, identities=identities)
+    for i in range(4):
+        upstream.connection(f"h{i}.example", 443)
+        assert len(upstream._contexts) <= 2
+
+
 def test_a_host_that_insists_says_so(tmp_path):
     context = server_side(tmp_path, signed(GOOD, ROOT), verify_mode=ssl.CERT_REQUIRED)
     context.load_verify_locations(cadata=ROOT.pem.decode())
