@@ -41,7 +41,7 @@ KEY_FILE = "ca-key.pem"
 VALIDITY = timedelta(days=730)
 """How long a new authority is valid unless another time is asked for."""
 MAX_CONTEXTS = 512
-"""Contexts kept: one is 20 KB of OpenSSL's memory, a certificate half a kilobyte."""
+"""Contexts kept: one is 20 KB of OpenSSL's memory, a certificate a kilobyte."""
 MAX_CHAIN = 8
 
 
