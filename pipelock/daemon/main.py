@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Literal, cast
@@ -149,10 +150,9 @@ def _calm_collector() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def _steady() -> float:
-    """Seconds of a clock that nobody sets. Where the system has one, it counts the time that the machine slept."""
-    boottime = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if boottime is None else time.clock_gettime(boottime)
+_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", None)
+_steady = time.monotonic if _BOOTTIME is None else partial(time.clock_gettime, _BOOTTIME)
+"""Seconds of a clock that nobody sets. Where the system has one, it counts the time that the machine slept."""
 
 
 class _Run:

@@ -11,7 +11,6 @@ takes them, and a streamed one as its sender has it judged: `request_hold` asks 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol as Shape
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
@@ -36,72 +35,15 @@ from pipelock.proxy.http1 import (
     last_chunk,
 )
 from pipelock.proxy.limits import CHUNK
+from pipelock.proxy.upstream_request import Key, ResponseSink, UpstreamRequest
 
-__all__ = ["SAFE_TO_REPEAT", "Key", "ResponseSink", "Unheard", "UpstreamConnection", "UpstreamRequest"]
-
-SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
-"""Idempotent methods (RFC 9110 §9.2.2): may be sent again when a kept connection turns out to be dead."""
+__all__ = ["Owner", "Unheard", "UpstreamConnection"]
 
 MAX_SWITCHED = 64 * 1024
 """What an origin may send behind its 101 before somebody takes the connection over."""
 
 _PIECE = 256 * 1024
 _NEVER = float("inf")
-
-Key = tuple[str, str, int, str]
-"""Scheme, host, port, address."""
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
-    """A request as it goes out.
-
-    Attributes:
-        method: Says how the response is framed, and whether the request may be repeated.
-        head: Serialised; it frames the body with Content-Length or Transfer-Encoding.
-        body: The whole body; `None` where it comes by `Sending.write` and ends with `Sending.finish`.
-        chunked: Whether a body that is written is to be framed in chunks.
-        upgrade: Whether a 101 is welcome.
-    """
-
-    method: str
-    head: bytes
-    body: bytes | None = b""
-    chunked: bool = False
-    upgrade: bool = False
-
-    @property
-    def is_repeatable(self) -> bool:
-        """Whether it may be sent a second time: idempotent, and still at hand."""
-        return self.body is not None and self.method in SAFE_TO_REPEAT
-
-
-class ResponseSink(Shape):
-    """Who wants the response. Exactly one of `response_end` and `response_failed` is called, and nothing after it."""
-
-    def response_head(self, head: ResponseHead) -> None:
-        """The final response's head; 101 where the request asked for it."""
-
-    def response_data(self, data: bytes) -> None:
-        """A piece of its body."""
-
-    def response_end(self, trailers: Headers = ()) -> None:
-        """It is complete. `trailers` are passed where there are any; nobody has judged them."""
-
-    def response_failed(self, why: str, status: int = 502, *, untrusted: bool = False) -> None:
-        """There will be none, or no more.
-
-        Args:
-            why: For the client; one line.
-            status: 502, 503 (no room for another connection) or 504 (too late).
-            untrusted: The origin could not prove who it is.
-        """
-
-    def request_hold(self) -> None:
-        """The origin takes no more of a streamed body for now. What is written nevertheless is kept."""
-
-    def request_more(self) -> None:
-        """It does again."""
 
 
 class Owner(Shape):
