@@ -53,13 +53,18 @@ class Broken(msgspec.Struct, frozen=True, gc=False):
 
 
 class Busy(msgspec.Struct, frozen=True, gc=False):
-    """Many frames were read, and there are more: others want their turn before this peer has its next."""
+    """Many frames were read that were nothing whole, and there may be more. `is_idle`: next to nothing was in them."""
+
+    is_idle: bool
 
 
 Happening = Message | Ping | Pong | Closed | Broken | Busy
 
 FRAMES_AT_ONCE = 512
 """A frame costs a peer two bytes and us ten microseconds, so this is 5 ms."""
+
+_TINY = 16
+"""Bytes in a frame, on average, below which nobody means well."""
 
 _WORDS = {
     CloseReason.PROTOCOL_ERROR: "protocol error",
@@ -95,12 +100,14 @@ class Endpoint:
         if self._is_done:
             return None
         try:
+            size = 0
             for count, frame in enumerate(self._frames.received_frames(), 1):
                 happening = self._read(frame)
                 if happening is not None:
                     return happening
+                size += len(frame.payload)
                 if count == FRAMES_AT_ONCE:
-                    return Busy()
+                    return Busy(size < FRAMES_AT_ONCE * _TINY)
         except ParseFailed as error:
             self._is_done = True
             self._held.clear()

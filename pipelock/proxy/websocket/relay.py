@@ -26,12 +26,29 @@ from pipelock.proxy.websocket.close import BINARY_REFUSED, GOING_AWAY, Close, cl
 from pipelock.proxy.websocket.compression import Deflate
 from pipelock.proxy.websocket.endpoint import Broken, Busy, Closed, Endpoint, Message, Ping, Pong
 
-__all__ = ["MAX_QUEUED", "MAX_WAITING", "Outlet", "Relay", "Side", "Violation"]
+__all__ = [
+    "IDLE_PAUSE",
+    "MAX_QUEUED",
+    "MAX_WAITING",
+    "MESSAGES_AT_ONCE",
+    "PINGS_AT_ONCE",
+    "Outlet",
+    "Relay",
+    "Side",
+    "Violation",
+]
 
 MAX_QUEUED = 256 * 1024
 """Bytes of messages that may wait in one direction before their sender is no longer read."""
 MAX_WAITING = 64
 """Messages, likewise."""
+MESSAGES_AT_ONCE = 16
+"""Messages of one side that are taken before others have their turn: a tiny one takes a few bytes to send, and a third
+of a millisecond to judge."""
+PINGS_AT_ONCE = 128
+IDLE_PAUSE = 0.05
+"""Seconds for which a side is not read that sent so many pings, or hundreds of fragments with next to nothing in them:
+so much of our time it may have and no more."""
 
 
 class Side(Enum):
@@ -70,8 +87,8 @@ class Outlet(Shape):
     def more(self, side: Side) -> None:
         """Read `side` again."""
 
-    def later(self, side: Side) -> None:
-        """Call `Relay.go_on` when others had their turn."""
+    def later(self, side: Side, seconds: float) -> None:
+        """Call `Relay.go_on` when others had their turn, and not before `seconds` have passed."""
 
     def finished(self, side: Side) -> None:
         """Nothing more is sent to `side`, and nothing is expected of it: close its connection."""
@@ -192,6 +209,7 @@ class Relay:
         if lane.is_reading:
             return
         lane.is_reading = True
+        messages = pings = 0
         try:
             # Whether it is full is asked before each: a few compressed bytes may be many messages.
             while not lane.is_busy and not lane.is_full and not lane.is_finished:
@@ -200,6 +218,12 @@ class Relay:
                     self._ran_dry(side, lane)
                     break
                 self._happened(side, lane, happening)
+                messages += isinstance(happening, Message)
+                pings += isinstance(happening, Ping | Pong)
+                if isinstance(happening, Busy) or messages >= MESSAGES_AT_ONCE or pings >= PINGS_AT_ONCE:
+                    is_idle = happening.is_idle if isinstance(happening, Busy) else pings >= PINGS_AT_ONCE
+                    lane.is_busy = True
+                    self._outlet.later(side, IDLE_PAUSE if is_idle else 0.0)
         finally:
             lane.is_reading = False
         self._regulate(side)
@@ -217,8 +241,7 @@ class Relay:
     def _happened(self, side: Side, lane: _Lane, happening: Message | Ping | Pong | Closed | Broken | Busy) -> None:
         match happening:
             case Busy():
-                lane.is_busy = True
-                self._outlet.later(side)
+                pass
             case Closed() | Broken() if self._is_over:
                 self._finish(side)
             case _ if self._is_over:

@@ -160,9 +160,9 @@ class WebSocketSession:
         if wire is not None:
             wire.resumeProducing()
 
-    def later(self, side: Side) -> None:
+    def later(self, side: Side, seconds: float) -> None:
         """Let others have their turn."""
-        self._context.clock.callLater(0, self._go_on, side)
+        self._context.clock.callLater(seconds, self._go_on, side)
 
     def _go_on(self, side: Side) -> None:
         if not self._is_over:

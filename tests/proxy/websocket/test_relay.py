@@ -18,7 +18,16 @@ from pipelock.proxy.websocket.close import Close
 from pipelock.proxy.websocket.compression import Deflate
 from pipelock.proxy.websocket.endpoint import FRAMES_AT_ONCE
 from pipelock.proxy.websocket.endpoint import Message as Judged
-from pipelock.proxy.websocket.relay import MAX_QUEUED, MAX_WAITING, Relay, Side, Violation
+from pipelock.proxy.websocket.relay import (
+    IDLE_PAUSE,
+    MAX_QUEUED,
+    MAX_WAITING,
+    MESSAGES_AT_ONCE,
+    PINGS_AT_ONCE,
+    Relay,
+    Side,
+    Violation,
+)
 
 CLIENT, UPSTREAM = Side.CLIENT, Side.UPSTREAM
 LIMIT = 4096
@@ -69,6 +78,8 @@ class Table:
         self.told: list[tuple[str, Side]] = []
         self.wire = {CLIENT: b"", UPSTREAM: b""}
         self.violations: list[Close] = []
+        self.pauses: list[float] = []
+        self.waiting: list[Side] = []
         self.verdict: Callable[[Judged], bytes | Close | None] = lambda _message: None
 
     # The relay's outlet.
@@ -99,16 +110,25 @@ class Table:
     def more(self, side: Side) -> None:
         self.told.append(("more", side))
 
-    def later(self, side: Side) -> None:
-        self.told.append(("later", side))
+    def later(self, side: Side, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.waiting.append(side)
 
     def finished(self, side: Side) -> None:
         self.told.append(("finished", side))
 
     # What a test does.
 
+    def receive(self, side: Side, data: bytes) -> None:
+        self.relay.receive(side, data)
+        self.take_turns()
+
+    def take_turns(self) -> None:
+        while self.waiting:
+            self.relay.go_on(self.waiting.pop())
+
     def says(self, side: Side, *events: Event) -> None:
-        self.relay.receive(side, self.peers[side].says(*events))
+        self.receive(side, self.peers[side].says(*events))
 
     def __getitem__(self, side: Side) -> Peer:
         return self.peers[side]
@@ -153,7 +173,7 @@ def test_fragments_are_judged_and_sent_as_one_message(compressed: bool) -> None:
     pieces = [TextMessage("se", message_finished=False), TextMessage("cr", message_finished=False), TextMessage("et")]
     data = b"".join(table[CLIENT].says(piece) for piece in pieces)
     for index in range(len(data)):
-        table.relay.receive(CLIENT, data[index : index + 1])
+        table.receive(CLIENT, data[index : index + 1])
     assert [message.data for _, message in table.asked] == [b"secret"]
     (passed,) = table[UPSTREAM].heard
     assert isinstance(passed, TextMessage)
@@ -165,7 +185,7 @@ def test_what_was_compressed_goes_on_compressed_and_nothing_else_does() -> None:
     table = Table(compressed=True)
     table.says(CLIENT, TextMessage("a" * 500))
     assert len(table.wire[UPSTREAM]) < 50
-    table.relay.receive(CLIENT, frame(1, b"b" * 500))
+    table.receive(CLIENT, frame(1, b"b" * 500))
     assert len(table.wire[UPSTREAM]) > 500
     assert table[UPSTREAM].text() == "a" * 500 + "b" * 500
 
@@ -173,7 +193,7 @@ def test_what_was_compressed_goes_on_compressed_and_nothing_else_does() -> None:
 def test_a_ping_between_compressed_fragments_does_not_disturb_them() -> None:
     table = Table(compressed=True)
     data = squeezed(b"hello hello hello hello")
-    table.relay.receive(CLIENT, frame(1, data[:5], fin=False, rsv=4) + frame(9, b"?") + frame(0, data[5:]))
+    table.receive(CLIENT, frame(1, data[:5], fin=False, rsv=4) + frame(9, b"?") + frame(0, data[5:]))
     assert table[UPSTREAM].text() == "hello hello hello hello"
     assert Pong(b"?") in table[CLIENT].heard
 
@@ -250,7 +270,7 @@ def test_a_close_is_told_to_the_other_side_and_its_answer_comes_back(first: Side
 def test_the_last_messages_reach_who_has_closed() -> None:
     table = Table()
     table.says(CLIENT, TextMessage("question"), CloseConnection(1000))
-    table.relay.receive(UPSTREAM, frame(1, b"answer", masked=False))
+    table.receive(UPSTREAM, frame(1, b"answer", masked=False))
     assert table[CLIENT].text() == "answer"
 
 
@@ -329,7 +349,7 @@ BROKEN = [
 @pytest.mark.parametrize(("words", "code", "data"), BROKEN)
 def test_a_broken_rule_ends_both_sides_after_what_came_before(words: str, code: int, data: bytes) -> None:
     table = Table()
-    table.relay.receive(CLIENT, frame(1, b"before") + data + frame(1, b"after"))
+    table.receive(CLIENT, frame(1, b"before") + data + frame(1, b"after"))
     assert table[UPSTREAM].text() == "before"
     assert table.violations == [Close(code, words)]
     assert table[CLIENT].closed() == (code, words)
@@ -338,7 +358,7 @@ def test_a_broken_rule_ends_both_sides_after_what_came_before(words: str, code: 
 
 def test_a_server_may_not_mask() -> None:
     table = Table()
-    table.relay.receive(UPSTREAM, frame(1, b"x"))
+    table.receive(UPSTREAM, frame(1, b"x"))
     assert table.violations == [Close(1002, "masked frame from a server")]
     assert ("finished", UPSTREAM) in table.told
     assert ("finished", CLIENT) not in table.told
@@ -346,15 +366,15 @@ def test_a_server_may_not_mask() -> None:
 
 def test_bad_utf8_is_not_waited_out() -> None:
     table = Table()
-    table.relay.receive(CLIENT, frame(1, b"\xff" + b"x" * 1000)[:20])
+    table.receive(CLIENT, frame(1, b"\xff" + b"x" * 1000)[:20])
     assert table.violations == [Close(1007, "invalid UTF-8")]
 
 
 def test_a_compressed_message_may_not_grow_beyond_the_limit() -> None:
     table = Table(compressed=True)
-    table.relay.receive(CLIENT, frame(1, squeezed(b"a" * LIMIT), rsv=4))
+    table.receive(CLIENT, frame(1, squeezed(b"a" * LIMIT), rsv=4))
     assert len(table[UPSTREAM].text()) == LIMIT
-    table.relay.receive(CLIENT, frame(1, squeezed(b"a" * 10_000_000)[:500], rsv=4))
+    table.receive(CLIENT, frame(1, squeezed(b"a" * 10_000_000)[:500], rsv=4))
     assert table.violations == [Close(1009, "message too large")]
 
 
@@ -368,13 +388,13 @@ def test_a_compressed_message_may_not_grow_beyond_the_limit() -> None:
 )
 def test_what_cannot_be_read_is_refused(case: str, payload: bytes, opcode: int) -> None:
     table = Table(compressed=True)
-    table.relay.receive(CLIENT, frame(opcode, payload, rsv=4))
+    table.receive(CLIENT, frame(opcode, payload, rsv=4))
     assert [close.code for close in table.violations] == [1007], case
 
 
 def test_compression_that_was_not_agreed_on_is_refused() -> None:
     table = Table()
-    table.relay.receive(CLIENT, frame(1, squeezed(b"hello"), rsv=4))
+    table.receive(CLIENT, frame(1, squeezed(b"hello"), rsv=4))
     assert table.violations == [Close(1002, "reserved bit set")]
 
 
@@ -382,7 +402,7 @@ def test_a_message_may_end_its_deflate_stream() -> None:
     # RFC 7692 §7.2.3.4; the next message begins a new stream.
     table = Table(compressed=True)
     hello = bytes.fromhex("f348cdc9c90700")
-    table.relay.receive(CLIENT, frame(1, hello, rsv=4) + frame(1, hello, rsv=4) + frame(1, squeezed(b"!"), rsv=4))
+    table.receive(CLIENT, frame(1, hello, rsv=4) + frame(1, hello, rsv=4) + frame(1, squeezed(b"!"), rsv=4))
     assert table[UPSTREAM].text() == "HelloHello!"
 
 
@@ -399,7 +419,7 @@ def test_who_sends_more_than_is_judged_is_read_no_more_for_a_while() -> None:
     table = Table(slow=True)
     count = MAX_QUEUED // LIMIT + 20
     sent = b"".join(table[CLIENT].says(TextMessage("x" * LIMIT)) for _ in range(count))
-    table.relay.receive(CLIENT, sent)
+    table.receive(CLIENT, sent)
     assert table.told == [("hold", CLIENT)]
     for _ in range(count):
         table.relay.passed(CLIENT)
@@ -410,7 +430,7 @@ def test_who_sends_more_than_is_judged_is_read_no_more_for_a_while() -> None:
 def test_few_bytes_that_stand_for_many_are_not_all_inflated_at_once() -> None:
     table = Table(slow=True, compressed=True)
     small = frame(1, squeezed(b"a" * LIMIT), rsv=4)
-    table.relay.receive(CLIENT, small * 1000)
+    table.receive(CLIENT, small * 1000)
     waiting = table.relay._lanes[CLIENT]
     assert waiting.size <= MAX_QUEUED + LIMIT
     assert len(waiting.queue) <= MAX_WAITING
@@ -424,21 +444,41 @@ def test_who_does_not_read_keeps_the_other_from_being_read() -> None:
     assert table.told == [("hold", UPSTREAM), ("more", UPSTREAM)]
 
 
-def test_a_flood_of_tiny_frames_is_read_in_turns() -> None:
+def test_a_flood_of_tiny_frames_is_read_in_turns_with_pauses() -> None:
     table = Table()
     flood = frame(1, b"", fin=False, masked=False) + frame(0, b"", fin=False, masked=False) * (2 * FRAMES_AT_ONCE)
-    table.relay.receive(UPSTREAM, flood + frame(0, b"end", masked=False))
-    turns = 0
-    while table.told[-1] != ("more", UPSTREAM):
-        turns += 1
-        assert turns < 5
-        table.relay.go_on(UPSTREAM)
+    table.receive(UPSTREAM, flood + frame(0, b"end", masked=False))
     assert table[CLIENT].text() == "end"
+    assert table.pauses == [IDLE_PAUSE, IDLE_PAUSE]
+    assert table.told == [("hold", UPSTREAM), ("more", UPSTREAM)]
+
+
+def test_many_fragments_of_some_size_are_read_in_turns_without_pauses() -> None:
+    table = Table()
+    flood = frame(1, b"", fin=False, masked=False)
+    flood += frame(0, b"x" * 16, fin=False, masked=False) * (LIMIT // 16) + frame(0, b"", fin=False, masked=False) * 300
+    table.receive(UPSTREAM, flood + frame(0, b"", masked=False))
+    assert len(table[CLIENT].text()) == LIMIT
+    assert table.pauses == [IDLE_PAUSE if LIMIT < FRAMES_AT_ONCE * 16 else 0.0]
+
+
+def test_many_messages_are_judged_in_turns() -> None:
+    table = Table()
+    table.receive(UPSTREAM, frame(1, b"x", masked=False) * (3 * MESSAGES_AT_ONCE))
+    assert table[CLIENT].text() == "x" * 3 * MESSAGES_AT_ONCE
+    assert table.pauses == [0.0] * 3
+
+
+def test_a_flood_of_pings_is_answered_with_pauses() -> None:
+    table = Table()
+    table.receive(UPSTREAM, frame(9, b"", masked=False) * (2 * PINGS_AT_ONCE))
+    assert table[UPSTREAM].heard == [Pong(b"")] * (2 * PINGS_AT_ONCE)
+    assert table.pauses == [IDLE_PAUSE] * 2
 
 
 def test_ending_reads_on_for_the_answer_of_a_side_that_was_held() -> None:
     table = Table(slow=True)
-    table.relay.receive(CLIENT, b"".join(table[CLIENT].says(TextMessage("x" * 100)) for _ in range(MAX_WAITING + 2)))
+    table.receive(CLIENT, b"".join(table[CLIENT].says(TextMessage("x" * 100)) for _ in range(MAX_WAITING + 2)))
     assert table.told == [("hold", CLIENT)]
     table.relay.end(STOP, STOP)
     assert table.told == [("hold", CLIENT), ("more", CLIENT)]
@@ -478,7 +518,7 @@ def test_whatever_the_cuts_the_same_messages_arrive(
     while any(sent.values()):
         side = cuts.choice([one for one, data in sent.items() if data])  # type: ignore[attr-defined]
         size = cuts.randint(1, 30)  # type: ignore[attr-defined]
-        table.relay.receive(side, sent[side][:size])
+        table.receive(side, sent[side][:size])
         sent[side] = sent[side][size:]
     for side in Side:
         whole = "".join(text for origin, text, _, _ in messages if origin is side)
@@ -492,7 +532,7 @@ def test_whatever_the_cuts_the_same_messages_arrive(
 @given(data=st.binary(max_size=200), side=st.sampled_from([CLIENT, UPSTREAM]), compressed=st.booleans())
 def test_garbage_ends_in_order_or_in_waiting(data: bytes, side: Side, compressed: bool) -> None:
     table = Table(compressed=compressed, allow_binary=True)
-    table.relay.receive(side, data)
+    table.receive(side, data)
     if table.violations:
         assert table[side].closed() == table[side.other].closed()
 
