@@ -34,6 +34,9 @@ __all__ = ["TlsWire", "TruncatedError", "failure"]
 
 _GATHERED = 16_384
 """Bytes of small writes that are gathered into one record: more do not fit in."""
+MAX_UNASKED = 65_536
+"""Bytes that OpenSSL may send by itself on an open connection, in answer to changes of keys and the like: more than
+an honest peer has it send in a lifetime. A peer that asks on and on and takes no answers would fill our memory."""
 
 
 class TruncatedError(Exception):
@@ -89,6 +92,7 @@ class TlsWire(Protocol):
         self._gathering = False
         self._gathered: list[bytes] = []
         self._gathered_size = 0
+        self._unasked = 0
         self._closed_here = False
         self._said_bye = False
         self._paused = False
@@ -277,14 +281,20 @@ class TlsWire(Protocol):
             self._break(error)
 
     def _flush(self) -> None:
+        is_unasked = not self._gathered
         if self._state is _State.OPEN and not self._said_bye:
             self._encrypt_gathered()
-        self._send()
+        sent = self._send()
+        if is_unasked and self._state is _State.OPEN:
+            self._unasked += sent
+            if self._unasked > MAX_UNASKED:
+                self._break(BrokenTlsError(("too many changes of keys",)))
 
-    def _send(self) -> None:
+    def _send(self) -> int:
         data = self.pipe.outgoing()
         if data and self.transport is not None:
             write_now(self.transport, data)
+        return len(data)
 
     def registerProducer(self, producer: object, streaming: bool) -> None:  # noqa: FBT001 - Twisted's signature
         """Have `producer` paused and resumed as the socket below fills and empties."""

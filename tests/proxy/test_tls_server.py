@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from pipelock.proxy.limits import HANDSHAKE_SECONDS
 from pipelock.proxy.tls_server import SILENT_SECONDS, TlsFailure, TlsServer, start_tls
-from pipelock.proxy.tls_wire import TruncatedError
+from pipelock.proxy.tls_wire import MAX_UNASKED, TruncatedError
 from pipelock.tls.authority import Authority
 from pipelock.tls.certificates import make_authority
 from tests.proxy.lines import Line
@@ -411,6 +411,24 @@ def test_a_broken_record_ends_it():
     assert talk.line.value()
     talk.cut()
     assert "mac" in str(talk.inside.lost)
+
+
+def test_a_peer_that_has_us_answer_for_ever_is_cut_off(monkeypatch):
+    """Changes of keys ask for an answer each (RFC 8446 §4.6.3); what is written by us does not count."""
+    talk = opened()
+    for _ in range(20):
+        talk.server.write(b"x" * MAX_UNASKED)
+    talk.line.clear()
+    monkeypatch.setattr(talk.server.pipe, "read", lambda: (b"", False))
+    monkeypatch.setattr(talk.server.pipe, "outgoing", lambda: b"k" * 1024)
+    asked = 0
+    while not talk.line.disconnecting and asked < 100:
+        asked += 1
+        talk.client.say(b"x")
+        talk.server.dataReceived(talk.client.give())
+    assert 60 <= asked <= 65
+    talk.cut()
+    assert "changes of keys" in str(talk.inside.lost)
 
 
 def test_renegotiation_is_refused():
