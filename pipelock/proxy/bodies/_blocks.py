@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
-from pipelock.model import Fault
+from pipelock.model import BlockReason, Fault
 from pipelock.proxy.bodies.decoder import CodingError, StreamDecoder
+from pipelock.proxy.bodies.frames import FrameError
 from pipelock.proxy.bodies.sse import Block, Oversize, StreamFormat, splitter_for
 
 __all__ = ["Blocks"]
@@ -20,7 +21,7 @@ class Blocks:
         limit: The largest event, bytes.
 
     Attributes:
-        fault: Why there is no more, where the codings are the reason. What was cut before is still given.
+        fault: Why there is no more, where the bytes themselves are the reason. What was cut before is still given.
         is_decoded: Whether codings are taken off.
         is_complete: All that was fed has been cut, and no more will be fed.
     """
@@ -68,13 +69,16 @@ class Blocks:
         except CodingError as error:
             self.fault, self._decoder = error.fault, None
             return True
-        if piece:
-            self._extend(self._splitter.feed(piece))
-        elif self._is_finished:
-            self.is_complete = True
-            self._extend(self._splitter.finish())
-        else:
-            return False
+        try:
+            if piece:
+                self._extend(self._splitter.feed(piece))
+            elif self._is_finished:
+                self.is_complete = True
+                self._extend(self._splitter.finish())
+            else:
+                return False
+        except FrameError as error:
+            self.fault, self._decoder = Fault(BlockReason.PARSE_ERROR, str(error), 502), None
         return True
 
     def take_oversize(self) -> bool:

@@ -10,7 +10,7 @@ import msgspec
 from pipelock.model import Decision, Finding
 from pipelock.proxy.bodies._deltas import Family, Reading, read_data
 from pipelock.proxy.bodies._tails import Tails
-from pipelock.proxy.bodies.sse import Event, StreamFormat, read_event, read_line
+from pipelock.proxy.bodies.sse import Event, StreamFormat, read
 
 __all__ = ["Ask", "Reader", "Work"]
 
@@ -90,10 +90,10 @@ class Reader:
         """What is to be judged of `blocks`, which arrived together.
 
         Raises:
-            UnicodeDecodeError: they are not UTF-8.
+            ValueError: they are not UTF-8, or damaged frames.
         """
-        parse = read_event if self._stream is StreamFormat.SSE else read_line
-        events = [parse(block, is_first=self._is_first and not number) for number, block in enumerate(blocks)]
+        firsts = [self._is_first, *[False] * (len(blocks) - 1)]
+        events = [read(self._stream, block, is_first=is_first) for block, is_first in zip(blocks, firsts, strict=True)]
         readings = [read_data(event.data) for event in events]
         for reading in readings:
             self.family.see(reading.document)
@@ -131,9 +131,8 @@ class Reader:
         texts: dict[str, list[str]] = {}
         for event, reading in zip(events, readings, strict=True):
             # Clients that tell events apart by name don't join the texts of two kinds.
-            kind = next((other for other in event.others if other.startswith("event:")), "")
             for place, piece in reading.texts:
-                texts.setdefault(kind + place, []).append(piece)
+                texts.setdefault(event.kind + place, []).append(piece)
         parts: list[_Part] = []
         for place, pieces in texts.items():
             text = "".join(pieces).encode("utf-8", "replace")
@@ -178,7 +177,13 @@ class Reader:
         labels = "\n".join(work.labels).encode("utf-8", "replace")
         behind = b"\n" + labels if labels else b""
         before = ask.body[: ask.seen]
-        if event is None or reading is None or len(reading.texts) != 1 or reading.is_doubtful:
+        if (
+            self._stream is StreamFormat.FRAMES
+            or event is None
+            or reading is None
+            or len(reading.texts) != 1
+            or reading.is_doubtful
+        ):
             return b""
         if not body.startswith(before) or not body.endswith(behind) or len(body) < len(before) + len(behind):
             return b""

@@ -11,6 +11,7 @@ import msgspec
 
 from pipelock.model import BlockReason, Decision, Retry, escape
 from pipelock.proxy.bodies._deltas import Family
+from pipelock.proxy.bodies.frames import frame
 from pipelock.proxy.bodies.sse import StreamFormat
 
 __all__ = ["HEARTBEAT", "ending", "message_of"]
@@ -50,12 +51,18 @@ def ending(stream: StreamFormat, family: Family, decision: Decision) -> bytes:
         family: Whose format the stream has shown.
         decision: The block.
     """
+    if stream is StreamFormat.FRAMES:
+        return _exception(decision)
     if family.name == "jsonrpc":
         document = _rpc(family, decision)
         return _line(document) if stream is StreamFormat.LINES else _event("message", document)
     if stream is StreamFormat.LINES:
         # Clients of this format (Ollama's among them) take `error` for a text.
         return _line({"error": message_of(decision), **_details(decision), "done": True})
+    return _last_event(family, decision)
+
+
+def _last_event(family: Family, decision: Decision) -> bytes:
     match family.name:
         case "openai":
             return _event("", {"error": _error(decision)}) + b"data: [DONE]\n\n"
@@ -65,11 +72,18 @@ def ending(stream: StreamFormat, family: Family, decision: Decision) -> bytes:
             return _event("", {"error": {"code": status, "message": message_of(decision), "status": word}})
         case "responses":
             error = _error(decision)
-            said = {"type": "error", "sequence_number": family.sequence + 1, **error, "error": error}
+            said = {"sequence_number": family.sequence + 1, **error, "error": error}
             return _event("error", {**said, "type": "error"})
         case _:
             # Anthropic's, which is also the nearest there is to a custom.
             return _event("error", {"type": "error", "error": _error(decision)})
+
+
+def _exception(decision: Decision) -> bytes:
+    """What AWS's libraries raise; the first of the two kinds is not tried again."""
+    kind = "validationException" if _is_final(decision) else "serviceUnavailableException"
+    headers = {":message-type": "exception", ":exception-type": kind, ":content-type": "application/json"}
+    return frame(headers, msgspec.json.encode({"message": message_of(decision), **_details(decision)}))
 
 
 def _error(decision: Decision) -> dict[str, object]:

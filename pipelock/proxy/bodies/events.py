@@ -241,7 +241,7 @@ class EventStream:
     def _read(self, blocks: list[bytes], *, may_keep: bool = False) -> None:
         try:
             work = self._reader.read(blocks)
-        except UnicodeDecodeError:
+        except ValueError:
             if len(blocks) > 1:
                 # Which one it is shows when each is read by itself.
                 self._blocks.put_back(blocks[1:])
@@ -395,7 +395,7 @@ _TOO_LARGE = Fault(
     BlockReason.RESPONSE_SIZE,
     "an event of the stream is larger than is scanned; raise response_scanning.sse_streaming.max_event_bytes",
 )
-_NO_TEXT = Fault(BlockReason.PARSE_ERROR, "an event of the stream is not UTF-8", 502)
+_NO_TEXT = Fault(BlockReason.PARSE_ERROR, "an event of the stream is not UTF-8, or damaged", 502)
 
 
 def _cancel(call: Call | None) -> None:

@@ -1,8 +1,8 @@
-"""Cutting a stream into its events, without I/O: `text/event-stream` (WHATWG HTML §9.2), lines of JSON, RFC 7464.
+"""Cutting a stream into its events, without I/O: `text/event-stream` (WHATWG HTML §9.2), lines of JSON, frames of AWS.
 
 A splitter takes bytes as they come and gives *blocks*: the raw bytes of one event with the blank line that ends it, of
 one line, or of heartbeats. Joined, the blocks are the stream, byte for byte; what is judged is read from a block by
-`read_event` and `read_line`, and what is forwarded is the block.
+`read`, and what is forwarded is the block.
 
 A splitter holds at most one block of `limit` bytes. Of a larger one nothing is held: an `Oversize` takes its place, and
 the next block begins behind it. Cost is linear in the bytes, whatever they are.
@@ -15,15 +15,19 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from pipelock.proxy.bodies.frames import PRELUDE, FrameError, frame_length, read_payload
+
 __all__ = [
     "Block",
     "Event",
     "EventSplitter",
+    "FrameSplitter",
     "LineSplitter",
     "Oversize",
     "Splitter",
     "StreamFormat",
     "is_event_stream",
+    "read",
     "read_event",
     "read_line",
     "splitter_for",
@@ -43,7 +47,9 @@ class StreamFormat(Enum):
 
     SSE = "sse"
     LINES = "lines"
-    """One JSON text a line (NDJSON, JSON Lines), and JSON text sequences, whose lines begin with a separator."""
+    """One JSON text a line (NDJSON, JSON Lines); in sequences (RFC 7464) a separator stands before it."""
+    FRAMES = "frames"
+    """The binary format of AWS."""
 
 
 _FORMATS = {
@@ -54,14 +60,14 @@ _FORMATS = {
     "application/x-jsonlines": StreamFormat.LINES,
     "application/stream+json": StreamFormat.LINES,
     "application/json-seq": StreamFormat.LINES,
+    "application/vnd.amazon.eventstream": StreamFormat.FRAMES,
 }
 
 
 def stream_format(content_type: str, headers: Iterable[tuple[str, str]] = ()) -> StreamFormat | None:
     """The format of a response's events; `None` where it is a document, which is judged as a body.
 
-    Lines that come with a length or as an attachment are a file, not a stream: their lines may be of any size. AWS's
-    `application/vnd.amazon.eventstream` is binary and is judged as a body as well.
+    Lines that come with a length or as an attachment are a file, not a stream: their lines may be of any size.
 
     Args:
         content_type: The response's.
@@ -219,9 +225,51 @@ class LineSplitter:
         self._pieces, self._size = [], 0
 
 
+class FrameSplitter:
+    """Blocks of one frame.
+
+    Both methods raise FrameError where the bytes are no frames: nobody knows where the next one would begin.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._data = bytearray()
+        self._skip = 0
+
+    def feed(self, data: bytes) -> list[Block]:
+        """More of the stream; the frames that are complete now."""
+        skipped = min(self._skip, len(data))
+        self._skip -= skipped
+        self._data += data[skipped:]
+        blocks: list[Block] = []
+        while len(self._data) >= PRELUDE:
+            length = frame_length(bytes(self._data[:PRELUDE]))
+            if length > self._limit:
+                blocks.append(Oversize())
+                self._skip = max(length - len(self._data), 0)
+            elif length > len(self._data):
+                break
+            else:
+                blocks.append(bytes(self._data[:length]))
+            del self._data[:length]
+        return blocks
+
+    def finish(self) -> list[Block]:
+        """The stream has ended; half a frame is none."""
+        if self._data or self._skip:
+            raise FrameError("the stream of events breaks off")
+        return []
+
+
 def splitter_for(stream: StreamFormat, limit: int) -> Splitter:
     """The splitter of a format, with blocks of at most `limit` bytes."""
-    return EventSplitter(limit) if stream is StreamFormat.SSE else LineSplitter(limit)
+    match stream:
+        case StreamFormat.SSE:
+            return EventSplitter(limit)
+        case StreamFormat.LINES:
+            return LineSplitter(limit)
+        case StreamFormat.FRAMES:
+            return FrameSplitter(limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +285,26 @@ class Event:
     data: str
     others: tuple[str, ...] = ()
     has_data: bool = True
+
+    @property
+    def kind(self) -> str:
+        """The line that names the event, if one does."""
+        return next((other for other in self.others if other.startswith(("event:", ":event-type:"))), "")
+
+
+def read(stream: StreamFormat, block: bytes, *, is_first: bool = False) -> Event:
+    """Read a block; only the first of a stream may begin with a byte order mark.
+
+    Raises:
+        ValueError: it is not UTF-8, or a damaged frame.
+    """
+    match stream:
+        case StreamFormat.SSE:
+            return read_event(block, is_first=is_first)
+        case StreamFormat.LINES:
+            return read_line(block, is_first=is_first)
+        case StreamFormat.FRAMES:
+            return Event(*read_payload(block))
 
 
 def read_event(block: bytes, *, is_first: bool = False) -> Event:

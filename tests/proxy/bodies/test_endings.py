@@ -10,6 +10,7 @@ import pytest
 from pipelock.model import BlockReason, Decision, Verdict
 from pipelock.proxy.bodies._deltas import Family
 from pipelock.proxy.bodies.endings import HEARTBEAT, ending, message_of
+from pipelock.proxy.bodies.frames import read_payload
 from pipelock.proxy.bodies.sse import StreamFormat, read_event, read_line
 from tests.factories import a_finding
 
@@ -125,6 +126,15 @@ def test_neither_the_rule_nor_the_text_is_told_and_nothing_breaks_out(stream: St
     assert b"\r" not in said
     assert said.endswith(b"\n\n" if stream is SSE else b"\n")
     assert len(documents(said, stream)) <= 2
+
+
+def test_frames_end_with_an_exception() -> None:
+    text, headers = read_payload(ending(StreamFormat.FRAMES, Family("anthropic"), a_block()))
+    assert ":message-type: exception" in headers
+    assert ":exception-type: validationException" in headers
+    assert json.loads(text)["message"] == message_of(a_block())
+    _, headers = read_payload(ending(StreamFormat.FRAMES, Family(), a_block(code=BlockReason.TIMEOUT)))
+    assert ":exception-type: serviceUnavailableException" in headers
 
 
 def test_a_heartbeat_says_nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import zlib
@@ -25,6 +26,7 @@ from pipelock.proxy.bodies.events import (
     TURN,
     EventStream,
 )
+from pipelock.proxy.bodies.frames import frame
 from pipelock.proxy.limits import Budget
 from tests.factories import FAKE_KEY, FAKE_ORDER, a_finding, a_policy, a_response
 from tests.proxy.bodies.streams import EngineDoor, Held, Sink
@@ -257,6 +259,28 @@ def test_a_secret_is_found_wherever_it_stands(event: str) -> None:
     sink = Flow().feed(b"data: clean\n\n" + event.encode()).finish()
     assert sink.passed == b"data: clean\n\n"
     assert sink.events == ["judged", "refused"]
+
+
+def test_frames() -> None:
+    def packed(text: str) -> bytes:
+        inner = base64.b64encode(json.dumps({"delta": {"text": text}}).encode()).decode()
+        return frame({":event-type": "chunk"}, json.dumps({"bytes": inner}).encode())
+
+    flow = Flow(content_type="application/vnd.amazon.eventstream")
+    sent = [packed(FAKE_ORDER[start : start + 3]) for start in range(0, len(FAKE_ORDER), 3)]
+    for one in sent:
+        flow.feed(one, 11)
+    assert flow.sink.events == ["judged", "refused"]
+    assert flow.sink.passed == b"".join(sent[:-1])
+    assert b"exception" in flow.sink.ending
+    broken = Flow(content_type="application/vnd.amazon.eventstream").feed(sent[0]).feed(b"x" * 20)
+    assert broken.sink.events == ["judged", "refused"]
+    damaged = bytearray(sent[0])
+    damaged[-6] ^= 1
+    lenient = Flow(content_type="application/vnd.amazon.eventstream", lenient=True).feed(bytes(damaged) + sent[0])
+    assert lenient.finish().passed == sent[0]
+    cut = Flow(ToldDoor(evil=replacing(b"")), content_type="application/vnd.amazon.eventstream").feed(packed("evil"))
+    assert cut.finish().pieces == []
 
 
 class HexDoor(EngineDoor):

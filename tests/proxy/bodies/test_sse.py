@@ -39,7 +39,7 @@ SSE, LINES = StreamFormat.SSE, StreamFormat.LINES
         ("application/x-ndjson", (("content-disposition", 'Attachment; filename="rows"'),), None),
         ("application/x-ndjson", (("content-disposition", "inline"),), LINES),
         ("application/json", (), None),
-        ("application/vnd.amazon.eventstream", (), None),
+        ("application/vnd.amazon.eventstream", (("content-length", "12"),), StreamFormat.FRAMES),
         ("text/event-streams", (), None),
         ("", (), None),
     ],
