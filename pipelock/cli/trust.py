@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 from pipelock.cli._trust import Setup, authority_files, find_setup, private_daemon, private_folder, refresh_bundle
 from pipelock.cli._trust_command import watch
@@ -65,9 +66,7 @@ def _doctor(arguments: Arguments, setup: Setup, bundle: Bundle) -> int:
         hosts = [host_of(probe) for probe in PROBES]
         text = probe_config(hosts, authority_files(setup.config, home), origin.authority, folder / "audit.jsonl")
         config.write_text(text, encoding="utf-8")
-        progress = _Progress()
-        progress.say("starting a daemon of its own")
-        with private_daemon(folder, config) as instance:
+        with _Progress() as progress, private_daemon(folder, config) as instance:
             scene = Scene(
                 environ={**os.environ, **variables(instance.proxy, bundle.files, os.environ)},
                 home=Path.home(),
@@ -77,7 +76,6 @@ def _doctor(arguments: Arguments, setup: Setup, bundle: Bundle) -> int:
                 began=progress.began,
             )
             results = examine(PROBES, scene)
-        progress.done()
     tried = [result for result in results if result.outcome is not Outcome.MISSING]
     here = {result.key for result in tried}
     absent = [probe.title for probe in PROBES if probe.key not in here]
@@ -89,25 +87,25 @@ def _doctor(arguments: Arguments, setup: Setup, bundle: Bundle) -> int:
 
 
 class _Progress:
-    """One line on standard error that is written over; nothing where that is no terminal."""
+    """One line on standard error that is written over, and cleared in the end; nothing where that is no terminal."""
 
     def __init__(self) -> None:
         self._shows = sys.stderr.isatty()
 
+    def __enter__(self) -> Self:
+        self._say("starting a daemon of its own")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._say("")
+
     def began(self, number: int, count: int, title: str) -> None:
         """A probe begins."""
-        self.say(f"{number}/{count} {title}")
+        self._say(f"{number}/{count} {title}")
 
-    def say(self, text: str) -> None:
-        """Show `text` in the place of what was shown before."""
+    def _say(self, text: str) -> None:
         if self._shows:
             sys.stderr.write(f"\r\x1b[K{escape(text, 70)}")
-            sys.stderr.flush()
-
-    def done(self) -> None:
-        """Clear the line."""
-        if self._shows:
-            sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 
 

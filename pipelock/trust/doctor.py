@@ -107,7 +107,11 @@ def examine(probes: Sequence[Probe], scene: Scene) -> list[Result]:
         return _try(*item, scene)
 
     with ThreadPoolExecutor(PARALLEL) as pool:
-        tried = list(pool.map(attempt, here))
+        try:
+            tried = list(pool.map(attempt, here))
+        except BaseException:  # an interrupt: what runs is waited for, what does not yet is not begun
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     scene.wait(SETTLE_SECONDS)
     sightings, direct = scene.sightings(), scene.direct()
     return [

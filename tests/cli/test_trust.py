@@ -142,3 +142,11 @@ def test_half_an_authority_is_one_too(doctor: Doctor, run: Run, tmp_path: Path) 
 
 def test_every_outcome_that_is_shown_has_a_word() -> None:
     assert set(trust._WORDS) == set(Outcome) - {Outcome.MISSING}
+
+
+def test_progress_is_one_line_that_is_cleared(
+    doctor: Doctor, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    _, _, err = run("trust", "doctor")
+    assert err.endswith("\r\x1b[K1/2 curl\r\x1b[K")

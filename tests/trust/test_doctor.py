@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -151,3 +153,26 @@ def test_versions_are_found_in_what_programs_print(house: House, said: str, vers
     house.said["curl"] = Run(0, said, 0)  # for whatever arguments
     (result,) = house.examine(CURL._replace(version=("version",)))
     assert result.version == version
+
+
+def test_after_an_interrupt_nothing_more_is_begun(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.install("curl")
+    is_over = threading.Event()
+    shutdown = ThreadPoolExecutor.shutdown
+
+    def shut_down(pool: ThreadPoolExecutor, **how: bool) -> None:
+        shutdown(pool, wait=False, cancel_futures=how.get("cancel_futures", False))
+        is_over.set()
+        shutdown(pool)
+
+    def interrupted(command: Sequence[str], *_: object) -> Run:
+        if "curl-0." in command[-1]:
+            raise KeyboardInterrupt
+        is_over.wait(10)
+        return Run(0, "", 0)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", shut_down)
+    monkeypatch.setattr(house, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        house.examine(*(CURL._replace(key=f"curl-{number}") for number in range(50)))
+    assert len(house.began) <= 3
