@@ -133,62 +133,67 @@ class Lost(Shape):
 
 
 class Heat(ClientFactory):
-    """One attempt at one address. The protocol that `build` makes reports to it."""
+    """One attempt at one address. The protocol that `build` makes reports to it.
+
+    The winner's connection keeps its factory, this, for as long as it lives: what a heat knows of its race, and with
+    that of a request and its body, it forgets when it is over.
+    """
 
     noisy = False
 
     def __init__(self, race: Race, address: str) -> None:
         self.address = address
-        self._race = race
+        self._race: Race | None = race
         self._connector: Connector | None = None
         self._protocol: Entrant | None = None
-        self._is_over = False
 
     def start(self, dial: Callable[[str, Factory, float], Connector]) -> None:
         """Dial."""
         connector = dial(self.address, self, CONNECT_SECONDS)
-        if not self._is_over:
+        if self._race is not None:
             self._connector = connector
 
-    def buildProtocol(self, addr: object) -> Protocol:
-        """The connection is there, TLS included."""
+    def buildProtocol(self, addr: object) -> Protocol | None:
+        """The connection is there, TLS included; `None` hangs up."""
+        if self._race is None:
+            return None
         protocol = self._race.build(self)
         self._protocol = protocol  # type: ignore[assignment]  # typed here, a zope interface there
         return protocol
 
     def clientConnectionFailed(self, connector: Connector, reason: Failure) -> None:
         """It is not, and won't be."""
-        if not self._end():
+        race = self._end()
+        if race is None:
             return
         error = reason.value
         if isinstance(error, UpstreamTlsError) and error.is_final:
-            self._race.heat_refuted(self, one_line(error.why))
+            race.heat_refuted(self, one_line(error.why))
             return
         timed_out = isinstance(error, DialTimeout)
-        self._race.heat_failed(self, _LATE if timed_out else dial_error(reason), timed_out=timed_out)
+        race.heat_failed(self, _LATE if timed_out else dial_error(reason), timed_out=timed_out)
 
     def opened(self) -> None:
         """The connection can be used."""
         protocol = self._protocol
-        if self._end():
-            self._race.heat_won(self, protocol)
-        elif protocol is not None and protocol.transport is not None:
-            protocol.transport.abortConnection()
+        race = self._end()
+        if race is not None and protocol is not None:
+            race.heat_won(self, protocol)
 
     def drop(self) -> None:
         """Nobody waits for this one any more."""
-        if not self._end():
+        connector, protocol = self._connector, self._protocol
+        if self._end() is None:
             return
-        connector, self._connector = self._connector, None
-        if self._protocol is None:
-            if connector is not None:
-                connector.disconnect()
-        elif self._protocol.transport is not None:
-            self._protocol.transport.abortConnection()
+        if protocol is not None and protocol.transport is not None:
+            protocol.transport.abortConnection()
+        elif connector is not None:
+            connector.disconnect()
 
-    def _end(self) -> bool:
-        was_over, self._is_over = self._is_over, True
-        return not was_over
+    def _end(self) -> Race | None:
+        race, self._race = self._race, None
+        self._connector = self._protocol = None
+        return race
 
 
 class Race:

@@ -78,7 +78,10 @@ class Dialled:
 
     def answer(self) -> Dialled:
         self.protocol = self._factory.buildProtocol(None)
-        self.protocol.makeConnection(self.line)
+        if self.protocol is None:
+            self.line.loseConnection()
+        else:
+            self.protocol.makeConnection(self.line)
         return self
 
     def refuse(self) -> None:

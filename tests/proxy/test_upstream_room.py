@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 
 from pipelock.proxy import upstream
@@ -250,3 +253,14 @@ def test_everything_idle_can_be_closed() -> None:
     assert len(far.pool) == 3
     far.pool.close_idle()
     far.assert_nothing_is_left()
+
+
+def test_a_kept_connection_remembers_nothing_of_the_requests_it_served() -> None:
+    far = FarSide()
+    asker = far.ask(post(b"x" * 100))
+    answered(far, 0)
+    seen = weakref.ref(asker)
+    del asker
+    gc.collect()
+    assert len(far.pool) == 1
+    assert seen() is None
