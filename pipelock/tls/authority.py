@@ -190,7 +190,12 @@ class Authority:
                 f"{here[0]} is there and {missing} is not; put it back, or make both anew: pipelock tls init --force"
             )
         if not here:
-            cls.create(certificate, key, now=now)
+            try:
+                cls.create(certificate, key, now=now)
+            except AuthorityError:
+                # Another process was faster: what it made is as good.
+                if not (certificate.exists() and key.exists()):
+                    raise
         return cls.load(certificate, key, leaf_seconds=leaf_seconds, cache_size=cache_size, now=now)
 
     # -- what it does ----------------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ from OpenSSL import SSL
 __all__ = ["HTTP_1_1", "NoCommonProtocolError", "server_context"]
 
 HTTP_1_1 = b"http/1.1"
+_HTTP_1_0 = b"http/1.0"
+"""Some clients name it when told to use it (curl -0); whoever serves HTTP/1.1 serves it, too."""
 
 # AES-128 first: as good as 256 against anyone who has no quantum computer for every session, and a third faster.
 _TLS_1_2 = b"@SECLEVEL=2:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384"
@@ -65,6 +67,8 @@ def server_context(
         for protocol in ours:
             if protocol in offered:
                 return protocol
+        if _HTTP_1_0 in offered and HTTP_1_1 in ours:
+            return _HTTP_1_0
         # Raised, it becomes the alert no_application_protocol (RFC 7301 §3.2), and reaches whoever shakes hands.
         raise NoCommonProtocolError(", ".join(repr(name.decode("latin-1"))[1:-1] for name in offered[:8])[:200])
 

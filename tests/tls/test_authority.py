@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import threading
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -122,6 +123,24 @@ def test_opening_makes_what_is_not_there_once(tmp_path):
     paths[1].unlink()
     with pytest.raises(AuthorityError, match=r"is there and .* is not"):
         Authority.open(*paths)
+
+
+def test_of_two_that_open_at_once_one_makes_it(tmp_path):
+    paths = tmp_path / "ca.pem", tmp_path / "ca-key.pem"
+    start = threading.Barrier(4)
+    found: list[bytes] = []
+
+    def open_it() -> None:
+        start.wait(5)
+        found.append(Authority.open(*paths).fingerprint)
+
+    threads = [threading.Thread(target=open_it) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert len(found) == 4
+    assert len(set(found)) == 1
 
 
 def broken(folder: Path) -> dict[str, tuple[Path, Path]]:
@@ -329,6 +348,8 @@ def test_http_1_1_is_agreed_on(tmp_path):
     client = client_side(one.pem)
     client.set_alpn_protocols(["h2", "http/1.1"])
     assert shake(one.context_for("a.example"), client, "a.example").tls.selected_alpn_protocol() == "http/1.1"
+    client.set_alpn_protocols(["http/1.0"])
+    assert shake(one.context_for("a.example"), client, "a.example").tls.selected_alpn_protocol() == "http/1.0"
 
 
 @pytest.mark.parametrize(
