@@ -6,7 +6,8 @@ begin where a reader that knows nothing else can begin:
 - inside a run, wrapped or not, that may be base64, base32 or hexadecimal, at a whole number of groups from its start;
 - in UTF-16 and UTF-32 at a whole character, with the byte order mark in front if there was one;
 - in UTF-8 at a whole character, and not behind a backslash;
-- in a multipart body behind the head of the part that goes on, boundary and all, whose base64 is kept in step as well.
+- in a multipart body behind the head of the part that goes on, boundary and all, whose base64 is kept in step as well;
+- in a uuencoded file behind its first line, at a line.
 
 Whether a run or a character is in step is known by induction: each window begins in step with the one before.
 """
@@ -33,6 +34,8 @@ _NOT_BASE64 = bytes(code for code in range(256) if code not in _BASE64)
 _GROUP = 8
 """Characters after which base64 (4), base32 (8) and hexadecimal (2) begin anew."""
 _ESCAPE = 6
+_UU = b"begin "
+_LONGEST_LINE = 256
 _MARKS = (BOM_UTF32_LE, BOM_UTF32_BE, BOM_UTF16_LE, BOM_UTF16_BE)
 
 
@@ -58,6 +61,8 @@ class Context:
         start = max(end - CONTEXT, first)
         if self._is_wide:
             start = max(start - (start - len(self._mark)) % 4, first)
+        elif lead.startswith(_UU):
+            start = max(body.rfind(b"\n", first, start) + 1, first)
         elif lead and _is_base64(lead):
             start = _in_step(body, first, start)
         else:
@@ -70,14 +75,19 @@ class Context:
             return self._mark, len(self._mark)
         at = body.rfind(self._boundary, 0, end) if self._boundary else -1
         if at < 0:
-            return b"", 0
+            return _uuencoded(body, end)
         gaps = [(found, len(gap)) for gap in (b"\r\n\r\n", b"\n\n", b"\r\r") if (found := body.find(gap, at, end)) >= 0]
-        if not gaps:
-            # The head is still coming; its beginning is needed.
-            return b"", at if end - at <= MAX_HEAD else 0
-        found, size = min(gaps)
+        found, size = min(gaps, default=(end, 0))  # where the head is still coming, all of it is needed
         first = found + size
         return (body[at:first], first) if first - at <= MAX_HEAD else (b"", 0)
+
+
+def _uuencoded(body: bytes, end: int) -> tuple[bytes, int]:
+    """The line that begins a uuencoded file which goes on at `end`, and where its lines begin."""
+    at = body.rfind(_UU, 0, end)
+    first = body.find(b"\n", at, min(at + _LONGEST_LINE, end)) + 1 if at >= 0 else 0
+    is_line = first and (at == 0 or body[at - 1 : at] == b"\n") and body[at + len(_UU) : at + len(_UU) + 3].isdigit()
+    return (body[at:first], first) if is_line and b"\nend" not in body[first - 1 : end] else (b"", 0)
 
 
 def _is_base64(head: bytes) -> bool:

@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import random
+from binascii import b2a_uu
 from collections.abc import Callable
 from functools import cache
 from urllib.parse import quote_from_bytes
@@ -67,6 +68,12 @@ BODIES: dict[str, tuple[str, Callable[[bytes, int], bytes]]] = {
     "base64 of noise": ("", lambda key, at: base64.b64encode(NOISE[: at * 3 // 4] + b"\n" + key + b"\n" + NOISE[:WINDOW])),
     "base64, lines of 77": ("", lambda key, at: wrapped(encoded(base64.b64encode, key, at, 4 / 3), 77, b"\n")),
     "base32": ("", lambda key, at: b"x=" + encoded(base64.b32encode, key, at, 8 / 5)),
+    "uuencode": (
+        "",
+        lambda key, at: b"begin 644 f\n" + encoded(
+            lambda text: b"".join(b2a_uu(text[start : start + 45]) for start in range(0, len(text), 45)), key, at, 1.38
+        ) + b"`\nend\n",
+    ),
     "hexadecimal": ("", lambda key, at: b"x=" + encoded(bytes.hex, key, at, 2).encode()),
     "form": (
         "application/x-www-form-urlencoded",
@@ -211,6 +218,19 @@ def test_the_head_of_a_part_is_repeated() -> None:
     data = advanced(body, 100_000, MULTIPART)
     assert data.startswith(head)
     assert CONTEXT <= len(data) - len(head) < CONTEXT + 16
-    unfinished = part(b"first", NOISE[:9000]) + head[:-2]
-    assert advanced(unfinished, len(unfinished), MULTIPART).endswith(head[:-2])
-    assert len(head) < MAX_HEAD
+    for padding in (10, CONTEXT, MAX_HEAD - len(head)):
+        unfinished = head[:-2] + b"X-Padding: "[: padding % 7] + b"x" * (padding - padding % 7)
+        body = part(b"first", NOISE[:9000]) + unfinished
+        assert advanced(body, len(body), MULTIPART) == unfinished
+
+
+def test_the_first_line_of_a_uuencoded_file_is_repeated_until_it_ends() -> None:
+    lines = b"".join(b2a_uu(TEXT[start : start + 45]) for start in range(0, 30_015, 45))
+    body = b"some text\nbegin 644 file\n" + lines
+    data = advanced(body, len(body) - 17)
+    line, rest = data[:15], data[15:]
+    assert line == b"begin 644 file\n"
+    assert rest.startswith(b"M")
+    assert body[: len(body) - 17].endswith(b"\n" + rest)
+    assert not advanced(body + b"`\nend\nand on" + NOISE, len(body) + 20_000).startswith(b"begin")
+    assert advanced(b"begin 644\t" + b"x" * 9000, 9000).startswith(b"x")
