@@ -113,7 +113,7 @@ class TlsWire(Protocol):
         return error
 
     def _peer_left(self) -> None:
-        """The other side ended an open connection, with close_notify or without."""
+        """The other side ended an open connection before we did, with close_notify or without."""
 
     # -- from below ------------------------------------------------------------------------------------------------
 
@@ -154,7 +154,11 @@ class TlsWire(Protocol):
 
     def _cut(self) -> None:
         self._reason = failure(TruncatedError())
-        if self._inner is not None:
+        self._note_end()
+
+    def _note_end(self) -> None:
+        """The other side ended it. If we did first, it only followed."""
+        if self._inner is not None and not self._closed_here:
             self._peer_left()
 
     def _advance(self) -> None:
@@ -196,7 +200,7 @@ class TlsWire(Protocol):
             self._inner.dataReceived(data)
         if ended:
             self.peer_finished = True
-            self._peer_left()
+            self._note_end()
             # Who does not read does not hear of the end before it reads on, as with TCP.
             self._owes_end = True
             self._tell_end()

@@ -227,6 +227,20 @@ def test_one_that_leaves_later_did_not():
     assert talk.failures == []
 
 
+@pytest.mark.parametrize("says_bye", [True, False])
+def test_one_that_we_hung_up_on_did_not(says_bye):
+    talk = opened()
+    talk.server.loseConnection()
+    talk.client.take(talk.line.value())
+    if says_bye:
+        talk.client.tls.unwrap()
+        talk.server.dataReceived(talk.client.give())
+    else:
+        talk.server.readConnectionLost()
+    talk.cut()
+    assert talk.failures == []
+
+
 def test_one_that_spoke_did_not():
     talk = opened()
     talk.client.say(b"GET")
