@@ -69,6 +69,9 @@ def test_the_metrics_have_the_published_names() -> None:
     stats.tunnel_opened()
     stats.tunnel_opened()
     stats.tunnel_closed(TunnelClosed("t", "h:443", 10, 20, 3000))
+    stats.websocket_opened()
+    stats.websocket_opened()
+    stats.websocket_closed(TunnelClosed("w", "h:443", 10, 20, 3000, websocket=True, texts=5, binaries=6))
     seen = samples(stats)
     expected = {
         ("pipelock_requests_total", "agent=anonymous", "result=allowed"): 4,
@@ -83,6 +86,13 @@ def test_the_metrics_have_the_published_names() -> None:
         ("pipelock_body_dlp_hits_total", "action=warn", "agent=anonymous"): 1,
         ("pipelock_header_dlp_hits_total", "action=warn", "agent=anonymous"): 1,
         ("pipelock_cross_request_dlp_match_total",): 1,
+        ("pipelock_ws_connections_total", "result=allowed"): 2,
+        ("pipelock_ws_active_connections",): 1,
+        ("pipelock_ws_duration_seconds_count",): 1,
+        ("pipelock_ws_bytes_total", "direction=client_to_server"): 10,
+        ("pipelock_ws_bytes_total", "direction=server_to_client"): 20,
+        ("pipelock_ws_frames_total", "type=text"): 5,
+        ("pipelock_ws_frames_total", "type=binary"): 6,
         ("pipelock_cross_request_entropy_exceeded_total",): 2,
         ("pipelock_cross_request_fragment_buffer_bytes",): 77,
         ("pipelock_request_duration_seconds_count",): 6,

@@ -93,7 +93,7 @@ def test_a_plain_line_has_these_fields_in_this_order() -> None:
 @pytest.mark.parametrize("kind", list(Kind))
 def test_each_line_names_one_of_url_and_target(kind: Kind) -> None:
     entry = line(record({"kind": kind}))
-    assert ("url" in entry) is ((kind in (Kind.REQUEST, Kind.RESPONSE, Kind.SCAN) or kind.is_part))
+    assert ("url" in entry) is (kind in (Kind.REQUEST, Kind.RESPONSE, Kind.SCAN) or kind.is_part)
     assert entry.get("target", "example.com:80") == "example.com:80"
     assert ("url" in entry) is not ("target" in entry)
 
@@ -195,6 +195,15 @@ def test_the_end_of_a_tunnel() -> None:
         "received_bytes": 20, "duration_ms": 3000,
     }  # fmt: skip
     assert json.loads(tunnel_line(TunnelClosed("t-1", "h:443", 1, 2, 3), 0.0))["message"] == "tunnel_close"
+
+
+def test_the_end_of_a_websocket() -> None:
+    closed = TunnelClosed("t-1", "h:443", 10, 20, 3000, websocket=True, texts=5, binaries=6)
+    assert json.loads(tunnel_line(closed, 0.0)) == {
+        "time": "1970-01-01T00:00:00Z", "level": "info", "component": "pipelock", "event": "ws_close",
+        "message": "ws_close", "request_id": "t-1", "target": "h:443", "total_bytes": 30, "duration_ms": 3000,
+        "client_to_server_bytes": 10, "server_to_client_bytes": 20, "text_frames": 5, "binary_frames": 6,
+    }  # fmt: skip
 
 
 def test_a_failure_that_was_no_refusal() -> None:

@@ -12,13 +12,13 @@ __all__ = [
     "ABNORMAL",
     "BINARY_REFUSED",
     "GOING_AWAY",
-    "INTERNAL_ERROR",
     "INVALID_DATA",
     "MAX_REASON",
     "NO_STATUS",
     "POLICY",
     "PROTOCOL_ERROR",
     "TOO_BIG",
+    "TRY_LATER",
     "Close",
     "blocked",
     "clipped",
@@ -32,7 +32,7 @@ ABNORMAL = 1006
 INVALID_DATA = 1007
 POLICY = 1008
 TOO_BIG = 1009
-INTERNAL_ERROR = 1011
+TRY_LATER = 1013
 
 MAX_REASON = 123
 """Bytes of UTF-8: a control frame holds 125, the code takes two."""

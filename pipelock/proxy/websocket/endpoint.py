@@ -90,6 +90,11 @@ class Endpoint:
         self._held = bytearray()  # not a list: fragments may have one byte each
         self._is_done = False
 
+    @property
+    def held(self) -> int:
+        """Bytes of a message of which the last fragment has not come."""
+        return len(self._held)
+
     def feed(self, data: bytes) -> None:
         """Take bytes of the peer; what comes after its Close, or after it broke a rule, is dropped."""
         if not self._is_done:

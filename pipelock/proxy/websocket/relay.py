@@ -167,6 +167,11 @@ class Relay:
         """Whether one side has closed or is to close, so that the rest must follow within a moment."""
         return any(lane.received or lane.sent or lane.is_finished for lane in self._lanes.values())
 
+    @property
+    def held(self) -> int:
+        """Bytes of messages in memory: in the making, waiting, and being judged."""
+        return sum(lane.size + lane.endpoint.held for lane in self._lanes.values())
+
     def is_finished(self, side: Side) -> bool:
         """Whether `side` was told of as finished."""
         return self._lanes[side].is_finished

@@ -17,7 +17,7 @@ from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind
 from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.fastwrite import write_now
 from pipelock.proxy.limits import LINGER_SECONDS, WRITE_SECONDS
-from pipelock.proxy.websocket.close import GOING_AWAY, POLICY, TOO_BIG, Close, blocked
+from pipelock.proxy.websocket.close import GOING_AWAY, POLICY, TOO_BIG, TRY_LATER, Close, blocked
 from pipelock.proxy.websocket.compression import Deflate
 from pipelock.proxy.websocket.endpoint import Message
 from pipelock.proxy.websocket.relay import Relay, Side, Violation
@@ -33,7 +33,10 @@ _TEXT = "text/plain; charset=utf-8"
 _KILLED = Close(POLICY, "kill switch active")
 _TIMEOUT = Close(GOING_AWAY, "connection timeout")
 _STOPPING = Close(GOING_AWAY, "the proxy stops")
+_BUSY = Close(TRY_LATER, "too many messages are in memory")
 _AWAY = Close(GOING_AWAY)
+_STEP = 64 * 1024
+"""Memory is reserved in steps of so many bytes: most messages are smaller and cost nothing."""
 
 
 class Near(Shape):
@@ -112,6 +115,7 @@ class WebSocketSession:
         self._blocked_since = _NEVER
         self._close_by = _NEVER
         self._reason = ""
+        self._reserved = 0
 
     def start(self, early_client: bytes, early_upstream: bytes) -> None:
         """Both handshakes are done; these bytes came behind them."""
@@ -138,6 +142,18 @@ class WebSocketSession:
         self._received[side] += len(data)
         self._relay.receive(side, data)
         self._look_after()
+        self._reserve(side)
+
+    def _reserve(self, side: Side) -> None:
+        """Take of the memory for bodies what messages hold by now, or give it back; close where there is none."""
+        wanted = 0 if self._is_over else self._relay.held // _STEP * _STEP
+        budget, more = self._context.budget, wanted - self._reserved
+        if more > 0 and not budget.take(more):
+            self.violated(side, Violation(_BUSY))
+            return
+        if more < 0:
+            budget.give(-more)
+        self._reserved = wanted
 
     def _wire(self, side: Side) -> Wire | None:
         return self._client.transport if side is Side.CLIENT else self.leg.transport
@@ -168,6 +184,7 @@ class WebSocketSession:
         if not self._is_over:
             self._relay.go_on(side)
             self._look_after()
+            self._reserve(side)
 
     def client_blocked(self) -> None:
         """The client takes no more."""
@@ -270,6 +287,8 @@ class WebSocketSession:
             self._last = self._context.clock.seconds()
             if not self._is_over:
                 then(decision)
+                if self._reserved:
+                    self._reserve(side)
 
         ticket = self._context.door.judge(action, judged)
         if ticket.then is not None:
@@ -412,6 +431,7 @@ class WebSocketSession:
         self._drop_tickets()
         self._context.watched.pop(self, None)
         self._context.tunnels.pop(self, None)
+        self._reserve(Side.CLIENT)
         action = self._action
         self._context.door.websocket_closed(
             TunnelClosed(
@@ -431,6 +451,9 @@ def _fault(who: str, close: Close) -> Fault:
     if close.code == TOO_BIG:
         detail = f"{who} sent a message that is larger than is scanned; raise websocket_proxy.max_message_bytes"
         return Fault(BlockReason.RESPONSE_SIZE, detail)
+    if close.code == TRY_LATER:
+        detail = "too many messages are in memory at this moment; try again"
+        return Fault(BlockReason.PATTERN_UNAVAILABLE, detail, 503)
     if close.code == POLICY:
         detail = f"{who} sent binary data: websocket_proxy.allow_binary_frames is off"
         return Fault(BlockReason.NOT_ENABLED, detail)

@@ -412,6 +412,25 @@ def test_a_large_message_is_judged_in_a_thread_and_the_next_one_waits() -> None:
     assert talk.far.text() == "x " * 40_000 + "next"
 
 
+def test_messages_take_their_part_of_the_memory_and_give_it_back() -> None:
+    talk = Talk(house())
+    talk.house.slow_threads = True
+    budget = talk.house.context.budget
+    large = talk.near.says(TextMessage("x " * 100_000))
+    talk.client.says(large[:150_000])
+    assert 100_000 < budget.used < 150_000
+    talk.client.says(large[150_000:])
+    assert 190_000 < budget.used < 200_000
+    talk.house.go_on()
+    assert budget.used == 0
+    budget.limit = 100_000
+    talk.upstream.says(talk.far.says(TextMessage("y " * 100_000)))
+    talk.hear()
+    assert talk.near.closed() == (1013, "too many messages are in memory")
+    assert talk.house.records[-1].decision.code is BlockReason.PATTERN_UNAVAILABLE
+    talk.ends()
+
+
 # -- ends --------------------------------------------------------------------------------------------------------------
 
 
