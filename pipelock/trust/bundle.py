@@ -1,9 +1,9 @@
 """The files that trust variables point at, kept up to date under Pipelock's home.
 
 `bundle.pem` holds the system's authorities, those the user's own variables name, and ours; `truststore.p12` the same
-for Java; `wgetrc` is the system's own with a line that names the bundle, for wget reads no variable but one for that.
-They are written again when one of their sources changed, each in one step, readable by all: a certificate is public,
-and a program that runs as somebody else needs it too.
+for Java; `wgetrc` is the system's own with a line that names the bundle, for wget reads no variable but one for that,
+and `pipelock-php` a folder of settings for PHP. They are written again when one of their sources changed, each in one
+step, readable by all: a certificate is public, and a program that runs as somebody else needs it too.
 
 The first line of the bundle names its sources. A shell that has our variables no longer shows what the user's own were;
 from that line they are still known.
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipelock.tls.files import FileProblemError, Sensitivity, write_file
+from pipelock.trust import php
 from pipelock.trust.java import TRUSTSTORE_PASSWORD
 from pipelock.trust.variables import ADDED, REPLACING, WGETRC_VARIABLE, TrustFiles
 
@@ -130,7 +131,9 @@ def refresh(
     if not found:
         notes.append("no authorities of the system were found: programs will trust Pipelock's alone")
     java = str(truststore) if truststore.is_file() else ""
-    return Bundle(TrustFiles(str(authority), str(target), java, wgetrc), len(pems), tuple(notes))
+    return Bundle(
+        TrustFiles(str(authority), str(target), java, wgetrc, _write_php(folder, target)), len(pems), tuple(notes)
+    )
 
 
 def system_store(stores: Sequence[str] = SYSTEM_STORES) -> str:
@@ -241,6 +244,18 @@ def _write_wgetrc(folder: Path, target: Path, environ: Mapping[str, str]) -> str
     text = b"%s\nca_certificate = %s\n" % (text.rstrip(b"\n"), os.fsencode(target))
     if not _holds(ours, text):
         write_file(ours, text, Sensitivity.CERTIFICATE)
+    return str(ours)
+
+
+def _write_php(folder: Path, target: Path) -> str:
+    """The folder for PHP_INI_SCAN_DIR; empty where a file in it can't hold the bundle's path."""
+    ours = folder / php.FOLDER
+    text = os.fsencode(php.php_settings(str(target)))
+    if not text:
+        return ""
+    ours.mkdir(mode=0o755, exist_ok=True)
+    if not _holds(ours / "pipelock.ini", text):
+        write_file(ours / "pipelock.ini", text, Sensitivity.CERTIFICATE)
     return str(ours)
 
 

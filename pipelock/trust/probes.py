@@ -208,7 +208,7 @@ PROBES = (
         "php",
         ("{programs}/curl.php", "{url}"),
         (),
-        fixes={Outcome.REFUSED: f"{_INSTALL}; or set `curl.cainfo` in php.ini"},
+        fixes={Outcome.REFUSED: "PHP_INI_SCAN_DIR names it, unless `curl.cainfo` is set later: see `php --ini`"},
     ),
     Probe(
         "php-streams",

@@ -2,7 +2,8 @@
 
 There are three kinds of trust variable, and to mix them up breaks programs: an *added* one names certificates that a
 program trusts besides its own; a *replacing* one names all that it trusts, so it must point at a file that holds the
-system's authorities as well as ours (`pipelock.trust.bundle`). Java has neither: it takes options.
+system's authorities as well as ours (`pipelock.trust.bundle`). Java, PHP and wget have neither: they take options or
+files of settings.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from pipelock.trust import php
 from pipelock.trust.java import OPTIONS_VARIABLE, java_options, without_ours
 
 __all__ = ["ADDED", "REPLACING", "WGETRC_VARIABLE", "TrustFiles", "cleared", "names", "variables"]
@@ -19,13 +21,15 @@ __all__ = ["ADDED", "REPLACING", "WGETRC_VARIABLE", "TrustFiles", "cleared", "na
 class TrustFiles(NamedTuple):
     """Files for trust variables: `authority` holds our certificate alone, `bundle` the system's and ours.
 
-    `truststore` is the bundle in the form Java reads, `wgetrc` names it to wget; empty where there is none.
+    `truststore` is the bundle in the form Java reads, `wgetrc` and the folder `php` name it to wget and PHP; empty for
+    none.
     """
 
     authority: str
     bundle: str
     truststore: str = ""
     wgetrc: str = ""
+    php: str = ""
 
 
 _PROXIES = (
@@ -38,7 +42,7 @@ _PROXIES = (
     "grpc_proxy",  # gRPC looks here first
     "YARN_HTTP_PROXY",  # Yarn from 2 on reads none of those above
     "YARN_HTTPS_PROXY",
-    "DOCKER_HTTP_PROXY",
+    "DOCKER_HTTP_PROXY",  # programs that start containers hand these on
     "DOCKER_HTTPS_PROXY",
 )
 
@@ -105,6 +109,8 @@ def variables(
         chosen |= dict.fromkeys(REPLACING, files.bundle)
         if files.wgetrc:
             chosen[WGETRC_VARIABLE] = files.wgetrc
+        if files.php:
+            chosen[php.SCAN_VARIABLE] = php.scan_folders(inherited.get(php.SCAN_VARIABLE, ""), files.php)
     truststore = files.truststore if files is not None else ""
     chosen[OPTIONS_VARIABLE] = java_options(inherited.get(OPTIONS_VARIABLE, ""), proxy, truststore, exceptions)
     return chosen
@@ -112,11 +118,12 @@ def variables(
 
 def names() -> tuple[str, ...]:
     """Every variable that `variables` may set."""
-    return (*variables("http://h:1", TrustFiles("a", "b", "c", "d"), {}),)
+    return (*variables("http://h:1", TrustFiles("a", "b", "c", "d", "e"), {}),)
 
 
 def cleared(inherited: Mapping[str, str]) -> dict[str, str | None]:
-    """What takes `variables` back: `None` is "not set". What the user has in Java's options stays."""
+    """What takes `variables` back: `None` is "not set". What the user has in Java's options and PHP's list stays."""
     undone: dict[str, str | None] = dict.fromkeys(names())
     undone[OPTIONS_VARIABLE] = without_ours(inherited.get(OPTIONS_VARIABLE, "")) or None
+    undone[php.SCAN_VARIABLE] = php.without_ours(inherited.get(php.SCAN_VARIABLE, "")) or None
     return undone

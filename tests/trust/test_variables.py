@@ -3,7 +3,9 @@ from __future__ import annotations
 from pipelock.trust.variables import ADDED, REPLACING, TrustFiles, cleared, names, variables
 
 PROXY = "http://127.0.0.1:8899"
-FILES = TrustFiles("/h/ca.pem", "/h/trust/bundle.pem", "/h/trust/truststore.p12", "/h/trust/wgetrc")
+FILES = TrustFiles(
+    "/h/ca.pem", "/h/trust/bundle.pem", "/h/trust/truststore.p12", "/h/trust/wgetrc", "/h/trust/pipelock-php"
+)
 
 
 def test_without_files_there_is_no_word_of_trust() -> None:
@@ -34,6 +36,7 @@ def test_what_replaces_points_at_the_bundle_and_what_adds_at_ours() -> None:
     assert {chosen[name] for name in ADDED} == {"/h/ca.pem"}
     assert "-Djavax.net.ssl.trustStore=/h/trust/truststore.p12" in chosen["JAVA_TOOL_OPTIONS"]
     assert chosen["SYSTEM_WGETRC"] == "/h/trust/wgetrc"
+    assert chosen["PHP_INI_SCAN_DIR"] == ":/h/trust/pipelock-php"
 
 
 def test_certificates_that_the_user_adds_stay_added() -> None:
@@ -43,14 +46,15 @@ def test_certificates_that_the_user_adds_stay_added() -> None:
 
 
 def test_twice_is_once() -> None:
-    once = variables(PROXY, FILES, {"JAVA_TOOL_OPTIONS": "-Xmx1g"})
+    once = variables(PROXY, FILES, {"JAVA_TOOL_OPTIONS": "-Xmx1g", "PHP_INI_SCAN_DIR": "/own:"})
     assert variables(PROXY, FILES, once) == once
 
 
 def test_everything_can_be_taken_back() -> None:
-    chosen = variables(PROXY, FILES, {"JAVA_TOOL_OPTIONS": "-Xmx1g"})
+    chosen = variables(PROXY, FILES, {"JAVA_TOOL_OPTIONS": "-Xmx1g", "PHP_INI_SCAN_DIR": "/own:"})
     undone = cleared(chosen)
     assert set(undone) == set(chosen) == set(names())
     assert undone.pop("JAVA_TOOL_OPTIONS") == "-Xmx1g"
+    assert undone.pop("PHP_INI_SCAN_DIR") == "/own:"
     assert set(undone.values()) == {None}
     assert cleared({})["JAVA_TOOL_OPTIONS"] is None
