@@ -241,13 +241,14 @@ class WindowStream:
     def _judge_next(self) -> bool:
         """Begin to judge what is due; whether anything is."""
         flush, self._flushes = self._flushes, False
+        if flush and not self._in_windows:
+            self._in_windows = flush = self._may_flow()
         size = len(self._buffer)
         if self._in_windows and size > WINDOW:
             self._judge(WINDOW)
         elif self._is_ended and self._is_dry:
             self._judge(size, is_last=True)
-        elif flush and self._may_flush():
-            self._in_windows = True
+        elif flush and flush_cut(bytes(self._buffer), 0):
             self._judge(size, flush=True)
         else:
             return False
@@ -345,11 +346,9 @@ class WindowStream:
         self._flushes = True
         self._go_on()
 
-    def _may_flush(self) -> bool:
-        data = bytes(self._buffer)
-        if not self._in_windows and (self._has_length or not may_flow(data, self._action.content_type)):
-            return False
-        return len(data) <= WINDOW and flush_cut(data, 0) > 0
+    def _may_flow(self) -> bool:
+        start = bytes(memoryview(self._buffer)[:WINDOW])
+        return not self._has_length and may_flow(start, self._action.content_type)
 
     # -- memory and ends -------------------------------------------------------------------------------------------
 
