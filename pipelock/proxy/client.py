@@ -188,12 +188,18 @@ class ProxyConnection(ServerConnection):
             self.answer(500, TEXT, b"pipelock: nothing to do\n")
             return
         head = self.head
-        accept = next((value for name, value in head.headers if name == "accept"), "") if head else ""
+        accept = _accept_of(head) if head else ""
         explain = self.context.settings.explain
         status, headers, body = refusal(
             decision, accept, transport=action.transport, explain=explain, comes_in=action.comes_in
         )
         self.answer(status, tuple(headers), b"" if head and head.method == "HEAD" else body)
+
+
+def _accept_of(head: RequestHead) -> str:
+    """The Accept field. git takes anything, and shows its user what is plain text alone."""
+    names = dict(head.headers)
+    return "text/plain" if names.get("user-agent", "").startswith("git/") else names.get("accept", "")
 
 
 def host_of(head: RequestHead) -> str:

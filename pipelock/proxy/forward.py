@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipelock.proxy.bodies.ranges import may_ask_for_part
 from pipelock.proxy.headers import forwardable_request
 from pipelock.proxy.http1 import RequestHead, request_head
 from pipelock.proxy.target import Target
@@ -11,7 +12,7 @@ from pipelock.proxy.upstream import Origin, UpstreamRequest
 
 __all__ = ["Destination"]
 
-# A part of a document can't be judged like the whole; a server may ignore Range (RFC 9110 §14.2), so it never hears it.
+# Passed on only where a part can be judged like the whole (see bodies/ranges.py).
 _PARTIAL = frozenset({"range", "if-range"})
 
 # A compressed stream has room for what its content does not show (RFC 1952 §2.3: names, comments, extra fields), so a
@@ -61,7 +62,10 @@ class Destination:
         return request_head(self.head.method, self.target.path_query, lines)
 
     def _lines(self, *, rewritten: bool) -> list[tuple[str, str]]:
-        dropped = _PARTIAL | _DECODED | _DIGESTS if rewritten else _PARTIAL | _DECODED
+        head = self.head
+        dropped = _DECODED | _DIGESTS if rewritten else _DECODED
+        if not may_ask_for_part(head.method, self.target.path_query, head.headers):
+            dropped |= _PARTIAL
         lines = [("host", self.authority or self.target.authority)]
-        lines.extend((name, value) for name, value in forwardable_request(self.head.headers) if name not in dropped)
+        lines.extend((name, value) for name, value in forwardable_request(head.headers) if name not in dropped)
         return lines

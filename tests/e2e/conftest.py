@@ -9,11 +9,13 @@ import random
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from typing import Any
 import pytest
 
 from pipelock.control.client import Client
+from tests.tls.peers import Wish, authority, files, signed
 
 PIPELOCK = str(Path(sys.executable).with_name("pipelock"))
 
@@ -287,3 +290,42 @@ def exchange(port: int, data: bytes, *, finish: bool = False, seconds: float = 1
             while piece := sock.recv(65536):
                 pieces.append(piece)
         return b"".join(pieces)
+
+
+# -- inside TLS ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The authority that signed for the origins on loopback, and what they show."""
+
+    authority: Path
+    tls: ssl.SSLContext
+
+
+@pytest.fixture(scope="session")
+def trust(tmp_path_factory: pytest.TempPathFactory) -> Trust:
+    """One for the whole run; the daemon trusts it as `tls_interception.upstream_ca`."""
+    folder = tmp_path_factory.mktemp("trust")
+    root = authority("Loopback Root")
+    shown = signed(Wish("localhost", names=("localhost", "127.0.0.1")), root)
+    certificate, key = files(folder, shown, root)
+    (folder / "root.pem").write_bytes(root.pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return Trust(folder / "root.pem", context)
+
+
+def intercepting(trust: Trust, config: str = BASE_CONFIG, more: str = "") -> str:
+    """`config` with interception; `more` goes into its section. `localhost` may be reached."""
+    return (
+        f"{config}tls_interception: {{enabled: true, upstream_ca: ['{trust.authority}']{more}}}\n"
+        "dns: {host_overrides: {localhost: ['127.0.0.1']}}\n"
+    )
+
+
+def agent_environ(daemon: DaemonProcess) -> dict[str, str]:
+    """What an agent's environment is after `pipelock env`."""
+    told: dict[str, str] = json.loads(daemon.cli("env", "--shell", "json", check=True).stdout)
+    inherited = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+    return {**inherited, **told}

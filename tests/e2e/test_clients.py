@@ -16,7 +16,6 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -26,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.e2e.conftest import BASE_CONFIG, DaemonProcess, Origin, curl, status_of, wait_for
+from tests.e2e.origins import GitOrigin
 
 pytestmark = pytest.mark.e2e
 
@@ -40,49 +40,6 @@ def without_proxies(**extra: str) -> dict[str, str]:
 
 
 # -- git ----------------------------------------------------------------------------------------------------------------
-
-
-class GitBackend(BaseHTTPRequestHandler):
-    """`git http-backend` behind HTTP (git-http-backend(1)): the smart protocol, pushes allowed."""
-
-    protocol_version = "HTTP/1.1"
-    root = ""
-
-    def serve(self) -> None:
-        path, _, query = self.path.partition("?")
-        length = int(self.headers.get("content-length") or 0)
-        environ = {
-            **os.environ,
-            "GIT_PROJECT_ROOT": self.root,
-            "GIT_HTTP_EXPORT_ALL": "1",
-            "PATH_INFO": path,
-            "QUERY_STRING": query,
-            "REQUEST_METHOD": self.command,
-            "CONTENT_TYPE": self.headers.get("content-type", ""),
-            "CONTENT_LENGTH": str(length),
-            "HTTP_CONTENT_ENCODING": self.headers.get("content-encoding", ""),
-            "HTTP_GIT_PROTOCOL": self.headers.get("git-protocol", ""),
-            "REMOTE_USER": "dev",
-            "REMOTE_ADDR": "127.0.0.1",
-        }
-        done = subprocess.run(
-            ["git", "http-backend"], input=self.rfile.read(length), env=environ, capture_output=True, check=False
-        )
-        head, _, body = done.stdout.partition(b"\r\n\r\n")
-        lines = [line.split(b": ", 1) for line in head.split(b"\r\n") if line]
-        status = next((int(value.split()[0]) for name, value in lines if name.lower() == b"status"), 200)
-        self.send_response(status)
-        for name, value in lines:
-            if name.lower() != b"status":
-                self.send_header(name.decode(), value.decode())
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_GET = do_POST = serve
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 def git(cwd: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -101,13 +58,9 @@ def git_server(tmp_path: Path) -> Iterator[str]:
     root.mkdir()
     git(root, "init", "-q", "--bare", "-b", "main", "project.git")
     git(root / "project.git", "config", "http.receivepack", "true")
-    handler = type("Handler", (GitBackend,), {"root": str(root)})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/project.git"
-    server.shutdown()
-    server.server_close()
+    server = GitOrigin(root)
+    yield f"{server.url}/project.git"
+    server.close()
 
 
 def test_git_clones_pushes_and_fetches_through_the_daemon(

@@ -50,3 +50,11 @@ def test_another_name_may_be_sent_than_is_dialled() -> None:
     plain = destination()
     assert b"host: named.example\r\n" in Destination(plain.head, plain.target, "named.example").whole(b"").head
     assert plain.origin.host == "example.com"
+
+
+@pytest.mark.parametrize(("path", "goes"), [("/page.html", False), ("/v1/model.safetensors", True)])
+def test_a_part_is_asked_for_of_what_is_judged_in_parts_anyway(path: str, goes: bool) -> None:
+    lines = f"GET http://example.com{path} HTTP/1.1\r\nhost: example.com\r\nrange: bytes=5-\r\nif-range: x\r\n\r\n"
+    head = next(event for event in RequestReader().feed(lines.encode()) if isinstance(event, RequestHead))
+    written = Destination(head, parse_target(head)).whole(b"").head
+    assert (b"range: bytes=5-\r\n" in written, b"if-range: x\r\n" in written) == (goes, goes)
