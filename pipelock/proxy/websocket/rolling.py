@@ -56,13 +56,15 @@ class Rolling:
     def __init__(self) -> None:
         self._tails = Tails()
 
-    def look(self, data: bytes, *, is_binary: bool) -> Look:
-        """Read a message. Linear in its length."""
+    def look(self, data: bytes) -> Look:
+        """Read a message; binary data that is UTF-8 counts as text. Linear in its length."""
         texts: dict[str, list[bytes]] = {}
-        if is_binary:
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
             texts[_BINARY] = [data]
         else:
-            for place, piece in read_data(data.decode("utf-8", "replace")).texts:
+            for place, piece in read_data(text).texts:
                 texts.setdefault(place, []).append(piece.encode("utf-8", "replace"))
         parts: list[_Part] = []
         for place, pieces in texts.items():

@@ -210,7 +210,7 @@ class WebSocketSession:
         """Have a message judged with what it continues: in one go where it is one text, else after it by itself."""
         policy = self._context.door.engine.policy
         if policy.scan_messages and not message.is_binary and (side is Side.UPSTREAM or policy.redaction is None):
-            look = self._rolling[side].look(message.data, is_binary=False)
+            look = self._rolling[side].look(message.data)
             if look.context:
                 action = self._asking(side, message, look.context + message.data, len(look.context))
                 self._ask(side, action, lambda decision: self._judged_at_once(side, look, decision))
@@ -238,7 +238,7 @@ class WebSocketSession:
         elif decision.body.startswith(context):
             instead = decision.body[len(context) :]
             rolling = self._rolling[side]
-            rolling.passed(rolling.look(instead, is_binary=False), None)
+            rolling.passed(rolling.look(instead), None)
             self._passes(side, instead)
         else:
             self._drops(side)
@@ -251,7 +251,7 @@ class WebSocketSession:
             self._passes(side, None)
             return
         passing = message.data if decision.body is None else decision.body
-        look = self._rolling[side].look(passing, is_binary=message.is_binary)
+        look = self._rolling[side].look(passing)
         if not look.seen:
             self._rolling[side].passed(look, decision)
             self._passes(side, decision.body)
