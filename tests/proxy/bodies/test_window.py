@@ -435,3 +435,76 @@ def test_an_order_given_word_by_word_is_never_complete() -> None:
         stream.clock.advance(0.3)
     assert stream.sink.events[-1] == "refused"
     assert stream.sink.passed == b"now IGNORE YOUR "
+
+
+# -- anything in any order ---------------------------------------------------------------------------------------------
+
+OPERATIONS = st.one_of(
+    st.tuples(st.just("feed"), st.integers(1, WINDOW)),
+    st.tuples(st.just("wait"), st.sampled_from([0, 0.05, 0.25, 3])),
+    st.tuples(st.sampled_from(["decide", "pause", "resume", "finish"]), st.just(0)),
+    st.tuples(st.sampled_from(["cancel", "fail"]), st.just(0)),
+)
+
+
+def run(stream: Stream, operation: str, size: float, wire: bytes) -> int:
+    """Do one thing; how many bytes of `wire` that took."""
+    match operation:
+        case "feed":
+            stream.stream.feed(wire[: int(size)])
+            return int(size)
+        case "wait":
+            stream.clock.advance(size)
+        case "decide":
+            stream.door.decide()
+        case "fail":
+            stream.stream.fail(Fault(BlockReason.TIMEOUT, "it stalled", 504))
+        case _:
+            getattr(stream.stream, operation)()
+    return 0
+
+
+@given(
+    operations=st.lists(OPERATIONS, max_size=40),
+    name=st.sampled_from(list(BODIES)),
+    packed=st.booleans(),
+    at=st.none() | st.integers(0, 2 * WINDOW),
+    whole=st.sampled_from([0, 1000, WINDOW]),
+    direction=st.sampled_from(Direction),
+)
+@settings(max_examples=60, deadline=None)
+def test_whatever_happens_what_passes_was_judged_and_everything_is_given_back(
+    operations: list[tuple[str, float]], name: str, packed: bool, at: int | None, whole: int, direction: Direction
+) -> None:
+    outbound = direction is Direction.OUTBOUND
+    clean = BODIES[name]
+    secret = KEY if outbound else ORDER
+    body = clean if at is None else clean[:at] + secret + clean[at:]
+    wire = gzip.compress(body, 1) if packed else body
+    action = a_request() if outbound else an_answer()
+    stream = Stream(
+        action, a_policy(**BLOCKS), slow=True, whole=whole, codings="gzip" if packed else "", flush_after=0.2
+    )
+    position = 0
+    ended = cancelled = False
+    for operation, size in operations:
+        if ended and operation == "feed":
+            continue
+        position += run(stream, operation, size, wire[position:])
+        ended = ended or operation == "finish"
+        cancelled = cancelled or operation == "cancel"
+        assert stream.door.most_open <= 1
+        assert stream.budget.used >= 0
+        assert body.startswith(stream.sink.passed)
+        assert len(stream.sink.passed) <= (len(body) if at is None else at)
+    stream.stream.finish()
+    stream.stream.resume()
+    for _ in range(30):
+        stream.door.decide()
+        stream.clock.advance(0)
+    terminal = [event for event in stream.sink.events if event in {"done", "refused"}]
+    assert len(terminal) == (0 if cancelled and not terminal else 1)
+    assert stream.budget.used == 0
+    assert not stream.clock.getDelayedCalls()
+    if terminal == ["done"]:
+        assert at is None or position < (len(wire) if packed else at + len(secret))
