@@ -76,9 +76,10 @@ class StreamDecoder:
     the decoders: 32 KiB for gzip and deflate, up to 16 MiB for br, 8 MiB for zstd. Linear in the bytes in and out.
 
     Refused, besides what is corrupt or breaks off: codings nobody here can read, more than `MAX_CODINGS`, bytes behind
-    the end, more than 32 members or frames, deflate in a request (bytes can be made that are one thing with a zlib
-    header and another without), and output of more than `MAX_RATIO` times what was fed so far, from 1 MiB on. The last
-    bounds the work of a whole stream by its length on the wire; memory is bounded in any case.
+    the end, more than 32 members or frames, zstd in blocks of next to nothing, deflate in a request (bytes can be made
+    that are one thing with a zlib header and another without), and output of more than `MAX_RATIO` times what was fed
+    so far, from 1 MiB on. The last bounds the work of a whole stream by its length on the wire; memory is bounded in
+    any case.
 
     Args:
         codings: For example `gzip` or `deflate, gzip`; `identity` counts for nothing.
@@ -285,6 +286,8 @@ class _Zstd:
         while not piece and (size := self._cuts.next(self._data, start)):
             piece = self._decode(self._data[start : start + size])
             start += size
+        if self._cuts.is_crumbled:
+            raise _RefusedError(_CRUMBLED)
         self._data = self._data[start:]
         return piece
 
@@ -317,6 +320,7 @@ _LAYERS: dict[str, Callable[[], _Layer]] = {
 }
 _CORRUPT = "the compressed body is corrupt"
 _TOO_EARLY = "the compressed body ends too early"
+_CRUMBLED = "the compressed body is cut into more blocks than any compressor makes"
 _TOO_MANY = f"the compressed body has more than {_MAX_MEMBERS} parts"
 
 

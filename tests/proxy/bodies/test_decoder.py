@@ -169,9 +169,23 @@ def test_an_empty_body_is_empty_in_every_coding() -> None:
         assert in_pieces(codings, b"", []) == b""
 
 
-def test_zstd_of_many_empty_blocks_gives_nothing_and_ends() -> None:
-    frame = zstandard.compress(b"")[:-3] + b"\0\0\0" * 50_000 + b"\1\0\0"
-    assert in_pieces("zstd", frame, list(range(0, len(frame), 5000))) == b""
+@pytest.mark.parametrize("block", [b"\0\0\0", (1 << 3).to_bytes(3, "little") + b"x"], ids=["empty", "a byte"])
+def test_zstd_in_crumbs_is_refused_wherever_it_is_cut(block: bytes) -> None:
+    frame = b"\x28\xb5\x2f\xfd\x00\x58"
+    few, many = (frame + block * number + b"\1\0\0" for number in (4_000, 9_000))
+    cuts = list(range(0, len(many), 999))
+    assert in_pieces("zstd", few, cuts) == b"x" * (4_000 * (len(block) - 3))
+    whole = decode_body("zstd", many, LIMIT)
+    assert isinstance(whole, Fault)
+    assert "blocks" in whole.detail
+    assert in_pieces("zstd", many, cuts) == whole
+
+
+def test_zstd_that_is_flushed_after_every_word_is_no_crumbs() -> None:
+    packer = zstandard.ZstdCompressor().compressobj()
+    words = [b'data: {"token": "%d"}\n\n' % (n * n) for n in range(20_000)]
+    wire = b"".join(packer.compress(word) + packer.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK) for word in words)
+    assert in_pieces("zstd", wire + packer.flush(), list(range(0, len(wire), 4096))) == b"".join(words)
 
 
 def test_zstd_is_cut_so_that_a_piece_becomes_little() -> None:
