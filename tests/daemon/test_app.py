@@ -54,7 +54,7 @@ def test_a_reload_swaps_the_policy_for_every_listener(home: Home) -> None:
     assert [event.ok for event in home.of(ConfigReloaded)] == [True]
     for server in home.reactor.tcpServers:
         connection = server[1].buildProtocol(None)
-        assert not connection._context.settings.metrics_exempt
+        assert not connection.context.settings.metrics_exempt
 
 
 def test_a_broken_file_changes_nothing(home: Home) -> None:
