@@ -29,6 +29,8 @@ STEP = 65_536
 """Bytes that are decoded at once, about: what br and zstd give may be twice as much."""
 _RATIO_FLOOR = 1_048_576
 """Below this size the ratio does not matter."""
+_SILENT = 1_048_576
+"""Bytes of a layer that come to nothing, one after the other, before the body is refused."""
 _MAX_MEMBERS = 32
 _GZIP = frozenset({"gzip", "x-gzip"})
 _KNOWN = _GZIP | {"deflate", "br", "zstd"}
@@ -76,10 +78,10 @@ class StreamDecoder:
     the decoders: 32 KiB for gzip and deflate, up to 16 MiB for br, 8 MiB for zstd. Linear in the bytes in and out.
 
     Refused, besides what is corrupt or breaks off: codings nobody here can read, more than `MAX_CODINGS`, bytes behind
-    the end, more than 32 members or frames, zstd in blocks of next to nothing, deflate in a request (bytes can be made
-    that are one thing with a zlib header and another without), and output of more than `MAX_RATIO` times what was fed
-    so far, from 1 MiB on. The last bounds the work of a whole stream by its length on the wire; memory is bounded in
-    any case.
+    the end, more than 32 members or frames, zstd in blocks of next to nothing, 1 MiB on end that comes to nothing,
+    deflate in a request (bytes can be made that are one thing with a zlib header and another without), and output of
+    more than `MAX_RATIO` times what was fed so far, from 1 MiB on. The last bounds the work of a whole stream by its
+    length on the wire; memory is bounded in any case.
 
     Args:
         codings: For example `gzip` or `deflate, gzip`; `identity` counts for nothing.
@@ -97,6 +99,7 @@ class StreamDecoder:
             raise CodingError(_fault(refusal, direction)) from refusal
         self._layers: list[_Layer] = [_LAYERS[name]() for name in self.codings]
         self._sizes = [0] * len(self._layers)
+        self._silent = [0] * len(self._layers)
         self._waiting: deque[bytes] = deque()
         self._fed = 0
         self._ended = False
@@ -152,6 +155,10 @@ class StreamDecoder:
             if not data:
                 return b""
             layer.feed(data)
+            self._silent[level] += len(data)
+            if self._silent[level] > _SILENT:
+                raise _RefusedError(_CRUMBLED)
+        self._silent[level] = 0
         self._sizes[level] += len(piece)
         most = max(_RATIO_FLOOR, MAX_RATIO * self._fed)
         if self._sizes[level] > most:
@@ -320,7 +327,7 @@ _LAYERS: dict[str, Callable[[], _Layer]] = {
 }
 _CORRUPT = "the compressed body is corrupt"
 _TOO_EARLY = "the compressed body ends too early"
-_CRUMBLED = "the compressed body is cut into more blocks than any compressor makes"
+_CRUMBLED = "the compressed body is cut into more blocks, or has more padding, than any compressor makes"
 _TOO_MANY = f"the compressed body has more than {_MAX_MEMBERS} parts"
 
 

@@ -181,6 +181,16 @@ def test_zstd_in_crumbs_is_refused_wherever_it_is_cut(block: bytes) -> None:
     assert in_pieces("zstd", many, cuts) == whole
 
 
+def test_what_comes_to_nothing_for_long_is_refused() -> None:
+    packer = zlib.compressobj(wbits=31)
+    empty = packer.compress(b"x") + packer.flush(zlib.Z_FULL_FLUSH) + b"\0\0\0\xff\xff" * 400_000 + packer.flush()
+    named = b"\x1f\x8b\x08\x08\0\0\0\0\0\3" + b"a" * 2_000_000 + b"\0" + gzip.compress(b"x")[10:]
+    for codings, wire in (("gzip", empty), ("gzip, gzip", gzip.compress(empty)), ("gzip", named)):
+        fault = in_pieces(codings, wire, list(range(0, len(wire), 50_000)))
+        assert isinstance(fault, Fault)
+        assert "padding" in fault.detail or "when decompressed" in fault.detail
+
+
 def test_zstd_that_is_flushed_after_every_word_is_no_crumbs() -> None:
     packer = zstandard.ZstdCompressor().compressobj()
     words = [b'data: {"token": "%d"}\n\n' % (n * n) for n in range(20_000)]
