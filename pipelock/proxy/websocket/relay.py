@@ -27,6 +27,7 @@ from pipelock.proxy.websocket.compression import Deflate
 from pipelock.proxy.websocket.endpoint import Broken, Busy, Closed, Endpoint, Message, Ping, Pong
 
 __all__ = [
+    "FEWEST_TOGETHER",
     "IDLE_PAUSE",
     "MAX_QUEUED",
     "MAX_WAITING",
@@ -42,13 +43,19 @@ MAX_QUEUED = 256 * 1024
 """Bytes of messages that may wait in one direction before their sender is no longer read."""
 MAX_WAITING = 64
 """Messages, likewise."""
-MESSAGES_AT_ONCE = 16
-"""Messages of one side that are taken before others have their turn: a tiny one takes a few bytes to send, and a third
-of a millisecond to judge."""
+MESSAGES_AT_ONCE = 64
+"""Messages of one side that are taken before others have their turn."""
 PINGS_AT_ONCE = 128
 IDLE_PAUSE = 0.05
-"""Seconds for which a side is not read that sent so many pings, or hundreds of fragments with next to nothing in them:
+"""Seconds for which a side is not read that sent so many pings, or messages or fragments with next to nothing in them:
 so much of our time it may have and no more."""
+_TINY = 8
+"""Bytes in a message, on average, that are next to nothing."""
+FEWEST_TOGETHER = 16
+"""So many short plain texts that are there at the same time are judged together."""
+MAX_TOGETHER = 256
+"""Bytes of a short text."""
+_NOT_PLAIN = ("{", "[", '"')
 
 
 class Side(Enum):
@@ -77,6 +84,12 @@ class Outlet(Shape):
 
     def judge(self, side: Side, message: Message) -> None:
         """Have judged what `side` sent; `Relay.passed` or `Relay.end` is the answer, at once or later."""
+
+    def judges_together(self, side: Side) -> bool:
+        """Whether several messages of `side` may have one verdict."""
+
+    def judge_together(self, side: Side, messages: tuple[Message, ...]) -> None:
+        """Have several plain texts judged, which all pass as they are or all do not; likewise."""
 
     def violated(self, side: Side, violation: Violation) -> None:
         """`side` broke a rule; `Relay.end` is the answer."""
@@ -108,7 +121,7 @@ class _Lane:
         self.endpoint = endpoint
         self.queue: deque[_Item] = deque()
         self.size = 0
-        self.judging: Message | None = None
+        self.judging: tuple[Message, ...] = ()
         self.closing: Closed | None = None
         self.is_held = self.is_blocked = self.is_busy = False
         self.is_reading = self.is_pumping = self.is_silent = self.is_lost = self.is_gone = False
@@ -128,7 +141,8 @@ class _Lane:
     def drop(self) -> None:
         self.queue.clear()
         self.size = 0
-        self.judging = self.closing = None
+        self.judging = ()
+        self.closing = None
 
 
 class Relay:
@@ -214,34 +228,46 @@ class Relay:
         if lane.is_reading:
             return
         lane.is_reading = True
-        messages = pings = 0
         try:
-            # Whether it is full is asked before each: a few compressed bytes may be many messages.
-            while not lane.is_busy and not lane.is_full and not lane.is_finished:
-                happening = lane.endpoint.poll()
-                if happening is None:
-                    self._ran_dry(side, lane)
-                    break
-                self._happened(side, lane, happening)
-                messages += isinstance(happening, Message)
-                pings += isinstance(happening, Ping | Pong)
-                if isinstance(happening, Busy) or messages >= MESSAGES_AT_ONCE or pings >= PINGS_AT_ONCE:
-                    is_idle = happening.is_idle if isinstance(happening, Busy) else pings >= PINGS_AT_ONCE
-                    lane.is_busy = True
-                    self._outlet.later(side, IDLE_PAUSE if is_idle else 0.0)
+            # A lane that was full may have been emptied at once, and there may be more to be taken.
+            while self._take(side, lane):
+                self._pump(side)
         finally:
             lane.is_reading = False
         self._regulate(side)
 
-    def _ran_dry(self, side: Side, lane: _Lane) -> None:
-        if not lane.is_lost:
-            return
+    def _take(self, side: Side, lane: _Lane) -> bool:
+        """Take what has come, as far as there is room; whether there was anything."""
+        messages = pings = size = 0
+        # Whether it is full is asked before each: a few compressed bytes may be many messages.
+        while not lane.is_busy and not lane.is_full and not lane.is_finished:
+            happening = lane.endpoint.poll()
+            if happening is None:
+                return self._ran_dry(side, lane) or messages > 0
+            self._happened(side, lane, happening)
+            pings += isinstance(happening, Ping | Pong)
+            messages += not isinstance(happening, Ping | Pong)
+            size += len(happening.data) if isinstance(happening, Message) else 0
+            if isinstance(happening, Busy) or messages >= MESSAGES_AT_ONCE or pings >= PINGS_AT_ONCE:
+                is_idle = (
+                    happening.is_idle
+                    if isinstance(happening, Busy)
+                    else pings >= PINGS_AT_ONCE or size < messages * _TINY
+                )
+                lane.is_busy = True
+                self._outlet.later(side, IDLE_PAUSE if is_idle else 0.0)
+        return messages > 0
+
+    def _ran_dry(self, side: Side, lane: _Lane) -> bool:
+        """All that has come was taken; whether its end was put behind it."""
+        if not lane.is_lost or lane.is_gone:
+            return False
+        lane.is_gone = True
         if self._is_over:
             self._finish(side)
-        elif not lane.is_gone:
-            lane.is_gone = True
-            lane.push(_Gone())
-            self._pump(side)
+            return False
+        lane.push(_Gone())
+        return True
 
     def _happened(self, side: Side, lane: _Lane, happening: Message | Ping | Pong | Closed | Broken | Busy) -> None:
         match happening:
@@ -258,14 +284,11 @@ class Relay:
             case Broken():
                 lane.is_silent = True
                 lane.push(Violation(happening.close))
-                self._pump(side)
             case Message() if happening.is_binary and not self._allow_binary:
                 lane.push(Violation(BINARY_REFUSED))
-                self._pump(side)
             case _:
                 lane.is_silent = isinstance(happening, Closed)
                 lane.push(happening)
-                self._pump(side)
 
     # -- pings -----------------------------------------------------------------------------------------------------
 
@@ -301,7 +324,7 @@ class Relay:
             return
         lane.is_pumping = True
         try:
-            while lane.queue and lane.judging is None:
+            while lane.queue and not lane.judging:
                 self._next(side, lane, lane.queue.popleft())
         finally:
             lane.is_pumping = False
@@ -309,7 +332,7 @@ class Relay:
     def _next(self, side: Side, lane: _Lane, item: _Item) -> None:
         match item:
             case Message():
-                self._judge(side, lane, item)
+                self._judge_more(side, lane, item)
             case Closed() if item.close.reason:
                 # A text like any other: it is shown to whoever is at the other end.
                 lane.closing = item
@@ -322,47 +345,58 @@ class Relay:
                 self._gone(side)
 
     def _judge(self, side: Side, lane: _Lane, message: Message) -> None:
-        lane.judging = message
+        lane.judging = (message,)
         self._outlet.judge(side, message)
+
+    def _judge_more(self, side: Side, lane: _Lane, first: Message) -> None:
+        """Have the next message judged, with those behind it where many short ones have come at once."""
+        if len(lane.queue) + 1 < FEWEST_TOGETHER or not _is_short(first) or not self._outlet.judges_together(side):
+            self._judge(side, lane, first)
+            return
+        together = [first]
+        while lane.queue and isinstance(after := lane.queue[0], Message) and _is_short(after):
+            together.append(after)
+            lane.queue.popleft()
+        lane.judging = tuple(together)
+        self._outlet.judge_together(side, lane.judging)
 
     def passed(self, side: Side, instead: bytes | None = None) -> None:
         """What was asked about may pass, or `instead` of it this; UTF-8 for a text."""
         lane = self._lanes[side]
-        message, lane.judging = lane.judging, None
+        messages, lane.judging = lane.judging, ()
         closing, lane.closing = lane.closing, None
-        if message is None or self._is_over:
+        if not messages or self._is_over:
             return
         if closing is not None:
             reason = closing.close.reason if instead is None else clipped(instead.decode("utf-8", "replace"))
             self._closed(side, Close(closing.close.code, reason))
         else:
-            lane.size -= len(message.data)
-            self._forward(side.other, message if instead is None else _rewritten(message, instead))
+            lane.size -= sum(len(message.data) for message in messages)
+            self._forward(side.other, messages if instead is None else (_rewritten(messages[0], instead),))
         self._pump(side)
         self._read(side)
 
     def dropped(self, side: Side) -> None:
         """What was asked about may not pass, and yet ends nothing; of a Close only the reason is dropped."""
         lane = self._lanes[side]
-        message, lane.judging = lane.judging, None
+        messages, lane.judging = lane.judging, ()
         closing, lane.closing = lane.closing, None
-        if message is None or self._is_over:
+        if not messages or self._is_over:
             return
         if closing is not None:
             self._closed(side, Close(closing.close.code))
         else:
-            lane.size -= len(message.data)
+            lane.size -= sum(len(message.data) for message in messages)
         self._pump(side)
         self._read(side)
 
-    def _forward(self, side: Side, message: Message) -> None:
-        if message.is_binary:
-            self.binaries += 1
-        else:
-            self.texts += 1
+    def _forward(self, side: Side, messages: tuple[Message, ...]) -> None:
+        binaries = sum(message.is_binary for message in messages)
+        self.binaries += binaries
+        self.texts += len(messages) - binaries
         lane = self._lanes[side]
         if not lane.sent:
-            self._outlet.send(side, lane.endpoint.message(message))
+            self._outlet.send(side, b"".join([lane.endpoint.message(message) for message in messages]))
 
     def _regulate(self, side: Side) -> None:
         """Read `side` or don't: as the other one takes what comes of it, and as it waits here."""
@@ -425,6 +459,11 @@ class Relay:
             lane.is_finished = True
             lane.drop()
             self._outlet.finished(side)
+
+
+def _is_short(message: Message) -> bool:
+    text = message.text
+    return text is not None and len(message.data) <= MAX_TOGETHER and not text.lstrip().startswith(_NOT_PLAIN)
 
 
 def _rewritten(message: Message, data: bytes) -> Message:

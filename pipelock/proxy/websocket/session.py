@@ -218,6 +218,33 @@ class WebSocketSession:
         action = self._asking(side, message, message.data, 0)
         self._ask(side, action, lambda decision: self._judged(side, message, decision))
 
+    def judges_together(self, side: Side) -> bool:
+        """Not where a part may be replaced: the parts could not be told apart."""
+        policy = self._context.door.engine.policy
+        if side is Side.CLIENT:
+            return policy.redaction is None
+        return policy.response_action is not Verdict.STRIP
+
+    def judge_together(self, side: Side, messages: tuple[Message, ...]) -> None:
+        """Have plain texts judged as the one text they are, and line by line."""
+        datas = [message.data for message in messages]
+        whole = b"".join(datas)
+        look = self._rolling[side].look(whole)
+        known = look.body if look.context is None else look.context
+        body = b"\n".join([known + whole if look.context is not None else known, *datas])
+        action = self._asking(side, messages[0], body, look.seen)
+
+        def judged(decision: Decision) -> None:
+            if decision.verdict is Verdict.BLOCK:
+                self._refused(side, decision)
+            elif decision.body is not None:
+                self._drops(side)
+            else:
+                self._rolling[side].passed(look, None, decision)
+                self._passes(side, None)
+
+        self._ask(side, msgspec.structs.replace(action, size=len(whole)), judged)
+
     def _asking(self, side: Side, message: Message, body: bytes, seen: int) -> Action:
         return msgspec.structs.replace(
             self._of(side),

@@ -19,8 +19,10 @@ from pipelock.proxy.websocket.compression import Deflate
 from pipelock.proxy.websocket.endpoint import FRAMES_AT_ONCE
 from pipelock.proxy.websocket.endpoint import Message as Judged
 from pipelock.proxy.websocket.relay import (
+    FEWEST_TOGETHER,
     IDLE_PAUSE,
     MAX_QUEUED,
+    MAX_TOGETHER,
     MAX_WAITING,
     MESSAGES_AT_ONCE,
     PINGS_AT_ONCE,
@@ -80,6 +82,8 @@ class Table:
         self.violations: list[Close] = []
         self.pauses: list[float] = []
         self.waiting: list[Side] = []
+        self.together = True
+        self.groups: list[int] = []
         self.verdict: Callable[[Judged], bytes | Close | None] = lambda _message: None
 
     # The relay's outlet.
@@ -92,6 +96,15 @@ class Table:
         self.asked.append((side, message))
         if not self.slow:
             self.answer(side, message)
+
+    def judges_together(self, side: Side) -> bool:
+        return self.together
+
+    def judge_together(self, side: Side, messages: tuple[Judged, ...]) -> None:
+        self.groups.append(len(messages))
+        self.asked += [(side, message) for message in messages]
+        if not self.slow:
+            self.relay.passed(side)
 
     def answer(self, side: Side, message: Judged) -> None:
         verdict = self.verdict(message)
@@ -462,11 +475,33 @@ def test_many_fragments_of_some_size_are_read_in_turns_without_pauses() -> None:
     assert table.pauses == [IDLE_PAUSE if LIMIT < FRAMES_AT_ONCE * 16 else 0.0]
 
 
-def test_many_messages_are_judged_in_turns() -> None:
+@pytest.mark.parametrize(("text", "pause"), [("x", IDLE_PAUSE), ("ten bytes.", 0.0)])
+def test_many_messages_are_judged_in_turns_and_together(text: str, pause: float) -> None:
     table = Table()
-    table.receive(UPSTREAM, frame(1, b"x", masked=False) * (3 * MESSAGES_AT_ONCE))
-    assert table[CLIENT].text() == "x" * 3 * MESSAGES_AT_ONCE
-    assert table.pauses == [0.0] * 3
+    table.receive(UPSTREAM, frame(1, text.encode(), masked=False) * (2 * MESSAGES_AT_ONCE + 3))
+    assert table[CLIENT].text() == text * (2 * MESSAGES_AT_ONCE + 3)
+    assert [message.text for _, message in table.asked] == [text] * (2 * MESSAGES_AT_ONCE + 3)
+    assert table.pauses == [pause] * 2
+    assert table.groups == [MESSAGES_AT_ONCE] * 2
+
+
+def test_only_short_plain_texts_are_judged_together() -> None:
+    table = Table(allow_binary=True)
+    short, others = frame(1, b"plain"), [frame(1, b" {}"), frame(2, b"data"), frame(1, b"x" * (MAX_TOGETHER + 1))]
+    table.receive(CLIENT, short * 20 + b"".join(others) + short * 20)
+    assert table.groups == [20, 20]
+    assert len(table[UPSTREAM].heard) == 43
+    table.together = False
+    table.receive(CLIENT, short * 20)
+    assert table.groups == [20, 20]
+    assert len(table[UPSTREAM].heard) == 63
+
+
+def test_few_messages_are_judged_one_by_one() -> None:
+    table = Table()
+    table.receive(CLIENT, frame(1, b"plain") * (FEWEST_TOGETHER - 1))
+    assert not table.groups
+    assert len(table[UPSTREAM].heard) == FEWEST_TOGETHER - 1
 
 
 def test_a_flood_of_pings_is_answered_with_pauses() -> None:
@@ -478,6 +513,7 @@ def test_a_flood_of_pings_is_answered_with_pauses() -> None:
 
 def test_ending_reads_on_for_the_answer_of_a_side_that_was_held() -> None:
     table = Table(slow=True)
+    table.together = False
     table.receive(CLIENT, b"".join(table[CLIENT].says(TextMessage("x" * 100)) for _ in range(MAX_WAITING + 2)))
     assert table.told == [("hold", CLIENT)]
     table.relay.end(STOP, STOP)

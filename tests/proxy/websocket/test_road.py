@@ -412,6 +412,30 @@ def test_a_large_message_is_judged_in_a_thread_and_the_next_one_waits() -> None:
     assert talk.far.text() == "x " * 40_000 + "next"
 
 
+def burst(talk: Talk, texts: list[str]) -> None:
+    talk.upstream.says(b"".join(talk.far.says(TextMessage(text)) for text in texts))
+    talk.hear()
+
+
+def test_many_short_messages_are_judged_together_and_as_strictly() -> None:
+    talk = Talk(house())
+    burst(talk, [f"number {at}, " for at in range(30)])
+    assert talk.near.text() == "".join(f"number {at}, " for at in range(30))
+    burst(talk, ["padding"] * 20 + [FAKE_ORDER] + ["padding"] * 20)
+    refused(talk, Direction.INBOUND)
+    for texts in (["padding"] * 20 + [FAKE_ORDER[:9], FAKE_ORDER[9:]], [FAKE_ORDER[9:]] + ["padding"] * 20):
+        talk = Talk(house())
+        talk.upstream_says(TextMessage(FAKE_ORDER[:9]))
+        burst(talk, texts)
+        refused(talk, Direction.INBOUND)
+
+
+def test_many_short_messages_are_judged_one_by_one_where_they_may_be_changed() -> None:
+    talk = Talk(house(a_policy(response_action=Verdict.STRIP)))
+    burst(talk, [*["padding"] * 20, f"so {FAKE_ORDER}", *["padding"] * 20])
+    assert talk.near.text() == "padding" * 20 + "so [removed by pipelock: Fake Order]" + "padding" * 20
+
+
 def test_messages_take_their_part_of_the_memory_and_give_it_back() -> None:
     talk = Talk(house())
     talk.house.slow_threads = True
