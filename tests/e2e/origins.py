@@ -96,6 +96,7 @@ class RecordingOrigin(Loopback):
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.seen: list[Seen] = []
+        self._past: list[Seen] = []
         self.answers: dict[str, Answer | Callable[[Seen], Answer]] = {}
         origin = self
 
@@ -124,9 +125,15 @@ class RecordingOrigin(Loopback):
 
         super().__init__(Handler, tls)
 
+    def forget(self) -> None:
+        """Begin anew with an empty `seen`."""
+        self._past += self.seen
+        self.seen = []
+
     def arrived(self) -> bytes:
-        """All that arrived, in one: lines, heads and bodies."""
-        return b"".join(f"{one.method} {one.path} {one.headers}\n".encode() + bytes(one.body) for one in self.seen)
+        """All that ever arrived, in one: lines, heads and bodies."""
+        every = (*self._past, *self.seen)
+        return b"".join(f"{one.method} {one.path} {one.headers}\n".encode() + bytes(one.body) for one in every)
 
 
 def _send(handler: BaseHTTPRequestHandler, answer: Answer) -> None:
