@@ -183,7 +183,14 @@ class Authority:
             AuthorityError: as `load` and `create` do. One file without the other is an error: it may be a mistake
                 that a new authority would hide.
         """
-        here = [path for path in (certificate, key) if os.path.lexists(path)]
+        here = _present(certificate, key)
+        if len(here) == 1:
+            # Another process may be between the two.
+            try:
+                with locked(key.parent):
+                    here = _present(certificate, key)
+            except FileProblemError as error:
+                raise AuthorityError(str(error)) from error
         if len(here) == 1:
             missing = key if here[0] == certificate else certificate
             raise AuthorityError(
@@ -252,6 +259,10 @@ class Authority:
     def fingerprint(self) -> bytes:
         """SHA-256 of its certificate."""
         return self.certificate.fingerprint(hashes.SHA256())
+
+
+def _present(*paths: Path) -> list[Path]:
+    return [path for path in paths if os.path.lexists(path)]
 
 
 def read_certificates(path: Path) -> list[x509.Certificate]:
