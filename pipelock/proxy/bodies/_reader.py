@@ -9,7 +9,7 @@ import msgspec
 
 from pipelock.model import Decision, Finding
 from pipelock.proxy.bodies._deltas import Family, Reading, read_data
-from pipelock.proxy.bodies._tails import Tails
+from pipelock.proxy.bodies._tails import RECENT, Tails
 from pipelock.proxy.bodies.sse import Event, StreamFormat, read
 
 __all__ = ["Ask", "Reader", "Work"]
@@ -19,16 +19,20 @@ MAX_CONTEXTS = 8
 MAX_LABELS = 1024
 """Labels of a stream that are remembered as judged, of at most `_LABEL` characters."""
 _LABEL = 256
-_TOKEN = 11
+_TOKEN = 8
 """Characters of a run that is taken for a token: no word."""
-_TOKEN_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_TOKEN_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/+=."
+_QUOTED = 240
+"""Bytes of a quotation that is waited for: what is longer is none that rules would know."""
+_MARKS = (b'"', b"`")
+_PAIRS = (("\u201c".encode(), "\u201d".encode()), ("\u00ab".encode(), "\u00bb".encode()))
 _TEXT = "text/plain; charset=utf-8"
 _JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One text to be judged; the first `seen` bytes of `body` have gone on before."""
+    """One text to be judged; the first `seen` bytes of `body` have gone on before, and are no news."""
 
     body: bytes
     seen: int = 0
@@ -61,18 +65,47 @@ class Work:
     reading: Reading | None = None
 
     @property
-    def ends_in_token(self) -> bool:
-        """Whether its first text ends with what may be the beginning of a longer token."""
-        if not self.parts:
-            return False
-        end = (self.parts[0].context[-64:] + self.parts[0].piece)[-64:]
-        token = end[len(end.rstrip(_TOKEN_CHARS)) :]
-        return len(token) >= _TOKEN and not token.isalpha()
+    def is_open(self) -> bool:
+        """Whether its first text breaks off where what follows may change what it means."""
+        text = self._text
+        return _token_at_end(text) or _open_quote(text) >= 0
 
-    def is_at_end(self, findings: Sequence[Finding]) -> bool:
-        """Whether all that was found in its first ask ends where its first text ends for now."""
-        end = len(self.parts[0].context) + len(self.parts[0].piece) if self.parts else 0
-        return all(finding.span is not None and finding.span.end == end for finding in findings)
+    def may_change(self, findings: Sequence[Finding]) -> bool:
+        """Whether what follows may take away all of `findings`, which its first ask has.
+
+        What ends with the text may be the beginning of a longer token, such as a hash, that is nothing. And what stands
+        in quotation marks may be an example that is written about, which shows when they are closed.
+        """
+        text = self._text
+        spans = [finding.span for finding in findings if finding.span is not None]
+        if len(spans) < len(findings):
+            return False
+        if _token_at_end(text) and all(span.end == len(text) for span in spans):
+            return True
+        quote = _open_quote(text)
+        return quote >= 0 and all(quote <= span.start and span.end <= len(text) for span in spans)
+
+    @property
+    def _text(self) -> bytes:
+        return self.parts[0].context + self.parts[0].piece if self.parts else b""
+
+
+def _token_at_end(text: bytes) -> bool:
+    end = text[-64:]
+    token = end[len(end.rstrip(_TOKEN_CHARS)) :]
+    return len(token) >= _TOKEN and not token.isalpha()
+
+
+def _open_quote(text: bytes) -> int:
+    """Where the quotation begins that is not closed yet, in the last line and bytes of `text`; -1 if there is none."""
+    end = text[-_QUOTED:]
+    end = end[end.rfind(b"\n") + 1 :]
+    found = max(end.rfind(mark) if end.count(mark) % 2 else -1 for mark in _MARKS)
+    for opening, closing in _PAIRS:
+        at = end.rfind(opening)
+        if at > end.rfind(closing):
+            found = max(found, at)
+    return found if found < 0 else len(text) - len(end) + found
 
 
 class Reader:
@@ -102,7 +135,7 @@ class Reader:
         lines = [part.context + part.piece for part in parts]
         if labels:
             lines.append("\n".join(labels).encode("utf-8", "replace"))
-        text = Ask(b"\n".join(lines), len(parts[0].context) if parts else 0)
+        text = Ask(b"\n".join(lines), max(0, len(parts[0].context) - RECENT) if parts else 0)
         whole = [
             Ask(event.data.encode("utf-8", "replace"), content_type=_JSON)
             for event, reading in zip(events, readings, strict=True)
@@ -173,10 +206,10 @@ class Reader:
         together, or what is to go reaches back into what has gone on.
         """
         self._is_first = False
-        ask, event, reading = work.asks[0], work.event, work.reading
+        event, reading = work.event, work.reading
         labels = "\n".join(work.labels).encode("utf-8", "replace")
         behind = b"\n" + labels if labels else b""
-        before = ask.body[: ask.seen]
+        before = work.parts[0].context if work.parts else b""
         if (
             self._stream is StreamFormat.FRAMES
             or event is None

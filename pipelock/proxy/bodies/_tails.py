@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-__all__ = ["KEPT", "LONG_EVERY", "MAX_TEXTS", "SHORT", "Tail", "Tails"]
+__all__ = ["KEPT", "LONG_EVERY", "MAX_TEXTS", "RECENT", "SHORT", "Tail", "Tails"]
 
 KEPT = 4096
 """Bytes of each text that are remembered."""
-SHORT = 256
+SHORT = 320
 """Bytes of what went before that every event is judged with. Longer than any credential up to its first sure sign."""
+RECENT = 96
+"""Of what went before, the bytes that are still news: what follows may show what they are (`:password@host`).
+
+What lies further back was judged with more in front of it than there is now, and is not judged anew.
+"""
 LONG_EVERY = 1024
 """After so many bytes of new text all that is kept is looked at again, so that what is spread wide is seen as one.
 

@@ -5,8 +5,8 @@
 The head is judged first, without a body. It passes with the first event, or after a short wait by itself, for clients
 wait for it; a first event that is refused in time is answered as if there had been no stream. An event is forwarded, as
 it was on the wire, as soon as it has been judged together with the end of the text it continues; nothing is held for
-the sake of what may follow, with one exception: what looks like a credential that ends with the event may be the
-beginning of a longer token that is none (a hash, a number), so the next event is waited for, `TOKEN_SECONDS` at most.
+the sake of what may follow, with one exception: what is found may be gone when its token (a hash, a number) or its
+quotation (an example) goes on, so the next event is waited for then, `TOKEN_SECONDS` at most and `MAX_KEPT` times.
 What was forwarded before can't be taken back: of a secret or an instruction that is spread
 over events, all pass but the one that completes it.
 
@@ -48,9 +48,9 @@ MAX_WAITING = 65_536
 RESERVED = 131_072
 """Bytes that a stream is expected to hold at most, unless it does its worst."""
 TOKEN_SECONDS = 0.25
-"""How long an event is kept whose text may be the beginning of a token, for the one that shows how it goes on."""
-MAX_KEPT = 4
-"""Events that are kept so, one after the other."""
+"""How long an event is kept whose text may be the beginning of something harmless, for the one that shows it."""
+MAX_KEPT = 32
+"""Events that are kept so, all together."""
 HEAD_SECONDS = 0.25
 """After so long without an event the head goes by itself (`body_passed` with nothing in it)."""
 HEARTBEAT_SECONDS = 15.0
@@ -249,19 +249,19 @@ class EventStream:
                 return
             self._refuse_for(_NO_TEXT, self._unreadable)
             return
-        if may_keep and work.ends_in_token and self._is_premature(work):
+        if may_keep and work.is_open and self._is_premature(work):
             self._kept = blocks
             self._kept_until = self._clock.callLater(TOKEN_SECONDS, self._let_go)
         else:
             self._work = work
 
     def _is_premature(self, work: Work) -> bool:
-        """Whether there is something to be found in `work` that may be gone when its last token goes on."""
+        """Whether something is found in `work` that what follows may show to be nothing."""
         try:
             findings = self._door.engine.inspect(self._asking(work)).findings
         except Exception:  # noqa: BLE001 - the door will meet the same, and refuse
             return False
-        return bool(findings) and work.is_at_end(findings)
+        return bool(findings) and work.may_change(findings)
 
     def _let_go(self) -> None:
         """What was kept is judged as it is."""

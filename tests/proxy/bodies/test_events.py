@@ -15,6 +15,7 @@ from twisted.internet.task import Clock
 
 from pipelock.engine import Policy
 from pipelock.model import Action, BlockReason, Decision, Fault, Finding, Kind, Severity, Span, Verdict
+from pipelock.proxy.bodies._tails import RECENT
 from pipelock.proxy.bodies.events import (
     HEAD_SECONDS,
     HEARTBEAT_SECONDS,
@@ -156,8 +157,13 @@ def test_what_is_judged_is_the_text_with_what_it_continues_and_what_is_new() -> 
     assert first[0].startswith(b"Hel\n")
     assert b"id: c1" in first[0]
     assert first[1] == 0
-    assert second == (b"Hello", 3)
-    assert third == (b"Hello.\nid: c2", 5)
+    assert second == (b"Hello", 0)
+    assert third == (b"Hello.\nid: c2", 0)
+
+
+def test_what_went_on_long_ago_is_no_news() -> None:
+    flow = Flow().feed(plain("a " * 100)).feed(plain("b"))
+    assert flow.asked[-1] == (b"a " * 100 + b"b", 200 - RECENT)
 
 
 def test_a_call_among_agents_is_judged_as_what_it_is_too() -> None:
@@ -290,8 +296,8 @@ class HexDoor(EngineDoor):
         injection: Any = self
         super().__init__(a_policy(injection=injection))
 
-    def scan(self, data: bytes, place: str, content_type: str = "", *, value: bool = False) -> tuple[Finding, ...]:
-        words = data.split()
+    def scan(self, data: bytes | str, place: str, content_type: str = "", *, value: bool = False) -> tuple[Finding, ...]:
+        words = data.split() if isinstance(data, bytes) else []  # headers are text, and clean
         exact = [word for word in words if len(word) == 24 and not word.strip(b"0123456789abcdef")]
         spans = [Span(data.index(word), data.index(word) + 24) for word in exact]
         return tuple(a_finding(place=place, span=span) for span in spans)
@@ -346,6 +352,41 @@ def test_it_is_not_kept_for_long(end: str) -> None:
     assert flow.sink.refusal[1].findings
     assert flow.sink.passed == plain(HASH[:20])
     assert flow.clock.getDelayedCalls() == []
+
+
+class QuoteDoor(EngineDoor):
+    """Finds a word, unless it stands in quotation marks."""
+
+    def __init__(self) -> None:
+        injection: Any = self
+        super().__init__(a_policy(injection=injection))
+
+    def scan(self, data: bytes | str, place: str, content_type: str = "", *, value: bool = False) -> tuple[Finding, ...]:
+        data = data if isinstance(data, bytes) else b""  # headers are text, and clean
+        at = data.find(b"evil")
+        if at < 0 or any(mark.encode() in data[at:] for mark in ('"', "`", "\u201d", "\u00bb")):
+            return ()
+        return (a_finding(place=place, span=Span(at, at + 4)),)
+
+
+@pytest.mark.parametrize("marks", ['""', "``", "\u201c\u201d", "\u00ab\u00bb"])
+def test_a_quotation_is_waited_for(marks: str) -> None:
+    flow = Flow(QuoteDoor())
+    pieces = ["such as ", f"{marks[0]}an ", "ev", "il", " word", f"{marks[1]} in", " a text"]
+    for piece in pieces:
+        flow.feed(plain(piece))
+        assert "refused" not in flow.sink.events
+    assert flow.sink.passed == b"".join(map(plain, pieces))
+
+
+@pytest.mark.parametrize(
+    "pieces", [["an evil", " word"], ['"an', '" evil', " word"], ['"a\nevil'], ["\u201cx\u201d evil"]]
+)
+def test_what_is_not_quoted_does_not_wait(pieces: list[str]) -> None:
+    flow = Flow(QuoteDoor())
+    for piece in pieces:
+        flow.feed(plain(piece))
+    assert flow.sink.events[-1] == "refused"
 
 
 def test_many_events_at_once_are_judged_together() -> None:
