@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol as Shape
 
-import msgspec
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pipelock.door.door import Ticket
 from pipelock.door.edges import Wire
-from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, TunnelClosed, Verdict
+from pipelock.model import Action, BlockReason, Decision, Fault, TunnelClosed
 from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.fastwrite import write_now
 from pipelock.proxy.limits import LINGER_SECONDS, WRITE_SECONDS
 from pipelock.proxy.websocket.close import GOING_AWAY, POLICY, TOO_BIG, TRY_LATER, Close, blocked
 from pipelock.proxy.websocket.compression import Deflate
 from pipelock.proxy.websocket.endpoint import Message
+from pipelock.proxy.websocket.judging import Judging
 from pipelock.proxy.websocket.relay import Relay, Side, Violation
-from pipelock.proxy.websocket.rolling import Look, Rolling
 
 __all__ = ["CLOSE_SECONDS", "WebSocketSession"]
 
@@ -29,7 +26,6 @@ CLOSE_SECONDS = 10.0
 """From the first Close to the end of both connections."""
 
 _NEVER = float("inf")
-_TEXT = "text/plain; charset=utf-8"
 _KILLED = Close(POLICY, "kill switch active")
 _TIMEOUT = Close(GOING_AWAY, "connection timeout")
 _STOPPING = Close(GOING_AWAY, "the proxy stops")
@@ -101,14 +97,13 @@ class WebSocketSession:
         self.leg = _UpstreamLeg(self)
         self._context = context
         self._client = client
-        self._action = msgspec.structs.replace(action, kind=Kind.MESSAGE, headers=(), content_type="", fault=None)
+        self._action = action
         self._settings = settings
         self._is_over = False
         self._relay = Relay(
             self, max_message=settings.max_message, allow_binary=settings.allow_binary, client=near, upstream=far
         )
-        self._rolling = {side: Rolling() for side in Side}
-        self._tickets: dict[Side, Ticket] = {}
+        self._judging = Judging(context.door, action, self)
         self._began = self._last = context.clock.seconds()
         self._received = dict.fromkeys(Side, 0)
         self._gone: set[Side] = set()
@@ -207,121 +202,35 @@ class WebSocketSession:
     # -- judging ---------------------------------------------------------------------------------------------------
 
     def judge(self, side: Side, message: Message) -> None:
-        """Have a message judged with what it continues: in one go where it is one text, else after it by itself."""
-        policy = self._context.door.engine.policy
-        if policy.scan_messages and not message.is_binary and (side is Side.UPSTREAM or policy.redaction is None):
-            look = self._rolling[side].look(message.data)
-            if look.context:
-                action = self._asking(side, message, look.context + message.data, len(look.context))
-                self._ask(side, action, lambda decision: self._judged_at_once(side, look, decision))
-                return
-        action = self._asking(side, message, message.data, 0)
-        self._ask(side, action, lambda decision: self._judged(side, message, decision))
+        """Have a message judged."""
+        self._judging.judge(side, message)
 
     def judges_together(self, side: Side) -> bool:
-        """Not where a part may be replaced: the parts could not be told apart."""
-        policy = self._context.door.engine.policy
-        if side is Side.CLIENT:
-            return policy.redaction is None
-        return policy.response_action is not Verdict.STRIP
+        """Whether several messages of `side` may have one verdict."""
+        return self._judging.judges_together(side)
 
     def judge_together(self, side: Side, messages: tuple[Message, ...]) -> None:
-        """Have plain texts judged as the one text they are, and line by line."""
-        datas = [message.data for message in messages]
-        whole = b"".join(datas)
-        look = self._rolling[side].look(whole)
-        known = look.body if look.context is None else look.context
-        body = b"\n".join([known + whole if look.context is not None else known, *datas])
-        action = self._asking(side, messages[0], body, look.seen)
+        """Have several plain texts judged."""
+        self._judging.judge_together(side, messages)
 
-        def judged(decision: Decision) -> None:
-            if decision.verdict is Verdict.BLOCK:
-                self._refused(side, decision)
-            elif decision.body is not None:
-                self._drops(side)
-            else:
-                self._rolling[side].passed(look, None, decision)
-                self._passes(side, None)
-
-        self._ask(side, msgspec.structs.replace(action, size=len(whole)), judged)
-
-    def _asking(self, side: Side, message: Message, body: bytes, seen: int) -> Action:
-        return msgspec.structs.replace(
-            self._of(side),
-            body=body,
-            seen=seen,
-            size=len(message.data),
-            binary=message.is_binary,
-            content_type="" if message.is_binary else _TEXT,
-        )
-
-    def _judged_at_once(self, side: Side, look: Look, decision: Decision) -> None:
-        context = look.context or b""
-        if decision.verdict is Verdict.BLOCK:
-            self._refused(side, decision)
-        elif decision.body is None:
-            self._rolling[side].passed(look, None, decision)
-            self._passes(side, None)
-        elif decision.body.startswith(context):
-            instead = decision.body[len(context) :]
-            rolling = self._rolling[side]
-            rolling.passed(rolling.look(instead), None)
-            self._passes(side, instead)
-        else:
-            self._drops(side)
-
-    def _judged(self, side: Side, message: Message, decision: Decision) -> None:
-        if decision.verdict is Verdict.BLOCK:
-            self._refused(side, decision)
-            return
-        if not self._context.door.engine.policy.scan_messages:
-            self._passes(side, None)
-            return
-        passing = message.data if decision.body is None else decision.body
-        look = self._rolling[side].look(passing)
-        if not look.seen:
-            self._rolling[side].passed(look, decision)
-            self._passes(side, decision.body)
-            return
-        action = msgspec.structs.replace(self._asking(side, message, look.body, look.seen), content_type=_TEXT, size=0)
-        self._ask(side, action, lambda second: self._judged_again(side, look, decision, second))
-
-    def _judged_again(self, side: Side, look: Look, first: Decision, second: Decision) -> None:
-        if second.verdict is Verdict.BLOCK:
-            self._refused(side, second)
-        elif second.body is not None:
-            self._drops(side)
-        else:
-            self._rolling[side].passed(look, first, second)
-            self._passes(side, first.body)
-
-    def _passes(self, side: Side, instead: bytes | None) -> None:
+    def passes(self, side: Side, instead: bytes | None) -> None:
+        """A message passes."""
         self._relay.passed(side, instead)
-        self._look_after()
+        self._judged(side)
 
-    def _drops(self, side: Side) -> None:
-        """What is to be taken out began in a message that has gone on: all that is left to do is to end it there."""
+    def drops(self, side: Side) -> None:
+        """A message does not pass."""
         self._relay.dropped(side)
+        self._judged(side)
+
+    def _judged(self, side: Side) -> None:
+        self._last = self._context.clock.seconds()
         self._look_after()
+        if self._reserved:
+            self._reserve(side)
 
-    def _of(self, side: Side) -> Action:
-        direction = Direction.OUTBOUND if side is Side.CLIENT else Direction.INBOUND
-        return msgspec.structs.replace(self._action, direction=direction)
-
-    def _ask(self, side: Side, action: Action, then: Callable[[Decision], None]) -> None:
-        def judged(decision: Decision) -> None:
-            self._tickets.pop(side, None)
-            self._last = self._context.clock.seconds()
-            if not self._is_over:
-                then(decision)
-                if self._reserved:
-                    self._reserve(side)
-
-        ticket = self._context.door.judge(action, judged)
-        if ticket.then is not None:
-            self._tickets[side] = ticket
-
-    def _refused(self, side: Side, decision: Decision) -> None:
+    def refuses(self, side: Side, decision: Decision) -> None:
+        """A message was refused: that is the end."""
         self._reason = decision.reason
         if decision.code is BlockReason.KILL_SWITCH_ACTIVE:
             self._end(_KILLED, _AWAY)
@@ -332,22 +241,21 @@ class WebSocketSession:
         """Have it on record that `side` broke a rule, and close."""
         close = violation.close
         who = "the client" if side is Side.CLIENT else "the upstream"
-        action = msgspec.structs.replace(self._of(side), fault=_fault(who, close))
 
         def judged(decision: Decision) -> None:
             self._reason = decision.reason
             killed = decision.code is BlockReason.KILL_SWITCH_ACTIVE
             self._end(_KILLED if killed else close, close)
 
-        self._ask(side, action, judged)
+        self._judging.ask_about(side, _fault(who, close), judged)
 
     # -- ending ----------------------------------------------------------------------------------------------------
 
     def check_kill_switch(self) -> None:
         """Called when the switch moved: a silent WebSocket asks nobody."""
         if self._close_by == _NEVER and self._context.door.engine.kill.applies_to(self._action.client):
-            self._drop_tickets()
-            self._ask(Side.CLIENT, self._of(Side.CLIENT), lambda decision: self._refused(Side.CLIENT, decision))
+            self._judging.give_up()
+            self._judging.ask_about(Side.CLIENT, None, lambda decision: self.refuses(Side.CLIENT, decision))
 
     def drain(self) -> None:
         """The daemon stops: a WebSocket has no end of its own to be waited for."""
@@ -356,7 +264,7 @@ class WebSocketSession:
             self._end(_STOPPING, _STOPPING)
 
     def _end(self, client: Close, upstream: Close) -> None:
-        self._drop_tickets()
+        self._judging.give_up()
         self._relay.end(client, upstream)
         self._look_after()
 
@@ -377,8 +285,7 @@ class WebSocketSession:
     def client_lost(self) -> None:
         """The client's connection is gone."""
         self._gone.add(Side.CLIENT)
-        ticket = self._tickets.get(Side.CLIENT)
-        if ticket is not None and ticket.pending is not None:
+        if self._judging.is_held(Side.CLIENT):
             # Nobody is to be asked for somebody who has left.
             self._end(_AWAY, _AWAY)
         self._lost(Side.CLIENT)
@@ -416,7 +323,7 @@ class WebSocketSession:
             return self._close_by
         late = min(self._began + self._settings.max_seconds, self._blocked_since + WRITE_SECONDS)
         # A message that a person is asked about is no silence.
-        return late if self._tickets else min(late, self._last + self._settings.idle_seconds)
+        return late if self._judging.is_asking else min(late, self._last + self._settings.idle_seconds)
 
     def expired(self) -> None:
         """Something is late."""
@@ -440,22 +347,17 @@ class WebSocketSession:
             self._end(_TIMEOUT, _TIMEOUT)
 
     def _abort(self) -> None:
-        self._drop_tickets()
+        self._judging.give_up()
         if self.leg.transport is not None:
             self.leg.transport.abortConnection()
         self._client.abort()
         self._over()
 
-    def _drop_tickets(self) -> None:
-        tickets, self._tickets = self._tickets, {}
-        for ticket in tickets.values():
-            ticket.abandon()
-
     def _over(self) -> None:
         if self._is_over:
             return
         self._is_over = True
-        self._drop_tickets()
+        self._judging.close()
         self._context.watched.pop(self, None)
         self._context.tunnels.pop(self, None)
         self._reserve(Side.CLIENT)
