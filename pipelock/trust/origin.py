@@ -11,11 +11,11 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from socketserver import StreamRequestHandler, ThreadingTCPServer
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Self
 
 from cryptography import x509
@@ -82,16 +82,19 @@ class Origin:
 
 
 class _Server(ThreadingTCPServer):
+    """Hands each connection to a function, on a thread of its own."""
+
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, serve: object) -> None:
-        class Handler(StreamRequestHandler):
-            def handle(self) -> None:
-                if callable(serve):
-                    serve(self.request)
+    def __init__(self, serve: Callable[[socket.socket], None]) -> None:
+        super().__init__(("127.0.0.1", 0), BaseRequestHandler)
+        self._serve_one = serve
 
-        super().__init__(("127.0.0.1", 0), Handler)
+    def finish_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
+        """One client."""
+        if isinstance(request, socket.socket):
+            self._serve_one(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that breaks off is what this is about, and no error."""

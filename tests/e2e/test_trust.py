@@ -7,13 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import PIPELOCK, copy_compiled
+from pipelock.trust.origin import Origin
+
+from .conftest import BASE_CONFIG, PIPELOCK, DaemonProcess, copy_compiled
 
 pytestmark = pytest.mark.e2e
 
@@ -100,3 +102,38 @@ def test_a_command_of_one_s_own_is_watched(
     assert row.split() == ["evil.example", "1", "0", "0", "1", "blocked"]
     # Nothing of it is left in the user's home but what `pipelock env` makes.
     assert sorted(path.name for path in (tmp_path / "home").iterdir()) == ["ca-key.pem", "ca.pem", "cache", "trust"]
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "zsh", "fish"])
+def test_a_shell_that_took_the_variables_reaches_the_server_through_the_daemon(
+    tmp_path: Path, shared_server: tuple[Origin, DaemonProcess], shell: str
+) -> None:
+    program, curl = shutil.which(shell), shutil.which("curl")
+    if program is None or curl is None:
+        pytest.skip(f"no {shell} or no curl")
+    origin, daemon = shared_server
+    script = f'eval "$({PIPELOCK} env --shell {shell})"' if shell != "fish" else f"{PIPELOCK} env --shell fish | source"
+    script += f"; {curl} -sS --max-time 10 https://{shell}.doctor.test:{origin.port}/probe"
+    environ = {name: value for name, value in daemon.environ.items() if "CERT" not in name and "_CA" not in name}
+    done = subprocess.run([program, "-c", script], env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.returncode) == ("ok\n", 0), done.stderr
+    urls = [line["url"] for line in daemon.lines() if line.get("kind") == "request"]
+    assert f"https://{shell}.doctor.test:{origin.port}/probe" in urls
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory, compiled: Path) -> Iterator[tuple[Origin, DaemonProcess]]:
+    """A TLS server, and a daemon that opens the tunnels to it; in a folder whose name has to be quoted."""
+    folder = tmp_path_factory.mktemp("it's a $place")
+    with Origin(folder, ["doctor.test"]) as origin:
+        overrides = ", ".join(f'"{shell}.doctor.test": ["127.0.0.1"]' for shell in ("sh", "bash", "zsh", "fish"))
+        config = f"""{BASE_CONFIG}
+tls_interception: {{enabled: true, upstream_ca: ["{origin.authority}"]}}
+dns: {{host_overrides: {{{overrides}}}}}
+"""
+        daemon = DaemonProcess(folder / "home", config, compiled=compiled)
+        try:
+            daemon.start()
+            yield origin, daemon
+        finally:
+            daemon.stop()
