@@ -10,7 +10,7 @@ import msgspec
 from pipelock.door.door import Door, Ticket
 from pipelock.model import Action, Decision, Direction, Fault, Kind, Verdict
 from pipelock.proxy.websocket.endpoint import Message
-from pipelock.proxy.websocket.relay import Side
+from pipelock.proxy.websocket.lane import Side
 from pipelock.proxy.websocket.rolling import Look, Rolling
 
 __all__ = ["Judging", "Verdicts"]

@@ -16,33 +16,22 @@ How a side ends:
 
 from __future__ import annotations
 
-from collections import deque
-from enum import Enum, auto
 from typing import Protocol as Shape
-
-import msgspec
 
 from pipelock.proxy.websocket.close import BINARY_REFUSED, GOING_AWAY, Close, clipped
 from pipelock.proxy.websocket.compression import Deflate
 from pipelock.proxy.websocket.endpoint import Broken, Busy, Closed, Endpoint, Message, Ping, Pong
+from pipelock.proxy.websocket.lane import Gone, Item, Lane, Side, Violation, is_short
 
 __all__ = [
     "FEWEST_TOGETHER",
     "IDLE_PAUSE",
-    "MAX_QUEUED",
-    "MAX_WAITING",
     "MESSAGES_AT_ONCE",
     "PINGS_AT_ONCE",
     "Outlet",
     "Relay",
-    "Side",
-    "Violation",
 ]
 
-MAX_QUEUED = 256 * 1024
-"""Bytes of messages that may wait in one direction before their sender is no longer read."""
-MAX_WAITING = 64
-"""Messages, likewise."""
 MESSAGES_AT_ONCE = 64
 """Messages of one side that are taken before others have their turn."""
 PINGS_AT_ONCE = 128
@@ -53,27 +42,6 @@ _TINY = 8
 """Bytes in a message, on average, that are next to nothing."""
 FEWEST_TOGETHER = 16
 """So many short plain texts that are there at the same time are judged together."""
-MAX_TOGETHER = 256
-"""Bytes of a short text."""
-_NOT_PLAIN = ("{", "[", '"')
-
-
-class Side(Enum):
-    """One of the two."""
-
-    CLIENT = auto()
-    UPSTREAM = auto()
-
-    @property
-    def other(self) -> Side:
-        """The opposite one."""
-        return Side.UPSTREAM if self is Side.CLIENT else Side.CLIENT
-
-
-class Violation(msgspec.Struct, frozen=True, gc=False):
-    """A side broke a rule or a limit; `close` says which."""
-
-    close: Close
 
 
 class Outlet(Shape):
@@ -107,44 +75,6 @@ class Outlet(Shape):
         """Nothing more is sent to `side`, and nothing is expected of it: close its connection."""
 
 
-class _Gone(msgspec.Struct, frozen=True, gc=False):
-    """The connection ended without a Close."""
-
-
-_Item = Message | Closed | Violation | _Gone
-
-
-class _Lane:
-    """One side, and what it sent that has not reached the other yet."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint = endpoint
-        self.queue: deque[_Item] = deque()
-        self.size = 0
-        self.judging: tuple[Message, ...] = ()
-        self.closing: Closed | None = None
-        self.is_held = self.is_blocked = self.is_busy = False
-        self.is_reading = self.is_pumping = self.is_silent = self.is_lost = self.is_gone = False
-        self.pinged: Ping | None = None
-        self.pongs_due = 0
-        self.received = self.sent = self.is_finished = False
-
-    @property
-    def is_full(self) -> bool:
-        return self.size >= MAX_QUEUED or len(self.queue) >= MAX_WAITING
-
-    def push(self, item: _Item) -> None:
-        self.queue.append(item)
-        if isinstance(item, Message):
-            self.size += len(item.data)
-
-    def drop(self) -> None:
-        self.queue.clear()
-        self.size = 0
-        self.judging = ()
-        self.closing = None
-
-
 class Relay:
     """Carries messages both ways.
 
@@ -171,8 +101,8 @@ class Relay:
         self._outlet = outlet
         self._allow_binary = allow_binary
         self._lanes = {
-            Side.CLIENT: _Lane(Endpoint(is_client=False, max_message=max_message, deflate=client)),
-            Side.UPSTREAM: _Lane(Endpoint(is_client=True, max_message=max_message, deflate=upstream)),
+            Side.CLIENT: Lane(Endpoint(is_client=False, max_message=max_message, deflate=client)),
+            Side.UPSTREAM: Lane(Endpoint(is_client=True, max_message=max_message, deflate=upstream)),
         }
         self._is_over = False
 
@@ -236,7 +166,7 @@ class Relay:
             lane.is_reading = False
         self._regulate(side)
 
-    def _take(self, side: Side, lane: _Lane) -> bool:
+    def _take(self, side: Side, lane: Lane) -> bool:
         """Take what has come, as far as there is room; whether there was anything."""
         messages = pings = size = 0
         # Whether it is full is asked before each: a few compressed bytes may be many messages.
@@ -258,7 +188,7 @@ class Relay:
                 self._outlet.later(side, IDLE_PAUSE if is_idle else 0.0)
         return messages > 0
 
-    def _ran_dry(self, side: Side, lane: _Lane) -> bool:
+    def _ran_dry(self, side: Side, lane: Lane) -> bool:
         """All that has come was taken; whether its end was put behind it."""
         if not lane.is_lost or lane.is_gone:
             return False
@@ -266,10 +196,10 @@ class Relay:
         if self._is_over:
             self._finish(side)
             return False
-        lane.push(_Gone())
+        lane.push(Gone())
         return True
 
-    def _happened(self, side: Side, lane: _Lane, happening: Message | Ping | Pong | Closed | Broken | Busy) -> None:
+    def _happened(self, side: Side, lane: Lane, happening: Message | Ping | Pong | Closed | Broken | Busy) -> None:
         match happening:
             case Busy():
                 pass
@@ -292,7 +222,7 @@ class Relay:
 
     # -- pings -----------------------------------------------------------------------------------------------------
 
-    def _pinged(self, side: Side, lane: _Lane, ping: Ping) -> None:
+    def _pinged(self, side: Side, lane: Lane, ping: Ping) -> None:
         if lane.is_blocked:
             # Only the last of several pings needs an answer (RFC 6455 §5.5.3), so they can't pile up here.
             lane.pinged = ping
@@ -308,7 +238,7 @@ class Relay:
         if not lane.sent:
             self._outlet.send(side, lane.endpoint.pong(ping.payload))
 
-    def _ponged(self, side: Side, lane: _Lane) -> None:
+    def _ponged(self, side: Side, lane: Lane) -> None:
         if lane.pongs_due:
             lane.pongs_due -= 1
             return
@@ -329,7 +259,7 @@ class Relay:
         finally:
             lane.is_pumping = False
 
-    def _next(self, side: Side, lane: _Lane, item: _Item) -> None:
+    def _next(self, side: Side, lane: Lane, item: Item) -> None:
         match item:
             case Message():
                 self._judge_more(side, lane, item)
@@ -341,20 +271,20 @@ class Relay:
                 self._closed(side, item.close)
             case Violation():
                 self._outlet.violated(side, item)
-            case _Gone():
+            case Gone():
                 self._gone(side)
 
-    def _judge(self, side: Side, lane: _Lane, message: Message) -> None:
+    def _judge(self, side: Side, lane: Lane, message: Message) -> None:
         lane.judging = (message,)
         self._outlet.judge(side, message)
 
-    def _judge_more(self, side: Side, lane: _Lane, first: Message) -> None:
+    def _judge_more(self, side: Side, lane: Lane, first: Message) -> None:
         """Have the next message judged, with those behind it where many short ones have come at once."""
-        if len(lane.queue) + 1 < FEWEST_TOGETHER or not _is_short(first) or not self._outlet.judges_together(side):
+        if len(lane.queue) + 1 < FEWEST_TOGETHER or not is_short(first) or not self._outlet.judges_together(side):
             self._judge(side, lane, first)
             return
         together = [first]
-        while lane.queue and isinstance(after := lane.queue[0], Message) and _is_short(after):
+        while lane.queue and isinstance(after := lane.queue[0], Message) and is_short(after):
             together.append(after)
             lane.queue.popleft()
         lane.judging = tuple(together)
@@ -459,11 +389,6 @@ class Relay:
             lane.is_finished = True
             lane.drop()
             self._outlet.finished(side)
-
-
-def _is_short(message: Message) -> bool:
-    text = message.text
-    return text is not None and len(message.data) <= MAX_TOGETHER and not text.lstrip().startswith(_NOT_PLAIN)
 
 
 def _rewritten(message: Message, data: bytes) -> Message:

@@ -18,7 +18,8 @@ from pipelock.proxy.websocket.close import GOING_AWAY, POLICY, TOO_BIG, TRY_LATE
 from pipelock.proxy.websocket.compression import Deflate
 from pipelock.proxy.websocket.endpoint import Message
 from pipelock.proxy.websocket.judging import Judging
-from pipelock.proxy.websocket.relay import Relay, Side, Violation
+from pipelock.proxy.websocket.lane import Side, Violation
+from pipelock.proxy.websocket.relay import Relay
 
 __all__ = ["CLOSE_SECONDS", "WebSocketSession"]
 

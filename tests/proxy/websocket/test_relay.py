@@ -18,18 +18,8 @@ from pipelock.proxy.websocket.close import Close
 from pipelock.proxy.websocket.compression import Deflate
 from pipelock.proxy.websocket.endpoint import FRAMES_AT_ONCE
 from pipelock.proxy.websocket.endpoint import Message as Judged
-from pipelock.proxy.websocket.relay import (
-    FEWEST_TOGETHER,
-    IDLE_PAUSE,
-    MAX_QUEUED,
-    MAX_TOGETHER,
-    MAX_WAITING,
-    MESSAGES_AT_ONCE,
-    PINGS_AT_ONCE,
-    Relay,
-    Side,
-    Violation,
-)
+from pipelock.proxy.websocket.lane import MAX_QUEUED, MAX_TOGETHER, MAX_WAITING, Side, Violation
+from pipelock.proxy.websocket.relay import FEWEST_TOGETHER, IDLE_PAUSE, MESSAGES_AT_ONCE, PINGS_AT_ONCE, Relay
 
 CLIENT, UPSTREAM = Side.CLIENT, Side.UPSTREAM
 LIMIT = 4096
