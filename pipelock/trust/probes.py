@@ -52,7 +52,6 @@ _NODE_OLD = (
     "Node heeds NODE_USE_ENV_PROXY from 22.21 and 24 on; with an older one the program itself must set a proxy "
     "(undici's EnvHttpProxyAgent, global-agent)"
 )
-_INSTALL = "it reads no variable: `pipelock tls install-ca` puts the authority into the system's store"
 _PACKAGE = "pipelock-trust-probe"
 
 
@@ -265,9 +264,10 @@ PROBES = (
 
 _FIXES = {
     Outcome.GOOD: "",
-    Outcome.REFUSED: _INSTALL,
+    Outcome.REFUSED: "settings of its own may name other authorities; most also read the system's store: "
+    "`pipelock tls install-ca`",
     Outcome.DIRECT: "it has a way out that is not the proxy; only a sandbox closes it",
-    Outcome.IGNORED: "it reads no proxy variable: set a proxy in its own configuration",
+    Outcome.IGNORED: "settings of its own may say otherwise; if it reads no proxy variable, it has to be told there",
     Outcome.SILENT: "it opened a tunnel and closed it; start it by hand with the variables of `pipelock env`",
     Outcome.BLOCKED: "the proxy itself refused the request; please report this",
     Outcome.TIMED_OUT: "it did nothing within its time; start it by hand with the variables of `pipelock env`",
