@@ -87,7 +87,7 @@ def run_library(folder: Path, library: Library) -> Result:
         }
         if authority is not None:
             settings["tls_interception"]["upstream_ca"] = [str(place / "suite-ca.pem")]
-        with pipelock(place, settings, twice=False) as daemon:
+        with pipelock(place, settings, twice=False, compiled=folder / "compiled") as daemon:
             if authority is not None:
                 authority.write_bytes(authority.read_bytes() + (place / "home" / "ca.pem").read_bytes())
             proxy = f"http://127.0.0.1:{daemon.address[1]}"

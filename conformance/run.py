@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from libraries import LIBRARIES, run_library
 from tls import run_tls
-from websocket import LONG, MODES, SAMPLE, run_websocket
+from websocket import MODES, run_websocket, selections
 
 PARTS = ("tls", *LIBRARIES, "websocket")
 RESULTS = Path(__file__).parent / "results"
@@ -31,7 +31,7 @@ RESULTS = Path(__file__).parent / "results"
 def main() -> int:
     """Run the parts, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="only a sample of the WebSocket groups 9, 12 and 13")
+    parser.add_argument("--quick", action="store_true", help="of the long WebSocket groups only a sample")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="leave the other parts out")
     parser.add_argument(
         "--modes", nargs="+", choices=(*MODES, "direct", "direct-client"), default=MODES, help="of `websocket`"
@@ -74,17 +74,18 @@ def _run(part: str, folder: Path, options: argparse.Namespace) -> tuple[bool, ob
 
 
 def _websocket(folder: Path, options: argparse.Namespace) -> tuple[bool, object]:
-    groups = [(options.cases, list(LONG)), (list(SAMPLE), [])] if options.quick else [(options.cases, [])]
     results: dict[str, object] = {}
     good = True
-    for number, (cases, left_out) in enumerate(groups):
-        for mode, report in run_websocket(folder / str(number), tuple(options.modes), cases, left_out).items():
+    for selection in selections(tuple(options.cases), quick=options.quick):
+        for mode, report in run_websocket(folder, tuple(options.modes), selection).items():
             good = good and not report.failed
-            print(f"  {mode}: {', '.join(f'{count} {name}' for name, count in sorted(report.behaviors.items()))}")
+            counts = ", ".join(f"{count} {name}" for name, count in sorted(report.behaviors.items()))
+            print(f"  {selection.name}, {mode}: {counts}")
             for line in report.failed:
-                print(f"    {line}")
-            print(f"    noted: {'; '.join(report.noted) or 'none'}")
-            name = f"{mode}-sample" if number else mode
+                print(f"    FAILED {line}")
+            if report.noted:
+                print(f"    noted: {'; '.join(report.noted)}")
+            name = f"{selection.name} {mode}"
             results[name] = {"behaviors": report.behaviors, "failed": report.failed, "noted": report.noted}
     return good, results
 

@@ -43,7 +43,7 @@ def run_tls(folder: Path) -> list[str]:
     report = place / "sslyze.json"
     with contextlib.ExitStack() as stack:
         stack.enter_context(started("upstream", upstream, port, place))
-        daemon = stack.enter_context(pipelock(place, settings, twice=False))
+        daemon = stack.enter_context(pipelock(place, settings, twice=False, compiled=folder / "compiled"))
         entrance = free_port()
         tunnelled = [sys.executable, str(_TUNNELLED), str(entrance), str(daemon.address[1]), f"localhost:{port}"]
         stack.enter_context(started("tunnelled", tunnelled, entrance, place))
