@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import zlib
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -296,7 +297,9 @@ class HexDoor(EngineDoor):
         injection: Any = self
         super().__init__(a_policy(injection=injection))
 
-    def scan(self, data: bytes | str, place: str, content_type: str = "", *, value: bool = False) -> tuple[Finding, ...]:
+    def scan(
+        self, data: bytes | str, place: str, content_type: str = "", *, value: bool = False
+    ) -> tuple[Finding, ...]:
         words = data.split() if isinstance(data, bytes) else []  # headers are text, and clean
         exact = [word for word in words if len(word) == 24 and not word.strip(b"0123456789abcdef")]
         spans = [Span(data.index(word), data.index(word) + 24) for word in exact]
@@ -361,7 +364,9 @@ class QuoteDoor(EngineDoor):
         injection: Any = self
         super().__init__(a_policy(injection=injection))
 
-    def scan(self, data: bytes | str, place: str, content_type: str = "", *, value: bool = False) -> tuple[Finding, ...]:
+    def scan(
+        self, data: bytes | str, place: str, content_type: str = "", *, value: bool = False
+    ) -> tuple[Finding, ...]:
         data = data if isinstance(data, bytes) else b""  # headers are text, and clean
         at = data.find(b"evil")
         if at < 0 or any(mark.encode() in data[at:] for mark in ('"', "`", "\u201d", "\u00bb")):
@@ -397,10 +402,36 @@ def test_many_events_at_once_are_judged_together() -> None:
     assert len(few.asked) == SINGLY
 
 
-def test_a_flood_of_what_is_no_event_costs_little() -> None:
-    flow = Flow()
-    flow.feed(b":\n\n" * 20_000)
-    assert len(flow.door.judged) < 50
+def sized(pieces: list[bytes]) -> bytes:
+    return b"".join(pieces * (65_536 // len(b"".join(pieces)) + 1))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        sized([b":\n\n"]),
+        sized([b"data:a\n\n"]),
+        sized([b"data:a\r\r"]),
+        sized([b"\n"]),
+        sized([b"data:%04x\n\n" % number for number in range(5000)]),
+        sized([b"id:%d\n\n" % number for number in range(5000)]),
+        sized([b'data:{"index":%d,"t":"ab "}\n\n' % number for number in range(100)]),
+        sized([b'data:{"%d":"ab "}\n\n' % number for number in range(100)]),
+        sized([b'data:{"a":"x","a":"y"}\n\n']),
+        sized([b'data:{"jsonrpc":"2.0"}\n\n']),
+        b"data:{" + b",".join(b'"%d":"ab"' % number for number in range(4000)) + b"}\n\n",
+        b"data:" + b'{"a":' * 8000 + b"1" + b"}" * 8000 + b"\n\n",
+        b"data:" + b'{"index":0,"a":' * 400 + b'"x"' + b"}" * 400 + b"\n\n",
+        b"data:" + b'["' * 20_000 + b"\n\n",
+    ],
+    ids=lambda data: repr(data[:24]),
+)
+def test_no_stream_is_worth_much_more_than_its_bytes(data: bytes) -> None:
+    flow = Flow().feed(data)
+    flow.clock.pump([0] * 50)
+    assert flow.finish().passed == data
+    assert sum(len(body) for body, _ in flow.asked) < 5 * len(data)
+    assert len(flow.asked) < 3 * SINGLY + len(data) / 25
 
 
 def test_after_a_refusal_nothing_is_judged_and_nothing_passes() -> None:
@@ -466,6 +497,22 @@ def test_each_event_of_a_compressed_stream_comes_through_when_it_is_flushed() ->
     for number in range(3):
         flow.feed(packer.compress(plain(str(number))) + packer.flush(zlib.Z_SYNC_FLUSH))
         assert flow.sink.pieces[-1] == plain(str(number))
+
+
+@pytest.mark.parametrize("event", [b"data: b\n\n", b": ping\n\n", *UNREADABLE])
+def test_the_kill_switch_ends_it_with_whatever_comes_next(event: bytes) -> None:
+    flow = Flow(max_event=100, lenient=True).feed(b"data: a\n\n")
+    flow.door.engine.kill.set_api(True)
+    sink = flow.feed(event).sink
+    assert sink.passed == b"data: a\n\n"
+    assert sink.refusal is not None
+    assert sink.refusal[1].code is BlockReason.KILL_SWITCH_ACTIVE
+
+
+def test_a_scanner_that_fails_is_the_doors_affair() -> None:
+    flow = Flow(ToldDoor(evil=lambda action, at: Decision(action_id=action.id, verdict=Verdict.BLOCK)))
+    flow.door.engine = SimpleNamespace()  # type: ignore[assignment]  # it has nothing to inspect with
+    assert flow.feed(plain("evil0123456789")).sink.events == ["judged", "refused"]
 
 
 def test_a_failure_lets_pass_what_was_whole() -> None:
