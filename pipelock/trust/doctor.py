@@ -30,6 +30,7 @@ ZONES = ("pipelock.localhost", "pipelock.invalid")
 PROGRAMS = Path(__file__).with_name("programs")
 _NOT_HERE = (126, 127)
 """What stands in for a program and finds none (pyenv, asdf, a broken link) ends with these, as shells do."""
+_SAYS_NOTHING = ("version ", "at ", "... ", "npm error A complete log")
 _MAX_DETAIL = 200
 _MAX_VERSION = 20
 _MAX_TAIL = 16_384
@@ -203,6 +204,6 @@ def _first_number(output: str) -> str:
 def _complaint(output: str) -> str:
     """The line in which a program says what was wrong: mostly its last, and before the trace of a Java program."""
     lines = [line.strip() for line in output[-_MAX_TAIL:].splitlines()]
-    told = [line for line in lines if line and not line.startswith(("version ", "at ", "... "))]
+    told = [line for line in lines if line and not line.startswith(_SAYS_NOTHING)]
     errors = [line for line in told if "error" in line.lower()]
     return [*told, *errors][-1][:_MAX_DETAIL] if told else ""

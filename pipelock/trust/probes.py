@@ -72,7 +72,16 @@ def _java(key: str, title: str) -> Probe:
 
 
 PROBES = (
-    Probe("curl", "curl", "curl", ("-sS", "-o", "/dev/null", "--max-time", "8", "{url}")),
+    Probe(
+        "curl",
+        "curl",
+        "curl",
+        ("-sS", "-o", "/dev/null", "--max-time", "8", "{url}"),
+        fixes=dict.fromkeys(
+            (Outcome.REFUSED, Outcome.IGNORED, Outcome.DIRECT),
+            "`cacert` or `proxy` in ~/.curlrc override the variables",
+        ),
+    ),
     Probe(
         "wget",
         "wget",
@@ -86,7 +95,10 @@ PROBES = (
         "git",
         ("ls-remote", "{origin}/probe.git"),
         environ={"GIT_TERMINAL_PROMPT": "0"},
-        fixes={Outcome.IGNORED: "`git config --get-regexp 'http.*proxy'` shows what overrides the variables"},
+        fixes=dict.fromkeys(
+            (Outcome.IGNORED, Outcome.DIRECT),
+            "`git config --get-regexp 'http.*proxy'` shows what overrides the variables",
+        ),
     ),
     Probe(
         "gh",
@@ -131,7 +143,9 @@ PROBES = (
             *("view", _PACKAGE, "--registry", "{origin}/", "--cache", "{folder}/cache"),
             *("--fetch-retries", "0", "--fetch-timeout", "8000", "--no-update-notifier"),
         ),
-        fixes={Outcome.IGNORED: "`npm config get https-proxy` shows what overrides the variables"},
+        fixes={
+            Outcome.IGNORED: "`npm config get https-proxy` and `npm config get noproxy` show what overrides the variables"
+        },
     ),
     Probe(
         "pnpm",
@@ -266,7 +280,7 @@ _FIXES = {
     Outcome.GOOD: "",
     Outcome.REFUSED: "settings of its own may name other authorities; most also read the system's store: "
     "`pipelock tls install-ca`",
-    Outcome.DIRECT: "it has a way out that is not the proxy; only a sandbox closes it",
+    Outcome.DIRECT: "settings of its own may leave the proxy out; what never asks for one, only a sandbox can hold",
     Outcome.IGNORED: "settings of its own may say otherwise; if it reads no proxy variable, it has to be told there",
     Outcome.SILENT: "it opened a tunnel and closed it; start it by hand with the variables of `pipelock env`",
     Outcome.BLOCKED: "the proxy itself refused the request; please report this",

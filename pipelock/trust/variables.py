@@ -42,6 +42,10 @@ _PROXIES = (
     "grpc_proxy",  # gRPC looks here first
     "YARN_HTTP_PROXY",  # Yarn from 2 on reads none of those above
     "YARN_HTTPS_PROXY",
+    "npm_config_proxy",  # these heed the ones above, too, but a proxy in their own settings would win
+    "npm_config_https_proxy",
+    "CARGO_HTTP_PROXY",
+    "PIP_PROXY",
     "DOCKER_HTTP_PROXY",  # programs that start containers hand these on
     "DOCKER_HTTPS_PROXY",
 )
