@@ -143,9 +143,7 @@ PROBES = (
             *("view", _PACKAGE, "--registry", "{origin}/", "--cache", "{folder}/cache"),
             *("--fetch-retries", "0", "--fetch-timeout", "8000", "--no-update-notifier"),
         ),
-        fixes={
-            Outcome.IGNORED: "`npm config get https-proxy` and `npm config get noproxy` show what overrides the variables"
-        },
+        fixes={Outcome.IGNORED: "`npm config get https-proxy` and `npm config get noproxy` show what overrides them"},
     ),
     Probe(
         "pnpm",
