@@ -43,6 +43,8 @@ MAX_SWITCHED = 64 * 1024
 """What an origin may send behind its 101 before somebody takes the connection over."""
 
 _PIECE = 256 * 1024
+_FULL_READ = 60_000
+"""A read of about this size (TLS takes some of it away) means that more is waiting: the next ones may be larger."""
 _NEVER = float("inf")
 
 
@@ -224,6 +226,8 @@ class UpstreamConnection(Protocol):
             return
         self._heard = True
         self._moved_at = self._owner.clock.seconds()
+        if len(data) >= _FULL_READ and self.transport is not None:
+            self.transport.bufferSize = _PIECE
         try:
             events = self._reader.feed(data)
         except RemoteProtocolError as error:
@@ -310,6 +314,8 @@ class UpstreamConnection(Protocol):
         self._forget()
         if keep:
             self.resume()
+            if self.transport is not None:
+                self.transport.bufferSize = CHUNK
             self._owner.release(self)
         elif all_sent:
             self.close()

@@ -175,6 +175,17 @@ def test_a_paused_answer_is_not_read_and_a_kept_connection_is() -> None:
     assert origin.line.is_read, "or nobody would see that it is closed"
 
 
+def test_a_large_answer_is_read_in_large_pieces_and_the_next_one_is_not() -> None:
+    far = FarSide()
+    asker = far.ask(get())
+    origin = far.dials[0].answer()
+    origin.says(ok(b"x" * 300_000)[:65_536])
+    assert origin.line.bufferSize == 4 * CHUNK
+    origin.says(ok(b"x" * 300_000)[65_536:])
+    assert asker.is_answered
+    assert origin.line.bufferSize == CHUNK
+
+
 def test_who_pauses_before_there_is_a_connection_has_it_paused() -> None:
     far = FarSide()
     asker = far.ask(get())
