@@ -19,6 +19,7 @@ MAX_CONTEXTS = 8
 MAX_LABELS = 1024
 """Labels of a stream that are remembered as judged, of at most `_LABEL` characters."""
 _LABEL = 256
+_ALWAYS_KEPT = 128
 _TOKEN = 8
 """Characters of a run that is taken for a token: no word."""
 _TOKEN_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/+=."
@@ -183,21 +184,144 @@ class Reader:
         if len(self._labels) + len(work.labels) > MAX_LABELS:
             self._labels.clear()
         self._labels.update(label for label in work.labels[:MAX_LABELS] if len(label) <= _LABEL)
-        if any(decision.findings or decision.suppressed for decision in decisions):
-            self._told(work, decisions[0])
-            return
-        for part in work.parts:
-            self._tails.at(part.place).add(part.context, part.piece)
+        self._remember(work, decisions[0])
 
-    def _told(self, work: Work, decision: Decision) -> None:
-        """What was found and let through is not to be found again with every event that follows."""
+    def _remember(self, work: Work, decision: Decision) -> None:
+        """Remember the texts of `work`, of which `decision` is what was said.
+
+        What was found and let through is not to be found again with every event that follows. A text is forgotten up to
+        the end of what was found in it, and no further: whoever writes the stream could otherwise have half a
+        credential forgotten by a comment that is warned about. Where it is not known in which text it was, the last
+        bytes of each are kept.
+        """
+        spans = [finding.span for finding in findings if finding.span is not None]
+        if len(spans) < len(findings):
+            return False
+        if _token_at_end(text) and all(span.end == len(text) for span in spans):
+            return True
+        quote = _open_quote(text)
+        return quote >= 0 and all(quote <= span.start and span.end <= len(text) for span in spans)
+
+    @property
+    def _text(self) -> bytes:
+        return self.parts[0].context + self.parts[0].piece if self.parts else b""
+
+
+def _token_at_end(text: bytes) -> bool:
+    end = text[-64:]
+    token = end[len(end.rstrip(_TOKEN_CHARS)) :]
+    return len(token) >= _TOKEN and not token.isalpha()
+
+
+def _open_quote(text: bytes) -> int:
+    """Where the quotation begins that is not closed yet, in the last line and bytes of `text`; -1 if there is none."""
+    end = text[-_QUOTED:]
+    end = end[end.rfind(b"\n") + 1 :]
+    found = max(end.rfind(mark) if end.count(mark) % 2 else -1 for mark in _MARKS)
+    for opening, closing in _PAIRS:
+        at = end.rfind(opening)
+        if at > end.rfind(closing):
+            found = max(found, at)
+    return found if found < 0 else len(text) - len(end) + found
+
+
+class Reader:
+    """Reads one stream. Remembers the ends of its texts, which labels were judged, and whose format it has."""
+
+    def __init__(self, stream: StreamFormat) -> None:
+        self.family = Family()
+        self._stream = stream
+        self._tails = Tails()
+        self._labels: set[str] = set()
+        self._is_first = True
+        self._policy = ""
+
+    def read(self, blocks: Sequence[bytes]) -> Work:
+        """What is to be judged of `blocks`, which arrived together.
+
+        Raises:
+            ValueError: they are not UTF-8, or damaged frames.
+        """
+        firsts = [self._is_first, *[False] * (len(blocks) - 1)]
+        events = [read(self._stream, block, is_first=is_first) for block, is_first in zip(blocks, firsts, strict=True)]
+        readings = [read_data(event.data) for event in events]
+        for reading in readings:
+            self.family.see(reading.document)
+        labels = self._news(events, readings)
+        parts = self._parts(events, readings)
+        lines = [part.context + part.piece for part in parts]
+        if labels:
+            lines.append("\n".join(labels).encode("utf-8", "replace"))
+        text = Ask(b"\n".join(lines), max(0, len(parts[0].context) - RECENT) if parts else 0)
+        whole = [
+            Ask(event.data.encode("utf-8", "replace"), content_type=_JSON)
+            for event, reading in zip(events, readings, strict=True)
+            if reading.is_doubtful or (isinstance(reading.document, dict) and "jsonrpc" in reading.document)
+        ]
+        only = len(blocks) == 1
+        return Work(
+            b"".join(blocks),
+            (text, *whole),
+            parts,
+            labels,
+            events[0] if only else None,
+            readings[0] if only else None,
+        )
+
+    def _news(self, events: Sequence[Event], readings: Sequence[Reading]) -> tuple[str, ...]:
+        """The labels that were not judged in this stream before."""
+        found: dict[str, None] = {}
+        for event, reading in zip(events, readings, strict=True):
+            for label in (*event.others, *reading.labels):
+                if label not in self._labels:
+                    found[label] = None
+        return tuple(found)
+
+    def _parts(self, events: Sequence[Event], readings: Sequence[Reading]) -> tuple[_Part, ...]:
+        texts: dict[str, list[str]] = {}
+        for event, reading in zip(events, readings, strict=True):
+            # Clients that tell events apart by name don't join the texts of two kinds.
+            for place, piece in reading.texts:
+                texts.setdefault(event.kind + place, []).append(piece)
+        parts: list[_Part] = []
+        for place, pieces in texts.items():
+            text = "".join(pieces).encode("utf-8", "replace")
+            context = self._tails.at(place).context(text) if len(parts) < MAX_CONTEXTS else b""
+            parts.append(_Part(place, context, text))
+        return tuple(parts)
+
+    def passed(self, work: Work, decisions: Sequence[Decision]) -> None:
+        """`work` goes on as it is; `decisions` are what was said of its asks."""
+        self._is_first = False
+        if any(decision.policy != self._policy for decision in decisions):
+            # Under another policy labels must be looked at again.
+            self._policy = decisions[-1].policy
+            self._labels.clear()
+        if len(self._labels) + len(work.labels) > MAX_LABELS:
+            self._labels.clear()
+        self._labels.update(label for label in work.labels[:MAX_LABELS] if len(label) <= _LABEL)
+        self._remember(work, decisions[0])
+
+    def _remember(self, work: Work, decision: Decision) -> None:
+        """Remember the texts of `work`, of which `decision` let something pass that was found, or had nothing to find.
+
+        What was found is not to be found again with every event that follows. A text is forgotten up to the end of what was found in it, and no further: whoever writes the stream could
+        otherwise have half a credential forgotten by a comment that is warned about. Where it is not known in which
+        text it was, the last bytes of each are kept.
+        """
+        spans = [finding.span for finding in (*decision.findings, *decision.suppressed)]
+        known = [span for span in spans if span is not None]
+        start = 0
         for part in work.parts:
-            self._tails.at(part.place).replace(b"")
-        findings = (*decision.findings, *decision.suppressed)
-        if work.parts and all(finding.span is not None for finding in findings):
-            first = work.parts[0]
-            end = max((finding.span.end for finding in findings if finding.span is not None), default=0)
-            self._tails.at(first.place).replace((first.context + first.piece)[end:])
+            tail, text = self._tails.at(part.place), part.context + part.piece
+            inside = [span.end - start for span in known if start < span.end <= start + len(text)]
+            if len(known) < len(spans):
+                tail.replace(text[-_ALWAYS_KEPT:])
+            elif inside:
+                tail.replace(text[max(inside) :])
+            else:
+                tail.add(part.context, part.piece)
+            start += len(text) + 1
 
     def rewritten(self, work: Work, body: bytes) -> bytes:
         """The event of `work` with the text that `body`, the replacement of its first ask, has for it.

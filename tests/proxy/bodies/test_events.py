@@ -549,8 +549,17 @@ def test_what_has_no_known_place_is_told_once_too() -> None:
         finding = Finding(scanner="s", rule="R", severity=Severity.LOW, message="m", place="body")
         return Decision(action_id=action.id, verdict=Verdict.WARN, findings=(finding,), policy="p1")
 
-    flow = Flow(ToldDoor(evil=somewhere)).feed(plain("evil")).feed(plain("text"))
-    assert [body for body, _ in flow.asked] == [b"evil", b"text"]
+    flow = Flow(ToldDoor(evil=somewhere)).feed(plain("evil " + "x" * 200)).feed(plain("text"))
+    assert [body for body, _ in flow.asked] == [b"evil " + b"x" * 200, b"x" * 128 + b"text"]
+
+
+@pytest.mark.parametrize("other", [": evil\n", 'data: {"x": "an evil", "text": ', 'data: {"id": "an evil", "text": '])
+def test_what_is_warned_about_elsewhere_makes_no_text_forgotten(other: str) -> None:
+    flow = Flow(ToldDoor(evil=a_warning))
+    for piece in ("half a ", "key"):
+        event = other + json.dumps(piece) + "}" if other.startswith("data") else f'{other}data: {{"text": "{piece}"}}'
+        flow.feed(event.encode() + b"\n\n")
+    assert b"half a key" in flow.asked[-1][0]
 
 
 def test_labels_are_judged_anew_under_a_new_policy() -> None:
