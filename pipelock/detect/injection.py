@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -55,18 +56,22 @@ class InjectionScanner:
         self, rules: RuleSet, *, cache: Path | None = None, native: bool = True, languages: bool = True
     ) -> None:
         self._rules = tuple(rule for rule in rules.rules if not rule.weight)
-        self._matcher = Matcher(
-            patterns_of(self._rules),
-            literals=[rule.literals for rule in self._rules],
-            samples=samples_of(self._rules),
-            cache=cache,
-            native=native,
-        )
-        self._folded = FoldedPhrases(self._rules, cache=cache, native=native)
-        self._cues = CueScorer(rules.rules, cache=cache, native=native)
-        vocabulary = builtin_vocabulary() if languages else Vocabulary((), ())
-        self._languages = LanguageScanner(vocabulary, cache=cache, native=native)
-        self._decoder = Decoder(cache=cache, native=native)
+        # Compiling takes seconds where nothing is cached, and the compiler lets other threads run meanwhile.
+        with ThreadPoolExecutor(1) as apart:
+            matcher = apart.submit(
+                Matcher,
+                patterns_of(self._rules),
+                literals=[rule.literals for rule in self._rules],
+                samples=samples_of(self._rules),
+                cache=cache,
+                native=native,
+            )
+            self._folded = FoldedPhrases(self._rules, cache=cache, native=native)
+            self._cues = CueScorer(rules.rules, cache=cache, native=native)
+            vocabulary = builtin_vocabulary() if languages else Vocabulary((), ())
+            self._languages = LanguageScanner(vocabulary, cache=cache, native=native)
+            self._decoder = Decoder(cache=cache, native=native)
+            self._matcher = matcher.result()
 
     @property
     def engine(self) -> str:

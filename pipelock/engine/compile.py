@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from pipelock.config import Config, Loaded
@@ -45,9 +46,22 @@ def compile_policy(
     Raises:
         MatcherError: a pattern can't be compiled.
     """
+    # Two halves that don't need each other, each of which takes seconds where nothing is cached.
+    with ThreadPoolExecutor(1) as apart:
+        injection = apart.submit(_injection, loaded.config, cache) if judges_responses else None
+        return _policy(loaded, environ, cache, known, injection)
+
+
+def _policy(
+    loaded: Loaded,
+    environ: Mapping[str, str],
+    cache: Path | None,
+    known: Sequence[KnownValue],
+    injection: Future[ResponseScanner] | None,
+) -> Policy:
     config = loaded.config
     rules = _credential_rules(config)
-    watched = watchers(config, rules, environ, known, warm=judges_responses)
+    watched = watchers(config, rules, environ, known, warm=injection is not None)
     secrets = SecretScanner(rules, watchers=watched, cache=cache)
     bodies = config.request_body_scanning
     responses = config.response_scanning
@@ -63,7 +77,7 @@ def compile_policy(
         layers=layers,
         secrets=secrets,
         credential_rules=len(rules.rules),
-        injection=_injection(config, cache) if judges_responses else NoResponses(),
+        injection=injection.result() if injection is not None else NoResponses(),
         egress=_egress(config),
         suppressions=_suppressions(config),
         scan_headers=bodies.enabled and bodies.scan_headers,

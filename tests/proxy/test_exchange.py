@@ -321,3 +321,19 @@ def test_an_origin_that_stops_taking_a_request_is_given_up() -> None:
     house.wait(31)
     assert client.heard.startswith(b"HTTP/1.1 504")
     assert house.dials[0].line.is_closing
+
+
+def test_what_is_taken_out_of_a_large_answer_is_missing_and_the_rest_arrives() -> None:
+    house = House(a_policy(response_action=Verdict.STRIP), max_response_body=WHOLE)
+    before, after = words(300 * KIB), words(100 * KIB)
+    client = house.caller()
+    client.says(get())
+    origin = house.dials[0].answer()
+    sent = before + FAKE_ORDER.encode() + after
+    origin.says(HEAD + b"Content-Length: %d\r\n\r\n" % len(sent))
+    for piece in in_pieces(sent):
+        origin.says(piece)
+    body = unchunked(client.takes_all())
+    assert body.startswith(before)
+    assert body.endswith(after)
+    assert FAKE_ORDER.encode() not in body
