@@ -82,7 +82,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is answered. A tuple of pieces is sent chunked, with `pause` seconds behind each."""
+    """What is answered. A tuple of pieces is sent chunked, with `pause` seconds between them."""
 
     body: bytes | tuple[bytes, ...] = b"hello from the origin\n"
     kind: str = "text/plain"
@@ -155,9 +155,9 @@ def _send(handler: BaseHTTPRequestHandler, answer: Answer) -> None:
         return
     handler.send_header("Transfer-Encoding", "chunked")
     handler.end_headers()
-    for piece in body:
+    for number, piece in enumerate(body):
+        time.sleep(answer.pause if number else 0)
         handler.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
-        time.sleep(answer.pause)
     handler.wfile.write(b"0\r\n\r\n")
 
 

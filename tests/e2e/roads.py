@@ -64,10 +64,21 @@ class Lab:
         self.plain = RecordingOrigin()
         self.secure = RecordingOrigin(trust.tls)
         self.reverse_port = free_port()
-        reverse = f"{{enabled: true, listen: '127.0.0.1:{self.reverse_port}', upstream: '{self.plain.url}'}}"
-        whole = intercepting(trust, config, f", max_response_bytes: {HELD}") + f"reverse_proxy: {reverse}\n"
-        self.daemon = DaemonProcess(home, whole, compiled=compiled).start()
+        self._trust = trust
+        self.daemon = DaemonProcess(home, self._whole(config), compiled=compiled).start()
         self._told = 0
+
+    def _whole(self, config: str) -> str:
+        reverse = f"{{enabled: true, listen: '127.0.0.1:{self.reverse_port}', upstream: '{self.plain.url}'}}"
+        return intercepting(self._trust, config, f", max_response_bytes: {HELD}") + f"reverse_proxy: {reverse}\n"
+
+    def change(self, config: str) -> None:
+        """Have the daemon go on with another config: with one that is another."""
+        self.daemon.config_path.write_text(self._whole(config))
+        with self.daemon.client() as operator:
+            before = operator.status().policy
+            operator.reload()
+            wait_for(lambda: operator.status().policy != before, what="the reload")
 
     def close(self) -> None:
         self.daemon.stop()
