@@ -25,6 +25,7 @@ class Room(Owner, Shape):
 
     dial: Dialler
     silence: float | None
+    epoch: int
 
     def find_room(self, sending: Sending) -> None:
         """Have `sending` dial, wait or be refused."""
@@ -51,6 +52,7 @@ class Sending:
         "_addresses",
         "_connection",
         "_early",
+        "_epoch",
         "_final",
         "_is_held",
         "_is_over",
@@ -76,6 +78,7 @@ class Sending:
         self._sink = sink
         self._connection: UpstreamConnection | None = None
         self._race: Race | None = None
+        self._epoch = pool.epoch
         self._early: list[bytes] = []
         self._final: Headers | None = None
         self._is_held = self._is_over = self._pauses = False
@@ -165,6 +168,7 @@ class Sending:
         """Go on a new connection. The pool has made room for it."""
         self._connection = None
         pool, origin = self._pool, self.origin
+        self._epoch = pool.epoch
         race = self._race = Race(
             pool.clock,
             self._addresses,
@@ -189,7 +193,10 @@ class Sending:
 
     def _build(self, heat: Heat) -> UpstreamConnection:
         origin = self.origin
-        return UpstreamConnection(self._pool, (origin.scheme, origin.host, origin.port, heat.address), heat)
+        connection = UpstreamConnection(self._pool, (origin.scheme, origin.host, origin.port, heat.address), heat)
+        # Whom to trust was settled when it was dialled.
+        connection.epoch = self._epoch
+        return connection
 
     def _won(self, connection: Protocol) -> None:
         self._race = None

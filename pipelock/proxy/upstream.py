@@ -42,6 +42,7 @@ class Pool:
 
     Attributes:
         silence: What every `Sending` begins with.
+        epoch: How often what was known has been forgotten; a connection of an earlier one is not kept.
     """
 
     def __init__(self, dial: Dialler, clock: Clock, limits: Limits) -> None:
@@ -49,6 +50,7 @@ class Pool:
         self.clock = clock
         self.limits = limits
         self.silence: float | None = None
+        self.epoch = 0
         self._idle: OrderedDict[UpstreamConnection, None] = OrderedDict()
         self._idle_by_key: dict[Key, list[UpstreamConnection]] = {}
         self._open: dict[UpstreamConnection, Origin] = {}
@@ -96,7 +98,8 @@ class Pool:
                 )
 
     def close_idle(self) -> None:
-        """Close every idle connection: the daemon stops, or forgets what it knew."""
+        """Keep no connection that was dialled before now: the daemon stops, or trusts others than it did."""
+        self.epoch += 1
         while self._idle:
             next(iter(self._idle)).abort()
 
@@ -177,6 +180,9 @@ class Pool:
 
     def release(self, connection: UpstreamConnection) -> None:
         """An exchange ended cleanly: the next one that waits goes on it, or it is kept."""
+        if connection.epoch != self.epoch:
+            connection.abort()
+            return
         if self._waiting and self._serves_waiting(connection):
             return
         row = self._idle_by_key.setdefault(connection.key, [])

@@ -82,6 +82,7 @@ class UpstreamConnection(Protocol):
     def __init__(self, owner: Owner, key: Key, heat: Heat | None = None) -> None:
         self.key = key
         self.idle_since = 0.0
+        self.epoch = 0
         self.silence: float | None = None
         self._owner = owner
         self._heat = heat

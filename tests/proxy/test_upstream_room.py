@@ -264,3 +264,24 @@ def test_a_kept_connection_remembers_nothing_of_the_requests_it_served() -> None
     gc.collect()
     assert len(far.pool) == 1
     assert seen() is None
+
+
+@pytest.mark.parametrize("phase", ["dialled", "connected", "half answered"])
+def test_what_was_dialled_before_is_not_kept_when_all_idle_ones_go(phase: str) -> None:
+    """A reload may trust other authorities: nothing that rests on the old ones serves a later request."""
+    far = FarSide()
+    asker = far.ask(get())
+    if phase != "dialled":
+        far.dials[0].answer()
+    if phase == "half answered":
+        far.dials[0].says(OK[:20])
+    far.pool.close_idle()
+    if phase == "dialled":
+        far.dials[0].answer()
+    far.dials[0].says(OK[20:] if phase == "half answered" else OK)
+    assert asker.is_answered
+    assert far.dials[0].line.is_closing
+    far.assert_nothing_is_left()
+    far.ask(get())
+    answered(far, 1)
+    assert not far.dials[1].line.is_closing
