@@ -504,9 +504,7 @@ class Download:
 
     def _begin(self) -> None:
         self._flows = True
-        # Where something may be taken out the length is not known before the end.
-        strips = self._exchange.context.door.engine.policy.response_action is Verdict.STRIP
-        length = self._head.content_length if self.stream.keeps_length and not strips else None
+        length = self._head.content_length if self.stream.keeps_length else None
         self._exchange.client.begin(self._head.status, self._headers(), length)
 
     def _headers(self) -> Headers:

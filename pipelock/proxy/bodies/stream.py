@@ -86,9 +86,8 @@ def open_request(context: ProxyContext, action: Action, length: int | None, sink
 def open_answer(context: ProxyContext, action: Action, length: int | None, sink: BodySink) -> BodyStream:
     """How the body of `action`, an answer of `length` bytes if that is known, is judged."""
     settings = context.settings
-    codings = _codings(action)
+    codings, policy = _codings(action), context.door.engine.policy
     if settings.event_streams and is_event_stream(action.content_type, action.headers):
-        policy = context.door.engine.policy
         return EventStream(
             context.door,
             context.clock,
@@ -100,7 +99,7 @@ def open_answer(context: ProxyContext, action: Action, length: int | None, sink:
             lenient=policy.event_action is Verdict.WARN or not policy.enforce,
         )
     whole = settings.held_answer(action.transport)
-    return WindowStream(
+    stream = WindowStream(
         context.door,
         context.clock,
         context.budget,
@@ -112,6 +111,10 @@ def open_answer(context: ProxyContext, action: Action, length: int | None, sink:
         larger=None if settings.streams_responses else _too_large_answer(whole, action.transport),
         flush_after=FLUSH_AFTER if length is None else None,
     )
+    if policy.response_action is Verdict.STRIP:
+        # Where something may be taken out the length is not known before the end.
+        stream.keeps_length = False
+    return stream
 
 
 def too_large_request(limit: int) -> Fault:
