@@ -44,7 +44,7 @@ class Judging:
         self._door = door
         self._action = msgspec.structs.replace(action, kind=Kind.MESSAGE, headers=(), content_type="", fault=None)
         self._verdicts = verdicts
-        self._rolling = {side: Rolling() for side in Side}
+        self._rolling = {side: Rolling(speaks=side is Side.UPSTREAM) for side in Side}
         self._tickets: dict[Side, Ticket] = {}
         self._is_over = False
 

@@ -51,10 +51,16 @@ class Look(msgspec.Struct, gc=False):
 
 
 class Rolling:
-    """Remembers the ends of at most 64 texts, 4 KiB each."""
+    """Remembers the ends of at most 64 texts, 4 KiB each.
 
-    def __init__(self) -> None:
+    Args:
+        speaks: What is looked for is sentences and not keys: messages of several words each begin a line, as whoever
+            reads them sees them. (Words that a line's end cuts in two are read by those who look for sentences.)
+    """
+
+    def __init__(self, *, speaks: bool = False) -> None:
         self._tails = Tails()
+        self._speaks = speaks
 
     def look(self, data: bytes) -> Look:
         """Read a message; binary data that is UTF-8 counts as text. Linear in its length."""
@@ -69,16 +75,22 @@ class Rolling:
         parts: list[_Part] = []
         for place, pieces in texts.items():
             whole = b"".join(pieces)
-            context = self._tails.at(place).context(whole) if len(parts) < MAX_TEXTS else b""
+            context = self._continued(place, whole) if len(parts) < MAX_TEXTS else b""
             parts.append(_Part(place, context, whole))
         is_single = len(parts) == 1
         if is_single:
-            parts.append(_Part(_SINGLE, self._tails.at(_SINGLE).context(parts[0].piece), parts[0].piece))
+            parts.append(_Part(_SINGLE, self._continued(_SINGLE, parts[0].piece), parts[0].piece))
         going_on = tuple(dict.fromkeys((part.context, part.piece[:MAX_LEAD]) for part in parts if part.context))
         first = going_on[0][0] if going_on else b""
         is_one = is_single and len(going_on) < 2 and len(parts[0].piece) == len(data)
         body = b"\n".join([context + piece for context, piece in going_on])
         return Look(body, len(first), first if is_one else None, tuple(parts))
+
+    def _continued(self, place: str, piece: bytes) -> bytes:
+        """What `piece` continues."""
+        context = self._tails.at(place).context(piece)
+        is_sentence = self._speaks and b" " in piece and context[-1:].isalnum() and piece[:1].isalnum()
+        return context + b"\n" if is_sentence else context
 
     def passed(self, look: Look, first: Decision | None, second: Decision | None = None) -> None:
         """It went on, though perhaps not without a word: `first` about it alone, `second` with what it continues."""

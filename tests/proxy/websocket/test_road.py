@@ -350,7 +350,7 @@ def test_a_secret_cut_over_messages_of_several_forms_is_found(first: str, second
 @pytest.mark.parametrize("cut", [False, True])
 def test_orders_never_arrive(cut: bool) -> None:
     talk = Talk(house())
-    for piece in (FAKE_ORDER[:8], FAKE_ORDER[8:]) if cut else (FAKE_ORDER,):
+    for piece in (FAKE_ORDER[:7], FAKE_ORDER[7:]) if cut else (FAKE_ORDER,):
         talk.upstream_says(TextMessage(piece))
     assert refused(talk, Direction.INBOUND)["block_reason"] == "prompt_injection"
     assert FAKE_ORDER not in talk.near.text()
@@ -423,9 +423,9 @@ def test_many_short_messages_are_judged_together_and_as_strictly() -> None:
     assert talk.near.text() == "".join(f"number {at}, " for at in range(30))
     burst(talk, ["padding"] * 20 + [FAKE_ORDER] + ["padding"] * 20)
     refused(talk, Direction.INBOUND)
-    for texts in (["padding"] * 20 + [FAKE_ORDER[:9], FAKE_ORDER[9:]], [FAKE_ORDER[9:]] + ["padding"] * 20):
+    for texts in (["padding"] * 20 + [FAKE_ORDER[:7], FAKE_ORDER[7:]], [FAKE_ORDER[7:]] + ["padding"] * 20):
         talk = Talk(house())
-        talk.upstream_says(TextMessage(FAKE_ORDER[:9]))
+        talk.upstream_says(TextMessage(FAKE_ORDER[:7]))
         burst(talk, texts)
         refused(talk, Direction.INBOUND)
 
@@ -597,7 +597,7 @@ def test_nobody_is_asked_for_a_client_that_has_left() -> None:
 @pytest.mark.parametrize("wrap", ["{}", '{{"delta": "{}"}}'])
 def test_what_is_warned_about_passes_and_is_told_once(wrap: str) -> None:
     talk = Talk(house(a_policy(response_action=Verdict.WARN)))
-    for piece in ("well", FAKE_ORDER[:5], FAKE_ORDER[5:], " and", " so", " on"):
+    for piece in ("well", FAKE_ORDER[:7], FAKE_ORDER[7:], " and", " so", " on"):
         talk.upstream_says(TextMessage(wrap.format(piece)))
     assert talk.near.text().replace('{"delta": "', "").replace('"}', "") == f"well{FAKE_ORDER} and so on"
     assert [one.decision.verdict for one in talk.house.records][2:] == [Verdict.WARN]
@@ -619,18 +619,18 @@ def test_what_is_stripped_is_taken_out(before: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("wrap", ["{}", '{{"delta": "{}"}}'])
 def test_what_began_in_a_message_that_is_gone_cannot_be_stripped_and_is_refused(wrap: str) -> None:
     talk = Talk(house(a_policy(response_action=Verdict.STRIP)))
-    for piece in (FAKE_ORDER[:8], FAKE_ORDER[8:]):
+    for piece in (FAKE_ORDER[:7], FAKE_ORDER[7:]):
         talk.upstream_says(TextMessage(wrap.format(piece)))
     refused(talk, Direction.INBOUND)
-    assert talk.near.text() == wrap.format(FAKE_ORDER[:8])
+    assert talk.near.text() == wrap.format(FAKE_ORDER[:7])
 
 
 def test_where_several_texts_go_on_the_message_that_completes_one_is_dropped() -> None:
     talk = Talk(house(a_policy(response_action=Verdict.STRIP)))
-    for first, second in (("quite ", FAKE_ORDER[:8]), ("harm", FAKE_ORDER[8:]), ("less", " after")):
+    for first, second in (("quite ", FAKE_ORDER[:7]), ("harm", FAKE_ORDER[7:]), ("less", " after")):
         talk.upstream_says(TextMessage(f'{{"a": "{first}", "b": "{second}"}}'))
     assert [second.strip() for second in talk.near.text().split('"b": "')[1:]] == [
-        f'{FAKE_ORDER[:8]}"}}{{"a": "less",',
+        f'{FAKE_ORDER[:7]}"}}{{"a": "less",',
         'after"}',
     ]
     assert talk.near.closed() is None

@@ -26,6 +26,17 @@ def test_plain_messages_are_one_text() -> None:
     assert (look.body, look.seen, look.context) == (b"one, two, three", 10, b"one, two, ")
 
 
+def test_what_is_said_in_sentences_stands_in_lines() -> None:
+    rolling = Rolling(speaks=True)
+    says(rolling, "hello there")
+    assert rolling.look(b"how are you").context == b"hello there\n"
+    says(rolling, "how are you", "to", "day")
+    assert rolling.look(b" then?").context == b"hello there\nhow are youtoday"
+    for text in ('{"delta": "Ig"}', '{"delta": "nore"}', '{"delta": " all"}'):
+        says(rolling, text)
+    assert b"Ignore all prev" in rolling.look(b'{"delta": " prev"}').body
+
+
 def test_strings_at_one_place_are_one_text_and_several_places_several() -> None:
     rolling = Rolling()
     says(rolling, '{"a": "x1", "b": "y1"}')
