@@ -26,6 +26,7 @@ from pipelock.control.backend import BackendError
 from pipelock.daemon.dial import Dial
 from pipelock.daemon.echo import Echo
 from pipelock.daemon.listeners import bind, local_names, split_address
+from pipelock.daemon.memory import GIVE_BACK_SECONDS, releaser
 from pipelock.daemon.pages import Pages
 from pipelock.daemon.sentinel import sentinel_probe
 from pipelock.daemon.settings import api_limits, interception_of, proxy_settings, scan_settings, upstream_tls_of
@@ -176,6 +177,10 @@ class Daemon:
         self.engine.own_ports = frozenset(own)
         self._every(SWEEP_SECONDS, self.context.sweep)
         self._every(KILL_LOOK_SECONDS, self._look_at_sentinel)
+        release = releaser()
+        if release is not None:
+            release()  # compiling the rules has left much
+            self._every(GIVE_BACK_SECONDS, release)
         if not self.loaded.config.enforce or self.loaded.config.mode == "audit":
             self.bus.publish(Notice("warn", "findings are logged and nothing is blocked (audit mode)"))
         for text in (*self.loaded.notices, *self.loaded.warnings):
