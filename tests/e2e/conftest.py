@@ -113,7 +113,7 @@ class DaemonProcess:
                     return line.partition("listening on ")[2].split()[0]
             return None
 
-        self.port = int(wait_for(ready, 20, "the daemon's start").rpartition(":")[2])
+        self.port = int(wait_for(ready, 60, "the daemon's start").rpartition(":")[2])
         if self.compiled is not None:
             copy_compiled(self.home / "cache", self.compiled)
         return self
