@@ -19,7 +19,7 @@ MAX_CONTEXTS = 8
 MAX_LABELS = 1024
 """Labels of a stream that are remembered as judged, of at most `_LABEL` characters."""
 _LABEL = 256
-_ALWAYS_KEPT = 128
+_ALWAYS_KEPT = 64
 _TOKEN = 8
 """Characters of a run that is taken for a token: no word."""
 _TOKEN_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/+=."
@@ -200,10 +200,10 @@ class Reader:
         for part in work.parts:
             tail, text = self._tails.at(part.place), part.context + part.piece
             inside = [span.end - start for span in known if start < span.end <= start + len(text)]
-            if len(known) < len(spans):
-                tail.replace(text[-_ALWAYS_KEPT:])
-            elif inside:
+            if inside:
                 tail.replace(text[max(inside) :])
+            elif len(known) < len(spans):
+                tail.replace(text[-_ALWAYS_KEPT:])
             else:
                 tail.add(part.context, part.piece)
             start += len(text) + 1

@@ -550,7 +550,7 @@ def test_what_has_no_known_place_is_told_once_too() -> None:
         return Decision(action_id=action.id, verdict=Verdict.WARN, findings=(finding,), policy="p1")
 
     flow = Flow(ToldDoor(evil=somewhere)).feed(plain("evil " + "x" * 200)).feed(plain("text"))
-    assert [body for body, _ in flow.asked] == [b"evil " + b"x" * 200, b"x" * 128 + b"text"]
+    assert [body for body, _ in flow.asked] == [b"evil " + b"x" * 200, b"x" * 64 + b"text"]
 
 
 @pytest.mark.parametrize("other", [": evil\n", 'data: {"x": "an evil", "text": ', 'data: {"id": "an evil", "text": '])
