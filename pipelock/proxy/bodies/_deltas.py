@@ -36,6 +36,7 @@ _LABELS = frozenset({
 })  # fmt: skip
 """Keys of strings that are whole in every event, in the formats of the services that stream answers."""
 
+_LARGEST_CALL = 10**9
 _ANTHROPIC = frozenset({"message_start", "content_block_start", "content_block_delta", "message_delta", "ping"})
 
 
@@ -46,12 +47,14 @@ class Family:
     Attributes:
         name: `openai`, `responses`, `anthropic`, `gemini`, `jsonrpc`, `ollama`, or empty.
         sequence: The highest sequence number seen (`responses`), -1 for none.
-        call: The id of the call that a JSON-RPC stream answers; `None` until one was seen.
+        call: The id of the call that a JSON-RPC stream answers; `None` until one was seen. It is said again in an
+            ending, so a text must have passed before: it may be what the stream is refused for.
     """
 
     name: str = ""
     sequence: int = -1
     call: str | int | None = None
+    _offered: str | None = None
 
     def see(self, document: Json) -> None:
         """Take one event into account. The first that shows a format decides, but JSON-RPC always shows itself."""
@@ -59,14 +62,25 @@ class Family:
             return
         if "jsonrpc" in document:
             self.name = "jsonrpc"
-            call = document.get("id")
-            if isinstance(call, str | int) and "method" not in document:
-                self.call = call
+            call = None if "method" in document else document.get("id")
+            if isinstance(call, str):
+                self._offered = call
+            elif isinstance(call, int) and abs(call) < _LARGEST_CALL:
+                self.call, self._offered = call, None
             return
         self.name = self.name or _family(document)
         number = document.get("sequence_number")
         if self.name == "responses" and isinstance(number, int):
             self.sequence = max(self.sequence, number)
+
+    def passed(self) -> None:
+        """What was seen so far has passed."""
+        if self._offered is not None:
+            self.call, self._offered = self._offered, None
+
+    def dropped(self) -> None:
+        """What was seen last has not passed."""
+        self._offered = None
 
 
 def _family(document: dict[str, Json]) -> str:

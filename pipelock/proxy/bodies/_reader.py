@@ -177,6 +177,7 @@ class Reader:
     def passed(self, work: Work, decisions: Sequence[Decision]) -> None:
         """`work` goes on as it is; `decisions` are what was said of its asks."""
         self._is_first = False
+        self.family.passed()
         if any(decision.policy != self._policy for decision in decisions):
             # Under another policy labels must be looked at again.
             self._policy = decisions[-1].policy
@@ -215,6 +216,7 @@ class Reader:
         together, or what is to go reaches back into what has gone on.
         """
         self._is_first = False
+        self.family.dropped()
         event, reading = work.event, work.reading
         labels = "\n".join(work.labels).encode("utf-8", "replace")
         behind = b"\n" + labels if labels else b""

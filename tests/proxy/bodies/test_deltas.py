@@ -132,6 +132,20 @@ def test_what_an_ending_must_know_is_remembered() -> None:
         family.see({"type": "response.output_text.delta", "sequence_number": number})
     assert family.sequence == 7
     family = Family()
-    family.see({"jsonrpc": "2.0", "id": "a", "result": {}})
     family.see({"jsonrpc": "2.0", "id": 9, "method": "ping"})
+    assert family.call is None
+    family.see({"jsonrpc": "2.0", "id": 3, "result": {}})
+    assert family.call == 3
+
+
+def test_what_a_stream_may_be_refused_for_is_not_said_again() -> None:
+    family = Family()
+    family.see({"jsonrpc": "2.0", "id": "a secret", "result": {}})
+    family.see({"jsonrpc": "2.0", "id": 4111_1111_1111_1111, "result": {}})
+    assert family.call is None
+    family.dropped()
+    family.passed()
+    assert family.call is None
+    family.see({"jsonrpc": "2.0", "id": "a", "result": {}})
+    family.passed()
     assert family.call == "a"

@@ -600,6 +600,13 @@ def test_what_is_taken_out_is_taken_out_of_the_event(content_type: str, event: b
     assert flow.feed(event).feed(after).finish().passed == expected + after
 
 
+def test_an_ending_does_not_say_what_was_refused() -> None:
+    call = json.dumps({"jsonrpc": "2.0", "id": FAKE_KEY, "result": {}}).encode()
+    sink = Flow().feed(plain("a")).feed(b"data: " + call + b"\n\n").finish()
+    assert sink.events == ["judged", "refused"]
+    assert FAKE_KEY.encode() not in sink.passed + sink.ending
+
+
 def test_what_reaches_back_into_what_has_passed_takes_the_event_with_it() -> None:
     flow = Flow(ToldDoor(evil=replacing(b"")))
     flow.feed(plain("an ev")).feed(plain("il text")).feed(plain("."))
