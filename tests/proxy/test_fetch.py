@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelock.proxy.fetch import _parameters
+from pipelock.proxy.fetch import parameters
 from tests.factories import FAKE_KEY
 from tests.proxy.house import Caller, House, ok
 
@@ -36,7 +36,7 @@ def told(client: Caller) -> tuple[int, dict[str, Any]]:
     ],
 )
 def test_parameters(query: str, url: str, agent: str) -> None:
-    assert _parameters(query) == (url, agent)
+    assert parameters(query) == (url, agent)
 
 
 @pytest.mark.parametrize(
