@@ -50,25 +50,29 @@ def find_setup(arguments: Arguments, address: str | None = None) -> Setup:
     Raises:
         UsageError: the configuration, or the address, is not valid.
     """
-    running, path = _running(arguments)
+    running, path, certificate = _running(arguments)
     path = arguments.config or path
     try:
         config = load(path).config
     except ConfigError as error:
         raise UsageError(str(error.problems[0])) from error
+    if certificate and arguments.config is None:
+        # It may have been started with a preset, or with flags.
+        section = msgspec.structs.replace(config.tls_interception, enabled=True, ca_cert=certificate)
+        config = msgspec.structs.replace(config, tls_interception=section)
     # A daemon that does not run yet listens where its file says.
     planned = config.fetch_proxy.listen if arguments.config is not None else DEFAULT_ADDRESS
     return Setup(config, path, url_of(*parse_address(address or running or planned)))
 
 
-def _running(arguments: Arguments) -> tuple[str, Path | None]:
-    """Where the daemon listens, and the file of its configuration; empty where none runs."""
+def _running(arguments: Arguments) -> tuple[str, Path | None, str]:
+    """Where the daemon listens, the file of its configuration, its authority's if it has one; empty where none runs."""
     try:
         with open_client(arguments) as client:
             status = client.status()
     except NotRunning:
-        return "", None
-    return status.listen, Path(status.config_path) if status.config_path else None
+        return "", None, ""
+    return status.listen, Path(status.config_path) if status.config_path else None, status.ca_cert
 
 
 def authority_files(config: Config, home: Path) -> tuple[Path, Path]:

@@ -412,6 +412,8 @@ class Daemon:
             matcher=self.engine.policy.secrets.engine,
             egress_default=config.egress_default,
             audit_path=str(self.recorder.log.path),
+            ca_cert=self.context.interception.certificate if self.context.interception is not None else "",
+            websockets=stats.websockets,
             top_blocked=stats.top_blocked(),
             top_layers=stats.top_layers(),
         )

@@ -30,13 +30,14 @@ def interception_of(config: Config, home: Path) -> Interception | None:
     section = config.tls_interception
     if not section.enabled:
         return None
+    certificate = Path(section.ca_cert) if section.ca_cert else home / CERTIFICATE_FILE
     authority = Authority.open(
-        Path(section.ca_cert) if section.ca_cert else home / CERTIFICATE_FILE,
+        certificate,
         Path(section.ca_key) if section.ca_key else home / KEY_FILE,
         leaf_seconds=section.cert_ttl,
         cache_size=section.cert_cache_size,
     )
-    return Interception(authority, HostSet(section.passthrough_domains))
+    return Interception(authority, HostSet(section.passthrough_domains), str(certificate))
 
 
 def proxy_settings(loaded: Loaded) -> ProxySettings:

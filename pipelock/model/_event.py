@@ -102,7 +102,10 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The daemon at a glance. `top_blocked` and `top_layers` are (name, count) pairs, at most ten each."""
+    """The daemon at a glance. `top_blocked` and `top_layers` are (name, count) pairs, at most ten each.
+
+    `ca_cert` is the file of the authority that signs for opened tunnels; empty where they stay closed.
+    """
 
     version: str
     pid: int
@@ -126,5 +129,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     matcher: str = ""
     egress_default: str = ""
     audit_path: str = ""
+    ca_cert: str = ""
+    websockets: int = 0
     top_blocked: tuple[tuple[str, int], ...] = ()
     top_layers: tuple[tuple[str, int], ...] = ()

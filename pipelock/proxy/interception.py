@@ -13,10 +13,15 @@ __all__ = ["Interception"]
 
 @dataclass(frozen=True, slots=True)
 class Interception:
-    """Section `tls_interception`, switched on: who signs, and whose tunnels stay closed."""
+    """Section `tls_interception`, switched on: who signs, and whose tunnels stay closed.
+
+    Attributes:
+        certificate: The authority's file, for clients to trust.
+    """
 
     authority: Authority
     passthrough: HostSet
+    certificate: str = ""
 
     def passes(self, host: str) -> bool:
         """Whether tunnels to `host` stay closed."""
