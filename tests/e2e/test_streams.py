@@ -73,9 +73,9 @@ class Speaker:
 
 
 class StreamOrigin:
-    """An HTTPS server on loopback that answers every request with the script of the test."""
+    """A server on loopback that answers every request with the script of the test; HTTPS unless it is `plain`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, plain: bool = False) -> None:
         self.script: Script = lambda speaker: None
         self.speakers: list[Speaker] = []
         self.ack = threading.Semaphore(0)
@@ -106,9 +106,10 @@ class StreamOrigin:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        if not plain:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate, key)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
@@ -385,6 +386,32 @@ def test_switched_off_it_still_flows_and_is_judged(
         listener.rest()
     listener.connection.close()
     assert ORDER.encode() not in listener.heard
+
+
+def test_forwarded_requests_stream_too(daemon: DaemonProcess, tmp_path: Path) -> None:
+    origin = StreamOrigin(tmp_path, plain=True)
+
+    def script(speaker: Speaker) -> None:
+        speaker.begin()
+        speaker.say(chunk("Hello"))
+        speaker.wait()
+        for start in range(0, len(ORDER), 3):
+            speaker.say(chunk(ORDER[start : start + 3]))
+        speaker.end()
+
+    origin.script = script
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=PATIENCE)
+    try:
+        connection.request("GET", f"http://127.0.0.1:{origin.port}/events")
+        response = connection.getresponse()
+        assert response.read(len(chunk("Hello"))) == chunk("Hello")
+        origin.ack.release()
+        heard = response.read()
+    finally:
+        connection.close()
+        origin.close()
+    assert ORDER not in text_of(heard)
+    assert error_of(heard)["code"] == "prompt_injection"
 
 
 def test_where_findings_are_warned_about_the_stream_goes_on(
