@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from pipelock.control.client import Client
-from tests.tls.peers import Wish, authority, files, signed
+from tests.tls.peers import Signer, Wish, authority, files, signed
 
 PIPELOCK = str(Path(sys.executable).with_name("pipelock"))
 
@@ -300,6 +300,7 @@ class Trust:
     """The authority that signed for the origins on loopback, and what they show."""
 
     authority: Path
+    root: Signer
     tls: ssl.SSLContext
 
 
@@ -313,7 +314,7 @@ def trust(tmp_path_factory: pytest.TempPathFactory) -> Trust:
     (folder / "root.pem").write_bytes(root.pem)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    return Trust(folder / "root.pem", context)
+    return Trust(folder / "root.pem", root, context)
 
 
 def intercepting(trust: Trust, config: str = BASE_CONFIG, more: str = "") -> str:

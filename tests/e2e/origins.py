@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -82,9 +82,9 @@ class Seen:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is answered. A tuple of pieces is sent chunked, with `pause` seconds between them."""
+    """What is answered. Pieces are sent chunked, with `pause` seconds between them."""
 
-    body: bytes | tuple[bytes, ...] = b"hello from the origin\n"
+    body: bytes | Iterable[bytes] = b"hello from the origin\n"
     kind: str = "text/plain"
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
