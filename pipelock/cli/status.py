@@ -42,8 +42,15 @@ def report(status: Status, now: float) -> str:
         ("waiting for you", str(status.pending)),
         (
             "connections",
-            f"{status.connections} open, {status.tunnels} tunnels, {count(status.websockets, 'WebSocket')}, "
-            f"{status.sessions} sessions, {seen}",
+            ", ".join(
+                (
+                    f"{status.connections} open",
+                    f"{status.tunnels} tunnels",
+                    count(status.websockets, "WebSocket"),
+                    f"{status.sessions} sessions",
+                    seen,
+                )
+            ),
         ),
         ("inside TLS", f"read; signed by {status.ca_cert}" if status.ca_cert else "not read (tls_interception)"),
         ("matcher", status.matcher),

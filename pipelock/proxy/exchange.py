@@ -24,8 +24,6 @@ from pipelock.proxy.upstream import Sending
 
 __all__ = ["Exchange", "Near"]
 
-_NEVER = float("inf")
-
 
 class Near(Shape):
     """What an exchange needs of the client's connection."""
@@ -77,7 +75,6 @@ class Exchange:
     """
 
     def __init__(self, context: ProxyContext, client: Near, action: Action, destination: Destination) -> None:
-        self.deadline = _NEVER
         self.context = context
         self.client = client
         self.action = action
@@ -85,11 +82,11 @@ class Exchange:
         self.is_over = False
         self.request_ended = False
         self.sending: Sending | None = None
+        self._is_sending = False
         self._ticket: Ticket | None = None
         self._upload: Upload | None = None
         self._download: Download | None = None
         self._head: ResponseHead | None = None
-        self._is_refusing = False
 
     # -- what the client's connection calls ------------------------------------------------------------------------
 
@@ -182,26 +179,23 @@ class Exchange:
         self._send(decision, lambda: self.context.pool.send(self.destination.origin, decision.addresses, request, self))
 
     def _send(self, decision: Decision, send: Callable[[], Sending]) -> None:
-        self.context.watched[self] = None
-        self._touch()
+        self._is_sending = True
         sending = send()
-        if self.is_over or self not in self.context.watched:
+        if self.is_over or not self._is_sending:
             # It is over already. Cancelling what ended is nothing; what was refused half-way must not read on.
             sending.cancel()
         else:
             self.sending = sending
+            # Whose turn it is, and whether anything moves, is known where the bytes are.
+            sending.be_patient(self._patience)
 
     def request_hold(self) -> None:
         """The upstream takes no more of the request."""
-        self._is_refusing = True
-        self._touch()
         if self._upload is not None:
             self._upload.stream.pause()
 
     def request_more(self) -> None:
         """It takes more."""
-        self._is_refusing = False
-        self._touch()
         if self._upload is not None:
             self._upload.stream.resume()
 
@@ -226,7 +220,6 @@ class Exchange:
         """The upstream answered."""
         if self.is_over:
             return
-        self._touch()
         self._head = head
         method = self.action.method
         if method == "HEAD" or head.status in BODILESS or head.content_length == 0:
@@ -255,7 +248,6 @@ class Exchange:
     def response_data(self, data: bytes) -> None:
         """A piece of its body."""
         if not self.is_over and self._download is not None:
-            self._touch()
             self._download.stream.feed(data)
 
     def response_end(self, trailers: Headers = ()) -> None:
@@ -288,16 +280,8 @@ class Exchange:
         elif self._head is None:
             self._failed(status, why)
         else:
-            self._broken(Fault(BlockReason.PARSE_ERROR, why, 502))
-
-    def expired(self) -> None:
-        """The upstream was silent for too long."""
-        seconds = self._patience
-        self._stop_sending()
-        if self._head is None:
-            self._failed(504, f"the upstream did not answer within {seconds:.0f} s")
-        else:
-            self._broken(Fault(BlockReason.TIMEOUT, f"the upstream's answer stalled for {seconds:.0f} s", 504))
+            is_late = status == 504
+            self._broken(Fault(BlockReason.TIMEOUT if is_late else BlockReason.PARSE_ERROR, why, status))
 
     def _broken(self, fault: Fault) -> None:
         if self._download is not None:
@@ -321,26 +305,13 @@ class Exchange:
         # A model may think for minutes before it says a word; without interception it could as well.
         return max(settings.upstream_seconds, settings.tunnel_idle_seconds)
 
-    def _touch(self) -> None:
-        # While a request flows, it is the client who takes its time, and who has a limit of its own.
-        flows = self._upload is not None and self._upload.flows and not self._is_refusing
-        self.deadline = _NEVER if flows else self.context.clock.seconds() + self._patience
-
-    def request_sent(self) -> None:
-        """All of the request has gone: from now on it is the upstream's turn."""
-        if self in self.context.watched:
-            self._touch()
-
     def wait(self) -> None:
         """The upstream is not read, so its silence means nothing."""
-        self.deadline = _NEVER
         if self.sending is not None:
             self.sending.pause()
 
     def go_on(self) -> None:
         """It is read again."""
-        if self in self.context.watched:
-            self._touch()
         if self.sending is not None:
             self.sending.resume()
 
@@ -351,7 +322,6 @@ class Exchange:
 
     def _over(self) -> None:
         self.is_over = True
-        self.context.watched.pop(self, None)
         if self._ticket is not None:
             self._ticket.abandon()
             self._ticket = None
@@ -361,11 +331,11 @@ class Exchange:
 
     def _sent(self) -> None:
         """The upstream is done. Its connection may serve someone else now: nothing of it may be cancelled later."""
-        self.context.watched.pop(self, None)
+        self._is_sending = False
         self.sending = None
 
     def _stop_sending(self) -> None:
-        self.context.watched.pop(self, None)
+        self._is_sending = False
         sending, self.sending = self.sending, None
         if sending is not None:
             sending.cancel()
@@ -411,7 +381,6 @@ class Upload:
             self.flows = False
             if exchange.sending is not None:
                 exchange.sending.finish()
-            exchange.request_sent()
         elif self._decision is not None:
             pieces, self._pieces = self._pieces, []
             exchange.send_whole(self._decision, pieces[0] if len(pieces) == 1 else b"".join(pieces))

@@ -8,12 +8,11 @@ it was silent for `idle_timeout_seconds` or lived for `max_tunnel_seconds`.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Protocol as Shape
 
 import msgspec
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
-from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -23,9 +22,10 @@ from pipelock.proxy.answers import TEXT
 from pipelock.proxy.client_hello import Hello, Malformed
 from pipelock.proxy.connection import Receiver
 from pipelock.proxy.context import ProxyContext
+from pipelock.proxy.eyeballs import Heat, Race
 from pipelock.proxy.first_bytes import FirstBytes, PlainHttp
 from pipelock.proxy.http1 import Headers
-from pipelock.proxy.limits import CONNECT_SECONDS, HELLO_SECONDS, WRITE_SECONDS
+from pipelock.proxy.limits import HELLO_SECONDS, WRITE_SECONDS
 
 __all__ = ["ESTABLISHED", "Tunnel"]
 
@@ -55,52 +55,49 @@ class NearSide(Shape):
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
 class _UpstreamLeg(Protocol):
-    """The tunnel's far side."""
+    """The tunnel's far side, once it has won the race of the addresses; until then nobody hears of it."""
 
     transport: Wire | None  # type: ignore[assignment]  # a zope interface there
 
-    def __init__(self, tunnel: Tunnel) -> None:
-        self._tunnel = tunnel
+    def __init__(self, heat: Heat) -> None:
+        self._heat = heat
+        self._tunnel: Tunnel | None = None
 
-    def connectionMade(self) -> None:
+    def serve(self, tunnel: Tunnel) -> None:
+        """Carry for `tunnel` from now on."""
+        self._tunnel = tunnel
         if self.transport is not None:
             self.transport.bufferSize = _READ_SIZE
             self.transport.registerProducer(self, streaming=True)
-        self._tunnel.connected(self)
+
+    def connectionMade(self) -> None:
+        self._heat.opened()
 
     def dataReceived(self, data: bytes) -> None:
-        self._tunnel.from_upstream(data)
+        if self._tunnel is not None:
+            self._tunnel.from_upstream(data)
 
     def readConnectionLost(self) -> None:
-        self._tunnel.upstream_finished()
+        if self._tunnel is not None:
+            self._tunnel.upstream_finished()
 
     def writeConnectionLost(self) -> None:
         pass
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._tunnel.upstream_lost()
+        if self._tunnel is not None:
+            self._tunnel.upstream_lost()
 
     def pauseProducing(self) -> None:
-        self._tunnel.upstream_blocked()
+        if self._tunnel is not None:
+            self._tunnel.upstream_blocked()
 
     def resumeProducing(self) -> None:
-        self._tunnel.upstream_ready()
+        if self._tunnel is not None:
+            self._tunnel.upstream_ready()
 
     def stopProducing(self) -> None:
         pass
-
-
-class _Factory(ClientFactory):
-    noisy = False
-
-    def __init__(self, tunnel: Tunnel) -> None:
-        self._tunnel = tunnel
-
-    def buildProtocol(self, addr: object) -> _UpstreamLeg:
-        return _UpstreamLeg(self._tunnel)
-
-    def clientConnectionFailed(self, connector: Connector, reason: Failure) -> None:
-        self._tunnel.dial_failed(reason)
 
 
 class Tunnel:
@@ -110,8 +107,7 @@ class Tunnel:
         self._context = context
         self._client = client
         self._action = action
-        self._left = deque(addresses)
-        self._connector: Connector | None = None
+        self._race = Race(context.clock, addresses, self._dial, _UpstreamLeg, self._connected, self._unreachable)
         self._upstream: _UpstreamLeg | None = None
         self._hello: FirstBytes | None = FirstBytes() if context.settings.sni_verification else None
         self._early: list[bytes] = []
@@ -127,33 +123,26 @@ class Tunnel:
     # -- opening ---------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Dial the judged addresses, one after the other."""
+        """Dial the judged addresses."""
         self._context.tunnels[self] = None
-        self._dial("no address to dial")
+        self._race.start()
 
-    def _dial(self, why: str) -> None:
-        if self._over:
-            return
-        if not self._left:
-            self._over = True
-            self._context.tunnels.pop(self, None)
-            self._context.door.failed(self._action, f"tunnel dial failed: {why}")
-            self._client.answer(502, TEXT, f"pipelock: tunnel dial failed: {why}\n".encode())
-            return
-        address = self._left.popleft()
-        self._connector = self._context.dial_tunnel(address, self._action.port, _Factory(self), CONNECT_SECONDS)
+    def _dial(self, address: str, factory: Factory, timeout: float) -> Connector:
+        return self._context.dial_tunnel(address, self._action.port, factory, timeout)
 
-    def dial_failed(self, reason: Failure) -> None:
-        """An address did not answer."""
-        self._dial(reason.getErrorMessage())
+    def _unreachable(self, why: str, *, timed_out: bool, tls: bool) -> None:
+        self._over = True
+        self._context.tunnels.pop(self, None)
+        self._context.door.failed(self._action, f"tunnel dial failed: {why}")
+        status = 504 if timed_out else 502
+        self._client.answer(status, TEXT, f"pipelock: tunnel dial failed: {why}\n".encode())
 
-    def connected(self, upstream: _UpstreamLeg) -> None:
+    def _connected(self, upstream: Protocol) -> None:
         """An address answered: the tunnel is open."""
-        if self._over:
-            if upstream.transport is not None:
-                upstream.transport.abortConnection()
+        if not isinstance(upstream, _UpstreamLeg):
             return
         self._upstream = upstream
+        upstream.serve(self)
         self._began = self._last = self._context.clock.seconds()
         self._context.watched[self] = None
         self._context.door.stats.tunnel_opened()
@@ -338,8 +327,7 @@ class Tunnel:
         self._early = []
         upstream = self._upstream
         if upstream is None:
-            if self._connector is not None:
-                self._connector.disconnect()
+            self._race.cancel()
             self._client.abort()
             return
         # Both sides may take what is written still, but not for ever: `expired` aborts them.

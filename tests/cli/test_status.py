@@ -20,7 +20,8 @@ configuration   /etc/pipelock/pipelock.yaml
 kill switch     off
 requests        20: 15 allowed, 2 warned, 3 blocked
 waiting for you 0
-connections     0 open, 0 tunnels, 0 sessions, 0 dashboards
+connections     0 open, 0 tunnels, 0 WebSockets, 0 sessions, 0 dashboards
+inside TLS      not read (tls_interception)
 audit log       /var/log/audit.jsonl
 most blocked    evil.example 3"""
 

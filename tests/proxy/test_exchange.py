@@ -310,6 +310,22 @@ def test_a_client_may_take_its_time_over_a_large_request_and_an_origin_may_not()
     assert client.heard.startswith(b"HTTP/1.1 504")
 
 
+def test_an_origin_may_take_its_time_over_a_request_that_was_held_whole_as_long_as_it_takes() -> None:
+    house, sent = House(upstream_seconds=30.0), words(1000 * KIB)
+    client = house.caller()
+    client.says(upload(len(sent)) + sent)
+    house.dials[0].line.takes = 64 * KIB
+    origin, got = house.dials[0].answer(), b""
+    while len(body_of(got)) < len(sent):
+        house.wait(29)
+        got += origin.line.take()
+    assert client.heard == b""
+    origin.says(ok(b"thanks"))
+    assert client.heard.endswith(b"thanks")
+    client.leaves()
+    house.assert_nothing_is_left()
+
+
 def test_an_origin_that_stops_taking_a_request_is_given_up() -> None:
     house = flowing()
     client = house.caller()

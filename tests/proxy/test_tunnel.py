@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from pipelock.model import Kind
-from pipelock.proxy.limits import HELLO_SECONDS, WRITE_SECONDS
+from pipelock.proxy.limits import HELLO_SECONDS, STAGGER_SECONDS, WRITE_SECONDS
 from tests.factories import a_policy
 from tests.proxy.house import ADDRESSES, Caller, Dialled, House, get, ok
 
@@ -202,6 +202,36 @@ def test_the_next_judged_address_is_dialled_and_then_no_other() -> None:
     assert client.heard.startswith(b"HTTP/1.1 200"), "the connection serves on"
     client.leaves()
     house.assert_nothing_is_left()
+
+
+def test_an_address_that_hangs_does_not_keep_the_next_from_being_tried() -> None:
+    house = House()
+    client = house.caller()
+    client.says(connect())
+    house.clock.advance(STAGGER_SECONDS)
+    assert tuple(dial.address for dial in house.dials) == ADDRESSES
+    first, second = house.dials
+    second.answer()
+    assert client.heard == ESTABLISHED
+    assert first.is_cancelled
+    second.says(b"220 ready")
+    assert client.heard.endswith(b"220 ready")
+    ended(house, client, second)
+
+
+def test_who_comes_second_is_hung_up_on_and_carries_nothing() -> None:
+    house = House()
+    client = house.caller()
+    client.says(connect())
+    house.clock.advance(STAGGER_SECONDS)
+    first, second = house.dials
+    second.answer()
+    first.answer()
+    assert first.line.is_closing
+    assert first.protocol is None
+    assert client.heard == ESTABLISHED
+    assert not client.line.is_closing
+    ended(house, client, second)
 
 
 def test_a_refused_connect_leaves_the_connection_usable() -> None:
