@@ -15,8 +15,8 @@ from twisted.python.failure import Failure
 
 from pipelock.door.door import Ticket
 from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, Verdict
-from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.bodies.encoding import decode_body
+from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.http1 import Headers, ResponseHead
 from pipelock.proxy.upstream import Origin, Sending, UpstreamRequest
 
