@@ -27,6 +27,8 @@ _QUOTED = 240
 """Bytes of a quotation that is waited for: what is longer is none that rules would know."""
 _MARKS = (b'"', b"`")
 _PAIRS = (("\u201c".encode(), "\u201d".encode()), ("\u00ab".encode(), "\u00bb".encode()))
+_NO_END = bytes(byte for byte in range(0x21, 0x100) if byte not in b"\"'/<>@?#`\\")
+"""What stands in a password; what does not ends it."""
 _TEXT = "text/plain; charset=utf-8"
 _JSON = "application/json"
 
@@ -85,6 +87,15 @@ class Work:
             return True
         quote = _open_quote(text)
         return quote >= 0 and all(quote <= span.start and span.end <= len(text) for span in spans)
+
+    @property
+    def is_in_password(self) -> bool:
+        """Whether its first text breaks off inside what may be the password of a URL, which the host will show."""
+        end = self._text[-_QUOTED:]
+        start = end.rfind(b"://")
+        secret = end[start:].partition(b":")[2].partition(b":")[2] if start >= 0 else b""
+        # (Digits are a port.)
+        return bool(secret) and not secret.isdigit() and not secret.strip(_NO_END) and b"/" not in end[start + 3 :]
 
     @property
     def _text(self) -> bytes:

@@ -6,7 +6,8 @@ The head is judged first, without a body. It passes with the first event, or aft
 wait for it; a first event that is refused in time is answered as if there had been no stream. An event is forwarded, as
 it was on the wire, as soon as it has been judged together with the end of the text it continues; nothing is held for
 the sake of what may follow, with one exception: what is found may be gone when its token (a hash, a number) or its
-quotation (an example) goes on, so the next event is waited for then, `TOKEN_SECONDS` at most and `MAX_KEPT` times.
+quotation (an example) goes on, and the password in a URL is one by the host behind it. Then the next event is waited
+for, `TOKEN_SECONDS` at most and `MAX_KEPT` times.
 What was forwarded before can't be taken back: of a secret or an instruction that is spread
 over events, all pass but the one that completes it.
 
@@ -249,7 +250,7 @@ class EventStream:
                 return
             self._refuse_for(_NO_TEXT, self._unreadable)
             return
-        if may_keep and work.is_open and self._is_premature(work):
+        if may_keep and (work.is_in_password or (work.is_open and self._is_premature(work))):
             self._kept = blocks
             self._kept_until = self._clock.callLater(TOKEN_SECONDS, self._let_go)
         else:

@@ -394,6 +394,32 @@ def test_what_is_not_quoted_does_not_wait(pieces: list[str]) -> None:
     assert flow.sink.events[-1] == "refused"
 
 
+@pytest.mark.parametrize(
+    ("text", "waits"),
+    [
+        ("see ftp://me:hun", True),
+        ("ftp://me:hun7!$%", True),
+        ("ftp://me:hun\u00e4", True),
+        ("ftp://me:80", False),
+        ("ftp://me:", False),
+        ("ftp://me:hun@", False),
+        ("ftp://me:hun and", False),
+        ('ftp://me:hun"', False),
+        ("http://host/a:b", False),
+        ("http://host/a://b:c", True),
+        ("http://a://b:c:d", True),
+        ("a:b:c", False),
+        ("://", False),
+        ("", False),
+    ],
+)
+def test_the_password_of_a_url_waits_for_the_host(text: str, waits: bool) -> None:
+    flow = Flow().feed(plain(text))
+    assert (flow.sink.passed == b"") is waits
+    flow.feed(plain("@x "))
+    assert flow.sink.passed == plain(text) + plain("@x ")
+
+
 def test_many_events_at_once_are_judged_together() -> None:
     flow = Flow().feed(b"data: ab\n\n" * 1000)
     assert flow.sink.passed == b"data: ab\n\n" * 1000
