@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from wsproto.frame_protocol import CloseReason, Frame, FrameProtocol, Opcode, ParseFailed
 
-from pipelock.proxy.websocket.close import NO_STATUS, PROTOCOL_ERROR, TOO_BIG, Close, clipped
+from pipelock.proxy.websocket.close import INVALID_DATA, NO_STATUS, PROTOCOL_ERROR, Close, clipped
 from pipelock.proxy.websocket.compression import Deflate, MessageGuard
 
 __all__ = ["FRAMES_AT_ONCE", "Broken", "Busy", "Closed", "Endpoint", "Happening", "Message", "Ping", "Pong"]
@@ -184,7 +184,9 @@ def _words(error: ParseFailed) -> str:
         for sign, words in _RULES:
             if sign in text:
                 return words
-    return _WORDS.get(error.code, "protocol error" if error.code != TOO_BIG else "message too large")
+    if error.code == INVALID_DATA and "extension" in str(error):
+        return "invalid compressed data"
+    return _WORDS.get(error.code, "protocol error")
 
 
 _RULES = (
