@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pipelock.config import Config
 from pipelock.config.schema_scanning import CanaryToken
+from pipelock.detect.buried import BuriedKeys
 from pipelock.detect.canaries import Canaries
 from pipelock.detect.hosts import HostSet
 from pipelock.detect.known import MAX_KNOWN, SHORTEST_VALUE, KnownSecrets, KnownValue, from_environ
@@ -35,7 +36,7 @@ def watchers(
         MatcherError: something can't be compiled.
         RuleError: a canary's environment variable is not set.
     """
-    found: list[Watcher] = []
+    found: list[Watcher] = [BuriedKeys()] if config.dlp.extended_patterns else []
     seeds = config.seed_phrase_detection
     if seeds.enabled:
         found.append(SeedPhrases(seeds.min_words, verify_checksum=seeds.verify_checksum))

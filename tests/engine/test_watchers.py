@@ -131,3 +131,10 @@ def test_urls_are_looked_into(cache: Path, rest: str, rule: str) -> None:
     findings = policy.layers.before_dns(f"http://drop.example{rest}").findings
     assert rule in {finding.rule for finding in findings}
     assert not any(word in finding.excerpt for finding in findings for word in ("winner", "sausage", VALUE[:9]))
+
+
+@pytest.mark.parametrize(("switch", "found"), [("true", ["Key in Encoded Data"]), ("false", [])])
+def test_keys_among_encoded_bytes_belong_to_the_extended_patterns(cache: Path, switch: str, found: list[str]) -> None:
+    policy = compiled(cache, f"dlp: {{extended_patterns: {switch}}}\n")
+    data = b"\x00\xff\x10" + b"Zq9QHv1bK/Mr8Twc2PLxS3dGe+Yn4jF7tAUzkN60" + b"\x80\x00"
+    assert rules(policy, data.hex()) == found
