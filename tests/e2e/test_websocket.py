@@ -250,6 +250,7 @@ def test_a_secret_never_leaves(daemon: DaemonProcess, upstream: Upstream, opened
     def ways() -> Iterator[tuple[str, list[Any]]]:
         yield "text", [f"the key is {KEY}, keep it"]
         yield "json", [f'{{"auth": {{"token": "{KEY}"}}}}']
+        yield "after a word", ["hello", KEY]
         yield "fragments", [[KEY[:10], KEY[10:20], KEY[20:]]]
         yield "messages", [KEY[:15], KEY[15:]]
         yield "json messages", [f'{{"type": "input", "delta": "{KEY[at : at + 5]}"}}' for at in range(0, len(KEY), 5)]

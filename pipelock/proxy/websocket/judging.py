@@ -75,18 +75,19 @@ class Judging:
 
     def judge(self, side: Side, message: Message) -> None:
         """Have a message judged with what it continues: in one go where it is one text, else after it by itself."""
-        policy = self._door.engine.policy
-        if policy.scan_messages and not message.is_binary and (side is Side.UPSTREAM or policy.redaction is None):
+        if self._door.engine.policy.scan_messages and not message.is_binary and self.judges_together(side):
             look = self._rolling[side].look(message.data)
             if look.context:
-                action = self._asking(side, message, look.context + message.data, len(look.context))
+                # Once more on a line of its own: what it continues must not hide where it begins.
+                body = b"%b%b\n%b" % (look.context, message.data, message.data)
+                action = self._asking(side, message, body, len(look.context))
                 self._ask(side, action, lambda decision: self._judged_at_once(side, look, decision))
                 return
         action = self._asking(side, message, message.data, 0)
         self._ask(side, action, lambda decision: self._judged(side, message, decision))
 
     def judges_together(self, side: Side) -> bool:
-        """Not where a part may be replaced: the parts could not be told apart."""
+        """Whether one verdict may do for several texts: not where a part may be replaced, which could not be found."""
         policy = self._door.engine.policy
         if side is Side.CLIENT:
             return policy.redaction is None
@@ -101,16 +102,8 @@ class Judging:
         body = b"\n".join([known + whole if look.context is not None else known, *datas])
         action = self._asking(side, messages[0], body, look.seen)
 
-        def judged(decision: Decision) -> None:
-            if decision.verdict is Verdict.BLOCK:
-                self._verdicts.refuses(side, decision)
-            elif decision.body is not None:
-                self._verdicts.drops(side)
-            else:
-                self._rolling[side].passed(look, None, decision)
-                self._verdicts.passes(side, None)
-
-        self._ask(side, msgspec.structs.replace(action, size=len(whole)), judged)
+        action = msgspec.structs.replace(action, size=len(whole))
+        self._ask(side, action, lambda decision: self._judged_at_once(side, look, decision))
 
     def _asking(self, side: Side, message: Message, body: bytes, seen: int) -> Action:
         return msgspec.structs.replace(
@@ -123,19 +116,13 @@ class Judging:
         )
 
     def _judged_at_once(self, side: Side, look: Look, decision: Decision) -> None:
-        context = look.context or b""
         if decision.verdict is Verdict.BLOCK:
             self._verdicts.refuses(side, decision)
-        elif decision.body is None:
+        elif decision.body is not None:
+            self._verdicts.drops(side)
+        else:
             self._rolling[side].passed(look, None, decision)
             self._verdicts.passes(side, None)
-        elif decision.body.startswith(context):
-            instead = decision.body[len(context) :]
-            rolling = self._rolling[side]
-            rolling.passed(rolling.look(instead), None)
-            self._verdicts.passes(side, instead)
-        else:
-            self._verdicts.drops(side)
 
     def _judged(self, side: Side, message: Message, decision: Decision) -> None:
         if decision.verdict is Verdict.BLOCK:

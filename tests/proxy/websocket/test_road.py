@@ -11,7 +11,7 @@ import pytest
 from wsproto.events import CloseConnection, Ping, Pong
 
 from pipelock.detect.url_layers import UrlSettings
-from pipelock.model import Answer, AnswerWord, BlockReason, Direction, Kind, Severity, Transport, Verdict
+from pipelock.model import Answer, AnswerWord, BlockReason, Direction, Finding, Kind, Severity, Transport, Verdict
 from pipelock.proxy.websocket.session import CLOSE_SECONDS
 from pipelock.proxy.websocket.settings import WebSocketSettings
 from tests.factories import FAKE_KEY, FAKE_ORDER, FakeSecrets, a_policy
@@ -344,6 +344,26 @@ def test_a_secret_cut_over_messages_of_several_forms_is_found(first: str, second
     talk = Talk(house())
     talk.client_says(TextMessage(first % FAKE_KEY[:12]), TextMessage(second % FAKE_KEY[12:]))
     assert talk.far.text() == first % FAKE_KEY[:12]
+    refused(talk, Direction.OUTBOUND)
+
+
+class Careful(FakeSecrets):
+    """Finds the key only where no other word runs into it."""
+
+    def scan(self, data: bytes | str, place: str, *, host: str = "", content_type: str = "") -> tuple[Finding, ...]:
+        text = data.decode("latin-1") if isinstance(data, bytes) else data
+        parts = text.split(FAKE_KEY)
+        alone = [before for before in parts[:-1] if not before[-1:].isalnum()]
+        return super().scan(data, place, host=host, content_type=content_type) if alone else ()
+
+
+@pytest.mark.parametrize("before", ["hello", "hello ", '{"a": "b"}', ""])
+@pytest.mark.parametrize("many", [0, 30])
+def test_what_went_before_does_not_hide_where_a_secret_begins(before: str, many: int) -> None:
+    talk = Talk(house(a_policy(secrets=Careful())))
+    talk.client_says(TextMessage(before))
+    talk.client_says(*[TextMessage("word")] * many, TextMessage(FAKE_KEY))
+    assert FAKE_KEY not in talk.far.text()
     refused(talk, Direction.OUTBOUND)
 
 
