@@ -129,16 +129,19 @@ def download(bench: Bench) -> Table:
     request = _get(bench.origin, "/random.bin")
     speeds: dict[str, list[float]] = {way.name: [] for way in bench.ways}
     grown: dict[str, list[float]] = {way.name: [] for way in bench.ways}
+    spent: dict[str, list[float]] = {way.name: [] for way in bench.ways}
     for turn in range(bench.rounds + 1):
         for way in bench.ways:
-            before = way.server.rss()
+            before, cpu = way.server.rss(), way.server.cpu()
             total, seconds = drain(way.dial(bench.origin), request, RANDOM, DOWNLOAD_SECONDS)
             if turn:
+                spent[way.name].append(way.server.cpu() - cpu)
                 speeds[way.name].append(total / seconds / 1e6 if total >= RANDOM else 0.0)
                 grown[way.name].append(way.server.rss() - before)
     return {
         name: {
             "mb_per_second": round(statistics.median(speeds[name]), 1),
+            "cpu_seconds": round(statistics.median(spent[name]), 2),
             "rss_grown_mib": round(max(grown[name]), 1),
         }
         for name in speeds
@@ -149,12 +152,15 @@ def events(bench: Bench) -> Table:
     """How much later than from the origin itself an event of a stream is heard."""
     heard: dict[str, list[float]] = {way.name: [] for way in bench.ways}
     missing = dict.fromkeys(heard, 0)
+    spent = dict.fromkeys(heard, 0.0)
     for _ in range(bench.rounds):
         for way in bench.ways:
             host = f"localhost:{bench.events[1]}"
+            before = way.server.cpu()
             got = listen(way.dial(bench.events), host, streams=STREAMS, count=EVENTS, interval=INTERVAL)
             heard[way.name] += got.latencies
             missing[way.name] += STREAMS * EVENTS - got.heard
+            spent[way.name] += way.server.cpu() - before
     floor = {share: percentile(heard["direct"], share) for share in (0.5, 0.95)}
     return {
         name: {
@@ -162,6 +168,7 @@ def events(bench: Bench) -> Table:
             "p95_ms": round(percentile(values, 0.95) * 1000, 2),
             "added_p50_ms": round((percentile(values, 0.5) - floor[0.5]) * 1000, 2),
             "added_p95_ms": round((percentile(values, 0.95) - floor[0.95]) * 1000, 2),
+            "cpu_ms_per_event": round(spent[name] * 1000 / (STREAMS * EVENTS * bench.rounds), 3),
             "missing": missing[name],
         }
         for name, values in heard.items()

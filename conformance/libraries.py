@@ -33,25 +33,38 @@ class Library:
     """How one suite talks to servers.
 
     Attributes:
-        name: In `places.SUITES` and exclusions.yaml.
+        name: In `places.SUITES`.
         servers: Fixtures that start servers, and files whose tests start their own.
         authority: In its environment, the file of the authority of the suite's TLS servers; the proxy trusts it, and
             ours is added to it for the clients. Empty for none.
         least: Requests that must have come through the proxy, or the comparison proves nothing.
+        plugins: Loaded in both runs.
+        environ: Set in both runs; `{authority}` is the file above.
     """
 
     name: str
     servers: tuple[str, ...]
     authority: str
     least: int
+    plugins: tuple[str, ...] = ()
+    environ: tuple[tuple[str, str], ...] = ()
 
 
+_HTTPBIN = "pytest_httpbin/certs/client.pem"
 LIBRARIES = {
     "requests": Library(
         "requests",
         ("httpbin", "httpbin_secure", "httpbin_both", "nosan_server", "test_lowlevel.py"),
-        "pytest_httpbin/certs/client.pem",
+        _HTTPBIN,
         200,
+    ),
+    "requests-tls": Library(
+        "requests",
+        ("httpbin", "httpbin_secure", "httpbin_both"),
+        _HTTPBIN,
+        200,
+        ("secure_httpbin",),
+        (("REQUESTS_CA_BUNDLE", "{authority}"), ("CONFORMANCE_ONLY_SERVED", "yes")),
     ),
     "httpx": Library("httpx", ("server", "https_server"), "", 30),
 }
@@ -66,19 +79,22 @@ class Result:
     requests: int
 
 
-def run_library(folder: Path, library: Library) -> Result:
-    """Run the suite twice.
+def run_library(folder: Path, part: str) -> Result:
+    """Run the suite of `LIBRARIES[part]` twice; exclusions.yaml knows it by `part`.
 
     Raises:
         RuntimeError: the suite went past the proxy.
         subprocess.SubprocessError, OSError, ValueError: a part did not run, so nothing is known.
     """
+    library = LIBRARIES[part]
     python = install_suite(library.name)
-    place = folder / library.name
+    place = folder / part
     place.mkdir(parents=True)
-    exclusions = read_exclusions(_HERE / "exclusions.yaml", library.name)
+    exclusions = read_exclusions(_HERE / "exclusions.yaml", part)
     with _trusted(python, library, place) as authority:
-        direct = _run(python, library, place / "direct.xml", {})
+        given = {"CONFORMANCE_SERVERS": ",".join(library.servers)}
+        given |= {name: value.format(authority=authority) for name, value in library.environ}
+        direct = _run(python, library, place / "direct.xml", given | {"CONFORMANCE_PROXY": ""})
         settings: dict[str, dict[str, object]] = {
             "tls_interception": {"enabled": True},
             # Some tests send their own source, with passwords in URLs, or credentials to anybody. What is found there
@@ -91,11 +107,10 @@ def run_library(folder: Path, library: Library) -> Result:
             if authority is not None:
                 authority.write_bytes(authority.read_bytes() + (place / "home" / "ca.pem").read_bytes())
             proxy = f"http://127.0.0.1:{daemon.address[1]}"
-            environ = {"CONFORMANCE_PROXY": proxy, "CONFORMANCE_SERVERS": ",".join(library.servers)}
-            through = _run(python, library, place / "through.xml", environ)
+            through = _run(python, library, place / "through.xml", given | {"CONFORMANCE_PROXY": proxy})
         seen = sum(1 for line in (place / "audit.jsonl").open(encoding="utf-8") if '"kind":"request"' in line)
     if seen < library.least:
-        raise RuntimeError(f"{library.name}: only {seen} requests came through the proxy, {library.least} should have")
+        raise RuntimeError(f"{part}: only {seen} requests came through the proxy, {library.least} should have")
     return Result(compare(direct, through, exclusions), len(direct), seen)
 
 
@@ -120,9 +135,8 @@ def _trusted(python: Path, library: Library, place: Path) -> Iterator[Path | Non
 
 
 def _run(python: Path, library: Library, report: Path, environ: dict[str, str]) -> dict[str, str]:
-    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", "tests"]
-    if environ:
-        command[4:4] = ["-p", "through"]
+    command = [str(python), "-m", "pytest", "-q", f"--junitxml={report}", "tests"]
+    command += [part for plugin in ("no:cacheprovider", "through", *library.plugins) for part in ("-p", plugin)]
     clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     began = time.monotonic()
     with report.with_suffix(".out").open("wb") as out:
@@ -139,5 +153,5 @@ def _run(python: Path, library: Library, report: Path, environ: dict[str, str]) 
     if done.returncode not in (0, 1):
         raise RuntimeError(f"{library.name}: pytest ended with {done.returncode}, see {report.with_suffix('.out')}")
     outcomes = read_outcomes(report)
-    print(f"{library.name} {report.stem}: {len(outcomes)} tests in {time.monotonic() - began:.0f} s", flush=True)
+    print(f"{report.parent.name} {report.stem}: {len(outcomes)} tests in {time.monotonic() - began:.0f} s", flush=True)
     return outcomes

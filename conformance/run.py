@@ -2,9 +2,9 @@
 
     python conformance/run.py [--quick] [--only PART…] [--keep]
 
-Parts: `websocket` (the Autobahn suite, in three modes), `requests` and `httpx` (their own tests, directly and through
-the proxy), `tls` (sslyze). What they need is installed into the user's cache. Ends with 1 if a part failed or could not
-be run. What was found is also written to conformance/results/ as JSON.
+Parts: `websocket` (the Autobahn suite, in three modes), `requests`, `requests-tls` and `httpx` (their own tests, directly
+and through the proxy; in `-tls` inside HTTPS), `tls` (sslyze). What they need is installed into the user's cache. Ends
+with 1 if a part failed or could not be run. What was found is also written to conformance/results/ as JSON.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _websocket(folder: Path, options: argparse.Namespace) -> tuple[bool, object]
 
 
 def _library(name: str, folder: Path) -> tuple[bool, object]:
-    result = run_library(folder, LIBRARIES[name])
+    result = run_library(folder, name)
     comparison = result.comparison
     print(f"  {comparison.same} of {result.tests} tests end alike; {result.requests} requests came through the proxy")
     for test in comparison.broken:

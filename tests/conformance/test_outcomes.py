@@ -74,6 +74,6 @@ def test_an_exclusion_needs_a_reason(tmp_path):
     assert read_exclusions(path, "other") == {}
 
 
-@pytest.mark.parametrize("suite", ["requests", "httpx"])
+@pytest.mark.parametrize("suite", ["requests", "requests-tls", "httpx"])
 def test_our_exclusions_can_be_read(suite):
     assert all(read_exclusions(EXCLUSIONS, suite).values())

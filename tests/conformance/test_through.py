@@ -3,7 +3,7 @@ import types
 
 import pytest
 
-from conformance.through import is_served, pytest_runtest_call
+from conformance.through import is_served, pytest_collection_modifyitems, pytest_runtest_call
 
 PROXY = "http://127.0.0.1:8888"
 
@@ -52,3 +52,21 @@ def test_what_a_fixture_set_stays(run, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://its.own:1")
     assert run("server") == ("http://its.own:1", None)
     assert os.environ["HTTP_PROXY"] == "http://its.own:1"
+
+
+def test_no_proxy_is_no_proxy(run, monkeypatch):
+    monkeypatch.setenv("CONFORMANCE_PROXY", "")
+    assert run("server") == (None, None)
+
+
+@pytest.mark.parametrize(("only", "left"), [("", 2), ("yes", 1)])
+def test_tests_without_a_server_are_left_out_where_wanted(monkeypatch, tmp_path, only, left):
+    monkeypatch.setenv("CONFORMANCE_SERVERS", "server")
+    monkeypatch.setenv("CONFORMANCE_ONLY_SERVED", only)
+    told = []
+    config = types.SimpleNamespace(hook=types.SimpleNamespace(pytest_deselected=lambda items: told.extend(items)))
+    items = [types.SimpleNamespace(fixturenames=[name], path=tmp_path / "a.py") for name in ("server", "tmp_path")]
+    pytest_collection_modifyitems(config, items)
+    assert len(items) == left
+    assert len(told) == 2 - left
+    assert items[0].fixturenames == ["server"]
