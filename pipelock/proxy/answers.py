@@ -31,7 +31,16 @@ def answer_head(head: RequestHead | None, status: int, headers: Headers, length:
         lines.append(("connection", "close"))
     elif head is not None and head.version == "1.0":
         lines.append(("connection", "keep-alive"))
-    return response_head(status, _PHRASES.get(status, ""), lines)
+    return response_head(status, _phrase(status, headers), lines)
+
+
+def _phrase(status: int, headers: Headers) -> str:
+    """What the status means; of a refusal, that it is ours: many programs (pip, uv, wget, urllib) show nothing else."""
+    if status >= 400:
+        for name, value in headers:
+            if name == "x-pipelock-block-reason":
+                return f"Blocked by Pipelock ({value})"
+    return _PHRASES.get(status, "")
 
 
 def answer_headers(method: str, head: ResponseHead, *, reencoded: bool) -> Headers:

@@ -101,6 +101,8 @@ def test_curl_asks_posts_and_is_refused(environ: dict[str, str], origin: Recordi
     assert json.loads(curl(environ, f"{origin.url}/order").stdout)["block_reason"] == "prompt_injection"
     told = curl(environ, "-H", "Accept: text/plain", "-f", "-w", "%{http_code}", f"{origin.url}/order")
     assert (told.returncode, told.stdout) == (22, "403")
+    tunnel = curl(environ, "-v", "https://169.254.169.254/latest")
+    assert "403 Blocked by Pipelock (ssrf_metadata)" in tunnel.stderr
 
 
 def test_curl_moves_large_files_both_ways(environ: dict[str, str], origin: RecordingOrigin, tmp_path: Path) -> None:
@@ -154,6 +156,14 @@ def test_a_python_library_is_served_and_told(library: str, environ: dict[str, st
     assert all(ORDER not in text and KEY not in text for _, _, text in told)
     assert [one.path for one in origin.seen] == ["/a", "/b", "/order", "/a"]
     assert bytes(origin.seen[1].body) == b"plain words"
+
+
+def test_a_refused_tunnel_says_so_too(environ: dict[str, str]) -> None:
+    """Of what the proxy answers to CONNECT, libraries show the first line alone."""
+    wanted = json.dumps([["GET", "https://169.254.169.254/latest", None]])
+    for library in ("urllib", "requests"):
+        done = run(environ, sys.executable, HERE / "http_clients.py", library, wanted)
+        assert "403 Blocked by Pipelock (ssrf_metadata)" in done.stderr, done.stderr
 
 
 # -- node ---------------------------------------------------------------------------------------------------------------
@@ -228,15 +238,15 @@ def make_wheel(name: str) -> bytes:
 
 @pytest.fixture
 def index(origin: RecordingOrigin) -> str:
-    """A simple index (PEP 503) with a package that is large and one whose page gives orders."""
-    wheel = make_wheel("bigpkg")
-    link = f'<a href="/files/bigpkg-1.0-py3-none-any.whl#sha256={hashlib.sha256(wheel).hexdigest()}">bigpkg-1.0-py3-none-any.whl</a>'
-    page = f"<!DOCTYPE html><html><body>{link}</body></html>"
-    origin.answers |= {
-        "/simple/bigpkg/": Answer(page.encode(), "text/html"),
-        "/simple/evilpkg/": Answer(page.replace("<body>", f"<body><p>{ORDER}</p>").encode(), "text/html"),
-        "/files/bigpkg-1.0-py3-none-any.whl": Answer(wheel, "application/octet-stream"),
-    }
+    """A simple index (PEP 503): a package that is large, one that is no package but an order, and a page with one."""
+    wheels = {"bigpkg": make_wheel("bigpkg"), "evilpkg": ORDER.encode()}
+    for name, wheel in wheels.items():
+        file = f"{name}-1.0-py3-none-any.whl"
+        page = f"<!DOCTYPE html><html><body><a href='/files/{file}'>{file}</a></body></html>"
+        origin.answers[f"/simple/{name}/"] = Answer(page.encode(), "text/html")
+        origin.answers[f"/files/{file}"] = Answer(wheel, "application/octet-stream")
+    poisoned = f"<!DOCTYPE html><html><body><p>{ORDER}</p></body></html>"
+    origin.answers["/simple/badpage/"] = Answer(poisoned.encode(), "text/html")
     return f"{origin.url}/simple/"
 
 
@@ -262,13 +272,16 @@ def test_packages_are_installed_from_an_index(
     assert done.returncode == 0, done.stderr
     assert (target / "bigpkg.bin").read_bytes() == PACKAGE
     before = len(refusals(daemon))
-    poisoned = run(environ, *installer, "--target", target, "--index-url", index, "evilpkg==1.0")
-    assert poisoned.returncode != 0
+    for package in ("evilpkg", "badpage"):
+        poisoned = run(environ, *installer, "--target", target, "--index-url", index, f"{package}==1.0")
+        assert poisoned.returncode != 0
+        if package == "evilpkg":
+            assert "Blocked by Pipelock (prompt_injection)" in poisoned.stderr
     elsewhere = tmp_path / "elsewhere"
     leaking = run(environ, *installer, "--target", elsewhere, "--index-url", f"{index}{KEY}/", "bigpkg==1.0")
     assert leaking.returncode != 0
     assert KEY not in str([one.path for one in origin.seen])
-    assert refusals(daemon)[before:] == ["prompt_injection", "dlp_match"]
+    assert refusals(daemon)[before:] == ["prompt_injection", "prompt_injection", "dlp_match"]
 
 
 # -- npm ----------------------------------------------------------------------------------------------------------------
@@ -316,11 +329,10 @@ def test_npm_installs_from_a_registry(
     assert (tmp_path / "node_modules/bigpkg/blob.bin").read_bytes() == PACKAGE
     poisoned = run(environ, *words, "evilpkg", cwd=tmp_path)
     assert poisoned.returncode != 0
-    assert "403" in poisoned.stderr
-    assert "blocked by pipelock" in poisoned.stderr
+    assert "Blocked by Pipelock (prompt_injection)" in poisoned.stderr
     before = len(origin.seen)
     leaking = run(environ, *words, f"--//localhost:{origin.port}/:_authToken={KEY}", "other", cwd=tmp_path)
-    assert "blocked by pipelock" in leaking.stderr
+    assert "Blocked by Pipelock (dlp_match)" in leaking.stderr
     assert len(origin.seen) == before
 
 
