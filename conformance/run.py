@@ -2,9 +2,9 @@
 
     python conformance/run.py [--quick] [--only PART…] [--keep]
 
-Parts: `websocket` (the Autobahn suite, in three modes), `requests`, `requests-tls` and `httpx` (their own tests, directly
-and through the proxy; in `-tls` inside HTTPS), `tls` (sslyze). What they need is installed into the user's cache. Ends
-with 1 if a part failed or could not be run. What was found is also written to conformance/results/ as JSON.
+Parts: `websocket` (the Autobahn suite, in three modes), `requests`, `requests-tls` and `httpx` (their own tests, run
+directly and through the proxy; in `-tls` inside HTTPS), `tls` (sslyze). What they need is installed into the user's
+cache. Ends with 1 if a part failed or could not be run. What was found also goes to conformance/results/ as JSON.
 """
 
 from __future__ import annotations

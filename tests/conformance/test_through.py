@@ -64,7 +64,7 @@ def test_tests_without_a_server_are_left_out_where_wanted(monkeypatch, tmp_path,
     monkeypatch.setenv("CONFORMANCE_SERVERS", "server")
     monkeypatch.setenv("CONFORMANCE_ONLY_SERVED", only)
     told = []
-    config = types.SimpleNamespace(hook=types.SimpleNamespace(pytest_deselected=lambda items: told.extend(items)))
+    config = types.SimpleNamespace(hook=types.SimpleNamespace(pytest_deselected=lambda *, items: told.extend(items)))
     items = [types.SimpleNamespace(fixturenames=[name], path=tmp_path / "a.py") for name in ("server", "tmp_path")]
     pytest_collection_modifyitems(config, items)
     assert len(items) == left
