@@ -20,7 +20,7 @@ from pipelock.proxy.bodies.stream import BodyStream, open_answer, open_request, 
 from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.forward import Destination
 from pipelock.proxy.http1 import Headers, ResponseHead
-from pipelock.proxy.upstream import Sending
+from pipelock.proxy.upstream import Sending, untrusted_upstream
 
 __all__ = ["Exchange", "Near"]
 
@@ -275,8 +275,8 @@ class Exchange:
             return
         self._sent()
         if untrusted:
-            fault = Fault(BlockReason.AUTHORITY_MISMATCH, why, 502, "tls_upstream")
-            self._judge(msgspec.structs.replace(self.action, fault=fault), self._only_refused)
+            action = msgspec.structs.replace(self.action, fault=untrusted_upstream(why))
+            self._judge(action, self._only_refused)
         elif self._head is None:
             self._failed(status, why)
         else:

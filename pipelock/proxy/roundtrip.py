@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
 from twisted.python.failure import Failure
 
 from pipelock.door.door import Ticket
@@ -18,7 +19,7 @@ from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind
 from pipelock.proxy.bodies.encoding import decode_body
 from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.http1 import Headers, ResponseHead
-from pipelock.proxy.upstream import Origin, Sending, UpstreamRequest
+from pipelock.proxy.upstream import Origin, Sending, UpstreamRequest, untrusted_upstream
 
 __all__ = ["TOO_BUSY", "Answered", "Failed", "Refused", "Result", "RoundTrip"]
 
@@ -203,15 +204,28 @@ class RoundTrip:
             self._judge_response(head, result, None)
 
     def response_failed(self, why: str, status: int = 502, *, untrusted: bool = False) -> None:
-        """There is no response, or no more of it."""
+        """There is no response, or no more of it. `untrusted`: the upstream could not prove who it is."""
         if self._done is None or self not in self._context.watched:
             return
         self._sent()
-        if self._head is None:
+        if untrusted:
+            self._judge_untrusted(why)
+        elif self._head is None:
             self._context.door.failed(self._request, why)
             self._end(Failed(status, why))
         else:
             self._judge_response(self._head, b"", Fault(BlockReason.PARSE_ERROR, why, status))
+
+    def _judge_untrusted(self, why: str) -> None:
+        action = msgspec.structs.replace(self._request, fault=untrusted_upstream(why))
+
+        def judged(decision: Decision) -> None:
+            self._ticket = None
+            self._end(Refused(action, decision))
+
+        ticket = self._context.door.judge(action, judged)
+        if ticket.then is not None:
+            self._ticket = ticket
 
     def expired(self) -> None:
         """The upstream was silent for too long."""

@@ -27,9 +27,25 @@ from pipelock.proxy.limits import (
 )
 from pipelock.proxy.sending import Sending
 from pipelock.proxy.upstream_connection import UpstreamConnection
-from pipelock.proxy.upstream_request import Dialler, Key, Origin, ResponseSink, UpstreamRequest
+from pipelock.proxy.upstream_request import (
+    Dialler,
+    Key,
+    Origin,
+    ResponseSink,
+    UpstreamRequest,
+    untrusted_upstream,
+)
 
-__all__ = ["Dialler", "Origin", "Pool", "ResponseSink", "Sending", "UpstreamConnection", "UpstreamRequest"]
+__all__ = [
+    "Dialler",
+    "Origin",
+    "Pool",
+    "ResponseSink",
+    "Sending",
+    "UpstreamConnection",
+    "UpstreamRequest",
+    "untrusted_upstream",
+]
 
 
 class Pool:

@@ -8,9 +8,10 @@ from typing import Protocol as Shape
 from twisted.internet.protocol import Factory
 
 from pipelock.door.edges import Connector
+from pipelock.model import BlockReason, Fault
 from pipelock.proxy.http1 import Headers, ResponseHead
 
-__all__ = ["Dialler", "Key", "Origin", "ResponseSink", "UpstreamRequest"]
+__all__ = ["Dialler", "Key", "Origin", "ResponseSink", "UpstreamRequest", "untrusted_upstream"]
 
 _SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """Idempotent methods (RFC 9110 §9.2.2): may be sent again when a kept connection turns out to be dead."""
@@ -57,6 +58,11 @@ class UpstreamRequest:
     def is_repeatable(self) -> bool:
         """Whether it may be sent a second time: idempotent, and still at hand."""
         return self.body is not None and self.method in _SAFE_TO_REPEAT
+
+
+def untrusted_upstream(why: str) -> Fault:
+    """What a request is refused for whose origin could not prove who it is, on every road: a refusal, no mishap."""
+    return Fault(BlockReason.AUTHORITY_MISMATCH, why, 502, "tls_upstream")
 
 
 class ResponseSink(Shape):

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from pipelock.model import BlockReason
 from pipelock.proxy.fetch import parameters
+from pipelock.proxy.tls_client import UpstreamTlsError
 from tests.factories import FAKE_KEY
 from tests.proxy.house import Caller, House, ok
 
@@ -115,6 +117,19 @@ def test_an_upstream_that_fails_is_a_502_in_json() -> None:
         house.dials[-1].refuse()
     status, page = told(client)
     assert (status, page["blocked"]) == (502, False)
+
+
+def test_an_upstream_that_is_not_who_it_should_be_is_refused_and_recorded() -> None:
+    house = House()
+    client = fetch(house, "url=https://a.example/")
+    house.dials[0].fails(UpstreamTlsError("a.example can't be trusted: its certificate is for evil.example"))
+    status, page = told(client)
+    assert (status, page["blocked"]) == (502, True)
+    assert "evil.example" in page["block_reason"]
+    assert [record.decision.code for record in house.records][-1] is BlockReason.AUTHORITY_MISMATCH
+    assert not house.errors
+    client.leaves()
+    house.assert_nothing_is_left()
 
 
 def test_a_client_that_leaves_between_hops() -> None:

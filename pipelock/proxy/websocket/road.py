@@ -24,7 +24,7 @@ from pipelock.proxy.forward import Destination
 from pipelock.proxy.headers import forwardable_request
 from pipelock.proxy.http1 import Headers, LocalProtocolError, ResponseHead, request_head, response_head
 from pipelock.proxy.pages import refusal_headers
-from pipelock.proxy.upstream import Origin, Sending, UpstreamRequest
+from pipelock.proxy.upstream import Origin, Sending, UpstreamRequest, untrusted_upstream
 from pipelock.proxy.websocket.handshake import (
     Agreed,
     HandshakeError,
@@ -284,11 +284,15 @@ class WebSocketRoad:
         )
 
     def response_failed(self, why: str, status: int = 502, *, untrusted: bool = False) -> None:
-        """There is no answer, or no more of it."""
+        """There is no answer, or no more of it. `untrusted`: the upstream could not prove who it is."""
         self._sending = None
         if self._is_over:
             return
-        if self._head is not None and self._head.status != 101:
+        if untrusted:
+            self._context.watched.pop(self, None)
+            action = msgspec.structs.replace(self._action, fault=untrusted_upstream(why))
+            self._judge(action, lambda decision: self._refused(action, decision))
+        elif self._head is not None and self._head.status != 101:
             self._answer_judged_for(self._head, Fault(BlockReason.PARSE_ERROR, why, status))
         else:
             self._failed(status, why)

@@ -12,6 +12,7 @@ from wsproto.events import CloseConnection, Ping, Pong
 
 from pipelock.detect.url_layers import UrlSettings
 from pipelock.model import Answer, AnswerWord, BlockReason, Direction, Finding, Kind, Severity, Transport, Verdict
+from pipelock.proxy.tls_client import UpstreamTlsError
 from pipelock.proxy.websocket.session import CLOSE_SECONDS
 from pipelock.proxy.websocket.settings import WebSocketSettings
 from tests.factories import FAKE_KEY, FAKE_ORDER, FakeSecrets, a_policy
@@ -276,6 +277,19 @@ def test_orders_in_the_fields_of_a_101_are_refused() -> None:
     upstream.says(switch(upstream.heard, f"X-Note: {FAKE_ORDER}\r\n"))
     assert client.heard.startswith(b"HTTP/1.1 403 ")
     assert upstream.line.is_closing
+
+
+def test_an_upstream_that_is_not_who_it_should_be_is_refused_and_recorded() -> None:
+    at = house()
+    client = at.caller()
+    client.says(opening("/ws?url=wss://example.com/chat"))
+    at.dials[0].fails(UpstreamTlsError("example.com can't be trusted: its certificate is for evil.example"))
+    assert client.heard.startswith(b"HTTP/1.1 502 ")
+    assert b"evil.example" in client.heard
+    assert [record.decision.code for record in at.records][-1] is BlockReason.AUTHORITY_MISMATCH
+    assert not at.errors
+    client.leaves()
+    at.assert_nothing_is_left()
 
 
 def test_an_upstream_that_says_nothing_is_given_up() -> None:
