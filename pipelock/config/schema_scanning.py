@@ -199,7 +199,7 @@ class SseStreaming(msgspec.Struct, frozen=True, kw_only=True):
 
     enabled: Switch = True
     action: Literal["", "block", "warn"] = "block"
-    max_event_bytes: Natural = 65_536
+    max_event_bytes: Natural = 1_048_576
 
 
 class ResponseScanning(msgspec.Struct, frozen=True, kw_only=True):

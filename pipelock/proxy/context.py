@@ -61,7 +61,7 @@ class ProxySettings:
     streams_requests: bool = True
     streams_responses: bool = True
     event_streams: bool = True
-    max_event_bytes: int = 65_536
+    max_event_bytes: int = 1_048_576
     websocket_hints: HostSet = field(default_factory=HostSet)
     websocket: WebSocketSettings = field(default_factory=WebSocketSettings)
 

@@ -49,6 +49,11 @@ class Blocks:
         """Bytes that were fed, or cut, and not taken yet."""
         return self._cut_size + (self._decoder.waiting if self._decoder is not None else 0)
 
+    @property
+    def unfinished(self) -> int:
+        """Bytes of an event that is not complete."""
+        return self._splitter.held
+
     def feed(self, data: bytes) -> None:
         """More of the body, as it was on the wire."""
         if self._decoder is not None:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EVENT_LIMIT", "EventStream", "is_event_stream"]
 
-EVENT_LIMIT = 65_536
+EVENT_LIMIT = 1_048_576
 """The largest event where config says nothing, bytes."""
 MAX_WAITING = 65_536
 """Bytes of blocks and of the wire that wait for a judgement before no more is asked for."""
@@ -95,7 +95,8 @@ class EventStream:
         action: The response, without a body.
         sink: Gets what was judged.
         codings: The value of Content-Encoding.
-        budget: What of all memory for bodies is left; a stream takes `RESERVED` of it for as long as it lasts.
+        budget: What of all memory for bodies is left; a stream takes `RESERVED` of it for as long as it lasts, and more
+            for the largest event that it has held.
         max_event: The largest event, bytes; 0 stands for `EVENT_LIMIT`.
         lenient: An event that can't be read is dropped; otherwise it ends the stream.
     """
@@ -125,9 +126,7 @@ class EventStream:
         self.is_decoded = self._blocks.is_decoded
         self._reader = Reader(self._format)
         self._fault: Fault | None = self._blocks.fault
-        self._is_reserved = self._budget.take(RESERVED)
-        if not self._is_reserved:
-            self._fault = TOO_BUSY
+        self._reserved = 0
         self._work: Work | None = None
         self._kept: list[bytes] = []
         self._kept_until: Call | None = None
@@ -143,6 +142,7 @@ class EventStream:
         self._is_paused = False
         self._is_held = False
         self._is_pumping = False
+        self._reserve(RESERVED)
 
     # -- what comes in ---------------------------------------------------------------------------------------------
 
@@ -151,6 +151,16 @@ class EventStream:
         if not self._is_over:
             self._blocks.feed(data)
             self._pump()
+            self._reserve(RESERVED + self._blocks.unfinished)
+
+    def _reserve(self, size: int) -> None:
+        """Have `size` bytes of the memory of all bodies; a large event is the exception that has to ask for more."""
+        if self._is_over or size <= self._reserved:
+            return
+        if self._budget.take(size - self._reserved):
+            self._reserved = size
+        else:
+            self._fault = TOO_BUSY
 
     def finish(self) -> None:
         """The body is complete."""
@@ -377,9 +387,8 @@ class EventStream:
 
     def _end(self) -> None:
         self._is_over = True
-        if self._is_reserved:
-            self._is_reserved = False
-            self._budget.give(RESERVED)
+        self._budget.give(self._reserved)
+        self._reserved = 0
         _cancel(self._beat)
         _cancel(self._turn)
         _cancel(self._kept_until)

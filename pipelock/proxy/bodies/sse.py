@@ -97,6 +97,10 @@ Block = bytes | Oversize
 class Splitter(Protocol):
     """Takes the bytes of a stream apart."""
 
+    @property
+    def held(self) -> int:
+        """Bytes of a block that is not complete."""
+
     def feed(self, data: bytes) -> list[Block]:
         """More of the stream; the blocks that are complete now."""
 
@@ -116,6 +120,11 @@ class EventSplitter:
         self._has_fields = False
         self._after_cr = False
         self._skipping = False
+
+    @property
+    def held(self) -> int:
+        """Bytes of a block that is not complete."""
+        return self._size
 
     def feed(self, data: bytes) -> list[Block]:
         """More of the stream; the blocks that are complete now."""
@@ -186,6 +195,11 @@ class LineSplitter:
         self._size = 0
         self._skipping = False
 
+    @property
+    def held(self) -> int:
+        """Bytes of a line that is not complete."""
+        return self._size
+
     def feed(self, data: bytes) -> list[Block]:
         """More of the stream; the blocks that are complete now."""
         blocks: list[Block] = []
@@ -235,6 +249,11 @@ class FrameSplitter:
         self._limit = limit
         self._data = bytearray()
         self._skip = 0
+
+    @property
+    def held(self) -> int:
+        """Bytes of a frame that is not complete."""
+        return len(self._data)
 
     def feed(self, data: bytes) -> list[Block]:
         """More of the stream; the frames that are complete now."""

@@ -19,7 +19,7 @@ class BodySink(Shape):
         """The head, and the body as far as it was held, may pass. Comes before any `body_passed`."""
 
     def body_passed(self, data: bytes) -> None:
-        """This may pass, its content codings taken off."""
+        """This may pass, its content codings taken off. Without a byte: the head alone may."""
 
     def body_done(self) -> None:
         """Everything was judged and has passed."""
