@@ -42,7 +42,7 @@ from pipelock.evidence.audit import AuditLog
 from pipelock.evidence.recorder import Recorder
 from pipelock.model import Answer, ConfigReloaded, KillSwitchState, Notice, Pending, Session, Status
 from pipelock.proxy.api import ApiContext, ApiFactory
-from pipelock.proxy.context import ProxyContext
+from pipelock.proxy.context import ProxyContext, ProxySettings
 from pipelock.proxy.http1 import Limits
 from pipelock.proxy.interception import Interception
 from pipelock.proxy.reverse import ReverseFactory
@@ -194,7 +194,7 @@ class Daemon:
             clock=self.context.clock,
             dial_tunnel=self.context.dial_tunnel,
             offload=self.context.offload,
-            settings=replace(self.context.settings, forward_enabled=False, websocket=WebSocketSettings()),
+            settings=_metrics_settings(self.context.settings),
             budget=self.context.budget,
             routes=routes,
         )
@@ -311,7 +311,7 @@ class Daemon:
             if self._reverse is not None:
                 self._reverse.rules = ReverseRules.from_config(loaded.config.reverse_proxy)
             if self._metrics_context is not None:
-                self._metrics_context.settings = replace(self.context.settings, forward_enabled=False)
+                self._metrics_context.settings = _metrics_settings(self.context.settings)
             said = [*(f"weaker: {text}" for text in weaker), *(f"needs a restart: {text}" for text in kept)]
             detail = "; ".join(said) or ("a new policy is in force" if changed else "the policy is the same")
             self.bus.publish(ConfigReloaded(ok=True, detail=detail, policy=loaded.policy_hash, weaker=weaker))
@@ -463,6 +463,11 @@ class Daemon:
 def _upstream_tls(loaded: Loaded, place: DaemonPlace, interception: Interception | None) -> UpstreamTls | None:
     own = interception.authority.fingerprint if interception is not None else b""
     return upstream_tls_of(loaded.config, place.environ, own)
+
+
+def _metrics_settings(settings: ProxySettings) -> ProxySettings:
+    """For a listener that tells numbers, perhaps to a whole network, and carries nothing."""
+    return replace(settings, forward_enabled=False, fetch_enabled=False, websocket=WebSocketSettings())
 
 
 def _say(text: str) -> None:

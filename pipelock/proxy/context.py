@@ -44,6 +44,7 @@ class ProxySettings:
     """What the roads take from config; replaced as a whole by a reload. Sizes in bytes, times in seconds."""
 
     forward_enabled: bool = True
+    fetch_enabled: bool = True
     max_request_body: int = 5 * 1024 * 1024
     max_response_body: int = 10 * 1024 * 1024
     upstream_seconds: float = 30.0

@@ -61,7 +61,7 @@ class ClientConnection(ProxyConnection):
     def _local(self, head: RequestHead, target: Target) -> Callable[[], None] | None:
         path, _, query = target.path_query.partition("?")
         claimed = next((value for name, value in head.headers if name == "x-pipelock-agent"), "")
-        if path == "/fetch":
+        if path == "/fetch" and self.context.settings.fetch_enabled:
             road = Fetch(
                 self.context,
                 self._fetched,

@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
 
 from pipelock.config import loads
 from pipelock.control.backend import BackendError
 from pipelock.daemon.app import Daemon, DaemonPlace
 from pipelock.model import ConfigReloaded, KillSwitchChanged
 from tests.factories import a_policy
+from tests.proxy.lines import Line
 
 TEXT = "mode: balanced\nmetrics_listen: 127.0.0.1:9091\n"
 
@@ -45,6 +48,28 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_the_metrics_have_a_listener_of_their_own(home: Home) -> None:
     assert [server[0] for server in home.reactor.tcpServers] == [8888, 9091]
     assert set(home.daemon.context.routes) == {"/health"}
+
+
+def asked(home: Home, listener: int, path: str) -> Any:
+    connection = home.reactor.tcpServers[listener][1].buildProtocol(None)
+    own = next(name for name in connection.context.local_names if name.startswith("localhost:"))
+    host = own if path.startswith("/") else "example.com"
+    line = Line()
+    connection.makeConnection(line)
+    connection.dataReceived(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    heard = line.value()
+    connection.connectionLost(Failure(ConnectionDone()))
+    return heard
+
+
+def test_the_listener_of_the_metrics_carries_nothing(home: Home) -> None:
+    home.text = TEXT + "websocket_proxy:\n  enabled: true\nforward_proxy:\n  enabled: true\n"
+    for _ in range(2):
+        for path in ("/fetch?url=http://example.com/", "/ws?url=ws://example.com/"):
+            assert asked(home, 1, path).startswith(b"HTTP/1.1 404 ")
+        assert asked(home, 1, "http://example.com/").startswith(b"HTTP/1.1 405 ")
+        assert asked(home, 1, "/metrics").startswith(b"HTTP/1.1 200 ")
+        home.daemon.reload()
 
 
 def test_a_reload_swaps_the_policy_for_every_listener(home: Home) -> None:
