@@ -229,6 +229,8 @@ class Daemon:
         self.context.pool.close_idle()
         for client in list(self.context.connections):
             client.drain()
+        for tunnel in list(self.context.tunnels):
+            tunnel.drain()
         for asker in [asker for asker in self._scan_api.connections if asker.is_idle]:
             asker.abort()
 

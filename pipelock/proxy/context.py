@@ -88,6 +88,9 @@ class OpenTunnel(Shape):
     def check_kill_switch(self) -> None:
         """End if the kill switch is on."""
 
+    def drain(self) -> None:
+        """Come to an end, if there is a good one: the daemon stops."""
+
 
 class Offload(Shape):
     """Runs slow, pure work in the scan threads."""

@@ -192,6 +192,10 @@ class Opening:
     def check_kill_switch(self) -> None:
         """Nothing has passed; what comes will be judged."""
 
+    def drain(self) -> None:
+        """Nothing has begun that could be finished."""
+        self.expired()
+
 
 class InterceptedConnection(ProxyConnection):
     """Serves the requests inside one tunnel. All of them are for the host that the tunnel was opened to."""

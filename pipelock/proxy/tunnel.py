@@ -305,6 +305,9 @@ class Tunnel:
         self.end("")
         self._unwatch_closed()
 
+    def drain(self) -> None:
+        """Nobody knows where a good end would be: the tunnel goes on for as long as the daemon does."""
+
     def check_kill_switch(self) -> None:
         """Called when the switch moved: a silent tunnel has no reads to be stopped at."""
         self._is_killed()
