@@ -33,10 +33,26 @@ class EgressRule(msgspec.Struct, frozen=True):
         """Whether every condition holds. `host` is folded; `paths` are the forms of the path, without query."""
         return (
             (not self.methods or method in self.methods)
-            and (not self.port or port == self.port)
+            and self.leads_to(host=host, port=port, agent=agent)
+            and (not self.path or self._matches_path(*paths))
+        )
+
+    @property
+    def is_for_tunnels(self) -> bool:
+        """Whether it names tunnels themselves."""
+        return "CONNECT" in self.methods and not self.path
+
+    @property
+    def looks_inside(self) -> bool:
+        """Whether it is about what only a request shows."""
+        return bool(self.path) or bool(self.methods and "CONNECT" not in self.methods)
+
+    def leads_to(self, *, host: str, port: int, agent: str) -> bool:
+        """Whether a request inside a tunnel to there may match."""
+        return (
+            (not self.port or port == self.port)
             and (self.hosts is None or host in self.hosts)
             and (not self.agent or glob_match(self.agent, agent))
-            and (not self.path or self._matches_path(*paths))
         )
 
     def _matches_path(self, exact: str, loose: str) -> bool:
@@ -51,6 +67,9 @@ class Ruling(msgspec.Struct, frozen=True):
     action: Verdict
     rule: str = ""
     reason: str = ""
+
+
+_OPENS = Ruling(Verdict.ALLOW)
 
 
 class EgressRules:
@@ -71,3 +90,21 @@ class EgressRules:
             if rule.matches(method=method, host=host, port=port, paths=paths, agent=agent):
                 return ruling
         return self._default
+
+    def rule_opened(self, *, host: str, port: int, agent: str) -> Ruling:
+        """The answer for a tunnel whose inside is read: it opens wherever a request in it might pass.
+
+        Each request is asked about by itself, with its method and path. So a rule that looks inside does not close the
+        tunnel to others, and nobody is asked twice; a rule that names CONNECT is about the tunnel as ever.
+        """
+        for rule, ruling in zip(self._rules, self._rulings, strict=True):
+            if not rule.leads_to(host=host, port=port, agent=agent):
+                continue
+            if rule.is_for_tunnels:
+                return ruling
+            if rule.looks_inside:
+                if rule.action is not Verdict.BLOCK:
+                    return _OPENS
+            else:
+                return _OPENS if rule.action is Verdict.ASK else ruling
+        return _OPENS if self._default.action is Verdict.ASK else self._default

@@ -180,13 +180,7 @@ class Engine:
         case.looked("content")
         self._track(case)
         case.looked("session")
-        case.ruling = policy.egress.rule(
-            method=action.method.upper(),
-            host=view.host.name,
-            port=view.port,
-            paths=rule_paths(view.decoded_path) if policy.egress.look_at_paths else _ANY_PATH,
-            agent=action.agent,
-        )
+        case.ruling = _rule(action, view, policy)
         if action.kind is Kind.SCAN and case.ruling.action is not Verdict.BLOCK:
             case.ruling = _NO_RULING  # nothing is sent, so there is nothing to hold
         if self._is_refused(case):
@@ -283,6 +277,19 @@ class Engine:
         if not case.suppressed:
             return decision
         return msgspec.structs.replace(decision, suppressed=tuple(case.suppressed[:MAX_SUPPRESSED]))
+
+
+def _rule(action: Action, view: UrlView, policy: Policy) -> Ruling:
+    egress = policy.egress
+    if action.kind is Kind.CONNECT and action.opened:
+        return egress.rule_opened(host=view.host.name, port=view.port, agent=action.agent)
+    return egress.rule(
+        method=action.method.upper(),
+        host=view.host.name,
+        port=view.port,
+        paths=rule_paths(view.decoded_path) if egress.look_at_paths else _ANY_PATH,
+        agent=action.agent,
+    )
 
 
 def _excuses(case: _Case) -> Callable[[Finding], bool] | None:

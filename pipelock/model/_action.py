@@ -107,6 +107,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         partial: `body` is not all of the body; `PIECE` actions bring the rest.
         binary: A WebSocket message of binary data.
         told: Rules that an earlier part of the same body was let through with a warning for: they are not told again.
+        opened: A tunnel (CONNECT) whose requests are read and judged one by one, and in which nothing else passes.
         named: The operator's config names this very upstream: its address need not be a public one.
     """
 
@@ -132,6 +133,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     seen: int = 0
     partial: bool = False
     binary: bool = False
+    opened: bool = False
     named: bool = False
     told: tuple[str, ...] = ()
 

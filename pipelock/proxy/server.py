@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
@@ -16,6 +17,7 @@ from pipelock.proxy.fetch import Fetch
 from pipelock.proxy.forward import Destination
 from pipelock.proxy.http1 import RemoteProtocolError, RequestHead
 from pipelock.proxy.intercept import Opening
+from pipelock.proxy.interception import Interception
 from pipelock.proxy.limits import MAX_CONNECTIONS
 from pipelock.proxy.local import local_answer
 from pipelock.proxy.target import Target, parse_target
@@ -89,6 +91,8 @@ class ClientConnection(ProxyConnection):
             self._say(405, "CONNECT not supported")
             return None
         action = self.action(Transport.CONNECT)
+        interception = self._interception(action.host)
+        action = msgspec.structs.replace(action, opened=interception is not None)
         opening: list[Opening | Tunnel] = []
 
         def judged(decision: Decision) -> None:
@@ -97,7 +101,8 @@ class ClientConnection(ProxyConnection):
             elif len(self.context.tunnels) >= self.context.max_tunnels:
                 self._say(503, "too many active tunnels")
             else:
-                opening.append(self._tunnel(action, decision))
+                # What was judged as a tunnel that is read must not pass unread, whatever was reloaded meanwhile.
+                opening.append(self._tunnel(action, decision, interception))
                 opening[0].start()
 
         ticket = self.context.door.judge(action, judged)
@@ -109,9 +114,12 @@ class ClientConnection(ProxyConnection):
 
         return cancel
 
-    def _tunnel(self, action: Action, decision: Decision) -> Opening | Tunnel:
+    def _interception(self, host: str) -> Interception | None:
         interception = self.context.interception
-        if interception is not None and not interception.passes(action.host):
+        return None if interception is None or interception.passes(host) else interception
+
+    def _tunnel(self, action: Action, decision: Decision, interception: Interception | None) -> Opening | Tunnel:
+        if interception is not None:
             return Opening(self.context, self, action, interception.authority)
         if folded(action.host) in self.context.settings.websocket_hints:
             self.context.door.stats.websocket_hinted()

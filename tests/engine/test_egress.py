@@ -70,3 +70,41 @@ def test_the_first_match_then_the_default() -> None:
     assert rules.rule(**ASKED) == Ruling(Verdict.ALLOW, "one", "fine")
     assert rules.rule(**{**ASKED, "paths": ("/v2", "/v2")}) == Ruling(Verdict.BLOCK, "two", "")
     assert EgressRules((), Verdict.ASK).rule(**ASKED) == Ruling(Verdict.ASK, "", "")
+
+
+GET = frozenset({"GET"})
+CONNECT = frozenset({"CONNECT", "GET"})
+
+
+@pytest.mark.parametrize(
+    ("rules", "default", "expected"),
+    [
+        # What only a request shows opens the tunnel if a request might pass, and does not close it to others.
+        ([("allow", {"path": "/v1/*"})], "block", "allow"),
+        ([("warn", {"methods": GET})], "block", "allow"),
+        ([("ask", {"methods": GET})], "block", "allow"),
+        ([("block", {"path": "/v1/*"})], "allow", "allow"),
+        ([("block", {"methods": GET})], "block", "block"),
+        ([("block", {"methods": GET}), ("allow", {"path": "/v1/*"})], "block", "allow"),
+        # Who is asked about a host is asked about its requests.
+        ([("ask", {})], "allow", "allow"),
+        ([], "ask", "allow"),
+        # What is about the tunnel holds for it.
+        ([("ask", {"methods": CONNECT})], "allow", "ask"),
+        ([("block", {"methods": CONNECT})], "allow", "block"),
+        ([("block", {})], "allow", "block"),
+        ([("block", {}), ("allow", {"path": "/v1/*"})], "block", "block"),
+        ([("warn", {})], "block", "warn"),
+        ([], "block", "block"),
+        # Other hosts, ports and agents are nobody's business here.
+        ([("allow", {"path": "/v1/*", "hosts": HostSet(["other.example"])})], "block", "block"),
+        ([("allow", {"methods": GET, "port": 80})], "block", "block"),
+        ([("ask", {"agent": "bob"})], "block", "block"),
+    ],
+)
+def test_a_tunnel_whose_inside_is_read_opens_wherever_a_request_in_it_might_pass(
+    rules: list[tuple[str, dict[str, Any]]], default: str, expected: str
+) -> None:
+    made = [EgressRule(name=str(n), action=Verdict(action), **rest) for n, (action, rest) in enumerate(rules)]
+    ruling = EgressRules(made, Verdict(default)).rule_opened(host="api.e.com", port=443, agent="ann")
+    assert ruling.action is Verdict(expected)

@@ -8,16 +8,20 @@ from typing import Any
 import pytest
 
 from pipelock.detect.hosts import HostSet
+from pipelock.engine import Policy
+from pipelock.engine.egress import EgressRule, EgressRules
 from pipelock.model import Kind, Transport, Verdict
 from pipelock.proxy.interception import Interception
 from pipelock.proxy.limits import HELLO_SECONDS, IDLE_SECONDS
-from tests.factories import FAKE_KEY, FAKE_ORDER
+from tests.factories import FAKE_KEY, FAKE_ORDER, a_policy
 from tests.proxy.house import Caller, House, ok
 
 
-def opened(passthrough: tuple[str, ...] = (), port: int = 80, **settings: Any) -> tuple[House, Caller]:
+def opened(
+    passthrough: tuple[str, ...] = (), port: int = 80, policy: Policy | None = None, **settings: Any
+) -> tuple[House, Caller]:
     """A client that has a tunnel to example.com."""
-    house = House(**settings)
+    house = House(policy, **settings)
     authority: Any = SimpleNamespace()  # nobody speaks TLS here
     house.context.interception = Interception(authority, HostSet(passthrough))
     client = house.caller()
@@ -58,6 +62,53 @@ def test_requests_in_the_clear_are_judged_one_by_one_and_go_to_the_judged_addres
         *[(Kind.REQUEST, Transport.INTERCEPT), (Kind.RESPONSE, Transport.INTERCEPT)] * 2,
     ]
     assert house.records[2].action.url == "http://example.com/one"
+
+
+def ruled(action: Verdict, default: Verdict = Verdict.ALLOW, **conditions: Any) -> Policy:
+    """One egress rule."""
+    return a_policy(egress=EgressRules([EgressRule(name="rule", action=action, **conditions)], default))
+
+
+@pytest.mark.parametrize("conditions", [{"path": "/v1/*"}, {"methods": frozenset({"POST"})}])
+def test_rules_by_path_and_method_hold_inside_and_do_not_close_the_tunnel(conditions: dict[str, Any]) -> None:
+    house, client = opened(policy=ruled(Verdict.ALLOW, Verdict.BLOCK, **conditions))
+    assert client.heard.startswith(b"HTTP/1.1 200 ")
+    request = b"POST /v1/x HTTP/1.1\r\nHost: example.com\r\nContent-Length: 0\r\n\r\n"
+    inside(client, request)
+    house.dials[0].answer().says(ok(b"fine"))
+    assert client.heard.endswith(b"fine")
+    assert inside(client, get("/v2/x")).startswith(b"HTTP/1.1 403 ")
+    assert len(house.dials) == 1
+
+
+@pytest.mark.parametrize("conditions", [{}, {"hosts": HostSet(["example.com"])}, {"path": "/v1/*"}])
+def test_a_person_is_asked_about_the_requests_and_not_about_the_tunnel_as_well(conditions: dict[str, Any]) -> None:
+    house, client = opened(policy=ruled(Verdict.ASK, **conditions))
+    assert client.heard.startswith(b"HTTP/1.1 200 ")
+    inside(client, get("/v1/x"))
+    assert [pending.action.kind for pending in house.approvals.waiting()] == [Kind.REQUEST]
+    assert not house.dials
+
+
+def test_a_person_is_asked_about_a_tunnel_that_stays_closed() -> None:
+    house, _ = opened(("example.com",), policy=ruled(Verdict.ASK))
+    assert [pending.action.kind for pending in house.approvals.waiting()] == [Kind.CONNECT]
+    assert not house.dials
+
+
+def test_what_was_judged_as_a_tunnel_that_is_read_is_read_whatever_is_reloaded() -> None:
+    house = House(ruled(Verdict.ASK))
+    house.slow_names = True
+    authority: Any = SimpleNamespace()
+    house.context.interception = Interception(authority, HostSet())
+    client = house.caller()
+    client.says(b"CONNECT example.com:80 HTTP/1.1\r\nHost: example.com:80\r\n\r\n")
+    house.context.interception = None
+    house.go_on()
+    assert client.heard.startswith(b"HTTP/1.1 200 ")
+    assert not house.dials
+    inside(client, get())
+    assert [pending.action.kind for pending in house.approvals.waiting()] == [Kind.REQUEST]
 
 
 def test_what_was_sent_with_the_connect_is_read_too() -> None:
