@@ -7,7 +7,6 @@ import os
 import ssl
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -82,13 +81,12 @@ class Seen:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is answered. Pieces are sent chunked, with `pause` seconds between them."""
+    """What is answered. Pieces are sent chunked, as they come."""
 
     body: bytes | Iterable[bytes] = b"hello from the origin\n"
     kind: str = "text/plain"
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
-    pause: float = 0.0
 
 
 class RecordingOrigin(Loopback):
@@ -155,8 +153,7 @@ def _send(handler: BaseHTTPRequestHandler, answer: Answer) -> None:
         return
     handler.send_header("Transfer-Encoding", "chunked")
     handler.end_headers()
-    for number, piece in enumerate(body):
-        time.sleep(answer.pause if number else 0)
+    for piece in body:
         handler.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
     handler.wfile.write(b"0\r\n\r\n")
 

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import ssl
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,8 @@ class Lab:
         self.plain = RecordingOrigin()
         self.secure = RecordingOrigin(trust.tls)
         self.reverse_port = free_port()
+        self.heard = threading.Event()
+        """Set when a client has the first bytes of an answer's body."""
         self._trust = trust
         self.daemon = DaemonProcess(home, self._whole(config), compiled=compiled).start()
         self._told = 0
@@ -93,6 +96,7 @@ class Lab:
         """What arrived so far, and what was told."""
         self.plain.forget()
         self.secure.forget()
+        self.heard.clear()
         self._told = len(self.daemon.lines())
 
     def refusals(self, count: int = 1) -> list[dict[str, Any]]:
@@ -132,14 +136,15 @@ class Lab:
                 connection.request(
                     request.method, target, iter(body) if pieces else body, request.headers, encode_chunked=pieces
                 )
-            return _read(connection.getresponse())
+            return _read(connection.getresponse(), self.heard)
 
 
-def _read(answer: http.client.HTTPResponse) -> Reply:
+def _read(answer: http.client.HTTPResponse, heard: threading.Event) -> Reply:
     data, complete = bytearray(), True
     try:
         while piece := answer.read1(65_536):
             data += piece
+            heard.set()
         complete = answer.length in (0, None)
     except (OSError, http.client.HTTPException):
         complete = False

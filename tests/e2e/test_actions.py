@@ -41,7 +41,7 @@ WHOLE = {
 }
 """Answers that are held until they were judged."""
 FLOWING = {
-    "slow": Answer(((LINE * 3).encode(), f"{ORDER}\n{LINE * 3}".encode()), pause=0.5),
+    "slow": Answer(((LINE * 3).encode(), f"{ORDER}\n{LINE * 3}".encode())),
     "large": Answer(_LARGE),
     "large in chunks": Answer(tuple(_LARGE[at : at + 50_000] for at in range(0, len(_LARGE), 50_000))),
 }
@@ -56,7 +56,7 @@ def config(action: str, more: str = "") -> str:
 
 def clear_text(answer: Answer) -> str:
     """What an answer says, without its codings."""
-    body = b"".join(answer.body) if isinstance(answer.body, tuple) else answer.body
+    body = answer.body if isinstance(answer.body, bytes) else b"".join(answer.body)
     return (gzip.decompress(body) if answer.headers else body).decode()
 
 
@@ -85,8 +85,17 @@ def under(text: str) -> pytest.MarkDecorator:
 
 
 def get(lab: Lab, road: str, answer: Answer) -> Reply:
-    lab.origin(road).answers["/x"] = answer
+    slow = answer is FLOWING["slow"]
+    lab.origin(road).answers["/x"] = (lambda _: Answer(slowly(answer, lab.heard))) if slow else answer
     return lab.ask(road, Request("/x"))
+
+
+def slowly(answer: Answer, heard: threading.Event) -> Iterator[bytes]:
+    """The pieces, the second when the client has the first; `/fetch` never has it."""
+    first, second = answer.body
+    yield first
+    heard.wait(1)
+    yield second
 
 
 # -- block --------------------------------------------------------------------------------------------------------------

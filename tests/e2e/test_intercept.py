@@ -10,7 +10,6 @@ import signal
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -336,8 +335,10 @@ def test_stopping_waits_for_a_download_and_for_an_upload(
         faucet.open(8)
         begin(down, "/slow")
         data = chunked(down, 1 << 20)
-        up.tls.sendall(f"POST /up HTTP/1.1\r\nHost: {up.authority}\r\nContent-Length: 10\r\n\r\nhello".encode())
-        time.sleep(0.1)  # until it has been read, which nothing tells
+        head = f"POST /up HTTP/1.1\r\nHost: {up.authority}\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n"
+        up.tls.sendall(head.encode())
+        assert up.read()[0] == 100  # it is under way
+        up.tls.sendall(b"hello")
         daemon.signal(signal.SIGTERM)
         assert idle.file.read(1) == b""  # nothing is under way there
         with pytest.raises(OSError):
