@@ -3,8 +3,8 @@
 No rule knows a key without a prefix, and no name tells it where there is none. But whoever pads a key with other bytes
 and encodes them all leaves a stretch of forty random letters and digits in the middle of what is no text, and nothing
 that programs, pictures or archives hold reads so: their strings are names, paths and sentences, digests end in `=` or
-are hexadecimal (among four gigabytes of libraries, programs and caches are four exceptions). Of random keys one in
-twenty-five is missed, one in twelve where it has neither `/` nor `+`.
+are hexadecimal (among 3.5 GB of libraries, programs and caches are four exceptions). Of random keys one in thirty is
+missed, one in fifteen where it has neither `/` nor `+`.
 
 The decoder keeps what is readable in such runs; only that is looked at here, so no other text pays. Linear.
 """
@@ -38,7 +38,7 @@ _MOST_SIGNS = 6
 _TURNS = 16
 """How often a key goes from one kind of character to another: random ones do 24 times."""
 _WORDS = 0.45
-_WORDS_WITHOUT_SIGN = 0.38
+_WORDS_WITHOUT_SIGN = 0.36
 """Most of a key that may read as words, which what compilers make of names does; two random keys of a hundred do."""
 _FEWEST = 3
 _DIFFERENT = 18
@@ -50,6 +50,7 @@ _KINDS = bytes(
     for code in range(256)
 )
 _MANGLED = b"_Z"
+_LOWER = bytes(code if code == ord("l") else 32 for code in range(256))
 _CHANGES = (b"lu", b"ul", b"ld", b"dl", b"ud", b"du")
 _HEX = Kind(HEX_DIGITS)
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
@@ -65,23 +66,24 @@ class BuriedKeys:
 
     def find(self, views: Sequence[View], host: str = "") -> list[Found]:
         """The first keys, at most `MAX_TOLD`, wherever they are bound. Linear in the size of the views."""
+        refused: set[bytes] = set()
         found = (
             Found(RULE, "a key among encoded bytes", view, start, end, Severity.HIGH)
             for view in views
             if view.path and view.derived is not None
-            for start, end in _keys(view.data, view.path[-1], view.derived)
+            for start, end in _keys(view.data, view.path[-1], view.derived, refused)
         )
         return list(islice(found, MAX_TOLD))
 
 
-def _keys(data: bytes, encoding: str, derived: Derived) -> Iterator[tuple[int, int]]:
-    """Where keys stand in what was decoded."""
+def _keys(data: bytes, encoding: str, derived: Derived, refused: set[bytes]) -> Iterator[tuple[int, int]]:
+    """Where keys stand in what was decoded, but for stretches that were refused already."""
     if encoding == "escape":
         # Programs show bytes so. A text with a few escapes is one still, also if its letters are all beyond ASCII.
         if len(data) - len(data.translate(None, _CONTROLS)) >= _FEWEST:
-            yield from _keys_in(data, TEXT.spans(data, _LENGTH.start), None)
+            yield from _keys_in(data, TEXT.spans(data, _LENGTH.start), None, refused)
     elif encoding in _ENCODINGS:
-        yield from _keys_in(data, _kept(data), derived)
+        yield from _keys_in(data, _kept(data), derived, refused)
 
 
 def _kept(data: bytes) -> Iterator[tuple[int, int]]:
@@ -92,15 +94,23 @@ def _kept(data: bytes) -> Iterator[tuple[int, int]]:
         at += len(stretch) + len(SEPARATOR)
 
 
-def _keys_in(data: bytes, spans: Iterable[tuple[int, int]], derived: Derived | None) -> Iterator[tuple[int, int]]:
+def _keys_in(
+    data: bytes, spans: Iterable[tuple[int, int]], derived: Derived | None, refused: set[bytes]
+) -> Iterator[tuple[int, int]]:
     alone: set[bytes] | None = None
     for start, end in spans:
-        key = _key_in(data[start:end]) if _LENGTH.start <= end - start < _LENGTH.stop + _STRAY else None
-        if key is not None:
-            if alone is None:
-                alone = set() if derived is None else _alone(derived)
-            if not (alone and _is_one_of(alone, data[start:end])):
-                yield start + key[0], start + key[1]
+        if not _LENGTH.start <= end - start < _LENGTH.stop + _STRAY:
+            continue
+        stretch = data[start:end]
+        key = None if stretch in refused else _key_in(stretch)
+        if key is None:
+            refused.add(stretch)
+            continue
+        if alone is None:
+            alone = set() if derived is None else _alone(derived)
+        # Words cost most to tell, so they are asked about last.
+        if not _is_one_of(alone, stretch) and words_share(stretch[slice(*key)].decode("ascii")) <= _WORDS:
+            yield start + key[0], start + key[1]
 
 
 def _key_in(stretch: bytes) -> tuple[int, int] | None:
@@ -127,14 +137,15 @@ def _is_random(value: bytes, kinds: bytes) -> bool:
         return False
     if sum(map(bare.count, _CHANGES)) < _TURNS or len(set(value)) < _DIFFERENT:
         return False
-    return words_share(value.decode("ascii")) <= (_WORDS if signs else _WORDS_WITHOUT_SIGN)
+    wordlike = sum([len(run) for run in bare.translate(_LOWER).split() if len(run) >= _FEWEST])
+    return wordlike <= (_WORDS if signs else _WORDS_WITHOUT_SIGN) * len(kinds)
 
 
 def _alone(derived: Derived) -> set[bytes]:
     """What runs decode to that hold nothing else: an identifier that was encoded twice is no key."""
     source = derived.parent.data if derived.parent is not None else b""
     if derived.run:
-        source = derived.run.replace(b"0x", b"").translate(None, _GAPS)
+        source = derived.run + b" " + derived.run.replace(b"0x", b"").translate(None, _GAPS)
     elif derived.undo is not None:
         source = derived.undo(source)
     runs = long_runs(source)
@@ -146,7 +157,9 @@ def _alone(derived: Derived) -> set[bytes]:
 
 def _is_one_of(alone: Container[bytes], stretch: bytes) -> bool:
     """Whether it is, but for what the letters before or after the run decode to."""
-    return any(stretch[more:] in alone or stretch[: len(stretch) - more] in alone for more in range(_STRAY + 1))
+    if stretch in alone:
+        return True
+    return any(stretch[more:] in alone or stretch[:-more] in alone for more in range(1, _STRAY + 1))
 
 
 def _padded(run: bytes) -> bytes:

@@ -117,6 +117,14 @@ def test_random_bytes_have_none(scanner):
     assert rules(scanner, b64encode(data)) == []
 
 
+def test_a_list_of_identifiers_that_were_encoded_twice_has_no_key(scanner):
+    rng = random.Random(3)
+    signs = (string.ascii_letters + string.digits + "+/").encode()
+    keys = [bytes(rng.choices(signs, k=40)) for _ in range(400)]
+    assert RULE not in rules(scanner, b" ".join(map(b64encode, keys)))
+    assert RULE not in rules(scanner, b"\n".join(key.hex().encode() for key in keys))
+
+
 def test_few_are_told_of_many(scanner):
     rng = random.Random(3)
     signs = (string.ascii_letters + string.digits + "+/").encode()
