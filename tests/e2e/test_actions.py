@@ -28,6 +28,9 @@ PATIENCE = 20
 DEADLINE = 2
 """Seconds after which an answer that nobody answers for is refused."""
 
+WINDOW = 262_144
+_WORDS = ORDER.replace(" ", "\n")  # there is a place to cut everywhere
+_ACROSS = (LINE * (WINDOW // len(LINE) + 1))[: WINDOW - 21] + f"\n{_WORDS}\n{LINE * 20_000}"
 _LARGE = f"{LINE * (LATE // len(LINE))}{ORDER}\n{LINE * 4_000}".encode()
 DOCUMENT = {"items": [{"title": "first", "body": f"Well. {ORDER} Bye."}], "next": None}
 HTML = f"<!doctype html><html><head><title>T</title></head><body><p>Hello.</p><p>{ORDER}</p></body></html>"
@@ -43,6 +46,7 @@ WHOLE = {
 FLOWING = {
     "slow": Answer(((LINE * 3).encode(), f"{ORDER}\n{LINE * 3}".encode())),
     "large": Answer(_LARGE),
+    "across the end of a window": Answer(_ACROSS.encode()),
     "large in chunks": Answer(tuple(_LARGE[at : at + 50_000] for at in range(0, len(_LARGE), 50_000))),
 }
 """Answers of which the beginning has passed when the order comes."""
@@ -128,7 +132,7 @@ def test_block_breaks_off_what_flows(lab: Lab, road: str, kind: str) -> None:
     reply = get(lab, road, FLOWING[kind])
     assert (reply.status, reply.complete) == (200, False)
     assert clear_text(FLOWING[kind]).startswith(reply.body.decode())
-    assert TELLING not in reply.text
+    assert TELLING[:6] not in reply.text  # not even its beginning
     (record,) = lab.refusals()
     assert (record["transport"], record["block_reason"]) == (road, "prompt_injection")
 
