@@ -321,7 +321,9 @@ _NO_RULING = Ruling(Verdict.ALLOW)
 
 def _faulty(action: Action, policy: Policy, fault: Fault) -> Decision:
     layer = fault.layer or ("parser" if fault.reason is BlockReason.BAD_REQUEST else fault.reason.value)
-    return refuse(action, policy, fault.reason, fault.detail, layer=layer, status=fault.status or 403)
+    # An agent reads the page: what a certificate is called must not be what no body may say.
+    detail = fault.instead if fault.instead and policy.injection.scan(fault.detail, "text") else fault.detail
+    return refuse(action, policy, fault.reason, detail, layer=layer, status=fault.status or 403)
 
 
 def _is_this_machine(text: str) -> bool:

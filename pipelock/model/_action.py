@@ -79,12 +79,15 @@ class Fault(msgspec.Struct, frozen=True):
         detail: One sentence that says what was wrong and what to do.
         status: The HTTP status a client is best answered with (RFC 9110), 0 for the default.
         layer: What refuses, where the reason's own name would not tell.
+        instead: What is said where `detail`, which quotes the peer, holds what an answer could not; empty if it quotes
+            nobody.
     """
 
     reason: BlockReason
     detail: str
     status: int = 0
     layer: str = ""
+    instead: str = ""
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):

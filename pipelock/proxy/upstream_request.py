@@ -16,6 +16,8 @@ __all__ = ["Dialler", "Key", "Origin", "ResponseSink", "UpstreamRequest", "untru
 _SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """Idempotent methods (RFC 9110 §9.2.2): may be sent again when a kept connection turns out to be dead."""
 
+_UNSPEAKABLE = "the server can't be trusted, and the names in its certificate hold what looks like instructions"
+
 Key = tuple[str, str, int, str]
 """Scheme, host, port, address."""
 
@@ -62,7 +64,7 @@ class UpstreamRequest:
 
 def untrusted_upstream(why: str) -> Fault:
     """What a request is refused for whose origin could not prove who it is, on every road: a refusal, no mishap."""
-    return Fault(BlockReason.AUTHORITY_MISMATCH, why, 502, "tls_upstream")
+    return Fault(BlockReason.AUTHORITY_MISMATCH, why, 502, "tls_upstream", _UNSPEAKABLE)
 
 
 class ResponseSink(Shape):

@@ -10,7 +10,7 @@ import pytest
 from pipelock.model import BlockReason
 from pipelock.proxy.fetch import parameters
 from pipelock.proxy.tls_client import UpstreamTlsError
-from tests.factories import FAKE_KEY
+from tests.factories import FAKE_KEY, FAKE_ORDER
 from tests.proxy.house import Caller, House, ok
 
 
@@ -130,6 +130,16 @@ def test_an_upstream_that_is_not_who_it_should_be_is_refused_and_recorded() -> N
     assert not house.errors
     client.leaves()
     house.assert_nothing_is_left()
+
+
+def test_what_a_certificate_is_called_gives_nobody_orders() -> None:
+    house = House()
+    client = fetch(house, "url=https://a.example/")
+    why = f'a.example can\'t be trusted: its certificate was signed by "{FAKE_ORDER}", which is not trusted here'
+    house.dials[0].fails(UpstreamTlsError(why))
+    assert told(client)[0] == 502
+    assert FAKE_ORDER.encode() not in client.heard
+    assert FAKE_ORDER not in house.records[-1].decision.reason
 
 
 def test_a_client_that_leaves_between_hops() -> None:
