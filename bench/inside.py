@@ -22,6 +22,7 @@ from certificates import Certificates, make_certificates
 from figures import machine, write
 from measures import MEASURES, Bench, Table, Way
 from servers import Server, free_port, install_mitmdump, mitmdump, nginx, pipelock, started
+from table import inside as compared
 
 
 def main() -> int:
@@ -47,6 +48,7 @@ def main() -> int:
             table = MEASURES[part](bench)
             result[part] = table
             _show(part, table)
+    print("\n" + "\n".join(compared(result)))
     write("inside", result)
     return 0
 
@@ -91,17 +93,11 @@ def _peers(stack: contextlib.ExitStack, folder: Path, certificates: Certificates
 
 
 def _show(part: str, table: Table) -> None:
-    """Print one table: a line for each way, what it is to the peers beside its first figure."""
+    """Print one table: a line for each way."""
     columns = list(next(iter(table.values())))
     print(f"\n{part:11}" + "".join(f"{column.replace('_', ' '):>{max(len(column), 8) + 2}}" for column in columns))
     for name, row in table.items():
-        cells = "".join(f"{row[column]:>{max(len(column), 8) + 2}}" for column in columns)
-        ratios = [
-            f"{row[columns[0]] / table[peer][columns[0]]:.2f} of {peer}"
-            for peer in ("mitmdump", "streaming")
-            if name == "pipelock" and table.get(peer, {}).get(columns[0])
-        ]
-        print(f"{name:11}{cells}  {', '.join(ratios)}")
+        print(f"{name:11}" + "".join(f"{row[column]:>{max(len(column), 8) + 2}}" for column in columns))
 
 
 if __name__ == "__main__":
