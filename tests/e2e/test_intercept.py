@@ -29,6 +29,8 @@ LOCAL = Wish("localhost", names=("localhost",))
 SECONDS = 20
 BIG = random.Random(0).randbytes(3_000_000)
 CLOSED = "closed.example"
+SMALL = ", max_response_bytes: 300000"
+"""So that a download soon flows."""
 CONFIG = BASE_CONFIG.replace(
     "forward_proxy: {enabled: true}", "forward_proxy: {enabled: true, idle_timeout_seconds: 30}"
 )
@@ -83,7 +85,7 @@ class Tunnel:
 
 @pytest.fixture(scope="module")
 def daemon(trust: Trust, tmp_path_factory: pytest.TempPathFactory, compiled: Path) -> Iterator[DaemonProcess]:
-    config = intercepting(trust, CONFIG, f", passthrough_domains: [{CLOSED}]").replace(
+    config = intercepting(trust, CONFIG, f", passthrough_domains: [{CLOSED}]{SMALL}").replace(
         "host_overrides: {", f"host_overrides: {{{CLOSED}: ['127.0.0.1'], "
     )
     process = DaemonProcess(tmp_path_factory.mktemp("intercept") / "home", config, compiled=compiled).start()
@@ -305,13 +307,13 @@ def begin(tunnel: Tunnel, path: str) -> None:
 
 
 def test_a_reload_leaves_a_download_alone(daemon: DaemonProcess, origin: RecordingOrigin) -> None:
-    faucet = Faucet(1 << 20, 14)
+    faucet = Faucet(100_000, 14)
     origin.answers["/slow"] = faucet.answer
     text = daemon.config_path.read_text()
     with Tunnel(daemon, origin.port) as tunnel:
         faucet.open(8)
         begin(tunnel, "/slow")
-        data = chunked(tunnel, 1 << 20)
+        data = chunked(tunnel, 100_000)
         with daemon.client() as operator:
             before = operator.status().policy
             daemon.config_path.write_text(text + "egress_rules: [{name: no, action: block, path: /forbidden}]\n")
@@ -327,14 +329,14 @@ def test_a_reload_leaves_a_download_alone(daemon: DaemonProcess, origin: Recordi
 def test_stopping_waits_for_a_download_and_for_an_upload(
     trust: Trust, origin: RecordingOrigin, make_daemon: Callable[..., DaemonProcess]
 ) -> None:
-    daemon = make_daemon(intercepting(trust))
-    faucet = Faucet(1 << 20, 14)
+    daemon = make_daemon(intercepting(trust, more=SMALL))
+    faucet = Faucet(100_000, 14)
     origin.answers["/slow"] = faucet.answer
     with Tunnel(daemon, origin.port) as down, Tunnel(daemon, origin.port) as up, Tunnel(daemon, origin.port) as idle:
         assert idle.ask()[0] == 200
         faucet.open(8)
         begin(down, "/slow")
-        data = chunked(down, 1 << 20)
+        data = chunked(down, 100_000)
         head = f"POST /up HTTP/1.1\r\nHost: {up.authority}\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n"
         up.tls.sendall(head.encode())
         assert up.read()[0] == 100  # it is under way
