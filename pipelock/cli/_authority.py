@@ -20,7 +20,15 @@ from pipelock.cli.table import Arguments
 from pipelock.config.rules import ValueRuleError, parse_duration
 from pipelock.control.paths import home_dir
 from pipelock.model import escape
-from pipelock.tls.authority import CERTIFICATE_FILE, KEY_FILE, VALIDITY, Authority, AuthorityError, read_certificates
+from pipelock.tls.authority import (
+    CERTIFICATE_FILE,
+    KEY_FILE,
+    OLD_FILE,
+    VALIDITY,
+    Authority,
+    AuthorityError,
+    read_certificates,
+)
 from pipelock.tls.certificates import problem_with
 from pipelock.tls.files import Sensitivity, write_file
 from pipelock.tls.receipt import Entry, Receipt
@@ -30,7 +38,6 @@ from pipelock.trust.bundle import renew
 __all__ = ["VERBS"]
 
 _LONGEST = timedelta(days=3650)
-_OLD = "ca-old.pem"
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -269,7 +276,7 @@ def _rotate(arguments: Arguments) -> int:
     if arguments.dry_run:
         print(f"would replace {escape(str(certificate))} and install the new one in {len(places)} stores")
         return EXIT_OK
-    write_file(certificate.with_name(_OLD), _pem(old), Sensitivity.CERTIFICATE)
+    write_file(certificate.with_name(OLD_FILE), _pem(old), Sensitivity.CERTIFICATE)
     made = _create(arguments, certificate, key, replace=True)
     renew(home, str(certificate), os.environ)
     stores, _ = find_stores("all", this_machine())
@@ -295,7 +302,7 @@ def _finish(arguments: Arguments, certificate: Path) -> int:
     older = [entry for entry in receipt.entries if entry.sha256 != current]
     outcomes = [_take_out(entry, stores, workshop, receipt) for entry in older]
     if not arguments.dry_run and all(one.is_well for one in outcomes):
-        certificate.with_name(_OLD).unlink(missing_ok=True)
+        certificate.with_name(OLD_FILE).unlink(missing_ok=True)
         renew(home_dir(os.environ, arguments.home), str(certificate), os.environ)
     return _tell(arguments, outcomes, [])
 

@@ -29,7 +29,14 @@ from pipelock.daemon.listeners import bind, local_names, split_address
 from pipelock.daemon.memory import GIVE_BACK_SECONDS, releaser
 from pipelock.daemon.pages import Pages
 from pipelock.daemon.sentinel import sentinel_probe
-from pipelock.daemon.settings import api_limits, interception_of, proxy_settings, scan_settings, upstream_tls_of
+from pipelock.daemon.settings import (
+    api_limits,
+    interception_of,
+    own_authorities,
+    proxy_settings,
+    scan_settings,
+    upstream_tls_of,
+)
 from pipelock.detect.known import KnownValue
 from pipelock.door.bus import EventBus
 from pipelock.door.door import Door, DoorParts
@@ -463,7 +470,9 @@ class Daemon:
 
 
 def _upstream_tls(loaded: Loaded, place: DaemonPlace, interception: Interception | None) -> UpstreamTls | None:
-    own = interception.authority.fingerprint if interception is not None else b""
+    own = set(own_authorities(loaded.config, place.home))
+    if interception is not None:
+        own.add(interception.authority.fingerprint)
     return upstream_tls_of(loaded.config, place.environ, own)
 
 

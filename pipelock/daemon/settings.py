@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from pipelock.config import Config, Loaded
@@ -15,10 +15,17 @@ from pipelock.proxy.interception import Interception
 from pipelock.proxy.limits import MAX_CONNECTIONS
 from pipelock.proxy.scan_api import ScanSettings
 from pipelock.proxy.websocket.settings import WebSocketSettings
-from pipelock.tls.authority import CERTIFICATE_FILE, KEY_FILE, Authority
+from pipelock.tls.authority import CERTIFICATE_FILE, KEY_FILE, Authority, fingerprints
 from pipelock.tls.upstream import ClientIdentity, UpstreamTls
 
-__all__ = ["api_limits", "interception_of", "proxy_settings", "scan_settings", "upstream_tls_of"]
+__all__ = [
+    "api_limits",
+    "interception_of",
+    "own_authorities",
+    "proxy_settings",
+    "scan_settings",
+    "upstream_tls_of",
+]
 
 
 def interception_of(config: Config, home: Path) -> Interception | None:
@@ -30,7 +37,7 @@ def interception_of(config: Config, home: Path) -> Interception | None:
     section = config.tls_interception
     if not section.enabled:
         return None
-    certificate = Path(section.ca_cert) if section.ca_cert else home / CERTIFICATE_FILE
+    certificate = _certificate(config, home)
     authority = Authority.open(
         certificate,
         Path(section.ca_key) if section.ca_key else home / KEY_FILE,
@@ -38,6 +45,16 @@ def interception_of(config: Config, home: Path) -> Interception | None:
         cache_size=section.cert_cache_size,
     )
     return Interception(authority, HostSet(section.passthrough_domains), str(certificate))
+
+
+def _certificate(config: Config, home: Path) -> Path:
+    section = config.tls_interception
+    return Path(section.ca_cert) if section.ca_cert else home / CERTIFICATE_FILE
+
+
+def own_authorities(config: Config, home: Path) -> frozenset[bytes]:
+    """Fingerprints of the authorities of our own that something on this machine may trust, interception on or off."""
+    return fingerprints(_certificate(config, home))
 
 
 def proxy_settings(loaded: Loaded) -> ProxySettings:
@@ -92,8 +109,8 @@ def api_limits(loaded: Loaded) -> ApiLimits:
     )
 
 
-def upstream_tls_of(config: Config, environ: Mapping[str, str], own: bytes = b"") -> UpstreamTls | None:
-    """How upstreams have to prove who they are. What the authority with fingerprint `own` signed proves nothing.
+def upstream_tls_of(config: Config, environ: Mapping[str, str], own: Collection[bytes] = ()) -> UpstreamTls | None:
+    """How upstreams have to prove who they are. What authorities with a fingerprint in `own` signed proves nothing.
 
     `None` for what needs no settings and is made when it is first needed.
 
@@ -107,7 +124,7 @@ def upstream_tls_of(config: Config, environ: Mapping[str, str], own: bytes = b""
         extra=tuple(map(Path, section.upstream_ca)),
         identities=[ClientIdentity(one.host, Path(one.cert), Path(one.key)) for one in section.client_certificates],
         environ=environ,
-        own=[own] if own else [],
+        own=own,
     )
 
 

@@ -11,6 +11,7 @@ import os
 import socket
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,10 +35,22 @@ from pipelock.tls.certificates import (
 from pipelock.tls.contexts import HTTP_1_1, server_context
 from pipelock.tls.files import FileProblemError, Sensitivity, locked, read_pem, write_file
 
-__all__ = ["CERTIFICATE_FILE", "KEY_FILE", "VALIDITY", "Authority", "AuthorityError", "read_certificates", "read_key"]
+__all__ = [
+    "CERTIFICATE_FILE",
+    "KEY_FILE",
+    "OLD_FILE",
+    "VALIDITY",
+    "Authority",
+    "AuthorityError",
+    "fingerprints",
+    "read_certificates",
+    "read_key",
+]
 
 CERTIFICATE_FILE = "ca.pem"
 KEY_FILE = "ca-key.pem"
+OLD_FILE = "ca-old.pem"
+"""Beside the certificate: the one it took the place of, as long as clients trust that too."""
 VALIDITY = timedelta(days=730)
 """How long a new authority is valid unless another time is asked for."""
 MAX_CONTEXTS = 512
@@ -282,6 +295,15 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
             f"{path} holds {len(found)} certificates; an authority and its chain are {MAX_CHAIN} at most"
         )
     return found
+
+
+def fingerprints(certificate: Path) -> frozenset[bytes]:
+    """SHA-256 of the authority in a file and of the one it took the place of, as far as they are there to be read."""
+    found = set()
+    for path in (certificate, certificate.with_name(OLD_FILE)):
+        with suppress(AuthorityError):
+            found.add(read_certificates(path)[0].fingerprint(hashes.SHA256()))
+    return frozenset(found)
 
 
 def read_key(path: Path) -> SigningKey:

@@ -17,7 +17,9 @@ from pipelock.config import Config
 from pipelock.daemon.agent import AgentProcess, agent_environment, trust_files
 from pipelock.daemon.listeners import BindError, bind, local_names, split_address
 from pipelock.daemon.sentinel import sentinel_probe
+from pipelock.daemon.settings import own_authorities
 from pipelock.daemon.watch import DEBOUNCE_SECONDS, LOOK_SECONDS, FileWatch
+from pipelock.tls.authority import Authority
 
 
 class Watching:
@@ -120,6 +122,18 @@ def test_the_agent_trusts_what_it_is_shown(tmp_path: Path) -> None:
     environ = agent_environment({}, "http://127.0.0.1:8888", files)
     assert environ["SSL_CERT_FILE"] == str(tmp_path / "trust" / "bundle.pem")
     assert environ["NODE_EXTRA_CA_CERTS"] == str(tmp_path / "ca.pem")
+
+
+def test_what_authorities_of_our_own_signed_proves_nothing_old_ones_and_idle_ones_included(tmp_path: Path) -> None:
+    config = Config()
+    assert own_authorities(config, tmp_path) == frozenset()
+    first = Authority.create(tmp_path / "ca.pem", tmp_path / "ca-key.pem")
+    assert own_authorities(config, tmp_path) == {first.fingerprint}
+    (tmp_path / "ca.pem").rename(tmp_path / "ca-old.pem")
+    second = Authority.create(tmp_path / "ca.pem", tmp_path / "ca-key.pem", replace=True)
+    assert own_authorities(config, tmp_path) == {first.fingerprint, second.fingerprint}
+    (tmp_path / "ca.pem").write_text("nothing")
+    assert own_authorities(config, tmp_path) == {first.fingerprint}
 
 
 @pytest.mark.parametrize(
