@@ -104,13 +104,37 @@ def _expired(config: Config, now: float) -> Iterator[str]:
 
 
 def _blind_rules(config: Config) -> Iterator[str]:
-    names = [rule.name for rule in config.egress_rules if rule.action != "allow" and _needs_to_see_inside(rule)]
-    if names and config.forward_proxy.enabled and not config.tls_interception.enabled:
+    looking = [rule for rule in config.egress_rules if rule.action != "allow" and _needs_to_see_inside(rule)]
+    if not looking or not config.forward_proxy.enabled:
+        return
+    if not config.tls_interception.enabled:
         yield (
-            f"egress_rules: {', '.join(names[:5])}: method and path are seen in plain HTTP only; HTTPS goes through "
+            f"egress_rules: {_names(looking)}: method and path are seen in plain HTTP only; HTTPS goes through "
             "tunnels, which tls_interception opens, and which a rule with method CONNECT (or with neither condition) "
             "stops as a whole"
         )
+        return
+    passed = config.tls_interception.passthrough_domains
+    blind = [rule for rule in looking if any(_meets(rule.host, host) for host in passed)]
+    if blind:
+        yield (
+            f"egress_rules: {_names(blind)}: tls_interception.passthrough_domains keeps tunnels to these hosts closed, "
+            "so that method and path are not seen there"
+        )
+
+
+def _names(rules: Sequence[EgressRule]) -> str:
+    return ", ".join(rule.name for rule in rules[:5])
+
+
+def _meets(host: str, passed: str) -> bool:
+    """Whether a rule for `host`, which names one, is also about what `passed` names. Any host is not one."""
+    return host != "*" and (_is_below(host, passed) or _is_below(passed, host))
+
+
+def _is_below(host: str, pattern: str) -> bool:
+    bare = pattern.removeprefix("*.")
+    return host.removeprefix("*.") == bare or (bare != pattern and host.endswith(f".{bare}"))
 
 
 def _needs_to_see_inside(rule: EgressRule) -> bool:

@@ -159,3 +159,28 @@ def test_rules_that_look_inside_are_not_blind_where_tunnels_are_opened() -> None
     (warning,) = warnings(loads(rule, "x").config, {})
     assert "which tls_interception opens" in warning
     assert list(warnings(loads(f"{rule}\ntls_interception: {{enabled: on}}", "x").config, {})) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "passed", "blind"),
+    [
+        ("cdn.example", "cdn.example", True),
+        ("a.cdn.example", "*.cdn.example", True),
+        ("cdn.example", "*.cdn.example", True),
+        ("*.cdn.example", "a.cdn.example", True),
+        ("*.a.cdn.example", "*.cdn.example", True),
+        ("*.cdn.example", "cdn.example", True),
+        ("a.cdn.example", "cdn.example", False),
+        ("a-cdn.example", "*.cdn.example", False),
+        ("other.example", "*.cdn.example", False),
+        ("*", "*.cdn.example", False),
+    ],
+)
+def test_rules_about_hosts_that_pass_unread_are_blind(host: str, passed: str, blind: bool) -> None:
+    text = (
+        f"egress_rules: [{{name: a, action: ask, method: POST, host: '{host}'}}]\nforward_proxy: {{enabled: on}}\n"
+        f"tls_interception: {{enabled: on, passthrough_domains: ['{passed}']}}"
+    )
+    told = list(warnings(loads(text, "x").config, {}))
+    assert [warning for warning in told if "not seen there" in warning] == told
+    assert bool(told) is blind
