@@ -179,6 +179,7 @@ class Origin:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # head and body are two writes
 
             def serve(self) -> None:
                 length = int(self.headers.get("content-length") or 0)

@@ -100,6 +100,7 @@ class RecordingOrigin(Loopback):
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def serve(self) -> None:
                 names = {name.lower(): value for name, value in self.headers.items()}
@@ -164,6 +165,7 @@ class GitOrigin(Loopback):
     def __init__(self, root: Path, tls: ssl.SSLContext | None = None) -> None:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def serve(self) -> None:
                 try:
