@@ -45,6 +45,10 @@ def inspect_content(action: Action, policy: Policy) -> Content:
 
 _DATES = frozenset({"date", "expires", "last-modified"})
 _TAGS = frozenset({"age", "content-length", "etag"})
+_LONGEST_TAG = 44
+"""Characters of a UUID in quotation marks and more; what is longer may be words with hyphens between them."""
+_TELLING_NAME = 24
+"""Characters of a header's name in which an order could stand."""
 
 
 def folded(host: str) -> str:
@@ -210,14 +214,17 @@ def _response_headers(action: Action, policy: Policy) -> tuple[Finding, ...]:
     values = [
         (name, value)
         for name, value in action.headers
-        if not (name in _DATES and len(value) <= 29) and not (name in _TAGS and " " not in value)
+        if not (name in _DATES and len(value) <= 29)
+        and not (name in _TAGS and len(value) <= _LONGEST_TAG and " " not in value)
     ]
     if not values:
         return ()
     digest = policy.cleared.digest("", values)
     if digest in policy.cleared:
         return ()
-    found = policy.injection.scan("\n".join(value for _, value in values), "headers")
+    texts = [value for _, value in values]
+    texts += [name for name, _ in values if len(name) >= _TELLING_NAME]
+    found = policy.injection.scan("\n".join(texts), "headers")
     if not found:
         policy.cleared.add(digest)
     return found
