@@ -51,7 +51,13 @@ def daemon(trust: Trust, tmp_path_factory: pytest.TempPathFactory, compiled: Pat
 @pytest.fixture(scope="module")
 def environ(daemon: DaemonProcess, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     home = tmp_path_factory.mktemp("user")
-    return {**agent_environ(daemon), "HOME": str(home), "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0"}
+    own = {
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_TERMINAL_PROMPT": "0",
+        "PIP_CONFIG_FILE": "/dev/null",
+        "UV_NO_CONFIG": "1",
+    }
+    return {**agent_environ(daemon), "HOME": str(home), **own}
 
 
 @pytest.fixture(scope="module")
