@@ -1,20 +1,41 @@
-"""Answers as they go back to a client: written anew from what was judged, never copied."""
+"""Answers: as they are judged, and as they go back to a client: written anew from what was judged, never copied."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 
+from pipelock.model import Action, Direction, Kind
 from pipelock.proxy._http1_events import Headers, RequestHead, ResponseHead
 from pipelock.proxy._http1_serialise import response_head
 from pipelock.proxy.headers import forwardable_response
 
-__all__ = ["BODILESS", "TEXT", "answer_head", "answer_headers"]
+__all__ = ["BODILESS", "TEXT", "answer_action", "answer_head", "answer_headers"]
 
 BODILESS = frozenset({204, 304})
 """Answers that have no body (RFC 9110 §15.3.5, §15.4.5)."""
 TEXT: Headers = (("content-type", "text/plain; charset=utf-8"),)
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _FRAMING = frozenset({"content-length", "transfer-encoding"})
+
+
+def answer_action(request: Action, head: ResponseHead) -> Action:
+    """The answer to `request` as it is judged, without its body."""
+    return Action(
+        id=request.id,
+        kind=Kind.RESPONSE,
+        transport=request.transport,
+        direction=Direction.INBOUND,
+        session=request.session,
+        agent=request.agent,
+        client=request.client,
+        method=request.method,
+        url=request.url,
+        host=request.host,
+        port=request.port,
+        headers=head.headers,
+        content_type=next((value for name, value in head.headers if name == "content-type"), ""),
+        status=head.status,
+    )
 
 
 def answer_head(head: RequestHead | None, status: int, headers: Headers, length: int | None, *, close: bool) -> bytes:

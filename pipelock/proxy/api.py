@@ -13,8 +13,9 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
 from pipelock.door.edges import Clock
-from pipelock.proxy.connection import Pace, ServerConnection
+from pipelock.proxy.connection import ServerConnection
 from pipelock.proxy.http1 import Limits, RemoteProtocolError, RequestHead
+from pipelock.proxy.serving import Pace
 
 __all__ = ["ApiAnswer", "ApiConnection", "ApiContext", "ApiFactory", "ApiLimits", "ApiService"]
 

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pipelock.door.door import Ticket
 from pipelock.model import Action, BlockReason, Decision, Fault, Kind, Transport, session_key
 from pipelock.proxy.answers import TEXT
-from pipelock.proxy.connection import Pace, ServerConnection
+from pipelock.proxy.connection import ServerConnection
 from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.exchange import Exchange
 from pipelock.proxy.forward import Destination
 from pipelock.proxy.http1 import RemoteProtocolError, RequestHead
 from pipelock.proxy.pages import refusal
+from pipelock.proxy.serving import Pace
 from pipelock.proxy.target import Target
 from pipelock.proxy.websocket.handshake import wants_websocket
 from pipelock.proxy.websocket.road import WebSocketRoad

@@ -14,8 +14,8 @@ from typing import Protocol as Shape
 import msgspec
 
 from pipelock.door.door import Ticket
-from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, Transport, Verdict
-from pipelock.proxy.answers import BODILESS, TEXT, answer_headers
+from pipelock.model import Action, BlockReason, Decision, Fault, Transport, Verdict
+from pipelock.proxy.answers import BODILESS, TEXT, answer_action, answer_headers
 from pipelock.proxy.bodies.stream import BodyStream, open_answer, open_request, too_large_request
 from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.forward import Destination
@@ -224,26 +224,7 @@ class Exchange:
         method = self.action.method
         if method == "HEAD" or head.status in BODILESS or head.content_length == 0:
             return
-        self._download = Download(self, head, self._answer_action(head))
-
-    def _answer_action(self, head: ResponseHead) -> Action:
-        request = self.action
-        return Action(
-            id=request.id,
-            kind=Kind.RESPONSE,
-            transport=request.transport,
-            direction=Direction.INBOUND,
-            session=request.session,
-            agent=request.agent,
-            client=request.client,
-            method=request.method,
-            url=request.url,
-            host=request.host,
-            port=request.port,
-            headers=head.headers,
-            content_type=next((value for name, value in head.headers if name == "content-type"), ""),
-            status=head.status,
-        )
+        self._download = Download(self, head, answer_action(self.action, head))
 
     def response_data(self, data: bytes) -> None:
         """A piece of its body."""
@@ -259,7 +240,7 @@ class Exchange:
             self._download.ended = True
             self._download.stream.finish()
         else:
-            self._judge(self._answer_action(self._head), self._bodiless_answer)
+            self._judge(answer_action(self.action, self._head), self._bodiless_answer)
 
     def _bodiless_answer(self, action: Action, decision: Decision) -> None:
         head = self._head
@@ -287,7 +268,7 @@ class Exchange:
         if self._download is not None:
             self._download.stream.fail(fault)
         elif self._head is not None:
-            action = msgspec.structs.replace(self._answer_action(self._head), fault=fault)
+            action = msgspec.structs.replace(answer_action(self.action, self._head), fault=fault)
             self._judge(action, self._only_refused)
 
     def _failed(self, status: int, why: str) -> None:

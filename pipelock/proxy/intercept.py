@@ -19,12 +19,12 @@ from pipelock.door.edges import Wire
 from pipelock.model import Action, BlockReason, Decision, Fault, Kind, Transport, Verdict
 from pipelock.proxy.client import ProxyConnection
 from pipelock.proxy.client_hello import Hello, Malformed
-from pipelock.proxy.connection import Receiver
 from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.first_bytes import First, FirstBytes, PlainHttp
 from pipelock.proxy.forward import Destination
 from pipelock.proxy.http1 import RemoteProtocolError, RequestHead
 from pipelock.proxy.limits import HELLO_SECONDS
+from pipelock.proxy.serving import Receiver
 from pipelock.proxy.target import DEFAULT_PORTS, Target, parse_target
 from pipelock.proxy.tls_server import TlsFailure, start_tls
 from pipelock.proxy.tunnel import ESTABLISHED

@@ -1,4 +1,4 @@
-"""One judged request and its judged response, for every road that buffers: forward and fetch.
+"""One judged request and its judged response, for a road that reads the whole of it before it answers: `/fetch`.
 
     judge(request) ─▶ send to a judged address ─▶ collect ─▶ decode ─▶ judge(response) ─▶ done(result)
 
@@ -15,13 +15,15 @@ import msgspec
 from twisted.python.failure import Failure
 
 from pipelock.door.door import Ticket
-from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, Verdict
+from pipelock.model import Action, BlockReason, Decision, Fault, Verdict
+from pipelock.proxy.answers import answer_action
 from pipelock.proxy.bodies.encoding import decode_body
+from pipelock.proxy.bodies.faults import TOO_BUSY
 from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.http1 import Headers, ResponseHead
 from pipelock.proxy.upstream import Origin, Sending, UpstreamRequest, untrusted_upstream
 
-__all__ = ["TOO_BUSY", "Answered", "Failed", "Refused", "Result", "RoundTrip"]
+__all__ = ["Answered", "Failed", "Refused", "Result", "RoundTrip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,26 +249,7 @@ class RoundTrip:
             self._judge_response(self._head, b"", fault)
 
     def _judge_response(self, head: ResponseHead, body: bytes, fault: Fault | None) -> None:
-        request = self._request
-        action = Action(
-            id=request.id,
-            kind=Kind.RESPONSE,
-            transport=request.transport,
-            direction=Direction.INBOUND,
-            session=request.session,
-            agent=request.agent,
-            client=request.client,
-            method=request.method,
-            url=request.url,
-            host=request.host,
-            port=request.port,
-            headers=head.headers,
-            body=body,
-            content_type=_content_type(head),
-            status=head.status,
-            fault=fault,
-            size=self._size,
-        )
+        action = msgspec.structs.replace(answer_action(self._request, head), body=body, fault=fault, size=self._size)
 
         def judged(decision: Decision) -> None:
             self._ticket = None
@@ -318,10 +301,3 @@ def _too_large(limit: int) -> Fault:
         "fetch_proxy.max_response_mb",
         403,
     )
-
-
-TOO_BUSY = Fault(
-    BlockReason.PATTERN_UNAVAILABLE,
-    "too many bodies are in memory at this moment; try again",
-    503,
-)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipelock.model import BlockReason, Fault
-from pipelock.proxy.connection import Road
 from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.reverse_rules import LAYER, TOO_LARGE, ReverseRules
+from pipelock.proxy.serving import Road
 
 __all__ = ["LimitedRoad"]
 

@@ -20,12 +20,12 @@ from pipelock.door.edges import Connector, Wire
 from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, TunnelClosed, Verdict
 from pipelock.proxy.answers import TEXT
 from pipelock.proxy.client_hello import Hello, Malformed
-from pipelock.proxy.connection import Receiver
 from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.eyeballs import Heat, Race
 from pipelock.proxy.first_bytes import FirstBytes, PlainHttp
 from pipelock.proxy.http1 import Headers
 from pipelock.proxy.limits import HELLO_SECONDS, WRITE_SECONDS
+from pipelock.proxy.serving import Receiver
 
 __all__ = ["ESTABLISHED", "Tunnel"]
 

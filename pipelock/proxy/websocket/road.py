@@ -18,12 +18,12 @@ from pipelock.door.edges import Wire
 from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, Verdict, escape
 from pipelock.proxy.answers import TEXT, answer_headers
 from pipelock.proxy.bodies.encoding import decode_body
-from pipelock.proxy.connection import Receiver
 from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.forward import Destination
 from pipelock.proxy.headers import forwardable_request
 from pipelock.proxy.http1 import Headers, LocalProtocolError, ResponseHead, request_head, response_head
 from pipelock.proxy.pages import refusal_headers
+from pipelock.proxy.serving import Receiver
 from pipelock.proxy.upstream import Origin, Sending, UpstreamRequest, untrusted_upstream
 from pipelock.proxy.websocket.handshake import (
     Agreed,
