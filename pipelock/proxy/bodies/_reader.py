@@ -29,6 +29,8 @@ _MARKS = (b'"', b"`")
 _PAIRS = (("\u201c".encode(), "\u201d".encode()), ("\u00ab".encode(), "\u00bb".encode()))
 _NO_END = bytes(byte for byte in range(0x21, 0x100) if byte not in b"\"'/<>@?#`\\")
 """What stands in a password; what does not ends it."""
+_FIELDS = frozenset({"event", "id", "retry"})
+_ASIDE = "\0aside"
 _TEXT = "text/plain; charset=utf-8"
 _JSON = "application/json"
 
@@ -178,12 +180,27 @@ class Reader:
             # Clients that tell events apart by name don't join the texts of two kinds.
             for place, piece in reading.texts:
                 texts.setdefault(event.kind + place, []).append(piece)
+            if self._stream is StreamFormat.SSE:
+                for line in event.others:
+                    self._take_aside(line, texts)
         parts: list[_Part] = []
         for place, pieces in texts.items():
             text = "".join(pieces).encode("utf-8", "replace")
             context = self._tails.at(place).context(text) if len(parts) < MAX_CONTEXTS else b""
             parts.append(_Part(place, context, text))
         return tuple(parts)
+
+    def _take_aside(self, line: str, texts: dict[str, list[str]]) -> None:
+        """Take a line that clients pass over, a comment or no field at all: who sees the raw stream reads those too.
+
+        What has passed last and comes once more, as signs of life do, adds nothing.
+        """
+        name, _, rest = line.partition(":")
+        if name in _FIELDS:
+            return
+        piece = (line if name else rest) + "\n"
+        if not self._tails.at(_ASIDE).context(b"").endswith(piece.encode("utf-8")):
+            texts.setdefault(_ASIDE, []).append(piece)
 
     def passed(self, work: Work, decisions: Sequence[Decision]) -> None:
         """`work` goes on as it is; `decisions` are what was said of its asks."""
@@ -237,6 +254,7 @@ class Reader:
             or event is None
             or reading is None
             or len(reading.texts) != 1
+            or len(work.parts) != 1
             or reading.is_doubtful
         ):
             return b""

@@ -596,6 +596,32 @@ def test_labels_are_judged_anew_under_a_new_policy() -> None:
     assert flow.asked[-1][0] == b"id: 1"
 
 
+@pytest.mark.parametrize(("sign", "judged"), [(b"", b"a\nfew\nwords\n"), (b": ", b" a\n few\n words\n")])
+def test_what_clients_pass_over_is_read_as_one_text(sign: bytes, judged: bytes) -> None:
+    flow = Flow()
+    for word in (b"a", b"few", b"words"):
+        flow.feed(sign + word + b"\n\n")
+    assert flow.asked[-1][0].startswith(judged)
+
+
+def test_a_word_that_came_before_is_not_left_out_of_what_is_passed_over() -> None:
+    flow = Flow()
+    for word in (b"words", b"a", b"few", b"words"):
+        flow.feed(word + b"\n\n")
+    assert b"a\nfew\nwords\n" in flow.asked[-1][0]
+
+
+def test_a_sign_of_life_is_told_once() -> None:
+    flow = Flow().feed(b": ping\n\n").feed(b": ping\n\n").feed(delta("Hello")).feed(b": ping\n\n")
+    assert [b"ping" in body for body, _ in flow.asked] == [True, False, False, False]
+
+
+def test_what_did_not_pass_is_no_sign_of_life() -> None:
+    flow = Flow(ToldDoor(evil=replacing(b"")))
+    flow.feed(b": evil\n\n: evil\n\n").feed(b": evil\n\n")
+    assert flow.finish().passed == b""
+
+
 def replacing(body: bytes) -> Any:
     return lambda action, at: Decision(
         action_id=action.id, verdict=Verdict.STRIP, policy="p1", body=action.body.replace(b"evil", body)
