@@ -57,6 +57,10 @@ def _files(arguments: Arguments) -> tuple[Path, Path]:
     return authority_files(find_setup(arguments).config, home_dir(os.environ, arguments.home))
 
 
+_AND_NOW = "programs trust it after `pipelock tls install-ca`, or with the variables of `pipelock env --ca`"
+_AND_ELSEWHERE = "the daemon signs with it where tls_interception.ca_cert and tls_interception.ca_key name these files"
+
+
 # -- making and showing ------------------------------------------------------------------------------------------------
 
 
@@ -72,7 +76,7 @@ def _init(arguments: Arguments) -> int:
         print_json(_shown(made.certificate, certificate, key))
     else:
         _print_authority(_shown(made.certificate, certificate, key))
-        print("programs trust it after `pipelock tls install-ca`, or with the variables of `pipelock env --ca`")
+        print(_AND_NOW if arguments.out is None else _AND_ELSEWHERE)
     return EXIT_OK
 
 
@@ -170,6 +174,8 @@ def _install(arguments: Arguments) -> int:
     receipt = Receipt(home_dir(os.environ, arguments.home))
     name = name_in_stores(home_dir(os.environ, arguments.home), first.fingerprint(hashes.SHA256()))
     outcomes = [_put_in(store, first, name, workshop, receipt) for store in stores]
+    if not outcomes and not notes:
+        notes = ["there is no such store on this machine, or for this user"]
     return _tell(arguments, outcomes, notes)
 
 
@@ -304,6 +310,8 @@ def _finish(arguments: Arguments, certificate: Path) -> int:
     if not arguments.dry_run and all(one.is_well for one in outcomes):
         certificate.with_name(OLD_FILE).unlink(missing_ok=True)
         renew(home_dir(os.environ, arguments.home), str(certificate), os.environ)
+    if not outcomes and not arguments.json:
+        print("no older one is installed anywhere")
     return _tell(arguments, outcomes, [])
 
 

@@ -108,6 +108,8 @@ def test_init_writes_elsewhere(host, tmp_path, capsys):
     assert found["certificate"] == str(tmp_path / "out/ca.pem")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["ca-key.pem", "ca.pem"]
     assert not (tmp_path / "home").exists()
+    assert main(["tls", "init", "--out", str(tmp_path / "other")]) == 0
+    assert "tls_interception.ca_key" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("validity", ["1s", "87601h", "soon", "-1h"])
@@ -258,6 +260,12 @@ def test_no_store_at_all_is_said(made, capsys):
     assert "was not found" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("store", ["nss", "java"])
+def test_a_kind_of_store_that_is_not_there_is_said(made, store, capsys):
+    assert main(["tls", "install-ca", "--store", store]) == 1
+    assert "no such store" in capsys.readouterr().err
+
+
 # -- rotate ------------------------------------------------------------------------------------------------------------
 
 
@@ -290,6 +298,11 @@ def test_programs_with_the_variables_of_env_trust_both_until_it_is_finished(made
     main(["tls", "init", "--force"])
     assert new not in bundle.read_bytes()
     assert (tmp_path / "home/ca.pem").read_bytes() in bundle.read_bytes()
+
+
+def test_there_may_be_nothing_to_finish(made, capsys):
+    assert main(["tls", "rotate", "--finish"]) == 0
+    assert "no older one" in capsys.readouterr().out
 
 
 def test_rotating_needs_one_to_begin_with(host, capsys):
