@@ -107,7 +107,7 @@ class Fetch:
                 ("accept-encoding", "identity"),
             ],
         )
-        return Origin(target.scheme, target.host, target.port), UpstreamRequest("GET", head, b"")
+        return Origin.of(target), UpstreamRequest("GET", head, b"")
 
     def _arrived(self, target: Target, result: Result) -> None:
         road, self._road = self._road, None

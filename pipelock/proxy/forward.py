@@ -40,7 +40,7 @@ class Destination:
     @property
     def origin(self) -> Origin:
         """Who is dialled."""
-        return Origin(self.target.scheme, self.target.host, self.target.port)
+        return Origin.of(self.target)
 
     def whole(self, body: bytes, *, rewritten: bool = False) -> UpstreamRequest:
         """The request with all of its body; `rewritten` where that is not what the client sent."""

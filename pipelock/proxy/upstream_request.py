@@ -10,12 +10,14 @@ from twisted.internet.protocol import Factory
 from pipelock.door.edges import Connector
 from pipelock.model import BlockReason, Fault
 from pipelock.proxy.http1 import Headers, ResponseHead
+from pipelock.proxy.target import Target
 
 __all__ = ["Dialler", "Key", "Origin", "ResponseSink", "UpstreamRequest", "untrusted_upstream"]
 
 _SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """Idempotent methods (RFC 9110 §9.2.2): may be sent again when a kept connection turns out to be dead."""
 
+_SPOKEN = {"ws": "http", "wss": "https"}
 _UNSPEAKABLE = "the server can't be trusted, and the names in its certificate hold what looks like instructions"
 
 Key = tuple[str, str, int, str]
@@ -24,11 +26,16 @@ Key = tuple[str, str, int, str]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who is to be talked to. For https the certificate must be `host`'s."""
+    """Who is to be talked to. For https the certificate must be `host`'s, which is in lower case."""
 
     scheme: str
     host: str
     port: int
+
+    @classmethod
+    def of(cls, target: Target) -> Origin:
+        """Who a WebSocket or any other request for `target` goes to: one, however its name is spelled."""
+        return cls(_SPOKEN.get(target.scheme, target.scheme), target.host.lower(), target.port)
 
 
 class Dialler(Shape):

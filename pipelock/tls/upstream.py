@@ -57,7 +57,7 @@ class TrustError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ClientIdentity:
-    """What a host is shown that asks who we are. `host` is a name, or `*.name` for all below it."""
+    """What a host is shown that asks who we are. `host` is a name, or `*.name` for that name and all below it."""
 
     host: str
     certificate: Path
@@ -65,7 +65,8 @@ class ClientIdentity:
 
     def is_for(self, host: str) -> bool:
         """Whether the host is meant."""
-        return host.endswith(self.host[1:]) if self.host.startswith("*.") else host == self.host
+        name, bare = host.lower().removesuffix("."), self.host.removeprefix("*.")
+        return name == bare or (bare != self.host and name.endswith(f".{bare}"))
 
 
 def system_store(environ: Mapping[str, str]) -> tuple[Path | None, Path | None]:

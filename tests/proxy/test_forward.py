@@ -4,7 +4,8 @@ import pytest
 
 from pipelock.proxy.forward import Destination
 from pipelock.proxy.http1 import RequestHead, RequestReader
-from pipelock.proxy.target import parse_target
+from pipelock.proxy.target import parse_target, parse_url
+from pipelock.proxy.upstream import Origin
 
 SENT = b"a longer body that is not the client's"
 
@@ -58,3 +59,16 @@ def test_a_part_is_asked_for_of_what_is_judged_in_parts_anyway(path: str, goes: 
     head = next(event for event in RequestReader().feed(lines.encode()) if isinstance(event, RequestHead))
     written = Destination(head, parse_target(head)).whole(b"").head
     assert (b"range: bytes=5-\r\n" in written, b"if-range: x\r\n" in written) == (goes, goes)
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("http://API.Example.com/", Origin("http", "api.example.com", 80)),
+        ("https://api.example.com:8443/", Origin("https", "api.example.com", 8443)),
+        ("wss://Api.example.com/", Origin("https", "api.example.com", 443)),
+        ("ws://api.example.com/", Origin("http", "api.example.com", 80)),
+    ],
+)
+def test_one_origin_however_its_name_is_spelled(url: str, origin: Origin) -> None:
+    assert Origin.of(parse_url(url)) == origin

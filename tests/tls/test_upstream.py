@@ -219,6 +219,22 @@ def test_a_host_that_asks_is_shown_its_client_certificate(tmp_path):
     assert shown == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "host", "shown"),
+    [
+        ("a.example", "a.example", True),
+        ("a.example", "A.Example.", True),
+        ("a.example", "b.a.example", False),
+        ("*.a.example", "a.example", True),
+        ("*.a.example", "C.b.a.example", True),
+        ("*.a.example", "ba.example", False),
+        ("*.a.example", "a.example.evil", False),
+    ],
+)
+def test_identities_are_for_hosts_as_they_are_written_everywhere(pattern, host, shown):
+    assert ClientIdentity(pattern, Path(), Path()).is_for(host) is shown
+
+
 def test_a_client_certificate_is_shown_with_its_chain(tmp_path):
     between = middle()
     certificate, key = files(tmp_path, signed(Wish("client", names=("me.example",)), between), between, stem="client")

@@ -159,7 +159,7 @@ class WebSocketRoad:
             *(pair for pair in self._fields if not pair[0].startswith("sec-websocket-")),
         )
         request = UpstreamRequest("GET", request_head("GET", target.path_query, lines), b"", upgrade=True)
-        origin = Origin(_SCHEMES.get(target.scheme, target.scheme), target.host, target.port)
+        origin = Origin.of(target)
         context.watched[self] = None
         self.deadline = context.clock.seconds() + context.settings.upstream_seconds
         sending = context.pool.send(origin, decision.addresses, request, self)
