@@ -29,6 +29,7 @@ from pipelock.engine._fragments import ROUTINE, Fragments, Piece, read_fragments
 from pipelock.engine._joins import Join, is_part, of_slot, of_strangers, wire_order
 from pipelock.engine._session_pieces import SessionPieces
 from pipelock.engine._tables import ProgressTable
+from pipelock.engine.content import folded
 from pipelock.model import Action, Finding, Kind, Severity
 
 if TYPE_CHECKING:
@@ -125,7 +126,11 @@ class CrossRequest:
             MatcherError: a join could not be searched; block.
         """
         settings = policy.cross_request
-        if settings is None or action.kind not in (Kind.REQUEST, Kind.CONNECT):
+        if settings is None or action.comes_in:
+            return ()
+        if action.kind in (Kind.PIECE, Kind.MESSAGE):
+            return () if again else self._more(action, settings, now)
+        if action.kind not in (Kind.REQUEST, Kind.CONNECT):
             return ()
         if again:
             # It was counted when it came first, and what it adds up to has not changed.
@@ -231,17 +236,28 @@ class CrossRequest:
 
     # -- budget ------------------------------------------------------------------------------------------------------
 
-    def _budget(self, client: str, fragments: Fragments, settings: CrossRequestSettings, now: float) -> list[Finding]:
-        findings = []
-        sample = fragments.wire[:_SAMPLE].decode("latin-1")
-        bits = shannon(sample) * len(fragments.wire)
+    def _more(self, action: Action, settings: CrossRequestSettings, now: float) -> tuple[Finding, ...]:
+        """What more of a body, or one message, adds. What it says is not put together with what requests say."""
+        if not settings.budget_bits or folded(action.host) in settings.budget_exempt:
+            return ()
+        # A message that is judged once more, with what it continues, was counted.
+        size = min(action.size, len(action.body)) if action.kind is Kind.MESSAGE else len(action.body) - action.seen
+        found = self._spent(action.client or action.session, action.body[action.seen :], size, settings, now)
+        # One warning a body is enough.
+        return () if settings.budget_warns and BUDGET_RULE in action.told else tuple(found)
+
+    def _spent(self, client: str, data: bytes, size: int, settings: CrossRequestSettings, now: float) -> list[Finding]:
+        """`size` bytes like those of `data` leave."""
+        bits = shannon(data[:_SAMPLE].decode("latin-1")) * size
         span = int(now / (settings.budget_window / _BUCKETS))
         total = self._row(client, "").add(bits, span, _BUCKETS)
-        if bits and total >= settings.budget_bits:
-            text = (
-                f"{total:.0f} bits within {settings.budget_window / 60:g} minutes; {settings.budget_bits:.0f} may leave"
-            )
-            findings.append(_over(BUDGET_RULE, f"this session has sent {text}", settings))
+        if not bits or total < settings.budget_bits:
+            return []
+        text = f"{total:.0f} bits within {settings.budget_window / 60:g} minutes; {settings.budget_bits:.0f} may leave"
+        return [_over(BUDGET_RULE, f"this session has sent {text}", settings)]
+
+    def _budget(self, client: str, fragments: Fragments, settings: CrossRequestSettings, now: float) -> list[Finding]:
+        findings = self._spent(client, fragments.wire, len(fragments.wire), settings, now)
         opaque = sum(
             shannon(text) * len(text)
             for text in (one.data.decode("latin-1") for one in fragments.pieces if not one.slot.startswith(ROUTINE))

@@ -18,7 +18,7 @@ from pipelock.config import loads
 from pipelock.engine import Engine, Facts, KillSwitch, Policy, cross_request
 from pipelock.engine.compile import compile_policy
 from pipelock.engine.cross_request import BUDGET_RULE, DRIP_RULE, DRIP_SECONDS, LABEL, CrossRequest
-from pipelock.model import Action, BlockReason, Decision, Kind, Severity, Verdict
+from pipelock.model import Action, BlockReason, Decision, Direction, Kind, Severity, Verdict
 from tests.factories import a_response, an_action
 
 KEY = "AKIA" + "Q7WERTYZ5UIOPAS3"
@@ -243,6 +243,39 @@ def test_the_budget(budget: Policy) -> None:
         found = session.send(method="PUT", body=base64.b64encode(noise.randbytes(60)))
     assert found == [BUDGET_RULE]
     assert session.send("http://drop.example/", step=600.0) == []
+
+
+def part(kind: Kind, body: bytes, **changes: object) -> Action:
+    return an_action(kind=kind, host="drop.example", body=body, **{"size": len(body), **changes})
+
+
+@pytest.mark.parametrize("kind", [Kind.PIECE, Kind.MESSAGE])
+def test_what_follows_in_a_body_or_a_websocket_spends_the_budget_too(budget: Policy, kind: Kind) -> None:
+    tracker = CrossRequest()
+    data = random.Random(3).randbytes(300)
+
+    def told(action: Action, *, again: bool = False) -> list[str]:
+        return [finding.rule for finding in tracker.judge(action, budget, 1000.0, again=again)]
+
+    assert told(part(kind, data)) == []
+    assert told(part(kind, data), again=True) == [], "it was counted when it was judged first"
+    assert told(part(kind, data, direction=Direction.INBOUND)) == []
+    assert told(part(kind, data)) == [BUDGET_RULE]
+    exempt = replace(budget.cross_request, budget_exempt=cross_request.HostSet(["drop.example"]))
+    assert CrossRequest().judge(part(kind, data * 9), replace(budget, cross_request=exempt), 1.0, again=False) == ()
+
+
+def test_what_is_judged_again_in_front_of_more_is_not_counted_again(budget: Policy) -> None:
+    tracker = CrossRequest()
+    context = random.Random(4).randbytes(4096)
+    for _ in range(9):
+        assert tracker.judge(part(Kind.PIECE, context + b"few", seen=4096), budget, 1.0, again=False) == ()
+        assert tracker.judge(part(Kind.MESSAGE, context + b"few", seen=4096, size=0), budget, 1.0, again=False) == ()
+
+
+def test_a_body_is_warned_about_once(budget: Policy) -> None:
+    action = part(Kind.PIECE, random.Random(4).randbytes(4096), told=(BUDGET_RULE,))
+    assert CrossRequest().judge(action, budget, 1.0, again=False) == ()
 
 
 def test_the_budget_forgets_and_exempts(budget: Policy) -> None:

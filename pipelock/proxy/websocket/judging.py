@@ -137,7 +137,9 @@ class Judging:
             self._rolling[side].passed(look, decision)
             self._verdicts.passes(side, decision.body)
             return
-        action = msgspec.structs.replace(self._asking(side, message, look.body, look.seen), content_type=_TEXT)
+        # Its bytes were counted when it was judged by itself.
+        action = self._asking(side, message, look.body, look.seen)
+        action = msgspec.structs.replace(action, content_type=_TEXT, size=0)
         self._ask(side, action, lambda second: self._judged_again(side, look, decision, second))
 
     def _judged_again(self, side: Side, look: Look, first: Decision, second: Decision) -> None:
