@@ -31,11 +31,12 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (default: 3)")
     parser.add_argument("--connections", type=int, default=50, help="requests under way at a time (default: 50)")
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the number of requests (default: 1)")
-    parser.add_argument("--memory-requests", type=int, default=100_000, help="(default: 100000)")
+    parser.add_argument("--memory-requests", type=int, help="(default: 100000, scaled)")
     parser.add_argument("--no-peer", action="store_true", help="leave mitmdump out")
     parser.add_argument("--no-pipelock", action="store_true", help="leave ourselves out")
     parser.add_argument("--only", nargs="+", choices=list(MEASURES), default=list(MEASURES), help="measure only these")
     options = parser.parse_args()
+    options.memory_requests = options.memory_requests or int(100_000 * options.scale)
     result: dict[str, object] = {
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": machine(),
@@ -48,7 +49,8 @@ def main() -> int:
             table = MEASURES[part](bench)
             result[part] = table
             _show(part, table)
-    print("\n" + "\n".join(compared(result)))
+    if lines := list(compared(result)):
+        print("\n" + "\n".join(lines))
     write("inside", result)
     return 0
 

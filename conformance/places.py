@@ -37,7 +37,14 @@ _AUTOBAHN_PINS = (
 SUITES = {
     "requests": (
         "requests==2.34.2",
-        ("PySocks", "httpbin==0.10.4", "pytest==9.2.0", "pytest-httpbin==2.1.0", "pytest-mock", "trustme==1.2.1"),
+        (
+            "PySocks==1.7.1",
+            "httpbin==0.10.4",
+            "pytest==9.2.0",
+            "pytest-httpbin==2.1.0",
+            "pytest-mock==3.17.0",
+            "trustme==1.2.1",
+        ),
         "",
     ),
     "httpx": (
