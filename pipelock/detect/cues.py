@@ -13,6 +13,8 @@ advance by steps, so cues always meet that are within `NEAR - STEP` bytes, or wi
 A near window is worth a warning from `WARNS` on and believed from `BLOCKS` on; a far one is believed from `BLOCKS_FAR`
 on. Only presence in a window counts, never the number or place of matches, so both engines give one verdict. Work is
 linear: a byte is seen by two far windows, and by `NEAR / STEP` near ones in each of those that hold enough.
+
+Of several forms of a large text the windows are looked at in which one differs from those before it.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from pipelock.detect._shared import Seen
 from pipelock.detect.excerpt import excerpt
 from pipelock.detect.matcher import Matcher
 from pipelock.detect.ruleset import Rule, patterns_of, samples_of
@@ -39,6 +42,8 @@ FAR = 1_024
 BLOCKS = 9
 BLOCKS_FAR = 15
 WARNS = 8
+_COARSE, _FINE = 12, 4
+"""Far windows whose cues are first asked about together."""
 RELIEF = 4
 _COUNTED = 2
 """Cues of one kind that count."""
@@ -96,14 +101,17 @@ class CueScorer:
         """
         if not self._rules or not views:
             return []
-        whole = views[0].data if len(views) == 1 else SEPARATOR.join([view.data for view in views])
+        known = Seen(FAR)
+        news = [known.news(view.data) for view in views]
+        parts = [view.data[start:end] for view, ranges in zip(views, news, strict=True) for start, end in ranges]
+        whole = SEPARATOR.join(parts)
         # Most texts end here: all their cues in one place would not be enough.
         if self._score(self._matcher.propose(whole), relieved=False) < WARNS:
             return []
         found: list[Finding] = []
         seen: set[tuple[int, ...]] = set()
-        for view in views:
-            for region in self._regions(view.data):
+        for view, ranges in zip(views, news, strict=True):
+            for region in self._regions(view.data, ranges):
                 if view.path and region.evidence.cues in seen:
                     # Another view of what was told already.
                     continue
@@ -114,11 +122,10 @@ class CueScorer:
                 found.append(_finding(self._rules, view, region, self._extent(view.data, region)))
         return found
 
-    def _regions(self, data: bytes) -> Iterator[_Region]:
-        """Far windows that are worth a warning; those that overlap are put together."""
-        step = FAR // 2
+    def _regions(self, data: bytes, ranges: Sequence[tuple[int, int]]) -> Iterator[_Region]:
+        """Far windows in `ranges` that are worth a warning; those that overlap are put together."""
         region: _Region | None = None
-        for start in range(0, max(len(data) - step, 1), step):
+        for start in self._starts(data, ranges):
             evidence = self._evidence(data[start : start + FAR])
             if evidence is None:
                 continue
@@ -130,6 +137,24 @@ class CueScorer:
             region = _Region(start, start, evidence)
         if region is not None:
             yield region
+
+    def _starts(self, data: bytes, ranges: Sequence[tuple[int, int]]) -> Iterator[int]:
+        """Where the far windows start that may hold enough: those in parts that do, taken together."""
+        step = FAR // 2
+        windows = len(range(0, max(len(data) - step, 1), step))
+        told = 0
+        for start, end in ranges:
+            # A window that ends in the range, or starts there.
+            first, told = max(told, start // step - 1), min(windows, end // step + 1)
+            for coarse in _portions(range(first * step, told * step, step), _COARSE):
+                if self._may_hold(data, coarse):
+                    for fine in _portions(coarse, _FINE):
+                        if self._may_hold(data, fine):
+                            yield from fine
+
+    def _may_hold(self, data: bytes, starts: range) -> bool:
+        """Whether the cues of all these far windows would be enough in one place."""
+        return self._score(self._matcher.propose(data[starts[0] : starts[-1] + FAR]), relieved=False) >= WARNS
 
     def _evidence(self, part: bytes) -> _Evidence | None:
         """The best evidence in a far window, if it is worth a warning."""
@@ -169,6 +194,11 @@ class CueScorer:
         ]
         ends = [hit.end for number in self._matcher.propose(tail) for hit in self._matcher.hits(number, tail)]
         return region.first + min(starts, default=0), region.last + max(ends, default=len(tail))
+
+
+def _portions(starts: range, size: int) -> Iterator[range]:
+    for first in range(0, len(starts), size):
+        yield starts[first : first + size]
 
 
 def _worth(evidence: _Evidence) -> tuple[bool, int]:

@@ -179,8 +179,10 @@ class InjectionScanner:
         excused = {finding.rule for finding in findings} - seen
         quoted = _quoted_ranges(matches) if excused else {}
         found = []
+        # What is cut out of one form stays in another one where it is not documented.
+        known = None if quoted else self._folded.seen()
         for view in views:
-            for rule in self._folded.find(_without(view.data, quoted.get(id(view), ()))):
+            for rule in self._folded.find(_without(view.data, quoted.get(id(view), ())), known):
                 if rule.name not in seen:
                     seen.add(rule.name)
                     found.append(

@@ -20,11 +20,12 @@ from typing import Any, NamedTuple
 from pipelock.detect._context import is_documented
 from pipelock.detect._pattern import compile_linear, for_bytes
 from pipelock.detect._phrases import EDGE, quoted
+from pipelock.detect._shared import SMALLEST, unshared
 from pipelock.detect.excerpt import excerpt
 from pipelock.detect.letters import fold_letters, letters_span
 from pipelock.detect.matcher import Matcher
 from pipelock.detect.phrasebook import Family, Language, Vocabulary
-from pipelock.detect.views import SEPARATOR, View, is_utf8, locate
+from pipelock.detect.views import View, is_utf8, locate
 from pipelock.model import Finding, Span
 
 __all__ = ["REACH", "LanguageScanner"]
@@ -35,6 +36,9 @@ WINDOW = 16_384
 """Bytes of which the anchors are looked for at a time."""
 _MARGIN = 2 * REACH
 """Bytes beyond a window that are seen with it: more than any passage about an anchor in it has."""
+_SHARED = 640
+"""Bytes around a place that must be the same in another text for it to be judged there: a passage with what tells
+that it is documented, and enough before it that passages begin at the same words."""
 SIGNS = "signs"
 """The cue that tells a language: common words, one of which a text must have for any family of it to count."""
 _QUESTION = "question"
@@ -80,6 +84,14 @@ class _Text(NamedTuple):
     letters: bytes
 
 
+class _Searched(NamedTuple):
+    """A text in lower case, the ranges of it that are searched, and whether the signs that were asked for occur."""
+
+    lowered: bytes
+    ranges: list[tuple[int, int]]
+    signs: dict[int, bool]
+
+
 class LanguageScanner:
     """Finds the families of attacks in all languages. Pure, and safe to share between threads.
 
@@ -95,12 +107,15 @@ class LanguageScanner:
     def __init__(self, vocabulary: Vocabulary, *, cache: Path | None = None, native: bool = True) -> None:
         numbers: dict[tuple[int, str], int] = {}
         self._patterns: list[str] = []
+        self._language_of: list[int] = []
         literals: list[tuple[str, ...]] = []
         for index, language in enumerate(vocabulary.languages):
             for name, cue in language.cues.items():
                 numbers[index, name] = len(self._patterns)
                 self._patterns.append(cue.pattern)
                 literals.append(cue.literals)
+                self._language_of.append(index)
+        self._of_language: list[Any] = [None] * len(vocabulary.languages)
         self._regexps: list[Any] = [None] * len(self._patterns)
         self._cases = tuple(_cases(vocabulary.languages, vocabulary.families, numbers))
         self._of_anchor: dict[int, list[_Case]] = {}
@@ -121,27 +136,56 @@ class LanguageScanner:
             MatcherError: the matcher failed; block.
         """
         found: dict[str, Finding] = {}
+        past: list[_Searched] = []
         for text in _texts(views):
-            for case, start, end in self._sightings(text.letters.lower(), found):
+            searched = self._to_search(text.letters.lower(), past)
+            for case, start, end in self._sightings(searched, found):
                 finding = _finding(case, text, start, end)
                 if case.name not in found or not finding.warns:
                     found[case.name] = finding
+            if len(searched.lowered) >= SMALLEST:
+                past = [*past[:1], *past[-1:], searched] if len(past) > 1 else [*past, searched]
         return list(found.values())
 
-    def _sightings(self, lowered: bytes, found: Mapping[str, Finding]) -> Iterator[tuple[_Case, int, int]]:
+    def _to_search(self, lowered: bytes, past: Sequence[_Searched]) -> _Searched:
+        """The ranges of a text in which one has to look: what an earlier text shares would be found there again."""
+        whole = [(0, len(lowered))]
+        if len(lowered) < SMALLEST:
+            return _Searched(lowered, whole, {})
+        for known in reversed(past):
+            ranges = unshared(lowered, known.lowered, _SHARED)
+            if sum(end - start for start, end in ranges) > len(lowered) // 2:
+                continue
+            absent = [number for number, occurs in known.signs.items() if not occurs]
+            if any(self._occurs_in(number, lowered, ranges) for number in absent):
+                # Of this language nothing counted there, and here it does.
+                continue
+            return _Searched(lowered, ranges, dict.fromkeys(absent, False))
+        return _Searched(lowered, whole, {})
+
+    def _occurs_in(self, number: int, lowered: bytes, ranges: Iterable[tuple[int, int]]) -> bool:
+        """Whether a phrase of a cue occurs in one of the ranges; what begins or ends there is known not to."""
+        for start, end in ranges:
+            match = self._regexp(number).search(lowered, start, end)
+            # What the end of the range cuts looks as if a word ended there.
+            if match and (match.end() < end or end == len(lowered) or match.start() < end - _SHARED // 2):
+                return True
+        return False
+
+    def _sightings(self, searched: _Searched, found: Mapping[str, Finding]) -> Iterator[tuple[_Case, int, int]]:
         """Where all cues of a case occur in one passage; cases that are believed already are not asked again."""
-        signs: dict[int, bool] = {}
+        lowered, signs = searched.lowered, searched.signs
         # Where the last passage of a group ended, as windows overlap.
         pasts: dict[tuple[int, bool], int] = {}
-        for first in range(0, len(lowered), WINDOW):
+        for first, last in _windows(searched.ranges):
             base = max(0, first - _MARGIN)
-            window = lowered[base : first + WINDOW + _MARGIN]
+            window = lowered[base : last + _MARGIN]
             anchors = self._anchors.propose(window)
             words = self._cues.propose(window) if anchors else []
             occurs: dict[int, bool] = {}
             possible = [
                 case
-                for case in self._possible(self._anchors.cues(anchors), self._cues.cues(words))
+                for case in self._spoken(self._possible(self._anchors.cues(anchors), self._cues.cues(words)), window)
                 if self._occur((case.anchor, *case.others), window, occurs)
                 and (case.signs is None or self._occur((case.signs,), lowered, signs))
             ]
@@ -150,7 +194,7 @@ class LanguageScanner:
                 finder = _finder(tuple(self._cues.words(words, group.anchor)))
                 key = group.anchor, group.near
                 past = max(first, pasts.get(key, 0)) - base
-                for start, end in _passages(window, ends, finder, (past, first + WINDOW - base), near=group.near):
+                for start, end in _passages(window, ends, finder, (past, last - base), near=group.near):
                     pasts[key] = base + end
                     cases = [case for case in group.cases if case.name not in found or found[case.name].warns]
                     if not cases:
@@ -172,6 +216,24 @@ class LanguageScanner:
             for case in self._of_anchor[lowest.bit_length() - 1]:
                 if case.needs & words == case.needs:
                     yield case
+
+    def _spoken(self, cases: Iterable[_Case], window: bytes) -> Iterator[_Case]:
+        """The cases of languages of which any anchor occurs: most words that promise one are those of other phrases."""
+        spoken: dict[int, bool] = {}
+        for case in cases:
+            language = self._language_of[case.anchor]
+            if language not in spoken:
+                spoken[language] = self._any_anchor(language).search(window) is not None
+            if spoken[language]:
+                yield case
+
+    def _any_anchor(self, language: int) -> Any:  # noqa: ANN401 - the binding publishes no types
+        regexp = self._of_language[language]
+        if regexp is None:
+            anchors = [number for number in self._of_anchor if self._language_of[number] == language]
+            patterns = b"|".join([for_bytes(self._patterns[number]) for number in anchors])
+            regexp = self._of_language[language] = compile_linear(patterns)
+        return regexp
 
     def _occur(self, numbers: Iterable[int], lowered: bytes, occurs: dict[int, bool]) -> bool:
         """Whether phrases of all these cues occur in a text; `occurs` remembers of one text."""
@@ -249,10 +311,17 @@ class _Words:
         return [word for index in proposed for number, word in self._owners[index] if number == cue]
 
 
+def _windows(ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The ranges in parts of `WINDOW` bytes at most."""
+    for start, end in ranges:
+        for first in range(start, end, WINDOW):
+            yield first, min(first + WINDOW, end)
+
+
 def _texts(views: Sequence[View]) -> Iterator[_Text]:
     """The views with folded letters, each text once; of what is no text the view without what could not be read."""
     unfolded = dict.fromkeys(view.data for view in views if not view.data.isascii() and is_utf8(view.data))
-    folded = dict(zip(unfolded, _folded_together(list(unfolded)), strict=True))
+    folded = dict(zip(unfolded, _folded_together(list(unfolded)), strict=True)) if unfolded else {}
     seen: set[bytes] = set()
     for view in views:
         letters = view.data if view.data.isascii() else folded.get(view.data)
@@ -262,10 +331,15 @@ def _texts(views: Sequence[View]) -> Iterator[_Text]:
 
 
 def _folded_together(texts: Sequence[bytes]) -> Sequence[bytes]:
-    """`fold_letters` of each. The forms of one text have mostly the same letters, so these are folded once for all."""
-    folded = _folded(SEPARATOR.join(texts)).split(SEPARATOR) if len(texts) > 1 else []
-    # A text that holds the separator itself would be two.
-    return folded if len(folded) == len(texts) else [_folded(text) for text in texts]
+    """`fold_letters` of each. The forms of one text have mostly the same lines, so these are folded once for all."""
+    rows = [text.split(b"\n") for text in texts]
+    lines = list({line for some in rows for line in some if not line.isascii()})
+    folds = _folded(b"\n".join(lines)).split(b"\n")
+    if len(folds) != len(lines):
+        # There is no character yet whose fold has a line end in it.
+        return [_folded(text) for text in texts]
+    known = dict(zip(lines, folds, strict=True))
+    return [b"\n".join([line if line.isascii() else known[line] for line in some]) for some in rows]
 
 
 def _folded(text: bytes) -> bytes:
