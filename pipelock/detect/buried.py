@@ -35,11 +35,15 @@ _LENGTH = range(40, 48)
 _STRAY = 6
 """Bytes beside it, on both sides together, that are printable by chance."""
 _MOST_SIGNS = 6
-_TURNS = 16
-"""How often a key goes from one kind of character to another: random ones do 24 times."""
+_TURNS = 13
+"""How often a key goes from one kind of character to another at least: random ones do 24 times, those of manuals, which
+spell something, less often."""
 _WORDS = 0.45
 _WORDS_WITHOUT_SIGN = 0.36
 """Most of a key that may read as words, which what compilers make of names does; two random keys of a hundred do."""
+_MOST_WORDS = 0.7
+"""Most of one that a list of English words may cover. Keys of manuals spell something; the strings of three gigabytes
+of programs that pass all other tests hold no words at all, or nothing else."""
 _FEWEST = 3
 _DIFFERENT = 18
 _ALPHABET = bytes(code for code in range(128) if chr(code).isalnum()) + b"+/"
@@ -109,7 +113,7 @@ def _keys_in(
         if alone is None:
             alone = set() if derived is None else _alone(derived)
         # Words cost most to tell, so they are asked about last.
-        if not _is_one_of(alone, stretch) and words_share(stretch[slice(*key)].decode("ascii")) <= _WORDS:
+        if not _is_one_of(alone, stretch) and words_share(stretch[slice(*key)].decode("ascii")) <= _MOST_WORDS:
             yield start + key[0], start + key[1]
 
 
