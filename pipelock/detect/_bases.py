@@ -46,8 +46,9 @@ class _Alphabet:
     def runs(self, data: bytes) -> list[bytes]:
         """The stretches of `data` that are five groups of text or more, from whatever place groups are counted.
 
-        Group by group, as large numbers of which each byte is the mark of a place.
+        Group by group, as large numbers of which each byte is the mark of a place. Most words are too short for that.
         """
+        data = b" ".join(self._every.runs(data, 5 * _GROUPS))
         every = int.from_bytes(data.translate(self._every.marks), "little")
         whole = int.from_bytes(data.translate(self._leading.marks), "little")
         for place in range(1, 5):

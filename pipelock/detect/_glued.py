@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from binascii import a2b_base64, unhexlify
 from collections.abc import Iterable, Iterator
+from itertools import repeat
 
 from pipelock.detect._runs import HEX_DIGITS, SHORTEST, long_runs
 from pipelock.detect._stretches import TEXT, Kind
@@ -57,7 +58,7 @@ def glued_run(data: bytes, text: bytes) -> bytes:
 
 def unwrapped(data: bytes) -> bytes:
     """`data` without line ends and the indentation, quotation signs and escapes of line ends around them."""
-    return b"".join([line.strip(b" \t\r>\\\"'+,") for line in data.split(b"\n")])
+    return b"".join(map(bytes.strip, data.split(b"\n"), repeat(b" \t\r>\\\"'+,")))
 
 
 def _padded(run: bytes) -> bytes:
