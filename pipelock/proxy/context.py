@@ -20,6 +20,7 @@ from pipelock.proxy.headers import sanitise_agent
 from pipelock.proxy.http1 import Limits
 from pipelock.proxy.interception import Interception
 from pipelock.proxy.limits import MAX_TUNNELS, Budget
+from pipelock.proxy.turns import Turns
 from pipelock.proxy.upstream import Pool
 from pipelock.proxy.websocket.settings import WebSocketSettings
 
@@ -132,8 +133,12 @@ class ProxyContext:
     tunnels: dict[OpenTunnel, None] = field(default_factory=dict)
     max_tunnels: int = MAX_TUNNELS
     interception: Interception | None = None
+    turns: Turns = field(init=False)
     _boot: str = field(default_factory=lambda: secrets.token_hex(3))
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        self.turns = Turns(self.clock)
 
     def connected(self, client: Client) -> None:
         """A client came."""

@@ -36,6 +36,7 @@ from pipelock.proxy.bodies.endings import HEARTBEAT, ending
 from pipelock.proxy.bodies.faults import TOO_BUSY
 from pipelock.proxy.bodies.sse import StreamFormat, is_event_stream, stream_format
 from pipelock.proxy.limits import Budget
+from pipelock.proxy.turns import Turn, Turns
 
 if TYPE_CHECKING:
     from pipelock.proxy.bodies.stream import BodySink
@@ -99,6 +100,7 @@ class EventStream:
             for the largest event that it has held.
         max_event: The largest event, bytes; 0 stands for `EVENT_LIMIT`.
         lenient: An event that can't be read is dropped; otherwise it ends the stream.
+        turns: Whose turn it is of those who have much to do; shared by all streams.
     """
 
     keeps_length = False
@@ -114,6 +116,7 @@ class EventStream:
         codings: str = "",
         max_event: int = EVENT_LIMIT,
         lenient: bool = False,
+        turns: Turns | None = None,
     ) -> None:
         self._door = door
         self._clock = clock
@@ -133,7 +136,8 @@ class EventStream:
         self._said: list[Decision] = []
         self._ticket: Ticket | None = None
         self._beat: Call | None = None
-        self._turn: Call | None = None
+        self._turns = turns or Turns(clock)
+        self._turn: Turn | None = None
         self._done = 0
         self._opening: Call | None = clock.callLater(0, self._pump)
         self._is_started = False
@@ -197,7 +201,7 @@ class EventStream:
         try:
             while not self._is_over and not self._is_stuck and self._step():
                 if self._done >= TURN and not self._is_over:
-                    self._turn = self._clock.callLater(0, self._next_turn)
+                    self._turn = self._turns.ask(self._next_turn)
         finally:
             self._is_pumping = False
         self._balance()
@@ -408,7 +412,7 @@ _TOO_LARGE = Fault(
 _NO_TEXT = Fault(BlockReason.PARSE_ERROR, "an event of the stream is not UTF-8, or damaged", 502)
 
 
-def _cancel(call: Call | None) -> None:
+def _cancel(call: Call | Turn | None) -> None:
     """Have `call` not happen, if it was still to."""
     if call is not None and call.active():
         call.cancel()

@@ -97,6 +97,7 @@ def open_answer(context: ProxyContext, action: Action, length: int | None, sink:
             codings=codings,
             max_event=settings.max_event_bytes,
             lenient=policy.event_action is Verdict.WARN or not policy.enforce,
+            turns=context.turns,
         )
     whole = settings.held_answer(action.transport)
     stream = WindowStream(
