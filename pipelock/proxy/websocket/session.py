@@ -174,7 +174,10 @@ class WebSocketSession:
 
     def later(self, side: Side, seconds: float) -> None:
         """Let others have their turn."""
-        self._context.clock.callLater(seconds, self._go_on, side)
+        if seconds:
+            self._context.clock.callLater(seconds, self._go_on, side)
+        else:
+            self._context.turns.ask(lambda: self._go_on(side))
 
     def _go_on(self, side: Side) -> None:
         if not self._is_over:
