@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["PatternError", "alternatives", "compile_linear", "for_bytes", "with_gaps"]
+__all__ = ["PatternError", "alternatives", "compile_linear", "for_bytes", "tail", "with_gaps"]
 
 _SPACE = "\\t\\n\\x0b\\f\\r "
 MAX_PATTERN = 16_384
@@ -134,6 +134,28 @@ def alternatives(pattern: bytes) -> list[bytes]:
         index += 1
     parts = [rest[start + 1 : end] for start, end in zip(cuts, [*cuts[1:], len(rest)], strict=True)]
     return [flags + closing + part for part in parts] if all(parts) else [pattern]
+
+
+def tail(pattern: bytes) -> tuple[bytes, bytes]:
+    """A pattern that ends in a class any number of times, without that, and the bytes of the class.
+
+    To say where a long match of such a pattern begins RE2 reads it backwards, where nothing tells it which of many
+    places is meant, and takes seconds for a few hundred kilobytes. Whoever asks goes on behind a match by himself.
+    Other patterns come back as they are, with no bytes.
+    """
+    start = pattern.rfind(b"[")
+    if start < 0 or not pattern.endswith(b"]*") or alternatives(pattern) != [pattern]:
+        return pattern, b""
+    flags, closing, rest = pattern.partition(b")")
+    lead = flags + closing if pattern.startswith(b"(?") and flags[2:].isalpha() and not _sets_flags(rest) else b""
+    try:
+        # What is no whole class leaves something behind that is no pattern.
+        compile_linear(pattern[:start])
+        sign = compile_linear(lead + pattern[start:-1])
+    except PatternError:
+        return pattern, b""
+    signs = bytes(code for code in range(256) if sign.fullmatch(bytes([code])) is not None)
+    return (pattern[:start], signs) if len(lead) < start else (pattern, b"")
 
 
 def _sets_flags(rest: bytes) -> bool:

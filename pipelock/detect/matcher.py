@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipelock.detect._native import NativeDatabase, NativeError, is_available
-from pipelock.detect._pattern import PatternError, alternatives, compile_linear
+from pipelock.detect._pattern import PatternError, alternatives, compile_linear, tail
 
 __all__ = ["Hit", "Matcher", "MatcherError"]
+
+_STEP = 1_024
 
 
 class MatcherError(RuntimeError):
@@ -64,6 +66,7 @@ class Matcher:
         self._patterns = tuple(patterns)
         self._literals = tuple(tuple(word.encode() for word in words) for words in literals)
         self._compiled: list[Any] = [None] * len(self._patterns)
+        self._tails = [b""] * len(self._patterns)
         self._owners: list[int] = []
         self._database: NativeDatabase | None = None
         if native and is_available() and self._patterns:
@@ -121,23 +124,49 @@ class Matcher:
             MatcherError: the pattern can't be compiled.
         """
         regexp = self._regexp(number)
-        if not regexp.groups:
+        signs = self._tails[number]
+        if signs:
+            yield from _with_tails(regexp, signs, data)
+        elif not regexp.groups:
             for match in regexp.finditer(data):
                 start, end = match.span()
                 yield Hit(start, end, start, end)
-            return
-        for match in regexp.finditer(data):
-            start, end = match.span()
-            first, last = match.span(1)
-            yield Hit(start, end, first, last) if first >= 0 else Hit(start, end, start, end)
+        else:
+            for match in regexp.finditer(data):
+                start, end = match.span()
+                first, last = match.span(1)
+                yield Hit(start, end, first, last) if first >= 0 else Hit(start, end, start, end)
 
     def _regexp(self, number: int) -> Any:  # noqa: ANN401 - the binding publishes no types
         regexp = self._compiled[number]
         if regexp is None:
             try:
-                regexp = compile_linear(self._patterns[number])
+                pattern, self._tails[number] = tail(self._patterns[number])
+                regexp = compile_linear(pattern)
             except PatternError as error:
                 raise MatcherError(f"pattern {number} can't be compiled: {error}") from error
             # Two threads may both compile it; either result serves.
             self._compiled[number] = regexp
         return regexp
+
+
+def _with_tails(regexp: Any, signs: bytes, data: bytes) -> Iterator[Hit]:  # noqa: ANN401 - as above
+    """The matches of a pattern that goes on with any number of `signs`, which `regexp` leaves out."""
+    at = 0
+    while at <= len(data) and (match := regexp.search(data, at)) is not None:
+        start, end = match.span()
+        first, last = match.span(1) if regexp.groups else (start, -1)
+        at = _behind(data, end, signs)
+        yield Hit(start, at, first, last) if last >= 0 else Hit(start, at, start, at)
+        if at == start:
+            at += 1
+
+
+def _behind(data: bytes, at: int, signs: bytes) -> int:
+    """Where the `signs` end that stand at `at`."""
+    while piece := data[at : at + _STEP]:
+        rest = piece.lstrip(signs)
+        at += len(piece) - len(rest)
+        if rest:
+            break
+    return at

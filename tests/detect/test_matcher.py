@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelock.detect._native import NativeError, _compile, _key, _store, hyperscan, is_available
-from pipelock.detect._pattern import PatternError, alternatives, compile_linear, for_bytes
+from pipelock.detect._pattern import PatternError, alternatives, compile_linear, for_bytes, tail
 from pipelock.detect.matcher import Hit, Matcher, MatcherError
 
 PATTERNS = [for_bytes(p) for p in (r"a\sb", r"^x[\s]y$", r"[^\d\n]{3}z", "é\\b", r"\bkey-([0-9a-f]{4})\b", r"(?:ab)+c")]
@@ -180,3 +180,41 @@ def test_a_pattern_is_cut_at_its_outermost_bars_alone(pattern, parts):
 
 def test_a_pattern_of_which_several_alternatives_occur_is_proposed_once():
     assert Matcher([for_bytes("zz"), for_bytes("one|two"), for_bytes("three")]).propose(b"one two three") == [1, 2]
+
+
+@pytest.mark.parametrize(("pattern", "start", "signs"), [
+    (r"key=[a-c=]*", b"key=", b"=ABCabc"),
+    (r"(?:a|b)[0-9][^x]*", b"(?:a|b)[0-9]", bytes(code for code in range(256) if code not in b"xX")),
+    # Alternatives, a part of a group, something behind it, a bracket that is meant, a class that is all there is.
+    (r"a[b]*|c[d]*", None, b""),
+    (r"a(b[c]*)", None, b""),
+    (r"a[b]*c", None, b""),
+    (r"a\[b]*", None, b""),
+    (r"[ab]*", None, b""),
+])  # fmt: skip
+def test_a_pattern_is_parted_from_the_class_it_ends_in(pattern, start, signs):
+    whole = for_bytes(pattern)
+    lead = whole.partition(b")")[0] + b")"
+    assert tail(whole) == ((lead + start) if start is not None else whole, signs)
+
+
+TAILED = for_bytes(r"(?:\bkey|to+ken)[=:]{1,2}(?:[a-z]{2,4}[0-9]|[A-Z_]{3})[A-Za-z0-9=:_]*")
+GROUPED = for_bytes(r"(?:^|[^a])key(=+)?[a-z=]*")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from(["key", "=", ":", "token", "tooken", "a", "bc1", "ABC", "_", " ", "\n", "9", "="])))
+def test_with_a_tail_a_pattern_has_the_matches_it_has_as_a_whole(parts):
+    data = "".join(parts).encode()
+    matcher = Matcher([TAILED, GROUPED])
+    for number, pattern in enumerate((TAILED, GROUPED)):
+        assert tail(pattern)[1]
+        expected = []
+        for match in compile_linear(pattern).finditer(data):
+            inner = match.span(1) if number and match.span(1)[0] >= 0 else match.span()
+            expected.append(Hit(*match.span(), *inner))
+        assert list(matcher.hits(number, data)) == expected
+
+
+def test_a_pattern_with_a_tail_may_match_nothing():
+    assert [hit.start for hit in Matcher([for_bytes(r"x?[y]*")], native=False).hits(0, b"ab")] == [0, 1, 2]
