@@ -34,7 +34,7 @@ _SIGN_IN_WORD = (
 
 
 def _table(*pairs: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    """The table, and the bytes of what it makes that go, for `bytes.translate`."""
+    """The table and the bytes that go, for `bytes.translate`."""
     table = bytearray(range(256))
     for sources, targets in ((_CAPITALS, _CAPITALS.lower()), *pairs):
         for source, target in zip(sources, targets, strict=True):
@@ -42,7 +42,7 @@ def _table(*pairs: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     for code in range(256):
         if table[code] in _VOWELS:
             table[code] = ord("a")
-    return bytes(table), bytes(set(range(256)) - _KEPT)
+    return bytes(table), bytes(code for code in range(256) if table[code] not in _KEPT)
 
 
 _PLAIN = _table(_DIGITS)
@@ -63,8 +63,7 @@ def _without_money(data: bytes) -> bytes:
 
 def _folded(data: bytes, *, signs: bool) -> bytes:
     table, gone = _SIGNED if signs else _PLAIN
-    # In one step it takes three times as long: only what changes no byte is quick at leaving bytes out.
-    return data.translate(table).translate(None, gone)
+    return data.translate(table, gone)
 
 
 class FoldedPhrases:

@@ -7,7 +7,9 @@ stands in the other form too. Which of the shared pieces are noticed is a matter
 
 from __future__ import annotations
 
-__all__ = ["SMALLEST", "Seen", "unshared"]
+from collections.abc import Sequence
+
+__all__ = ["SMALLEST", "Seen", "news_of", "unshared"]
 
 SMALLEST = 8_192
 """Bytes of a text for which looking for shared pieces is worth the while."""
@@ -50,6 +52,14 @@ class Seen:
         # Most forms are made of the one before them, or of the first.
         self._past = [*self._past[:1], *self._past[1:][-1:], data]
         return best
+
+
+def news_of(texts: Sequence[bytes], margin: int) -> list[list[tuple[int, int]]]:
+    """Of each text the ranges that are not shared with one before it; `margin` as of `unshared`."""
+    if len(texts) == 1:
+        return [[(0, len(texts[0]))]]
+    seen = Seen(margin)
+    return [seen.news(text) for text in texts]
 
 
 def _total(ranges: list[tuple[int, int]]) -> int:

@@ -25,7 +25,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from pipelock.detect._shared import Seen
+from pipelock.detect._shared import news_of
 from pipelock.detect.excerpt import excerpt
 from pipelock.detect.matcher import Matcher
 from pipelock.detect.ruleset import Rule, patterns_of, samples_of
@@ -101,10 +101,9 @@ class CueScorer:
         """
         if not self._rules or not views:
             return []
-        known = Seen(FAR)
-        news = [known.news(view.data) for view in views]
+        news = news_of([view.data for view in views], FAR)
         parts = [view.data[start:end] for view, ranges in zip(views, news, strict=True) for start, end in ranges]
-        whole = SEPARATOR.join(parts)
+        whole = parts[0] if len(parts) == 1 else SEPARATOR.join(parts)
         # Most texts end here: all their cues in one place would not be enough.
         if self._score(self._matcher.propose(whole), relieved=False) < WARNS:
             return []

@@ -180,7 +180,7 @@ class InjectionScanner:
         quoted = _quoted_ranges(matches) if excused else {}
         found = []
         # What is cut out of one form stays in another one where it is not documented.
-        known = None if quoted else self._folded.seen()
+        known = None if quoted or len(views) == 1 else self._folded.seen()
         for view in views:
             for rule in self._folded.find(_without(view.data, quoted.get(id(view), ())), known):
                 if rule.name not in seen:
