@@ -17,7 +17,9 @@ def test_what_is_allowed_is_said_plainly() -> None:
     assert words_for(Kind.REQUEST).startswith("Send this one POST request to https://h.example/p.")
     assert words_for(Kind.REQUEST, 3).startswith("Send these 3 identical POST requests to https://h.example/p.")
     assert words_for(Kind.RESPONSE).startswith("Let this one answer from https://h.example/p reach the agent")
-    assert words_for(Kind.CONNECT).startswith("Open this one tunnel to h.example:443; what goes through is judged only where TLS interception opens it.")
+    assert words_for(Kind.CONNECT).startswith(
+        "Open this one tunnel to h.example:443; what goes through is judged only where TLS interception opens it."
+    )
 
 
 def test_the_match_is_marked() -> None:
