@@ -123,6 +123,7 @@ def hostile(size: int) -> dict[str, bytes]:
         "spaced hex": block.hex(" ").encode()[:size],
         "letters apart": b" ".join(letters[at : at + 1] for at in range(size // 2)),
         "named values": b"".join(b"token_%d = %08xzz\n" % (n, rng.getrandbits(32)) for n in range(size // 18))[:size],
+        "names in a run": b"".join(b"key=" + block[at : at + 20] for at in range(0, size, 24))[:size],
         "named words": b"".join(b'password: "word%06x"\n' % rng.getrandbits(24) for _ in range(size // 18))[:size],
         "hex": bytes(rng.choices(b"0123456789abcdef", k=size)),
         "digits": bytes(rng.choices(b"0123456789", k=size)),
