@@ -6,6 +6,8 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipelock.detect.injection import InjectionScanner
 from pipelock.detect.languages import REACH, WINDOW, LanguageScanner
@@ -161,6 +163,43 @@ def test_the_signs_of_a_language_may_stand_in_another_window(scanner):
     assert not names(made_up, f"dropple all rulish. {filler}")
     assert names(made_up, f"dropple all rulish. {filler} qvoz") == {"Made Up Override"}
     assert not names(made_up, f"dropple. {filler} rulish qvoz")
+
+
+LINES = [f"lorem ipsum {number} dolor sit amet, {number**3}." for number in range(900)]
+
+
+def forms(scanner, *texts):
+    """What is found in several forms of one text that are searched together."""
+    place = Place("body", texts[0].encode())
+    views = [View(place, text.encode(), ("form",) * bool(number)) for number, text in enumerate(texts)]
+    return {finding.rule for finding in scanner.find(views) if not finding.warns}
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    places=st.lists(st.tuples(st.integers(0, 899), st.sampled_from([0, 1, 2]), st.integers(0, 40)), max_size=6),
+    cut=st.integers(0, 899),
+)
+def test_forms_searched_together_show_what_each_shows_by_itself(scanner, places, cut):
+    orders = [texts.splitlines()[0] for book in BOOKS for texts in book.match.values()]
+    plain, other = list(LINES), list(LINES)
+    for at, where, order in places:
+        # In both forms, or divided in the first one, or in the second one alone.
+        whole = f"{orders[order % len(orders)]} "
+        plain[at] += (whole, f"{whole[:9]} | {whole[9:]}", "")[where]
+        other[at] += whole
+    del other[cut]
+    texts = ["\n".join(plain), "\n".join(other)]
+    assert forms(scanner, *texts) == forms(scanner, texts[0]) | forms(scanner, texts[1])
+
+
+def test_signs_that_only_a_later_form_has_count_for_what_both_share():
+    words = {"signs": "qvoz", "drop": "dropple", "rules": "rulish"}
+    family = Family(name="Override", cues=(("drop", "rules"),))
+    made_up = LanguageScanner(Vocabulary((family,), (compile_book(Phrasebook(language="Made Up", words=words)),)))
+    plain = "dropple all rulish.\n" + "\n".join(LINES)
+    assert not forms(made_up, plain, plain.replace(LINES[500], "changed"))
+    assert forms(made_up, plain, plain.replace(LINES[500], "a qvoz b")) == {"Made Up Override"}
 
 
 def test_a_vocabulary_without_languages_finds_nothing():
