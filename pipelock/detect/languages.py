@@ -6,7 +6,7 @@ What a phrasebook calls a cue means nothing alone; the families say which cues m
 Linear, in three steps, window by window of `WINDOW` bytes. Words that the anchors of families must contain are looked
 for in one pass; a window without any ends here. Another pass tells which words of which cues stand near, and so which
 families of which languages may. Only for those the sentences around such words are looked at, each once: first for the
-words, then for the phrases.
+words, then for the phrases. Of several forms of a large text only what a form adds is searched (`_shared.py`).
 """
 
 from __future__ import annotations

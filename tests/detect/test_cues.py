@@ -76,6 +76,17 @@ def test_the_limits_are_what_the_table_above_takes_them_for():
     assert (WARNS, BLOCKS, BLOCKS_FAR, RELIEF) == (8, 9, 15, 4)
 
 
+@pytest.mark.parametrize("at", [0, 9_000, 19_900])
+def test_what_only_a_later_form_of_a_large_text_adds_up_to_is_found(scorer, at):
+    plain = "".join(f"number {number} of {number**3}, " for number in range(800))
+    plain = plain[:at] + " alpha " + plain[at:]
+    later = plain.replace(" alpha ", " alpha and delta ")
+    place = Place("body", plain.encode())
+    views = [View(place, text.encode(), ("form",)) for text in (plain, plain[1:], later, later + ".")]
+    assert scorer.find(views[:2]) == []
+    assert [one.warns for one in scorer.find(views)] == [False]
+
+
 @pytest.mark.parametrize("before", [0, 1, 60, 63, 64, 300, 511, 512, 513, 1_023, 5_000])
 @pytest.mark.parametrize(("apart", "meet"), [(10, True), (NEAR - STEP - 14, True), (NEAR, False)])
 def test_cues_meet_when_they_are_near_wherever_they_stand(scorer, before, apart, meet):

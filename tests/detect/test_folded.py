@@ -65,3 +65,17 @@ def test_groups_are_found_from_either_end(native):
         assert [one.name for one in phrases.find(text.encode())] == ["Doors"]
     for text in ("open the doors that are blue", "srood nepo", ""):
         assert phrases.find(text.encode()) == []
+
+
+def test_a_phrase_that_a_later_form_of_a_large_text_completes_is_found_once():
+    rule = Rule(name="Doors", pattern="x", folded=("open every green door",))
+    phrases = FoldedPhrases([rule], cache=None, native=True)
+    seen = phrases.seen()
+    words = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliet", "kilo"]
+    lines = [
+        f"{words[n % 11]} {words[n % 7]} {words[n % 5]} {words[n // 11 % 11]} {words[n // 121]}" for n in range(900)
+    ]
+    form = "\n".join([*lines[:400], "open every ", "green door", *lines[400:]])
+    assert phrases.find(form.replace("every", "each").encode(), seen) == []
+    assert [one.name for one in phrases.find(form.encode(), seen)] == ["Doors"]
+    assert phrases.find((form + " more").encode(), seen) == []
