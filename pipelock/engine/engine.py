@@ -42,6 +42,7 @@ from pipelock.model import (
     Kind,
     ScanKind,
     Severity,
+    Transport,
     Verdict,
 )
 
@@ -303,8 +304,15 @@ def _excuses(case: _Case) -> Callable[[Finding], bool] | None:
 
 
 def _is_counted(case: _Case) -> bool:
-    """Whether requests a minute are counted: not twice, not what is only asked about, and not to a chosen host."""
-    return not (case.facts.again or case.action.named or case.action.kind is Kind.SCAN)
+    """Whether requests a minute are counted: not twice, not what is only asked about, and not to a chosen host.
+
+    What comes through an opened tunnel was counted with it: the limit is one of tunnels, and installing a project's
+    packages takes hundreds of requests to one registry.
+    """
+    action = case.action
+    return not (
+        case.facts.again or action.named or action.kind is Kind.SCAN or action.transport is Transport.INTERCEPT
+    )
 
 
 def _is_chosen(finding: Finding, action: Action) -> bool:

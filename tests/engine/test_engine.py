@@ -723,3 +723,15 @@ def test_parts_are_searched_for_what_may_not_go_their_way(kind: Kind, direction:
     assert verdict(f"so {bad} it is") is Verdict.BLOCK
     assert verdict(f"so {bad} it is", seen=3 + len(bad)) is Verdict.ALLOW, "that was judged before"
     assert verdict(f"so {bad} it is", seen=10) is Verdict.BLOCK, "it ends in what is new"
+
+
+@pytest.mark.parametrize(("transport", "counted"), [(Transport.FORWARD, True), (Transport.INTERCEPT, False)])
+def test_requests_inside_an_opened_tunnel_count_with_it(transport: Transport, counted: bool) -> None:
+    engine = Engine(a_policy(max_requests_per_minute=2), KillSwitch())
+    verdicts = []
+    for _ in range(4):
+        outcome = engine.adjudicate(an_action(transport=transport), facts())
+        if isinstance(outcome, Lookup):
+            outcome = outcome.resume(PUBLIC, facts())
+        verdicts.append(outcome.verdict)
+    assert verdicts == [Verdict.ALLOW] * 2 + [Verdict.BLOCK if counted else Verdict.ALLOW] * 2
