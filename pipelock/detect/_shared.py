@@ -15,6 +15,8 @@ SMALLEST = 8_192
 """Bytes of a text for which looking for shared pieces is worth the while."""
 _EVERY = 1_024
 """One change for so many bytes is followed, no more: where there are as many, little is shared."""
+_PATIENCE = 8
+"""Changes after which half of what was compared must have been shared for the comparison to go on."""
 _SKIPS = (16, 64, 256, 1_024, 4_096)
 """How far behind a change of the known text one looks for what stands in the other again."""
 _CUT = 16_384
@@ -73,8 +75,10 @@ def unshared(data: bytes, known: bytes, margin: int) -> list[tuple[int, int]]:
     side of it, or to an end of both texts. Linear.
     """
     ranges: list[tuple[int, int]] = []
-    told = start = other = 0
-    for _ in range(len(data) // _EVERY + 1):
+    told = start = other = gained = 0
+    for changes in range(len(data) // _EVERY + 1):
+        if changes > _PATIENCE and 2 * gained < start:
+            break
         size = _common(data, start, known, other)
         left = start + margin if start or other else 0
         start, other = start + size, other + size
@@ -82,6 +86,7 @@ def unshared(data: bytes, known: bytes, margin: int) -> list[tuple[int, int]]:
         if right > left:
             if left > told:
                 ranges.append((told, left))
+            gained += right - left
             told = right
         again = _resumed(data, start, known, other)
         if again is None:
