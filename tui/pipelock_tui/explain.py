@@ -87,7 +87,8 @@ def _what(pending: Pending) -> str:
     plural = "s" if pending.twins > 1 else ""
     where = cut(action.url or action.host, MAX_URL)
     if action.kind is Kind.CONNECT:
-        return f"Open {twins} tunnel{plural} to {action.host}:{action.port}; what goes through is judged only where TLS interception opens it."
+        inside = "what goes through is judged only where TLS interception opens it"
+        return f"Open {twins} tunnel{plural} to {action.host}:{action.port}; {inside}."
     if action.direction is Direction.INBOUND or action.kind is Kind.RESPONSE:
         return f"Let {twins} answer{plural} from {where} reach the agent as is, {number(action.size)} bytes."
     if action.kind.is_part:

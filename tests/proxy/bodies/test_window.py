@@ -239,7 +239,7 @@ def test_what_is_larger_is_refused_where_that_is_wanted() -> None:
     [
         ("compress", b"x", "cannot be scanned"),
         ("gzip", b"nothing of the kind", "corrupt"),
-        ("gzip", gzip.compress(b"x" * 1000)[:-1], "ends too early"),
+        ("gzip", gzip.compress(b"x" * 1000, mtime=0)[:-1], "ends too early"),
     ],
 )
 def test_what_can_not_be_decoded_is_refused(codings: str, wire: bytes, word: str) -> None:
