@@ -310,9 +310,7 @@ def _is_counted(case: _Case) -> bool:
     packages takes hundreds of requests to one registry.
     """
     action = case.action
-    return not (
-        case.facts.again or action.named or action.kind is Kind.SCAN or action.transport is Transport.INTERCEPT
-    )
+    return not (case.facts.again or action.named or action.kind is Kind.SCAN or action.transport is Transport.INTERCEPT)
 
 
 def _is_chosen(finding: Finding, action: Action) -> bool:

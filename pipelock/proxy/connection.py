@@ -24,7 +24,7 @@ from zope.interface import implementer
 
 from pipelock.door.edges import Clock, Wire
 from pipelock.proxy.answers import answer_head
-from pipelock.proxy.fastwrite import write_now
+from pipelock.proxy.fastwrite import send_at_once, write_now
 from pipelock.proxy.http1 import (
     LAST_CHUNK,
     BodyData,
@@ -114,6 +114,7 @@ class ServerConnection(Protocol):
 
     def connectionMade(self) -> None:
         """Register for back-pressure and for the sweep."""
+        send_at_once(self.transport)
         self.opened()
         if self.transport is not None:
             self.transport.registerProducer(self, streaming=True)

@@ -9,16 +9,29 @@ classes that are known to have them; for anything else, and with `PIPELOCK_STOCK
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from twisted.internet import tcp
 
 from pipelock.door.edges import Wire
 
-__all__ = ["write_now"]
+__all__ = ["send_at_once", "write_now"]
 
 _KNOWN = frozenset({tcp.Server, tcp.Client})
 _ENABLED = "PIPELOCK_STOCK_WRITES" not in os.environ
+
+
+def send_at_once(transport: Wire | None) -> None:
+    """Have TCP send small pieces as they come (RFC 9293 §3.7.4).
+
+    Held back for an acknowledgement, which the other side delays by 40 ms, a head would wait that long for its body.
+    """
+    set_no_delay = getattr(transport, "setTcpNoDelay", None)
+    if set_no_delay is not None:
+        # What is not TCP, as a Unix socket, has no such choice.
+        with contextlib.suppress(OSError):
+            set_no_delay(True)
 
 
 def write_now(transport: Wire, data: bytes) -> None:

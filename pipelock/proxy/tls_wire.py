@@ -27,7 +27,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pipelock.door.edges import Wire
-from pipelock.proxy.fastwrite import write_now
+from pipelock.proxy.fastwrite import send_at_once, write_now
 from pipelock.tls.pipe import BrokenTlsError, TlsPipe
 
 __all__ = ["TlsWire", "TruncatedError", "failure"]
@@ -119,6 +119,7 @@ class TlsWire(Protocol):
 
     def connectionMade(self) -> None:
         """TCP is up. A client begins to speak."""
+        send_at_once(self.transport)
         self._advance()
 
     def dataReceived(self, data: bytes) -> None:

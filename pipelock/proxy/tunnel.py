@@ -22,6 +22,7 @@ from pipelock.proxy.answers import TEXT
 from pipelock.proxy.client_hello import Hello, Malformed
 from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.eyeballs import Heat, Race
+from pipelock.proxy.fastwrite import send_at_once
 from pipelock.proxy.first_bytes import FirstBytes, PlainHttp
 from pipelock.proxy.http1 import Headers
 from pipelock.proxy.limits import HELLO_SECONDS, WRITE_SECONDS
@@ -71,6 +72,7 @@ class _UpstreamLeg(Protocol):
             self.transport.registerProducer(self, streaming=True)
 
     def connectionMade(self) -> None:
+        send_at_once(self.transport)
         self._heat.opened()
 
     def dataReceived(self, data: bytes) -> None:

@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 from pipelock.door.edges import Clock, Wire
 from pipelock.proxy.eyeballs import Heat, one_line
-from pipelock.proxy.fastwrite import write_now
+from pipelock.proxy.fastwrite import send_at_once, write_now
 from pipelock.proxy.http1 import (
     BodyData,
     Headers,
@@ -213,6 +213,7 @@ class UpstreamConnection(Protocol):
 
     def connectionMade(self) -> None:
         """Connected, with the right server: TLS is done below."""
+        send_at_once(self.transport)
         heat, self._heat = self._heat, None
         if heat is not None:
             heat.opened()

@@ -112,7 +112,10 @@ def send_until_refused(port: int, head: bytes, total: int) -> tuple[int, bytes]:
 
 
 @pytest.mark.parametrize("framing", ["content-length", "chunked"])
-def test_a_body_of_one_gib_is_refused_in_bounded_memory(daemon: DaemonProcess, origin: Origin, framing: str) -> None:
+def test_where_large_bodies_are_not_wanted_one_of_a_gib_is_refused_in_bounded_memory(
+    make_daemon, origin: Origin, framing: str
+) -> None:
+    daemon = make_daemon(BASE_CONFIG.replace("{action: block}", "{action: block, large_bodies: block}"))
     responds(daemon, origin)
     before = daemon.rss_mib()
     head = b"POST http://127.0.0.1:%d/up HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n" % (origin.port, origin.port)
@@ -177,8 +180,11 @@ def test_honest_compression_is_read_not_refused(daemon: DaemonProcess, origin: O
     assert status_of(curl(daemon, f"{origin.url}/p", "--compressed")) == 403
 
 
-def test_an_answer_larger_than_is_scanned_is_refused(make_daemon, origin: Origin) -> None:
-    daemon = make_daemon(BASE_CONFIG.replace("fetch_proxy:\n", "fetch_proxy:\n  max_response_mb: 1\n"))
+def test_where_large_answers_are_not_wanted_they_are_refused(make_daemon, origin: Origin) -> None:
+    text = BASE_CONFIG.replace("fetch_proxy:\n", "fetch_proxy:\n  max_response_mb: 1\n")
+    daemon = make_daemon(
+        text.replace("enabled: true, action: block}", "enabled: true, action: block, large_bodies: block}")
+    )
     origin.routes["/big"] = (200, {"Content-Type": "application/octet-stream"}, b"x" * (3 * MIB))
     before = daemon.rss_mib()
     done = curl(daemon, f"{origin.url}/big", "-i")
