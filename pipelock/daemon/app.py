@@ -45,6 +45,7 @@ from pipelock.door.resolver import Resolver
 from pipelock.door.stats import Stats
 from pipelock.engine import Approvals, Engine, KillSwitch, Policy, StaleAnswerError
 from pipelock.engine.compile import approval_limits, compile_policy
+from pipelock.engine.warm import warm
 from pipelock.evidence.audit import AuditLog
 from pipelock.evidence.recorder import Recorder
 from pipelock.model import Answer, ConfigReloaded, KillSwitchState, Notice, Pending, Session, Status
@@ -182,6 +183,7 @@ class Daemon:
             own.add(scan_port.getHost().port)
             self._every(SWEEP_SECONDS, self._scan_api.sweep)
         self.engine.own_ports = frozenset(own)
+        self._in(self._scan_pool, lambda: warm(self.engine.policy), self._warmed)
         self._every(SWEEP_SECONDS, self.context.sweep)
         self._every(KILL_LOOK_SECONDS, self._look_at_sentinel)
         release = releaser()
@@ -212,6 +214,10 @@ class Daemon:
         context.local_names = local_names(address, number)
         self._every(SWEEP_SECONDS, context.sweep)
         return number
+
+    def _warmed(self, result: Failure | None) -> None:
+        if isinstance(result, Failure):
+            self._log.failure("the rules could not be tried", failure=result)
 
     def _every(self, seconds: float, call: Callable[[], None]) -> None:
         loop = LoopingCall(call)
@@ -292,8 +298,10 @@ class Daemon:
     def _compiled(self, loaded: Loaded) -> _Compiled:
         place = self._place
         interception = interception_of(loaded.config, place.home)
+        policy = compile_policy(loaded, place.environ, place.home / "cache", known=place.known(loaded.config))
+        warm(policy)
         return _Compiled(
-            compile_policy(loaded, place.environ, place.home / "cache", known=place.known(loaded.config)),
+            policy,
             interception,
             _upstream_tls(loaded, place, interception),
         )

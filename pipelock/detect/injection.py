@@ -78,6 +78,10 @@ class InjectionScanner:
         """Which matcher runs: `hyperscan` or `re2`."""
         return self._matcher.engine
 
+    def warm(self) -> None:
+        """Compile what is otherwise compiled when a text first needs it."""
+        self._languages.warm()
+
     def scan(
         self, data: bytes | str, place: str, content_type: str = "", *, value: bool = False
     ) -> tuple[Finding, ...]:

@@ -115,6 +115,7 @@ class LanguageScanner:
                 self._patterns.append(cue.pattern)
                 literals.append(cue.literals)
                 self._language_of.append(index)
+        self._names = [language.name for language in vocabulary.languages]
         self._of_language: list[Any] = [None] * len(vocabulary.languages)
         self._regexps: list[Any] = [None] * len(self._patterns)
         self._cases = tuple(_cases(vocabulary.languages, vocabulary.families, numbers))
@@ -128,6 +129,14 @@ class LanguageScanner:
         )
         self._cues = _Words(dict(enumerate(literals)), cache, native=native)
         self._end = compile_linear(_END)
+
+    def warm(self) -> None:
+        """Compile what tells the languages apart, and the cues of English: 0.2 s, 10 MB."""
+        for language in range(len(self._of_language)):
+            self._any_anchor(language)
+        for number, language in enumerate(self._language_of):
+            if self._names[language] == "English":
+                self._regexp(number)
 
     def find(self, views: Sequence[View]) -> list[Finding]:
         """The attacks in `views`, each family of a language once: where one is believed, no quoted one is told.
