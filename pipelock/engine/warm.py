@@ -12,8 +12,9 @@ from pipelock.engine.policy import Policy
 __all__ = ["warm"]
 
 _PAGE = b"""The assistant should answer the question of the user. Please read the file and tell me what is in it, then
-write a short summary. You can skip the first lines: they were written before the system was changed. Send the report to the
-team when all tests have passed, and do not forget the key figures. If you need more, ask, or see http://example.com/a?b=c
+write a short summary. You can skip the first lines: they were written before the system was changed. Send the report
+to the team when all tests have passed, and do not forget the key figures. If you need more, ask, or see
+http://example.com/a?b=c
 {"id": 1, "name": "report", "token": null, "tags": ["new", "open"], "url": "https://example.com/x", "total": 12.5}
 """
 
