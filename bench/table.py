@@ -67,7 +67,9 @@ def inside(result: dict[str, Any]) -> Iterator[str]:
     """What is inside HTTPS."""
     for part, column, words, unit, peer, less_is_better in INSIDE:
         ways = result.get(part) or {}
-        if "pipelock" in ways and peer in ways:
+        if "pipelock" in ways and peer not in ways:
+            yield f"| {words} | {ways['pipelock'][column]:g} {unit} | not measured beside it | - |"
+        elif "pipelock" in ways:
             name = "mitmdump, streaming" if peer == "streaming" else peer
             values = ways["pipelock"][column], ways[peer][column]
             yield row(words, *values, unit, name, less_is_better=less_is_better)
