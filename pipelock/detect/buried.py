@@ -4,7 +4,7 @@ No rule knows a key without a prefix, and no name tells it where there is none. 
 and encodes them all leaves a stretch of forty random letters and digits in the middle of what is no text, and nothing
 that programs, pictures or archives hold reads so: their strings are names, paths and sentences, digests end in `=` or
 are hexadecimal (among 3.5 GB of libraries, programs and caches are four exceptions). Of random keys one in thirty is
-missed, one in fifteen where it has neither `/` nor `+`.
+missed, one in fifteen where it has neither `/` nor `+`, one in ten where it holds an English word.
 
 The decoder keeps what is readable in such runs; only that is looked at here, so no other text pays. Linear.
 """

@@ -90,10 +90,10 @@ def _part_in(action: Action, policy: Policy) -> Content:
     found: tuple[Finding, ...] = ()
     if action.kind is not Kind.MESSAGE or policy.scan_messages:
         found = _ordering(action.body, policy, action.content_type)
-    if action.kind is not Kind.PIECE:
-        found += inspect_a2a(action, policy)
     if not policy.scan_responses or folded(action.host) in policy.response_exempt:
         found = tuple(finding for finding in found if finding.scanner == "core_response")
+    if action.kind is not Kind.PIECE:
+        found += inspect_a2a(action, policy)
     if action.kind is Kind.EVENT:
         # A model that was made to repeat a key puts it where a page, or another tool, reads it.
         found += leaving(action.body, "body", policy, host=folded(action.host), content_type=action.content_type)

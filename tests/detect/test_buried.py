@@ -140,3 +140,18 @@ def test_nearly_all_random_keys_are_keys(scanner):
         data = rng.randbytes(16) + bytes(rng.choices(signs, k=40)) + rng.randbytes(16)
         found += RULE in rules(scanner, data.hex().encode())
     assert found >= 180
+
+
+def test_most_keys_that_hold_words_are_keys(scanner):
+    chance = random.Random(7)
+    signs = string.ascii_letters + string.digits + "/+"
+    words = ("account", "backup", "cluster", "delivery", "garden", "invoice", "ledger", "orange", "rocket", "window")
+    found = 0
+    for _ in range(200):
+        word = chance.choice(words)
+        word = chance.choice((word.upper(), word.title()))
+        rest = "".join(chance.choice(signs) for _ in range(40 - len(word)))
+        at = chance.randrange(len(rest))
+        key = (rest[:at] + word + rest[at:]).encode()
+        found += RULE in rules(scanner, (PADDING + key + PADDING[::-1]).hex().encode())
+    assert found >= 170

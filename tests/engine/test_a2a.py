@@ -8,7 +8,7 @@ import pytest
 from pipelock.engine import Engine, Facts, KillSwitch
 from pipelock.engine.a2a import MAX_URLS, A2aSettings
 from pipelock.engine.trackers import Tracker
-from pipelock.model import BlockReason, Decision, Verdict
+from pipelock.model import BlockReason, Decision, Direction, Kind, Verdict
 from tests.factories import FAKE_KEY, FAKE_ORDER, a_policy, a_response, an_action
 
 BLOCKS = A2aSettings(action=Verdict.BLOCK)
@@ -190,3 +190,18 @@ def test_conversations_are_not_remembered_where_nobody_wants_it():
 def test_the_tracker_is_one() -> None:
     tracker: Tracker = engine().trackers[-1]
     assert tracker.judge(an_action(), a_policy(), 1.0, again=False) == ()
+
+
+@pytest.mark.parametrize("kind", [Kind.RESPONSE, Kind.EVENT, Kind.MESSAGE])
+def test_trust_in_a_host_s_text_takes_no_message_between_agents_out(kind: Kind) -> None:
+    judge = engine(scan_responses=False)
+    action = a_response(
+        kind=kind,
+        direction=Direction.INBOUND,
+        body=message(text(FAKE_ORDER)),
+        content_type="application/a2a+json",
+        headers=(("content-type", "application/a2a+json"),),
+    )
+    decision = judge.adjudicate(action, Facts(1.0, 1.0))
+    assert isinstance(decision, Decision)
+    assert decision.verdict is Verdict.BLOCK
