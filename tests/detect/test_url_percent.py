@@ -60,7 +60,7 @@ def test_bytes_that_are_no_utf8_are_replaced() -> None:
 
 def test_the_deepest_nesting_costs_no_more_than_flat_text() -> None:
     deep = "%" + "25" * 32_000 + "41"
-    started = time.perf_counter()
+    started = time.process_time()
     assert decode_percent(deep).text == "A"
     # Round after round would take 32 000 passes, minutes; one pass takes milliseconds.
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
