@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+import msgspec
 
 from pipelock.door.bus import EventBus
-from pipelock.model import Answer, KillSwitchState, Pending, Session, Status
+from pipelock.model import (
+    Answer,
+    AuditState,
+    Check,
+    ConfigReview,
+    Fix,
+    Grant,
+    HistoryPage,
+    KillSwitchState,
+    Pending,
+    RuleRow,
+    Session,
+    SessionActed,
+    SessionDetail,
+    SessionVerb,
+    Status,
+    Tier,
+)
 
-__all__ = ["Backend", "BackendError"]
+__all__ = ["Backend", "BackendError", "SessionWish", "Then"]
+
+T_contra = TypeVar("T_contra", contravariant=True)
 
 
 class BackendError(Exception):
-    """The daemon could not do it. `code` is one of not_found, stale, forbidden, bad_request, failed."""
+    """The daemon could not do it. `code` is one of not_found, stale, forbidden, bad_request, unavailable, failed."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -20,8 +41,33 @@ class BackendError(Exception):
         self.message = message
 
 
+class SessionWish(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator wants done to a session; the fields are those of `frames.ActOnSession`. `by` says who."""
+
+    key: str
+    verb: SessionVerb
+    tier: Tier = Tier.NONE
+    label: str = ""
+    reason: str = ""
+    source_match: str = ""
+    action_match: str = ""
+    expires_at: float = 0.0
+    by: str = ""
+
+
+class Then(Protocol[T_contra]):
+    """Takes the outcome of what takes a while: called once, on the reactor's thread."""
+
+    def __call__(self, outcome: T_contra | BackendError) -> None:
+        """The result, or why there is none."""
+
+
 class Backend(Protocol):
-    """The daemon, as the control server sees it. All calls are made on the reactor's thread and must be quick."""
+    """The daemon, as the control server sees it. All calls are made on the reactor's thread and must be quick.
+
+    What reads files, compiles or searches takes a `then` and calls it later. What is returned by these ends the wish:
+    `then` need not be called after it; it may be.
+    """
 
     @property
     def epoch(self) -> str:
@@ -44,12 +90,88 @@ class Backend(Protocol):
     def sessions(self) -> Sequence[Session]:
         """Known sessions, most recently seen first."""
 
-    def answer(self, pending_id: str, answer: Answer, binding: str) -> int:
-        """Answer a held action and its twins; how many these were. An empty `binding` is not compared.
+    def answer(self, pending_id: str, answer: Answer, binding: str) -> tuple[int, Grant | None]:
+        """Answer a held action and its twins; how many actions that settled, and the grant that it left.
+
+        An empty `binding` is not compared.
 
         Raises:
-            BackendError: not_found, stale, forbidden.
+            BackendError: not_found, stale, forbidden, bad_request (a scope or lifetime that was not offered).
         """
+
+    def look_at(self, pending_id: str) -> None:
+        """Somebody looks at a held action: its countdown stands still for a few seconds.
+
+        Raises:
+            BackendError: not_found.
+        """
+
+    def held_body(self, pending_id: str, binding: str) -> tuple[bytes, str]:
+        """The body of a held action, to be edited, and its media type.
+
+        Raises:
+            BackendError: not_found, stale, bad_request (it can't be edited).
+        """
+
+    def grants(self) -> Sequence[Grant]:
+        """Answers that hold for more than once, newest first."""
+
+    def unreviewed_grants(self) -> tuple[str, ...]:
+        """What somebody else changed in approvals.yaml, as lines of a diff; empty where nothing."""
+
+    def revoke_grant(self, grant_id: str, by: str) -> str:
+        """Take one back; a sentence on what came of it.
+
+        Raises:
+            BackendError: not_found, failed.
+        """
+
+    def review_grants(self, by: str) -> str:
+        """Take over approvals.yaml as it is; a sentence on what came of it.
+
+        Raises:
+            BackendError: failed, with what is wrong with the file.
+        """
+
+    def inspect_session(self, key: str) -> SessionDetail:
+        """One session.
+
+        Raises:
+            BackendError: not_found.
+        """
+
+    def act_on_session(self, wish: SessionWish) -> SessionActed:
+        """Do something to one session.
+
+        Raises:
+            BackendError: not_found, bad_request.
+        """
+
+    def rules(self) -> Sequence[RuleRow]:
+        """Rules, suppressions and grants with their hits; those that met something first."""
+
+    def search_history(
+        self, query: str, before: int, limit: int, since: float, then: Then[HistoryPage]
+    ) -> Callable[[], None]:
+        """Search kept decisions. Outcomes: bad_request (the query can't be read), unavailable."""
+
+    def propose_fix(self, action_id: str, finding: int, days: int, then: Then[Fix]) -> Callable[[], None]:
+        """Propose the narrowest suppression. Outcomes: not_found, bad_request."""
+
+    def apply_fix(self, fix_id: str, by: str, then: Then[str]) -> Callable[[], None]:
+        """Write it and put it in force; a sentence on what came of it. Outcomes: not_found, failed."""
+
+    def remove_suppression(self, entry_id: str, by: str, then: Then[str]) -> Callable[[], None]:
+        """Take one out again. Outcomes: not_found, failed."""
+
+    def review_config(self, then: Then[ConfigReview]) -> Callable[[], None]:
+        """Compare the file with what is in force."""
+
+    def doctor(self, then: Then[tuple[Check, ...]]) -> Callable[[], None]:
+        """Look for what is wrong."""
+
+    def read_audit(self, then: Then[AuditState]) -> Callable[[], None]:
+        """Look through the audit log."""
 
     def switch_kill(self, active: bool, by: str) -> KillSwitchState:  # noqa: FBT001 - on or off is all there is
         """Set or clear the kill switch's `api` source.

@@ -9,29 +9,73 @@ from __future__ import annotations
 
 import msgspec
 
-from pipelock.model import AnswerWord, Event, KillSwitchState, Pending, Session, Status
+from pipelock.model import (
+    Answer,
+    AuditState,
+    Check,
+    ConfigReview,
+    Event,
+    Fix,
+    Grant,
+    HistoryPage,
+    KillSwitchState,
+    Pending,
+    RuleRow,
+    Session,
+    SessionActed,
+    SessionDetail,
+    SessionVerb,
+    Status,
+    Tier,
+)
 
 __all__ = [
+    "ActOnSession",
+    "ActedReply",
+    "AnswerPending",
+    "AnsweredReply",
+    "ApplyFix",
+    "AuditReply",
+    "BodyReply",
+    "ClientFrame",
+    "ConfigReply",
+    "DoctorReply",
+    "Failed",
+    "FixReply",
+    "Gap",
+    "GrantsReply",
+    "Hello",
+    "HistoryReply",
+    "InspectSession",
+    "KillReply",
+    "ListGrants",
+    "ListPending",
+    "ListRules",
+    "ListSessions",
+    "LookAt",
     "MAX_BACKLOG",
     "MAX_FRAME",
-    "PROTOCOL",
-    "AnswerPending",
-    "ClientFrame",
-    "Failed",
-    "Gap",
-    "Hello",
-    "KillReply",
-    "ListPending",
-    "ListSessions",
     "Ok",
+    "PROTOCOL",
     "PendingReply",
+    "ProposeFix",
     "Push",
     "QueryStatus",
+    "ReadAudit",
+    "ReadBody",
     "Refused",
     "Reload",
+    "RemoveSuppression",
     "Reply",
     "Result",
+    "ReviewConfig",
+    "ReviewGrants",
+    "RevokeGrant",
+    "RulesReply",
+    "RunDoctor",
+    "SearchHistory",
     "ServerFrame",
+    "SessionReply",
     "SessionsReply",
     "StatusReply",
     "Subscribe",
@@ -96,13 +140,139 @@ class ListSessions(msgspec.Struct, frozen=True, tag="sessions"):
 
 
 class AnswerPending(msgspec.Struct, frozen=True, tag="answer"):
-    """Answer a held action and its twins. `binding`, when given, must equal the pending item's binding."""
+    """Answer a held action and its twins. `binding`, when given, must equal the pending item's binding.
+
+    `answer.by` is ignored: the daemon says who answered.
+    """
 
     id: int
     pending: str
-    word: AnswerWord
-    note: str = ""
+    answer: Answer
     binding: str = ""
+
+
+class LookAt(msgspec.Struct, frozen=True, tag="look"):
+    """A person is looking at a held action: its countdown stands still for a few seconds. Said again while they do."""
+
+    id: int
+    pending: str
+
+
+class ReadBody(msgspec.Struct, frozen=True, tag="read_body"):
+    """Ask for the body of a held action as it would be sent, unmasked, to be changed: `BodyReply`."""
+
+    id: int
+    pending: str
+    binding: str
+
+
+class ListGrants(msgspec.Struct, frozen=True, tag="grants"):
+    """Ask for `GrantsReply`, leaving out the first `offset`."""
+
+    id: int
+    offset: int = 0
+
+
+class RevokeGrant(msgspec.Struct, frozen=True, tag="revoke"):
+    """Take back an answer that holds for more than once."""
+
+    id: int
+    grant: str
+
+
+class ReviewGrants(msgspec.Struct, frozen=True, tag="review_grants"):
+    """Take over what somebody else wrote into approvals.yaml, and note its present state as reviewed."""
+
+    id: int
+
+
+class InspectSession(msgspec.Struct, frozen=True, tag="inspect"):
+    """Ask for `SessionReply`."""
+
+    id: int
+    key: str
+
+
+class ActOnSession(msgspec.Struct, frozen=True, kw_only=True, tag="act"):
+    """Do something to a session: `ActedReply`.
+
+    `tier` belongs to `AIRLOCK`, `label` to `TASK`, the others to `TRUST` (`expires_at` in seconds since the epoch);
+    `reason` is recorded with any.
+    """
+
+    id: int
+    key: str
+    verb: SessionVerb
+    tier: Tier = Tier.NONE
+    label: str = ""
+    reason: str = ""
+    source_match: str = ""
+    action_match: str = ""
+    expires_at: float = 0.0
+
+
+class SearchHistory(msgspec.Struct, frozen=True, tag="history"):
+    """Ask for `HistoryReply`: decisions that match `query` (the dashboard's filter language), newest first.
+
+    Looks at what is older than row `before` (0: from the newest) and not older than `since` (seconds since the epoch).
+    """
+
+    id: int
+    query: str = ""
+    before: int = 0
+    limit: int = 200
+    since: float = 0.0
+
+
+class ProposeFix(msgspec.Struct, frozen=True, tag="propose_fix"):
+    """Ask for `FixReply`: how a refusal would be kept from happening again if it was a mistake.
+
+    `action` is the id of the action; `finding` which of its findings, 0 the deciding one; `days` until it expires.
+    """
+
+    id: int
+    action: str
+    finding: int = 0
+    days: int = 30
+
+
+class ApplyFix(msgspec.Struct, frozen=True, tag="apply_fix"):
+    """Write a proposed suppression to suppressions.yaml and put it in force."""
+
+    id: int
+    fix: str
+
+
+class RemoveSuppression(msgspec.Struct, frozen=True, tag="unsuppress"):
+    """Take an entry out of suppressions.yaml (`RuleRow.id`) and put that in force."""
+
+    id: int
+    entry: str
+
+
+class ListRules(msgspec.Struct, frozen=True, tag="rules"):
+    """Ask for `RulesReply`, leaving out the first `offset`."""
+
+    id: int
+    offset: int = 0
+
+
+class ReviewConfig(msgspec.Struct, frozen=True, tag="config"):
+    """Ask for `ConfigReply`: the file on disk beside what is in force."""
+
+    id: int
+
+
+class RunDoctor(msgspec.Struct, frozen=True, tag="doctor"):
+    """Ask for `DoctorReply`."""
+
+    id: int
+
+
+class ReadAudit(msgspec.Struct, frozen=True, tag="audit"):
+    """Ask for `AuditReply`: the audit log, looked through."""
+
+    id: int
 
 
 class SwitchKill(msgspec.Struct, frozen=True, tag="kill"):
@@ -119,7 +289,30 @@ class Reload(msgspec.Struct, frozen=True, tag="reload"):
 
 
 ClientFrame = (
-    Hello | Subscribe | Unsubscribe | QueryStatus | ListPending | ListSessions | AnswerPending | SwitchKill | Reload
+    Hello
+    | Subscribe
+    | Unsubscribe
+    | QueryStatus
+    | ListPending
+    | ListSessions
+    | AnswerPending
+    | LookAt
+    | ReadBody
+    | ListGrants
+    | RevokeGrant
+    | ReviewGrants
+    | InspectSession
+    | ActOnSession
+    | SearchHistory
+    | ProposeFix
+    | ApplyFix
+    | RemoveSuppression
+    | ListRules
+    | ReviewConfig
+    | RunDoctor
+    | ReadAudit
+    | SwitchKill
+    | Reload
 )
 
 
@@ -148,7 +341,7 @@ class Ok(msgspec.Struct, frozen=True, tag="ok"):
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
-    """Not done. `code` is one of not_found, stale, forbidden, bad_request, failed."""
+    """Not done. `code` is one of not_found, stale, forbidden, bad_request, unavailable, failed."""
 
     code: str
     message: str
@@ -180,7 +373,96 @@ class KillReply(msgspec.Struct, frozen=True, tag="kill"):
     state: KillSwitchState
 
 
-Result = Ok | Failed | StatusReply | PendingReply | SessionsReply | KillReply
+class AnsweredReply(msgspec.Struct, frozen=True, tag="answered"):
+    """Answer to `AnswerPending`: how many held actions it settled, and the grant it left, for undoing."""
+
+    count: int
+    grant: Grant | None = None
+
+
+class BodyReply(msgspec.Struct, frozen=True, tag="body"):
+    """Answer to `ReadBody`: at most 256 KiB of text (UTF-8)."""
+
+    body: bytes
+    content_type: str = ""
+
+
+class GrantsReply(msgspec.Struct, frozen=True, tag="grants"):
+    """Answer to `ListGrants`, newest first. `more` follow; `unreviewed` lines differ in approvals.yaml."""
+
+    items: tuple[Grant, ...]
+    more: bool = False
+    unreviewed: tuple[str, ...] = ()
+
+
+class SessionReply(msgspec.Struct, frozen=True, tag="session"):
+    """Answer to `InspectSession`."""
+
+    detail: SessionDetail
+
+
+class ActedReply(msgspec.Struct, frozen=True, tag="acted"):
+    """Answer to `ActOnSession`."""
+
+    acted: SessionActed
+
+
+class HistoryReply(msgspec.Struct, frozen=True, tag="history"):
+    """Answer to `SearchHistory`."""
+
+    page: HistoryPage
+
+
+class FixReply(msgspec.Struct, frozen=True, tag="fix"):
+    """Answer to `ProposeFix`."""
+
+    fix: Fix
+
+
+class RulesReply(msgspec.Struct, frozen=True, tag="rules"):
+    """Answer to `ListRules`."""
+
+    items: tuple[RuleRow, ...]
+    more: bool = False
+
+
+class ConfigReply(msgspec.Struct, frozen=True, tag="config"):
+    """Answer to `ReviewConfig`."""
+
+    review: ConfigReview
+
+
+class DoctorReply(msgspec.Struct, frozen=True, tag="doctor"):
+    """Answer to `RunDoctor`."""
+
+    checks: tuple[Check, ...]
+
+
+class AuditReply(msgspec.Struct, frozen=True, tag="audit"):
+    """Answer to `ReadAudit`."""
+
+    state: AuditState
+
+
+Result = (
+    Ok
+    | Failed
+    | StatusReply
+    | PendingReply
+    | SessionsReply
+    | KillReply
+    | AnsweredReply
+    | BodyReply
+    | GrantsReply
+    | SessionReply
+    | ActedReply
+    | HistoryReply
+    | FixReply
+    | RulesReply
+    | ConfigReply
+    | DoctorReply
+    | AuditReply
+)
 
 
 class Reply(msgspec.Struct, frozen=True, tag="reply"):

@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from pipelock.model._reason import BlockReason
+from pipelock.model._session import Identity
 
 __all__ = ["Action", "ActionSummary", "Direction", "Fault", "Kind", "ScanKind", "Transport"]
 
@@ -111,6 +112,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         binary: A WebSocket message of binary data.
         told: Rules that an earlier part of the same body was let through with a warning for: they are not told again.
         opened: A tunnel (CONNECT) whose requests are read and judged one by one, and in which nothing else passes.
+        identity: Whose it is and how that is known; `session` and `agent` are its own.
         named: The operator's config names this very upstream: its address need not be a public one.
     """
 
@@ -139,6 +141,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     opened: bool = False
     named: bool = False
     told: tuple[str, ...] = ()
+    identity: Identity | None = None
 
     @property
     def comes_in(self) -> bool:
@@ -150,6 +153,7 @@ class ActionSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """An action as records, events and screens show it: no body, no secret.
 
     `url` is reduced to `scheme://host/[redacted]` where a content scanner blocked.
+    `program` and `pid` are those of the client's own process, where it is known.
     `preview` is the start of the body with matched secrets masked (at most 2 048 characters) and is set only for
     actions that are held for a person.
     """
@@ -170,3 +174,5 @@ class ActionSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     content_type: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     preview: str = ""
+    program: str = ""
+    pid: int = 0

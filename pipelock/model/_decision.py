@@ -8,6 +8,7 @@ import msgspec
 
 from pipelock.model._action import ActionSummary
 from pipelock.model._finding import Finding
+from pipelock.model._grant import Lifetime, Scope
 from pipelock.model._reason import BlockReason
 from pipelock.model._verdict import Verdict
 
@@ -17,25 +18,45 @@ __all__ = ["Answer", "AnswerWord", "Decision", "Outcome", "Record"]
 class AnswerWord(StrEnum):
     """What a person may answer to a held action."""
 
-    ONCE = "once"
-    SESSION = "session"
+    ALLOW = "allow"
     DENY = "deny"
+    REDACT = "redact"
+    """Send it without what was found."""
+    EDIT = "edit"
+    """Send another body instead."""
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A person's answer. `note` reaches the agent with a denial (at most 500 characters); `by` names who answered."""
+    """A person's answer.
+
+    Attributes:
+        word: What is to be done. `REDACT` and `EDIT` are for this once.
+        scope: What else the answer covers.
+        lifetime: For how long.
+        note: Reaches the agent with a denial (at most 500 characters).
+        by: Who answered.
+        body: For `EDIT`, what is sent instead; at most 256 KiB.
+    """
 
     word: AnswerWord
+    scope: Scope = Scope.PAYLOAD
+    lifetime: Lifetime = Lifetime.ONCE
     note: str = ""
     by: str = ""
+    body: bytes | None = None
 
 
 class Outcome(StrEnum):
     """How a held action ended."""
 
     APPROVED = "approved"
-    APPROVED_SESSION = "approved_session"
+    REDACTED = "redacted"
+    """Approved without what was found, or with another body."""
+    GRANTED = "granted"
+    """An earlier approval covers it."""
     DENIED = "denied"
+    DENIED_BEFORE = "denied_before"
+    """An earlier denial covers it."""
     EXPIRED = "expired"
     UNATTENDED = "unattended"
     QUEUE_FULL = "queue_full"
@@ -65,6 +86,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
         note: The operator's words.
         body: Replacement body for `STRIP` and `REDACT`.
         held_ms: How long a person was waited for, milliseconds.
+        grant: Id of the earlier answer that decided.
+        upgraded: What the verdict was before the session's level made it stricter.
         hard: The refusal cannot be approved away.
         redactions: How many places of each class were replaced by placeholders in `body`.
         suppressed: What was noticed and the operator has declared harmless there; logged, and nothing more.
@@ -86,6 +109,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     note: str = ""
     body: bytes | None = None
     held_ms: int = 0
+    grant: str = ""
+    upgraded: Verdict | None = None
     hard: bool = False
     suppressed: tuple[Finding, ...] = ()
     redactions: dict[str, int] = {}

@@ -6,17 +6,20 @@ import msgspec
 
 from pipelock.model._decision import Outcome, Record
 from pipelock.model._pending import Pending
+from pipelock.model._session import Session
 
 __all__ = [
     "ConfigReloaded",
     "Decided",
     "Event",
+    "GrantsChanged",
     "Held",
     "KillSwitchChanged",
     "KillSwitchState",
     "Notice",
     "Payload",
     "Released",
+    "SessionChanged",
     "Status",
     "TunnelClosed",
 ]
@@ -83,6 +86,25 @@ class TunnelClosed(msgspec.Struct, frozen=True, tag="tunnel_close"):
     binaries: int = 0
 
 
+class SessionChanged(msgspec.Struct, frozen=True, tag="session"):
+    """A session's level, tier or taint moved, or an operator did something to it.
+
+    `what` is escalation, recovery, airlock, taint, budget, or a word of `SessionVerb`; `detail` one sentence.
+    """
+
+    session: Session
+    what: str
+    detail: str = ""
+    by: str = ""
+
+
+class GrantsChanged(msgspec.Struct, frozen=True, tag="grants"):
+    """The answers that hold for more than once changed; `detail` is one sentence."""
+
+    detail: str
+    by: str = ""
+
+
 class Notice(msgspec.Struct, frozen=True, tag="notice"):
     """Something the operator should know; `level` is info, warn or error."""
 
@@ -90,7 +112,17 @@ class Notice(msgspec.Struct, frozen=True, tag="notice"):
     text: str
 
 
-Payload = Decided | Held | Released | KillSwitchChanged | ConfigReloaded | TunnelClosed | Notice
+Payload = (
+    Decided
+    | Held
+    | Released
+    | KillSwitchChanged
+    | ConfigReloaded
+    | TunnelClosed
+    | SessionChanged
+    | GrantsChanged
+    | Notice
+)
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -104,6 +136,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The daemon at a glance. `top_blocked` and `top_layers` are (name, count) pairs, at most ten each.
 
+    `levels` and `tiers` count sessions; `history` decisions that can be searched; `admin` is where the admin API
+    listens; `rss` the daemon's resident memory in bytes.
     `ca_cert` is the file of the authority that signs for opened tunnels; empty where they stay closed.
     """
 
@@ -131,5 +165,11 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     audit_path: str = ""
     ca_cert: str = ""
     websockets: int = 0
+    grants: int = 0
+    levels: dict[str, int] = {}
+    tiers: dict[str, int] = {}
+    history: int = 0
+    admin: str = ""
+    rss: int = 0
     top_blocked: tuple[tuple[str, int], ...] = ()
     top_layers: tuple[tuple[str, int], ...] = ()

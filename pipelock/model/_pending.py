@@ -6,6 +6,8 @@ import msgspec
 
 from pipelock.model._action import ActionSummary
 from pipelock.model._finding import Finding
+from pipelock.model._grant import Offer
+from pipelock.model._session import Process
 
 __all__ = ["Pending"]
 
@@ -24,6 +26,11 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         expires_at: Seconds since the epoch; after it the answer is a denial, once.
         twins: How many identical actions wait, this one included.
         binding: Digest of exactly what an approval covers.
+        offers: The scopes that may be chosen, narrowest first; the first is what is shown, exactly.
+        processes: Who asks, the client's own process first.
+        paused: Somebody is looking at it, and its countdown stands still; `expires_at` moves on meanwhile.
+        editable: It has a text body that may be changed before it is sent.
+        redactable: It can be sent without what was found.
     """
 
     id: str
@@ -36,3 +43,8 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     findings: tuple[Finding, ...] = ()
     twins: int = 1
     binding: str = ""
+    offers: tuple[Offer, ...] = ()
+    processes: tuple[Process, ...] = ()
+    paused: bool = False
+    editable: bool = False
+    redactable: bool = False

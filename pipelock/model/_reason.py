@@ -66,6 +66,9 @@ class BlockReason(StrEnum):
     REDACTION_FAILURE = "redaction_failure", "critical", Retry.TRANSIENT
     TOOL_POISONING = "tool_poisoning", "critical", Retry.NONE
     MEDIA_POLICY = "media_policy", "warn", Retry.POLICY
+    AIRLOCK_ACTIVE = "airlock_active", "critical", Retry.TRANSIENT
+    ESCALATION_LEVEL = "escalation_level", "critical", Retry.TRANSIENT
+    SESSION_ANOMALY = "session_anomaly", "critical", Retry.TRANSIENT
     PROMPT_INJECTION = "prompt_injection", "critical", Retry.NONE
     KILL_SWITCH_ACTIVE = "kill_switch_active", "critical", Retry.TRANSIENT
     AUTHORITY_MISMATCH = "authority_mismatch", "critical", Retry.POLICY
