@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from pipelock.control.client import Client
-from pipelock.model import AnswerWord, escape
+from pipelock.model import Answer, AnswerWord, escape
 
 CONFIG = """\
 mode: balanced
@@ -140,7 +140,7 @@ def tell(site: str, send: Callable[..., str], socket: Path) -> bool:
         say("?", f"held as {held.id}: {escape(held.action.method)} {escape(held.action.url)} ({escape(held.reason)})")
         time.sleep(2)
         say("?", "the operator looks at it and says yes")
-        operator.answer(held.id, AnswerWord.ONCE, binding=held.binding)
+        operator.answer(held.id, Answer(AnswerWord.ALLOW), held.binding)
     waiting.join(40)
     say("✓", f"and only then it went out: {got[0] if got else 'nothing'}")
     return (

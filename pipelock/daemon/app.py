@@ -48,7 +48,7 @@ from pipelock.engine.compile import approval_limits, compile_policy
 from pipelock.engine.warm import warm
 from pipelock.evidence.audit import AuditLog
 from pipelock.evidence.recorder import Recorder
-from pipelock.model import Answer, ConfigReloaded, KillSwitchState, Notice, Pending, Session, Status
+from pipelock.model import Answer, ConfigReloaded, Grant, KillSwitchState, Notice, Pending, Session, Status
 from pipelock.proxy.api import ApiContext, ApiFactory
 from pipelock.proxy.context import ProxyContext, ProxySettings
 from pipelock.proxy.http1 import Limits
@@ -443,14 +443,14 @@ class Daemon:
         """Who has been talking."""
         return self.engine.sessions.known()
 
-    def answer(self, pending_id: str, answer: Answer, binding: str) -> int:
+    def answer(self, pending_id: str, answer: Answer, binding: str) -> tuple[int, Grant | None]:
         """A person's answer.
 
         Raises:
             BackendError: stale.
         """
         try:
-            return self.door.answer(pending_id, answer, binding)
+            return self.door.answer(pending_id, answer, binding), None
         except StaleAnswerError as error:
             raise BackendError("stale", str(error)) from error
 

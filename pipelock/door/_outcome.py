@@ -22,7 +22,7 @@ def concluded(decision: Decision, settled: Settled, held_ms: int) -> Decision:
     answer = settled.answer
     note = answer.note if answer is not None else ""
     match settled.outcome:
-        case Outcome.APPROVED | Outcome.APPROVED_SESSION:
+        case Outcome.APPROVED:
             return allowed(decision, settled.outcome, note=note, held_ms=held_ms)
         case Outcome.DENIED:
             reason = f"the operator denied this: {note}" if note else "the operator denied this"
@@ -37,7 +37,7 @@ def concluded(decision: Decision, settled: Settled, held_ms: int) -> Decision:
 
 def allowed(decision: Decision, outcome: Outcome, *, note: str = "", held_ms: int = 0) -> Decision:
     """A person said yes, now or earlier in this session. What was found still counts as a warning."""
-    how = "once" if outcome is Outcome.APPROVED else "for this session"
+    how = "once" if outcome is Outcome.APPROVED else "before"
     return msgspec.structs.replace(
         decision,
         verdict=Verdict.WARN if decision.findings else Verdict.ALLOW,

@@ -207,7 +207,7 @@ class Door:
         elif ticket.then is None:
             self._finish(ticket, denied(decision, Outcome.ABANDONED, "the client went away before anyone was asked"))
         elif self.approvals.is_granted(ticket.action, decision.policy):
-            self._finish(ticket, allowed(decision, Outcome.APPROVED_SESSION))
+            self._finish(ticket, allowed(decision, Outcome.GRANTED))
         elif self._closing:
             self._finish(ticket, denied(decision, Outcome.WITHDRAWN, f"{decision.reason}; the daemon is stopping"))
         else:

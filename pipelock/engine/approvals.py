@@ -1,6 +1,6 @@
 """Actions that wait for a person: a pure queue with explicit time.
 
-    hold ──▶ waiting ──▶ approved | approved_session | denied      (a person answered)
+    hold ──▶ waiting ──▶ approved | denied                         (a person answered)
       │         ├──────▶ expired                                   (deadline: denied once, no rule is written)
       │         ├──────▶ abandoned                                 (the client went away)
       │         └──────▶ withdrawn                                 (kill switch, policy or shutdown came first)
@@ -23,7 +23,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from pipelock.model import Action, ActionSummary, Answer, AnswerWord, Decision, Outcome, Pending
+from pipelock.model import Action, ActionSummary, Answer, AnswerWord, Decision, Lifetime, Outcome, Pending
 
 __all__ = ["MAX_GRANTS", "ApprovalLimits", "ApprovalRefused", "Approvals", "Settled", "StaleAnswerError"]
 
@@ -163,13 +163,12 @@ class Approvals:
         if binding and not hmac.compare_digest(binding, group.pending.binding):
             raise StaleAnswerError(f"what waits under {pending_id} is not what was shown; look again")
         match answer.word:
-            case AnswerWord.ONCE:
+            case AnswerWord.ALLOW:
                 outcome = Outcome.APPROVED
-            case AnswerWord.SESSION:
-                outcome = Outcome.APPROVED_SESSION
-                self._grants[group.fingerprint] = None
-                while len(self._grants) > MAX_GRANTS:
-                    self._grants.popitem(last=False)
+                if answer.lifetime is Lifetime.SESSION:
+                    self._grants[group.fingerprint] = None
+                    while len(self._grants) > MAX_GRANTS:
+                        self._grants.popitem(last=False)
             case _:
                 outcome = Outcome.DENIED
         return self._settle(group, outcome, answer)

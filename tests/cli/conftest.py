@@ -15,7 +15,7 @@ from pipelock.engine import Policy
 from pipelock.engine.compile import compile_policy
 from pipelock.model import (
     ActionSummary,
-    AnswerWord,
+    Answer,
     Event,
     KillSwitchState,
     Kind,
@@ -114,9 +114,9 @@ class FakeDaemon:
     def sessions(self) -> tuple[Session, ...]:
         return self.known
 
-    def answer(self, pending_id: str, word: AnswerWord, note: str = "", binding: str = "") -> frames.Ok:
-        self._do("answer", pending_id, word, note, binding)
-        return frames.Ok(self.items[0].twins)
+    def answer(self, pending_id: str, answer: Answer, binding: str = "") -> frames.AnsweredReply:
+        self._do("answer", pending_id, answer, binding)
+        return frames.AnsweredReply(self.items[0].twins)
 
     def kill(self, active: bool) -> KillSwitchState:
         self._do("kill", active)

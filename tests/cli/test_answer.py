@@ -7,20 +7,22 @@ import pytest
 
 from pipelock.cli.answer import report
 from pipelock.control.client import ControlError
-from pipelock.model import AnswerWord
+from pipelock.model import Answer, AnswerWord, Lifetime
 
 from .conftest import FakeDaemon, pending, summary
 
+ONCE, DENY = Answer(AnswerWord.ALLOW), Answer(AnswerWord.DENY)
+SESSION = Answer(AnswerWord.ALLOW, lifetime=Lifetime.SESSION)
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (("approve", "7"), ("answer", "7", AnswerWord.ONCE, "", "bound")),
-        (("approve", "7", "--session"), ("answer", "7", AnswerWord.SESSION, "", "bound")),
-        (("approve", "--note", "looks fine", "7"), ("answer", "7", AnswerWord.ONCE, "looks fine", "bound")),
-        (("deny", "7", "--note", "not today"), ("answer", "7", AnswerWord.DENY, "not today", "bound")),
+        (("approve", "7"), ("answer", "7", ONCE, "bound")),
+        (("approve", "7", "--session"), ("answer", "7", SESSION, "bound")),
+        (("approve", "--note", "looks fine", "7"), ("answer", "7", Answer(AnswerWord.ALLOW, note="looks fine"), "bound")),
+        (("deny", "7", "--note", "not today"), ("answer", "7", Answer(AnswerWord.DENY, note="not today"), "bound")),
     ],
 )
 def test_answers_are_bound_to_what_was_shown(
@@ -50,32 +52,32 @@ def test_a_note_has_a_limit(daemon: FakeDaemon, run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "expected"),
+    ("answer", "expected"),
     [
         (
-            AnswerWord.ONCE,
+            ONCE,
             "Allowed once for helper: POST http://api.example/submit with 2.0 KiB of body. The next one is asked about again.",
         ),
         (
-            AnswerWord.SESSION,
+            SESSION,
             "Allowed for helper's session: POST http://api.example/submit with 2.0 KiB of body. Exact repetitions pass without asking until the policy changes or the daemon ends; anything else is asked about.",
         ),
         (
-            AnswerWord.DENY,
+            DENY,
             "Denied for helper, once: POST http://api.example/submit with 2.0 KiB of body. No rule was written.",
         ),
     ],
 )
-def test_what_an_answer_did_in_plain_words(word: AnswerWord, expected: str) -> None:
-    assert report(pending(), word, 1) == expected
+def test_what_an_answer_did_in_plain_words(answer: Answer, expected: str) -> None:
+    assert report(pending(), answer, 1) == expected
 
 
 def test_twins_are_counted() -> None:
-    assert report(pending(twins=3), AnswerWord.ONCE, 3).endswith("\n3 waiting requests answered.")
+    assert report(pending(twins=3), ONCE, 3).endswith("\n3 waiting requests answered.")
 
 
 def test_the_words_draw_nothing() -> None:
-    shown = report(pending(action=summary(agent="\x1b]0;", url="http://x/\u2066")), AnswerWord.ONCE, 1)
+    shown = report(pending(action=summary(agent="\x1b]0;", url="http://x/\u2066")), ONCE, 1)
     assert not {"\x1b", "\u2066"} & set(shown)
 
 

@@ -26,6 +26,7 @@ from pipelock.model import (
     Decision,
     Held,
     KillSwitchChanged,
+    Lifetime,
     Notice,
     Outcome,
     Record,
@@ -36,7 +37,8 @@ from pipelock.model import (
 from tests.factories import FAKE_KEY, FAKE_ORDER, FakeSecrets, a_policy, a_response, an_action
 
 EPOCH = 1_700_000_000.0
-ONCE, SESSION, DENY = (Answer(word, by="ann") for word in (AnswerWord.ONCE, AnswerWord.SESSION, AnswerWord.DENY))
+ONCE, DENY = (Answer(word, by="ann") for word in (AnswerWord.ALLOW, AnswerWord.DENY))
+SESSION = replace(ONCE, lifetime=Lifetime.SESSION)
 ASK_POSTS = EgressRules(
     [EgressRule(name="posts", action=Verdict.ASK, methods=frozenset({"POST"}))], default=Verdict.ALLOW
 )
@@ -324,7 +326,7 @@ def test_tunnels_and_failures_are_told_and_written() -> None:
     ("answer", "verdict", "outcome", "code", "words"),
     [
         (ONCE, Verdict.ALLOW, Outcome.APPROVED, None, "the operator allowed it once"),
-        (SESSION, Verdict.ALLOW, Outcome.APPROVED_SESSION, None, "the operator allowed it for this session"),
+        (SESSION, Verdict.ALLOW, Outcome.APPROVED, None, "the operator allowed it once"),
         (DENY, Verdict.BLOCK, Outcome.DENIED, BlockReason.REQUEST_POLICY_DENY, "the operator denied this"),
         (
             Answer(AnswerWord.DENY, note="use the test system", by="ann"), Verdict.BLOCK, Outcome.DENIED,
@@ -364,7 +366,7 @@ def test_once_is_asked_again_and_the_session_is_not() -> None:
     assert second == []
     house.door.answer(house.pending(), SESSION)
     _, third = house.post()
-    assert (settled(third).verdict, settled(third).outcome) == (Verdict.ALLOW, Outcome.APPROVED_SESSION)
+    assert (settled(third).verdict, settled(third).outcome) == (Verdict.ALLOW, Outcome.GRANTED)
     _, other = house.post(body=b"something else")
     assert other == []
 

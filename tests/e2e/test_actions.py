@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipelock.model import AnswerWord
+from pipelock.model import Answer, AnswerWord
 from tests.detect.media_files import jpeg, segment
 from tests.e2e.conftest import BASE_CONFIG, Trust, wait_for
 from tests.e2e.origins import Answer
@@ -245,7 +245,7 @@ class Held:
         with self._lab.daemon.client() as operator:
             (item,) = wait_for(operator.pending, what="what is held")
             assert not self._reply
-            operator.answer(item.id, word, binding=item.binding)
+            operator.answer(item.id, Answer(word), item.binding)
         self._thread.join(PATIENCE)
         (reply,) = self._reply
         return reply
@@ -259,7 +259,7 @@ def test_an_answer_is_held_until_a_person_says(lab: Lab, road: str) -> None:
     assert (refused.status, refused.reason) == (403, "prompt_injection")
     assert TELLING.encode() not in refused.body
     lab.refusals()
-    passed = Held(lab, road, Request("/x")).answered(AnswerWord.ONCE)
+    passed = Held(lab, road, Request("/x")).answered(AnswerWord.ALLOW)
     assert (passed.status, passed.text.strip()) == (200, TEXT.strip())
     lab.refusals()
 
@@ -268,7 +268,7 @@ def test_an_answer_is_held_until_a_person_says(lab: Lab, road: str) -> None:
 @pytest.mark.parametrize("road", FLOWING_ROADS)
 def test_what_flows_is_held_where_the_order_is(lab: Lab, road: str) -> None:
     lab.origin(road).answers["/x"] = FLOWING["large in chunks"]
-    passed = Held(lab, road, Request("/x")).answered(AnswerWord.ONCE)
+    passed = Held(lab, road, Request("/x")).answered(AnswerWord.ALLOW)
     assert (passed.status, passed.complete, passed.body) == (200, True, _LARGE)
     refused = Held(lab, road, Request("/x")).answered(AnswerWord.DENY)
     assert not refused.complete
@@ -283,7 +283,7 @@ def test_a_request_is_held_until_a_person_says(lab: Lab, road: str) -> None:
     refused = Held(lab, road, request).answered(AnswerWord.DENY)
     assert refused.status == 403
     assert lab.origin(road).seen == []
-    assert Held(lab, road, request).answered(AnswerWord.ONCE).status == 200
+    assert Held(lab, road, request).answered(AnswerWord.ALLOW).status == 200
     assert bytes(lab.origin(road).seen[0].body) == b"hello world"
     lab.refusals()
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipelock.engine import ApprovalLimits, ApprovalRefused, Approvals, StaleAnswerError, summarise
 from pipelock.engine.approvals import MAX_GRANTS
-from pipelock.model import Action, Answer, AnswerWord, Outcome, Pending
+from pipelock.model import Action, Answer, AnswerWord, Lifetime, Outcome, Pending
 from tests.factories import a_decision, a_response, an_action
 
 KEY = b"k" * 32
@@ -28,11 +28,11 @@ def held(queue: Approvals, action: Action, now: float = 100.0, **kw) -> tuple[Pe
 def test_an_approval_settles_exactly_what_was_held() -> None:
     queue = Approvals(KEY)
     pending, _ = held(queue, an_action(), token="one")
-    settled = queue.answer(pending.id, Answer(AnswerWord.ONCE, by="ann"), pending.binding)
+    settled = queue.answer(pending.id, Answer(AnswerWord.ALLOW, by="ann"), pending.binding)
     assert [(s.token, s.outcome) for s in settled] == [("one", Outcome.APPROVED)]
     assert len(queue) == 0
     with pytest.raises(StaleAnswerError):
-        queue.answer(pending.id, Answer(AnswerWord.ONCE))
+        queue.answer(pending.id, Answer(AnswerWord.ALLOW))
 
 
 @pytest.mark.parametrize(
@@ -76,17 +76,17 @@ def test_a_binding_that_is_not_the_shown_one_answers_nothing() -> None:
     queue = Approvals(KEY)
     pending, _ = held(queue, an_action())
     with pytest.raises(StaleAnswerError, match="look again"):
-        queue.answer(pending.id, Answer(AnswerWord.ONCE), "00" * 32)
+        queue.answer(pending.id, Answer(AnswerWord.ALLOW), "00" * 32)
     assert len(queue) == 1
 
 
 def test_once_is_once_and_session_is_for_the_session_and_this_payload() -> None:
     queue = Approvals(KEY)
     pending, _ = held(queue, an_action())
-    queue.answer(pending.id, Answer(AnswerWord.ONCE))
+    queue.answer(pending.id, Answer(AnswerWord.ALLOW))
     assert not queue.is_granted(an_action(), "p1")
     pending, _ = held(queue, an_action())
-    queue.answer(pending.id, Answer(AnswerWord.SESSION))
+    queue.answer(pending.id, Answer(AnswerWord.ALLOW, lifetime=Lifetime.SESSION))
     assert queue.is_granted(an_action(), "p1")
     assert not queue.is_granted(an_action(body=b"more"), "p1")
     assert not queue.is_granted(an_action(session="other"), "p1")
@@ -97,7 +97,7 @@ def test_grants_are_bounded() -> None:
     queue = Approvals(KEY)
     for number in range(MAX_GRANTS + 1):
         pending, _ = held(queue, an_action(url=f"http://h/{number}"))
-        queue.answer(pending.id, Answer(AnswerWord.SESSION))
+        queue.answer(pending.id, Answer(AnswerWord.ALLOW, lifetime=Lifetime.SESSION))
     assert not queue.is_granted(an_action(url="http://h/0"), "p1")
     assert queue.is_granted(an_action(url=f"http://h/{MAX_GRANTS}"), "p1")
 
@@ -157,7 +157,7 @@ def test_a_client_that_leaves_takes_only_itself_along() -> None:
     assert settled is not None
     assert rest is None
     with pytest.raises(StaleAnswerError):
-        queue.answer(first.id, Answer(AnswerWord.ONCE))
+        queue.answer(first.id, Answer(AnswerWord.ALLOW))
 
 
 def test_withdrawing_empties_the_queue() -> None:
@@ -209,7 +209,7 @@ def test_whatever_happens_each_action_is_settled_once_and_the_limits_hold(steps:
             if not isinstance(result, ApprovalRefused):
                 waiting[now] = (result[0].id, result[1])
         elif step == "answer" and ids:
-            settled = queue.answer(chosen, Answer(list(AnswerWord)[choice % 3]))
+            settled = queue.answer(chosen, Answer([AnswerWord.ALLOW, AnswerWord.DENY][choice % 2]))
         elif step == "abandon" and waiting:
             one, _ = queue.abandon(*list(waiting.values())[choice % len(waiting)])
             settled = (one,)

@@ -182,7 +182,7 @@ def test_a_person_is_asked_about_the_piece_and_the_rest_waits() -> None:
     pending = house.approvals.waiting()
     assert len(pending) == 1
     assert FAKE_ORDER.encode()[:12] not in client.heard
-    house.door.answer(pending[0].id, Answer(AnswerWord.ONCE))
+    house.door.answer(pending[0].id, Answer(AnswerWord.ALLOW))
     assert body_of(client.takes_all()) == sent
 
 

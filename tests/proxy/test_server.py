@@ -413,7 +413,7 @@ def test_a_held_request_goes_on_when_a_person_says_so() -> None:
     client.says(post(b"abc"))
     assert not house.dials
     (pending,) = house.approvals.waiting()
-    house.door.answer(pending.id, Answer(AnswerWord.ONCE, by="ann"), pending.binding)
+    house.door.answer(pending.id, Answer(AnswerWord.ALLOW, by="ann"), pending.binding)
     served(house)
     assert client.heard.startswith(b"HTTP/1.1 200")
 
