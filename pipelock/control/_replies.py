@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+import msgspec
+
 from pipelock.control import frames
 from pipelock.control.errors import ControlError
 from pipelock.control.protocol import RemoteProtocolError
@@ -14,7 +16,7 @@ __all__ = ["MAX_PARTS", "Cursor", "endless_list", "expect", "expect_welcome"]
 MAX_PARTS = 100
 """How many replies one list may be spread over; at half a mebibyte each, far more than a daemon holds."""
 
-R = TypeVar("R", frames.Ok, frames.StatusReply, frames.PendingReply, frames.SessionsReply, frames.KillReply)
+R = TypeVar("R", bound=msgspec.Struct)
 
 
 def expect_welcome(frame: frames.ServerFrame) -> frames.Welcome:

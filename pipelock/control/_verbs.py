@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import assert_never
 
 from twisted.logger import Logger
 
 from pipelock.control import frames
-from pipelock.control._wire import fit_page, newer_than
-from pipelock.control.backend import Backend, BackendError
+from pipelock.control._later import Slow, begin
+from pipelock.control._wire import fit, fit_page, newer_than
+from pipelock.control.backend import Backend, BackendError, SessionWish
 from pipelock.control.protocol import MAX_NUMBER
-from pipelock.model import Answer
+from pipelock.model import Answer, SessionDetail
 
-__all__ = ["MAX_NOTE", "Question", "decides", "perform"]
+__all__ = ["MAX_EDIT", "MAX_NOTE", "Question", "decides", "perform", "start"]
 
 MAX_NOTE = 500
-"""Characters of an operator's note."""
+"""Characters of an operator's note, reason or label."""
+MAX_EDIT = 256 * 1024
+"""Bytes of a body that an operator sends instead."""
+MAX_KEY = 400
+"""Characters of a session's key."""
 _MAX_ID = 100
 
-Question = (
+Quick = (
     frames.QueryStatus
     | frames.ListPending
     | frames.ListSessions
     | frames.AnswerPending
+    | frames.LookAt
+    | frames.ReadBody
+    | frames.ListGrants
+    | frames.RevokeGrant
+    | frames.ReviewGrants
+    | frames.InspectSession
+    | frames.ActOnSession
+    | frames.ListRules
+    | frames.SwitchKill
+    | frames.Reload
+)
+Question = Quick | Slow
+
+_DECIDES = (
+    frames.AnswerPending
+    | frames.LookAt
+    | frames.ReadBody
+    | frames.RevokeGrant
+    | frames.ReviewGrants
+    | frames.ActOnSession
+    | frames.ApplyFix
+    | frames.RemoveSuppression
     | frames.SwitchKill
     | frames.Reload
 )
@@ -31,22 +59,46 @@ _log = Logger()
 
 
 def decides(question: Question) -> bool:
-    """Whether the verb changes what the daemon does, and so needs the right to decide."""
-    return isinstance(question, frames.AnswerPending | frames.SwitchKill | frames.Reload)
+    """Whether the verb needs the right to decide: it changes what the daemon does, or shows what is masked."""
+    return isinstance(question, _DECIDES)
 
 
-def perform(backend: Backend, question: Question, by: str) -> frames.Result:
-    """The result of `question`, asked by the peer that `by` names, whose rights have been checked. Never raises."""
+def start(
+    backend: Backend, question: Question, by: str, then: Callable[[frames.Result], None]
+) -> Callable[[], None] | None:
+    """Carry out `question`, asked by the peer that `by` names, whose rights have been checked. Never raises.
+
+    `then` gets the result, once: at once, in which case `None` is returned, or later; what is returned then gives the
+    question up.
+    """
+    if not isinstance(question, Slow):
+        then(perform(backend, question, by))
+        return None
+    try:
+        return begin(backend, question, by, then)
+    except BackendError as error:
+        then(frames.Failed(error.code, error.message))
+    except Exception:  # noqa: BLE001 - as in perform
+        then(_own_fault(question))
+    return None
+
+
+def perform(backend: Backend, question: Quick, by: str) -> frames.Result:
+    """The result of a question that is answered at once. Never raises."""
     try:
         return _perform(backend, question, by)
     except BackendError as error:
         return frames.Failed(error.code, error.message)
     except Exception:  # noqa: BLE001 - the fault of one verb, of whatever kind, must not take the daemon down
-        _log.failure("control verb {verb} failed", verb=type(question).__name__)
-        return frames.Failed("failed", "the daemon met an error of its own; its log has the details")
+        return _own_fault(question)
 
 
-def _perform(backend: Backend, question: Question, by: str) -> frames.Result:
+def _own_fault(question: Question) -> frames.Failed:
+    _log.failure("control verb {verb} failed", verb=type(question).__name__)
+    return frames.Failed("failed", "the daemon met an error of its own; its log has the details")
+
+
+def _perform(backend: Backend, question: Quick, by: str) -> frames.Result:  # noqa: C901, PLR0912 - one case a verb
     result: frames.Result
     match question:
         case frames.QueryStatus():
@@ -55,9 +107,27 @@ def _perform(backend: Backend, question: Question, by: str) -> frames.Result:
             waiting = newer_than(backend.pending(), lambda item: item.id, question.after)
             result = frames.PendingReply(*fit_page(waiting))
         case frames.ListSessions():
-            result = _list_sessions(backend, question.offset)
+            result = frames.SessionsReply(*fit_page(backend.sessions()[_offset(question.offset) :]))
         case frames.AnswerPending():
             result = _answer(backend, question, by)
+        case frames.LookAt():
+            backend.look_at(_id(question.pending))
+            result = frames.Ok()
+        case frames.ReadBody():
+            result = frames.BodyReply(*backend.held_body(_id(question.pending), question.binding))
+        case frames.ListGrants():
+            page = fit_page(backend.grants()[_offset(question.offset) :])
+            result = frames.GrantsReply(*page, backend.unreviewed_grants())
+        case frames.RevokeGrant():
+            result = frames.Ok(detail=backend.revoke_grant(_id(question.grant), by))
+        case frames.ReviewGrants():
+            result = frames.Ok(detail=backend.review_grants(by))
+        case frames.InspectSession():
+            result = _inspect(backend, question)
+        case frames.ActOnSession():
+            result = _act(backend, question, by)
+        case frames.ListRules():
+            result = frames.RulesReply(*fit_page(backend.rules()[_offset(question.offset) :]))
         case frames.SwitchKill():
             result = frames.KillReply(backend.switch_kill(question.active, by))
         case frames.Reload():
@@ -67,15 +137,58 @@ def _perform(backend: Backend, question: Question, by: str) -> frames.Result:
     return result
 
 
-def _list_sessions(backend: Backend, offset: int) -> frames.Result:
-    if not 0 <= offset <= MAX_NUMBER:
-        return frames.Failed("bad_request", "offset is a count of sessions")
-    return frames.SessionsReply(*fit_page(backend.sessions()[offset:]))
-
-
 def _answer(backend: Backend, question: frames.AnswerPending, by: str) -> frames.Result:
-    if len(question.note) > MAX_NOTE:
-        return frames.Failed("bad_request", f"a note has at most {MAX_NOTE} characters")
-    if not 0 < len(question.pending) <= _MAX_ID:
-        return frames.Failed("bad_request", "this is no id of a pending item")
-    return frames.Ok(backend.answer(question.pending, Answer(question.word, question.note, by), question.binding))
+    answer = question.answer
+    _short(answer.note, "a note")
+    if answer.body is not None and len(answer.body) > MAX_EDIT:
+        raise BackendError("bad_request", f"an edited body has at most {MAX_EDIT} bytes")
+    signed = Answer(answer.word, answer.scope, answer.lifetime, answer.note, by, answer.body)
+    return frames.AnsweredReply(*backend.answer(_id(question.pending), signed, question.binding))
+
+
+def _inspect(backend: Backend, question: frames.InspectSession) -> frames.Result:
+    detail: SessionDetail
+    detail, size = fit(backend.inspect_session(_key(question.key)))
+    if not size:
+        return frames.Failed("failed", "this session can't be put into a frame")
+    return frames.SessionReply(detail)
+
+
+def _act(backend: Backend, question: frames.ActOnSession, by: str) -> frames.Result:
+    for text in (question.label, question.reason, question.source_match, question.action_match):
+        _short(text, "a label, reason or pattern")
+    wish = SessionWish(
+        key=_key(question.key),
+        verb=question.verb,
+        tier=question.tier,
+        label=question.label,
+        reason=question.reason,
+        source_match=question.source_match,
+        action_match=question.action_match,
+        expires_at=question.expires_at,
+        by=by,
+    )
+    return frames.ActedReply(backend.act_on_session(wish))
+
+
+def _offset(offset: int) -> int:
+    if not 0 <= offset <= MAX_NUMBER:
+        raise BackendError("bad_request", "offset is a count of items")
+    return offset
+
+
+def _id(text: str) -> str:
+    if not 0 < len(text) <= _MAX_ID:
+        raise BackendError("bad_request", "this is no id")
+    return text
+
+
+def _key(text: str) -> str:
+    if not 0 < len(text) <= MAX_KEY:
+        raise BackendError("bad_request", "this is no key of a session")
+    return text
+
+
+def _short(text: str, what: str) -> None:
+    if len(text) > MAX_NOTE:
+        raise BackendError("bad_request", f"{what} has at most {MAX_NOTE} characters")

@@ -14,7 +14,9 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
+
+import msgspec
 
 from pipelock import __version__
 from pipelock.control import frames
@@ -22,7 +24,7 @@ from pipelock.control._connect import RETRY_SECONDS, connect_error, lost_error, 
 from pipelock.control._replies import MAX_PARTS, Cursor, endless_list, expect, expect_welcome
 from pipelock.control.errors import ControlError, NotRunning
 from pipelock.control.protocol import ClientConnection, ProtocolError, State
-from pipelock.model import AnswerWord, Event, KillSwitchState, Pending, Session, Status, escape
+from pipelock.model import Answer, Event, KillSwitchState, Pending, Session, Status, escape
 
 __all__ = [
     "FIRST_DELAY",
@@ -36,6 +38,8 @@ __all__ = [
     "Link",
     "NotRunning",
 ]
+
+R = TypeVar("R", bound=msgspec.Struct)
 
 MAX_UNREAD = 2_000
 """Events held for a consumer that is busy; the rest waits in the daemon until it has caught up."""
@@ -148,9 +152,15 @@ class AsyncClient:
                 return tuple(found.values())
         raise endless_list()
 
-    async def answer(self, pending_id: str, word: AnswerWord, note: str = "", binding: str = "") -> frames.Ok:
+    async def answer(self, pending_id: str, answer: Answer, binding: str = "") -> frames.AnsweredReply:
         """Answer a held action and its twins; see `Client.answer`."""
-        return expect(await self._ask(frames.AnswerPending(self._id(), pending_id, word, note, binding)), frames.Ok)
+        return await self.ask(
+            lambda number: frames.AnswerPending(number, pending_id, answer, binding), frames.AnsweredReply
+        )
+
+    async def ask(self, make: Callable[[int], frames.ClientFrame], kind: type[R], timeout: float = 0.0) -> R:  # noqa: ASYNC109 - the reply's own limit
+        """Say the frame that `make` gives for a number, and wait for a reply of this `kind`; see `Client.ask`."""
+        return expect(await self._ask(make(self._id()), timeout), kind)
 
     async def kill(self, active: bool) -> KillSwitchState:  # noqa: FBT001 - the verb's one argument, on or off
         """Set or clear the kill switch's own source; the state that results, other sources included."""
@@ -208,7 +218,7 @@ class AsyncClient:
     def _id(self) -> int:
         return self._connection.next_id()
 
-    async def _ask(self, request: frames.ClientFrame) -> frames.Result:
+    async def _ask(self, request: frames.ClientFrame, seconds: float = 0.0) -> frames.Result:
         """Say `request` and wait for its reply."""
         if self._why is not None:
             raise ControlError(self._why.code, self._why.message)
@@ -217,10 +227,11 @@ class AsyncClient:
         self._replies[number] = reply
         try:
             self._say(request)
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(seconds or self._timeout):
                 return await reply
         except TimeoutError as error:
-            raise ControlError("timeout", f"the daemon did not answer within {self._timeout:g} s") from error
+            waited = seconds or self._timeout
+            raise ControlError("timeout", f"the daemon did not answer within {waited:g} s") from error
         finally:
             self._replies.pop(number, None)
 
@@ -393,9 +404,13 @@ class Link:
         """See `AsyncClient.sessions`."""
         return await self._up().sessions()
 
-    async def answer(self, pending_id: str, word: AnswerWord, note: str = "", binding: str = "") -> frames.Ok:
+    async def answer(self, pending_id: str, answer: Answer, binding: str = "") -> frames.AnsweredReply:
         """See `AsyncClient.answer`."""
-        return await self._up().answer(pending_id, word, note, binding)
+        return await self._up().answer(pending_id, answer, binding)
+
+    async def ask(self, make: Callable[[int], frames.ClientFrame], kind: type[R], timeout: float = 0.0) -> R:  # noqa: ASYNC109 - the reply's own limit
+        """See `AsyncClient.ask`."""
+        return await self._up().ask(make, kind, timeout)
 
     async def kill(self, active: bool) -> KillSwitchState:  # noqa: FBT001 - the verb's one argument, on or off
         """See `AsyncClient.kill`."""

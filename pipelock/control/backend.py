@@ -29,7 +29,7 @@ from pipelock.model import (
 
 __all__ = ["Backend", "BackendError", "SessionWish", "Then"]
 
-T_contra = TypeVar("T_contra", contravariant=True)
+T = TypeVar("T")
 
 
 class BackendError(Exception):
@@ -55,11 +55,8 @@ class SessionWish(msgspec.Struct, frozen=True, kw_only=True):
     by: str = ""
 
 
-class Then(Protocol[T_contra]):
-    """Takes the outcome of what takes a while: called once, on the reactor's thread."""
-
-    def __call__(self, outcome: T_contra | BackendError) -> None:
-        """The result, or why there is none."""
+Then = Callable[[T | BackendError], None]
+"""Takes the outcome of what takes a while: called once, on the reactor's thread."""
 
 
 class Backend(Protocol):

@@ -9,10 +9,12 @@ import contextlib
 import socket
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
+
+import msgspec
 
 from pipelock import __version__
 from pipelock.control import frames
@@ -20,9 +22,11 @@ from pipelock.control._connect import RETRY_SECONDS, connect_error, lost_error, 
 from pipelock.control._replies import MAX_PARTS, Cursor, endless_list, expect, expect_welcome
 from pipelock.control.errors import ControlError, NotRunning
 from pipelock.control.protocol import ClientConnection, ProtocolError
-from pipelock.model import AnswerWord, Event, KillSwitchState, Pending, Session, Status, escape
+from pipelock.model import Answer, Event, KillSwitchState, Pending, Session, Status, escape
 
 __all__ = ["MAX_UNREAD", "Client", "ControlError", "NotRunning"]
+
+R = TypeVar("R", bound=msgspec.Struct)
 
 MAX_UNREAD = 10_000
 """How many pushed events may wait while a verb waits for its reply."""
@@ -116,13 +120,20 @@ class Client:
                 return tuple(found.values())
         raise endless_list()
 
-    def answer(self, pending_id: str, word: AnswerWord, note: str = "", binding: str = "") -> frames.Ok:
+    def answer(self, pending_id: str, answer: Answer, binding: str = "") -> frames.AnsweredReply:
         """Answer a held action and its twins; `count` of the result says how many that were.
 
-        `note` (at most 500 characters) reaches the agent with a denial. `binding`, when given, makes sure that what
+        The note (at most 500 characters) reaches the agent with a denial. `binding`, when given, makes sure that what
         is answered is what was shown. Codes: not_found, stale, forbidden, bad_request.
         """
-        return expect(self._ask(frames.AnswerPending(self._id(), pending_id, word, note, binding)), frames.Ok)
+        return self.ask(lambda number: frames.AnswerPending(number, pending_id, answer, binding), frames.AnsweredReply)
+
+    def ask(self, make: Callable[[int], frames.ClientFrame], kind: type[R], timeout: float = 0.0) -> R:
+        """Say the frame that `make` gives for a number, and wait for a reply of this `kind`.
+
+        `timeout` in seconds; 0 is the client's own. Verbs that search or read files may take longer.
+        """
+        return expect(self._ask(make(self._id()), timeout), kind)
 
     def kill(self, active: bool) -> KillSwitchState:  # noqa: FBT001 - the verb's one argument, on or off
         """Set or clear the kill switch's own source; the state that results, other sources included."""
@@ -165,9 +176,9 @@ class Client:
     def _id(self) -> int:
         return self._connection.next_id()
 
-    def _ask(self, request: frames.ClientFrame) -> frames.Result:
+    def _ask(self, request: frames.ClientFrame, timeout: float = 0.0) -> frames.Result:
         """Say `request` and wait for its reply, keeping the events that come in between."""
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + (timeout or self._timeout)
         self._say(request)
         while True:
             frame = self._frame(deadline)

@@ -30,6 +30,9 @@ from pipelock.model import (
 )
 
 __all__ = [
+    "MAX_BACKLOG",
+    "MAX_FRAME",
+    "PROTOCOL",
     "ActOnSession",
     "ActedReply",
     "AnswerPending",
@@ -53,10 +56,7 @@ __all__ = [
     "ListRules",
     "ListSessions",
     "LookAt",
-    "MAX_BACKLOG",
-    "MAX_FRAME",
     "Ok",
-    "PROTOCOL",
     "PendingReply",
     "ProposeFix",
     "Push",

@@ -27,7 +27,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pipelock.control import frames
-from pipelock.control._verbs import Question, decides, perform
+from pipelock.control._verbs import Question, decides, start
 from pipelock.control._wire import fit_event
 from pipelock.control.backend import Backend, BackendError
 from pipelock.control.frames import PROTOCOL
@@ -40,6 +40,7 @@ __all__ = [
     "HELLO_TIMEOUT",
     "MAX_CONNECTIONS",
     "MAX_FRAMES_PER_SECOND",
+    "MAX_LATER",
     "MAX_OUTGOING",
     "MAX_WATCH_ONLY",
     "Backend",
@@ -59,6 +60,8 @@ HELLO_TIMEOUT = 5.0
 """Seconds a peer has to say `Hello`, and to take what was sent before its connection is cut."""
 PUMP_DELAY = 0.01
 """Seconds for which events are gathered before they are pushed: fewer, larger writes under load."""
+MAX_LATER = 4
+"""Questions of one peer that are answered later, at once."""
 _REFUSALS = 16
 """Connections beyond the limit that are told why; further ones are cut without a word."""
 _SLICE = 64
@@ -203,6 +206,8 @@ class ControlPeer(Protocol):
         self._later: Call | None = None
         self._slice_began = 0.0
         self._slice_used = 0
+        # How to give up what is answered later.
+        self._asked: dict[object, Callable[[], None]] = {}
 
     # Twisted's side
 
@@ -334,7 +339,7 @@ class ControlPeer(Protocol):
                 self._server.stop_watching(self)
                 self._reply(frame.id, frames.Ok())
             case _:
-                self._reply(frame.id, self._perform(frame))
+                self._perform(frame)
 
     def _greet(self, hello: frames.Hello) -> None:
         if hello.protocol != PROTOCOL:
@@ -372,12 +377,27 @@ class ControlPeer(Protocol):
         self._server.start_watching(self)
         self.pump()
 
-    def _perform(self, question: Question) -> frames.Result:
+    def _perform(self, question: Question) -> None:
         if decides(question):
             self._judge_again()
             if not self.rights.may_decide:
-                return frames.Failed("forbidden", f"you may watch but not decide: {self.rights.why}")
-        return perform(self._server.backend, question, f"{self._role} (pid {self._pid})")
+                self._reply(question.id, frames.Failed("forbidden", f"you may watch but not decide: {self.rights.why}"))
+                return
+        if len(self._asked) >= MAX_LATER:
+            self._reply(question.id, frames.Failed("unavailable", "ask again when the earlier questions are answered"))
+            return
+        number = object()
+        answered = False
+
+        def reply(result: frames.Result) -> None:
+            nonlocal answered
+            answered = True
+            self._asked.pop(number, None)
+            self._reply(question.id, result)
+
+        give_up = start(self._server.backend, question, f"{self._role} (pid {self._pid})", reply)
+        if give_up is not None and not answered:
+            self._asked[number] = give_up
 
     def _judge_again(self) -> None:
         """Look at the peer once more: an agent may have become known since. A right that was lost stays lost."""
@@ -426,6 +446,9 @@ class ControlPeer(Protocol):
         self._place = None
         self._server.stop_watching(self)
         self._leave_post()
+        for give_up in tuple(self._asked.values()):
+            give_up()
+        self._asked.clear()
         if self._peer is not None:
             self._peer.close()
         if self._later is not None:

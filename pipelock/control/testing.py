@@ -11,13 +11,34 @@ import msgspec
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import blockingCallFromThread
 
-from pipelock.control.backend import BackendError
+from pipelock.control.backend import BackendError, SessionWish, Then
 from pipelock.control.listen import ControlPort, listen
 from pipelock.control.peers import read_daemon_facts
 from pipelock.control.server import ControlServer
 from pipelock.door.bus import CAPACITY, EventBus
 from pipelock.door.edges import UnixReactor
-from pipelock.model import ActionSummary, Answer, KillSwitchState, Kind, Notice, Pending, Session, Status, Transport
+from pipelock.model import (
+    ActionSummary,
+    Answer,
+    AuditState,
+    Check,
+    CheckState,
+    ConfigReview,
+    Fix,
+    Grant,
+    HistoryPage,
+    KillSwitchState,
+    Kind,
+    Notice,
+    Pending,
+    RuleKind,
+    RuleRow,
+    Session,
+    SessionActed,
+    SessionDetail,
+    Status,
+    Transport,
+)
 
 __all__ = ["FakeBackend", "LoopbackDaemon", "ThreadReactor", "make_pending"]
 
@@ -49,6 +70,12 @@ class FakeBackend:
         killed: How the kill switch was moved, and by whom.
         present: Dashboards there.
         on_reload: What `reload` does.
+        given: Grants that hold.
+        looked: Pending items that somebody looked at.
+        wishes: What was done to sessions.
+        page: What a search finds.
+        fix: What is proposed.
+        asked: Other verbs that were called, with their arguments.
     """
 
     def __init__(self, epoch: str = "run-1", capacity: int = CAPACITY) -> None:
@@ -61,6 +88,13 @@ class FakeBackend:
         self.killed: list[tuple[bool, str]] = []
         self.present = 0
         self.on_reload: Callable[[], str] = lambda: "policy unchanged"
+        self.given: list[Grant] = []
+        self.unreviewed: tuple[str, ...] = ()
+        self.looked: list[str] = []
+        self.wishes: list[SessionWish] = []
+        self.page = HistoryPage()
+        self.fix = Fix(id="f1", action_id="a1", possible=True, words="let this rule rest there")
+        self.asked: list[tuple[object, ...]] = []
 
     def status(self) -> Status:
         """A balanced daemon on port 8888."""
@@ -87,16 +121,113 @@ class FakeBackend:
         """`known`."""
         return list(self.known)
 
-    def answer(self, pending_id: str, answer: Answer, binding: str) -> int:
+    def answer(self, pending_id: str, answer: Answer, binding: str) -> tuple[int, Grant | None]:
         """Take the item away and remember the answer."""
+        found = self._waiting(pending_id, binding)
+        self.items.remove(found)
+        self.answers.append((pending_id, answer, binding))
+        return found.twins, None
+
+    def _waiting(self, pending_id: str, binding: str) -> Pending:
         found = next((item for item in self.items if item.id == pending_id), None)
         if found is None:
             raise BackendError("not_found", f"nothing waits under {pending_id}")
         if binding not in {"", found.binding}:
             raise BackendError("stale", "that is not what you saw")
-        self.items.remove(found)
-        self.answers.append((pending_id, answer, binding))
-        return found.twins
+        return found
+
+    def look_at(self, pending_id: str) -> None:
+        """Remember it."""
+        self._waiting(pending_id, "")
+        self.looked.append(pending_id)
+
+    def held_body(self, pending_id: str, binding: str) -> tuple[bytes, str]:
+        """Some text."""
+        self._waiting(pending_id, binding)
+        return b'{"text": "hello"}', "application/json"
+
+    def grants(self) -> list[Grant]:
+        """`given`."""
+        return list(self.given)
+
+    def unreviewed_grants(self) -> tuple[str, ...]:
+        """`unreviewed`."""
+        return self.unreviewed
+
+    def revoke_grant(self, grant_id: str, by: str) -> str:
+        """Take it out of `given`."""
+        found = next((grant for grant in self.given if grant.id == grant_id), None)
+        if found is None:
+            raise BackendError("not_found", f"no grant is called {grant_id}")
+        self.given.remove(found)
+        return f"revoked by {by}"
+
+    def review_grants(self, by: str) -> str:
+        """All is reviewed."""
+        self.unreviewed = ()
+        return f"reviewed by {by}"
+
+    def inspect_session(self, key: str) -> SessionDetail:
+        """The session in `known`."""
+        return SessionDetail(self._session(key), why="nothing counts against it", next="nothing happens by itself")
+
+    def act_on_session(self, wish: SessionWish) -> SessionActed:
+        """Remember it."""
+        session = self._session(wish.key)
+        self.wishes.append(wish)
+        return SessionActed(
+            key=wish.key, verb=wish.verb, previous_tier=session.tier, new_tier=wish.tier, ended=session.in_flight
+        )
+
+    def _session(self, key: str) -> Session:
+        found = next((session for session in self.known if session.key == key), None)
+        if found is None:
+            raise BackendError("not_found", "session not found")
+        return found
+
+    def rules(self) -> list[RuleRow]:
+        """One rule."""
+        return [RuleRow(kind=RuleKind.DETECTION, name="AWS Access ID", action="block", hits=3, source="built-in")]
+
+    def search_history(
+        self, query: str, before: int, limit: int, since: float, then: Then[HistoryPage]
+    ) -> Callable[[], None]:
+        """`page`; a query that starts with `)` can't be read."""
+        self.asked.append(("search", query, before, limit, since))
+        return self._later(BackendError("bad_request", "nothing is open") if query.startswith(")") else self.page, then)
+
+    def propose_fix(self, action_id: str, finding: int, days: int, then: Then[Fix]) -> Callable[[], None]:
+        """`fix`."""
+        self.asked.append(("propose", action_id, finding, days))
+        return self._later(self.fix, then)
+
+    def apply_fix(self, fix_id: str, by: str, then: Then[str]) -> Callable[[], None]:
+        """Only `fix` can be applied."""
+        self.asked.append(("apply", fix_id, by))
+        known = fix_id == self.fix.id
+        return self._later("applied" if known else BackendError("not_found", "no such proposal"), then)
+
+    def remove_suppression(self, entry_id: str, by: str, then: Then[str]) -> Callable[[], None]:
+        """Remember it."""
+        self.asked.append(("unsuppress", entry_id, by))
+        return self._later("removed", then)
+
+    def review_config(self, then: Then[ConfigReview]) -> Callable[[], None]:
+        """Nothing differs."""
+        return self._later(ConfigReview(path="", running="0" * 16, on_disk="0" * 16), then)
+
+    def doctor(self, then: Then[tuple[Check, ...]]) -> Callable[[], None]:
+        """All is well."""
+        return self._later((Check("audit log", CheckState.OK, "it can be written"),), then)
+
+    def read_audit(self, then: Then[AuditState]) -> Callable[[], None]:
+        """Three sound lines."""
+        return self._later(AuditState(lines=3), then)
+
+    def _later(self, outcome: R | BackendError, then: Then[R]) -> Callable[[], None]:
+        """Tell at once; a test that wants it later puts another method in this one's place."""
+        then(outcome)
+        return lambda: None
 
     def switch_kill(self, active: bool, by: str) -> KillSwitchState:  # noqa: FBT001 - the interface's signature
         """Remember it."""

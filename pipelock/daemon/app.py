@@ -23,11 +23,14 @@ from pipelock import __version__
 from pipelock.config import Config, ConfigError, Loaded
 from pipelock.config.compare import reconcile, restart_only, weakenings
 from pipelock.control.backend import BackendError
+from pipelock.daemon.answering import Answering
 from pipelock.daemon.dial import Dial
 from pipelock.daemon.echo import Echo
 from pipelock.daemon.listeners import bind, local_names, split_address
 from pipelock.daemon.memory import GIVE_BACK_SECONDS, releaser
+from pipelock.daemon.oversight import Oversight
 from pipelock.daemon.pages import Pages
+from pipelock.daemon.reviewing import Reviewing
 from pipelock.daemon.sentinel import sentinel_probe
 from pipelock.daemon.settings import (
     api_limits,
@@ -43,7 +46,7 @@ from pipelock.door.door import Door, DoorParts
 from pipelock.door.edges import Port, Reactor
 from pipelock.door.resolver import Resolver
 from pipelock.door.stats import Stats
-from pipelock.engine import Approvals, Engine, KillSwitch, Policy, StaleAnswerError
+from pipelock.engine import Approvals, Engine, KillSwitch, Policy
 from pipelock.engine.compile import approval_limits, compile_policy
 from pipelock.engine.warm import warm
 from pipelock.evidence.audit import AuditLog
@@ -132,6 +135,9 @@ class Daemon:
                 inspect=lambda call, then: self._in(self._scan_pool, call, then),
             )
         )
+        self.answering = Answering(self.door)
+        self.oversight = Oversight(self.engine)
+        self.reviewing = Reviewing()
         interception = interception_of(loaded.config, place.home)
         self._dial = dial = Dial(reactor, _upstream_tls(loaded, place, interception))
         pages = Pages(lambda: self.loaded.config, self.engine, self.stats, self.started_at)
@@ -435,38 +441,11 @@ class Daemon:
             top_layers=stats.top_layers(),
         )
 
-    def pending(self) -> tuple[Pending, ...]:
-        """What waits for a person."""
-        return self.approvals.waiting()
-
-    def sessions(self) -> tuple[Session, ...]:
-        """Who has been talking."""
-        return self.engine.sessions.known()
-
-    def answer(self, pending_id: str, answer: Answer, binding: str) -> tuple[int, Grant | None]:
-        """A person's answer.
-
-        Raises:
-            BackendError: stale.
-        """
-        try:
-            return self.door.answer(pending_id, answer, binding), None
-        except StaleAnswerError as error:
-            raise BackendError("stale", str(error)) from error
-
     def switch_kill(self, active: bool, by: str) -> KillSwitchState:  # noqa: FBT001 - on or off is all there is
         """The control socket's source of the kill switch."""
         self.kill.set_api(active)
         self._kill_may_have_moved(f"api ({by})" if by else "api", always=True)
         return self.kill.state
-
-    def reload(self) -> str:
-        """See `request_reload`."""
-        return self.request_reload()
-
-    def attended(self, delta: int) -> None:
-        """A dashboard came or went."""
-        self.door.dashboards += delta
 
     # -- helpers ---------------------------------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ from pipelock.control.peers import (
 from pipelock.control.server import ControlServer
 from pipelock.daemon.agent import AgentProcess, agent_environment, become_subreaper, trust_files
 from pipelock.daemon.app import DRAIN_SECONDS, Daemon, DaemonPlace
+from pipelock.daemon.desk import Desk
 from pipelock.daemon.listeners import BindError, raise_file_limit
 from pipelock.daemon.secret_files import SecretFileError, known_values
 from pipelock.daemon.signals import as_before, await_usr1
@@ -194,7 +195,7 @@ class _Run:
         become_subreaper()
         self._facts = read_daemon_facts()
         await_usr1(self._usr1)
-        self._control = ControlServer(daemon, self._reactor, self._facts, self._watched)
+        self._control = ControlServer(Desk(daemon), self._reactor, self._facts, self._watched)
         self._control_port = listen(self._reactor, self._socket, self._control)
         daemon.start()
         if daemon.loaded.path is not None:
