@@ -51,7 +51,7 @@ from pipelock.engine.compile import approval_limits, compile_policy
 from pipelock.engine.warm import warm
 from pipelock.evidence.audit import AuditLog
 from pipelock.evidence.recorder import Recorder
-from pipelock.model import Answer, ConfigReloaded, Grant, KillSwitchState, Notice, Pending, Session, Status
+from pipelock.model import ConfigReloaded, KillSwitchState, Notice, Status
 from pipelock.proxy.api import ApiContext, ApiFactory
 from pipelock.proxy.context import ProxyContext, ProxySettings
 from pipelock.proxy.http1 import Limits
