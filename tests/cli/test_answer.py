@@ -21,7 +21,10 @@ Run = Callable[..., tuple[int, str, str]]
     [
         (("approve", "7"), ("answer", "7", ONCE, "bound")),
         (("approve", "7", "--session"), ("answer", "7", SESSION, "bound")),
-        (("approve", "--note", "looks fine", "7"), ("answer", "7", Answer(AnswerWord.ALLOW, note="looks fine"), "bound")),
+        (
+            ("approve", "--note", "looks fine", "7"),
+            ("answer", "7", Answer(AnswerWord.ALLOW, note="looks fine"), "bound"),
+        ),
         (("deny", "7", "--note", "not today"), ("answer", "7", Answer(AnswerWord.DENY, note="not today"), "bound")),
     ],
 )

@@ -14,7 +14,7 @@ import pytest
 from pipelock.control import aio, frames
 from pipelock.control.aio import AsyncClient, Connected, ControlError, Disconnected, Item, Link, NotRunning
 from pipelock.control.testing import FakeBackend, LoopbackDaemon, make_pending
-from pipelock.model import AnswerWord, Event, KillSwitchState, Session
+from pipelock.model import Answer, AnswerWord, Event, KillSwitchState, Session
 
 WELCOME = b'{"type":"welcome","protocol":1,"version":"9.9","epoch":"run-1","may_decide":true}\n'
 
@@ -41,15 +41,15 @@ async def test_the_verbs(daemon: LoopbackDaemon) -> None:
         assert client.welcome.may_decide
         assert (await client.status()).pid == os.getpid()
         assert [item.id for item in await client.pending()] == ["1", "2"]
-        assert await client.answer("1", AnswerWord.DENY, "no", "b1") == frames.Ok(1)
+        assert await client.answer("1", Answer(AnswerWord.DENY, note="no"), "b1") == frames.AnsweredReply(1)
         assert await client.kill(True) == KillSwitchState(active=True, sources={"api": True})
         assert (await client.reload()).detail == "policy unchanged"
         assert await client.sessions() == ()
         with pytest.raises(ControlError) as caught:
-            await client.answer("1", AnswerWord.ONCE)
+            await client.answer("1", Answer(AnswerWord.ALLOW))
         assert caught.value.code == "not_found"
         with pytest.raises(ControlError) as caught:
-            await client.answer("2", AnswerWord.DENY, "x" * 2_000_000)
+            await client.answer("2", Answer(AnswerWord.DENY, note="x" * 2_000_000))
         assert caught.value.code == "bad_request"
 
 
@@ -272,7 +272,7 @@ async def test_a_link_connects_and_passes_everything_on(daemon: LoopbackDaemon, 
     assert (await watch.link.status()).last_seq == 2
     assert len(await watch.link.pending()) == 2
     assert await watch.link.sessions() == ()
-    assert await watch.link.answer("1", AnswerWord.ONCE) == frames.Ok(1)
+    assert await watch.link.answer("1", Answer(AnswerWord.ALLOW)) == frames.AnsweredReply(1)
     assert (await watch.link.kill(False)).active is False
     assert (await watch.link.reload()).detail == "policy unchanged"
 

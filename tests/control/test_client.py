@@ -22,9 +22,12 @@ from pipelock.control.client import Client, ControlError, NotRunning
 from pipelock.control.peers import process_id
 from pipelock.control.server import PUMP_DELAY
 from pipelock.control.testing import LoopbackDaemon, make_pending
-from pipelock.model import AnswerWord, Event, KillSwitchState, Session
+from pipelock.model import Answer, AnswerWord, Event, KillSwitchState, Session
 
 WELCOME = b'{"type":"welcome","protocol":1,"version":"9.9","epoch":"run-1","may_decide":true}\n'
+
+
+ALLOW = Answer(AnswerWord.ALLOW)
 
 
 def seqs(items: list[Event | frames.Gap]) -> list[Any]:
@@ -41,7 +44,7 @@ def test_the_verbs(daemon: LoopbackDaemon) -> None:
         assert client.welcome.version == "9.9"
         assert client.status().pid == os.getpid()
         assert [item.id for item in client.pending()] == ["1", "2"]
-        assert client.answer("1", AnswerWord.DENY, "no", "b1") == frames.Ok(1)
+        assert client.answer("1", Answer(AnswerWord.DENY, note="no"), "b1") == frames.AnsweredReply(1)
         assert [item.id for item in client.pending()] == ["2"]
         assert client.kill(True) == KillSwitchState(active=True, sources={"api": True})
         assert client.reload().detail == "policy unchanged"
@@ -52,10 +55,10 @@ def test_the_verbs(daemon: LoopbackDaemon) -> None:
 def test_refusals_come_as_errors_with_their_code(daemon: LoopbackDaemon) -> None:
     with Client(daemon.path) as client:
         for arguments, code in (
-            (("99", AnswerWord.ONCE), "not_found"),
-            (("1", AnswerWord.ONCE, "", "b2"), "stale"),
-            (("1", AnswerWord.DENY, "x" * 501), "bad_request"),
-            (("1", AnswerWord.DENY, "x" * 2_000_000), "bad_request"),
+            (("99", ALLOW), "not_found"),
+            (("1", ALLOW, "b2"), "stale"),
+            (("1", Answer(AnswerWord.DENY, note="x" * 501)), "bad_request"),
+            (("1", Answer(AnswerWord.DENY, note="x" * 2_000_000)), "bad_request"),
         ):
             with pytest.raises(ControlError) as caught:
                 client.answer(*arguments)

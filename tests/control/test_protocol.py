@@ -22,7 +22,7 @@ from pipelock.control.protocol import (
     ServerConnection,
     State,
 )
-from pipelock.model import AnswerWord, Event, KillSwitchState, Notice
+from pipelock.model import Answer, AnswerWord, Event, KillSwitchState, Notice
 
 WELCOME = Welcome(1, "9.9", "run-1", may_decide=True)
 
@@ -34,8 +34,8 @@ CLIENT_FRAMES = [
     (frames.ListPending(4), b'{"type":"pending","id":4,"after":""}'),
     (frames.ListSessions(5), b'{"type":"sessions","id":5,"offset":0}'),
     (
-        frames.AnswerPending(6, "17", AnswerWord.DENY, "no", "b"),
-        b'{"type":"answer","id":6,"pending":"17","word":"deny","note":"no","binding":"b"}',
+        frames.AnswerPending(6, "17", Answer(AnswerWord.DENY, note="no"), "b"),
+        b'{"type":"answer","id":6,"pending":"17","answer":{"word":"deny","note":"no"},"binding":"b"}',
     ),
     (frames.SwitchKill(7, active=True), b'{"type":"kill","id":7,"active":true}'),
     (frames.Reload(8), b'{"type":"reload","id":8}'),
@@ -252,9 +252,9 @@ def test_the_client_waits_for_the_welcome() -> None:
 def test_a_local_fault_leaves_the_conversation_as_it_was() -> None:
     client, server = opened_pair()
     with pytest.raises(LocalProtocolError, match="bytes"):
-        client.send(frames.AnswerPending(1, "1", AnswerWord.DENY, "x" * MAX_FRAME))
+        client.send(frames.AnswerPending(1, "1", Answer(AnswerWord.DENY, note="x" * MAX_FRAME)))
     with pytest.raises(LocalProtocolError, match="can't be written"):
-        client.send(frames.AnswerPending(1, "1", AnswerWord.DENY, "\ud800"))
+        client.send(frames.AnswerPending(1, "1", Answer(AnswerWord.DENY, note="\ud800")))
     server.receive(client.send(QueryStatus(1)))
     assert server.next_frame() == QueryStatus(1)
 

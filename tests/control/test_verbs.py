@@ -13,6 +13,7 @@ from pipelock.control.testing import FakeBackend
 from pipelock.model import Answer, AnswerWord, KillSwitchState, Session
 
 BY = "command (pid 7)"
+ALLOW, DENY = Answer(AnswerWord.ALLOW), Answer(AnswerWord.DENY)
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,7 @@ BY = "command (pid 7)"
         (frames.QueryStatus(1), False),
         (frames.ListPending(1), False),
         (frames.ListSessions(1), False),
-        (frames.AnswerPending(1, "1", AnswerWord.DENY), True),
+        (frames.AnswerPending(1, "1", DENY), True),
         (frames.SwitchKill(1, active=False), True),
         (frames.SwitchKill(1, active=True), True),
         (frames.Reload(1), True),
@@ -46,19 +47,21 @@ def test_questions(backend: FakeBackend) -> None:
 
 
 def test_an_answer_carries_the_words_and_who_spoke(backend: FakeBackend) -> None:
-    result = perform(backend, frames.AnswerPending(1, "2", AnswerWord.DENY, "not today", "b2"), BY)
-    assert result == frames.Ok(1)
-    assert backend.answers == [("2", Answer(AnswerWord.DENY, "not today", BY), "b2")]
+    result = perform(
+        backend, frames.AnswerPending(1, "2", Answer(AnswerWord.DENY, note="not today", by="me"), "b2"), BY
+    )
+    assert result == frames.AnsweredReply(1)
+    assert backend.answers == [("2", Answer(AnswerWord.DENY, note="not today", by=BY), "b2")]
 
 
 @pytest.mark.parametrize(
     ("question", "code"),
     [
-        (frames.AnswerPending(1, "99", AnswerWord.ONCE), "not_found"),
-        (frames.AnswerPending(1, "1", AnswerWord.ONCE, "", "b2"), "stale"),
-        (frames.AnswerPending(1, "", AnswerWord.ONCE), "bad_request"),
-        (frames.AnswerPending(1, "1" * 101, AnswerWord.ONCE), "bad_request"),
-        (frames.AnswerPending(1, "1", AnswerWord.DENY, "x" * (MAX_NOTE + 1)), "bad_request"),
+        (frames.AnswerPending(1, "99", ALLOW), "not_found"),
+        (frames.AnswerPending(1, "1", ALLOW, "b2"), "stale"),
+        (frames.AnswerPending(1, "", ALLOW), "bad_request"),
+        (frames.AnswerPending(1, "1" * 101, ALLOW), "bad_request"),
+        (frames.AnswerPending(1, "1", Answer(AnswerWord.DENY, note="x" * (MAX_NOTE + 1))), "bad_request"),
         (frames.ListSessions(1, -1), "bad_request"),
         (frames.ListSessions(1, MAX_NUMBER + 1), "bad_request"),
     ],
@@ -71,7 +74,9 @@ def test_refusals(backend: FakeBackend, question: Question, code: str) -> None:
 
 
 def test_the_longest_note_is_taken(backend: FakeBackend) -> None:
-    assert perform(backend, frames.AnswerPending(1, "1", AnswerWord.DENY, "x" * MAX_NOTE), BY) == frames.Ok(1)
+    assert perform(
+        backend, frames.AnswerPending(1, "1", Answer(AnswerWord.DENY, note="x" * MAX_NOTE)), BY
+    ) == frames.AnsweredReply(1)
 
 
 def test_a_reload_that_fails_says_why(backend: FakeBackend) -> None:

@@ -9,7 +9,6 @@ from tests.factories import a_decision, a_finding
 
 ENDS = [
     (Outcome.APPROVED, Verdict.ALLOW, None, 0, "the operator allowed it once"),
-    
     (Outcome.DENIED, Verdict.BLOCK, BlockReason.REQUEST_POLICY_DENY, 403, "the operator denied this: no"),
     (Outcome.EXPIRED, Verdict.BLOCK, BlockReason.TIMEOUT, 403, "nobody answered within 2 s"),
     (Outcome.ABANDONED, Verdict.BLOCK, BlockReason.REQUEST_POLICY_DENY, 403, "the client went away"),
