@@ -27,6 +27,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pipelock.control import frames
+from pipelock.control._later import Slow
 from pipelock.control._verbs import Question, decides, start
 from pipelock.control._wire import fit_event
 from pipelock.control.backend import Backend, BackendError
@@ -383,7 +384,7 @@ class ControlPeer(Protocol):
             if not self.rights.may_decide:
                 self._reply(question.id, frames.Failed("forbidden", f"you may watch but not decide: {self.rights.why}"))
                 return
-        if len(self._asked) >= MAX_LATER:
+        if len(self._asked) >= MAX_LATER and isinstance(question, Slow):
             self._reply(question.id, frames.Failed("unavailable", "ask again when the earlier questions are answered"))
             return
         number = object()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,12 +12,14 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from pipelock.control import server as server_module
+from pipelock.control.backend import BackendError
 from pipelock.control.frames import MAX_FRAME
 from pipelock.control.peers import DaemonFacts, PeerFacts, ProcessId
 from pipelock.control.server import (
     HELLO_TIMEOUT,
     MAX_CONNECTIONS,
     MAX_FRAMES_PER_SECOND,
+    MAX_LATER,
     MAX_OUTGOING,
     MAX_WATCH_ONLY,
     PUMP_DELAY,
@@ -24,6 +27,7 @@ from pipelock.control.server import (
     ControlServer,
 )
 from pipelock.control.testing import FakeBackend
+from pipelock.model import Check, CheckState, Grant, Lifetime, Scope, Session
 
 DAEMON = DaemonFacts(ProcessId(100, 1000), 1000, "net:[1]", "user:[1]")
 OPERATOR = PeerFacts(200, 1000, "net:[1]", "user:[1]", (ProcessId(200, 2000), ProcessId(1, 0)))
@@ -203,9 +207,16 @@ def test_a_peer_nobody_knows_is_refused(house: House) -> None:
 
 
 DECIDING = [
-    {"type": "answer", "id": 1, "pending": "1", "word": "once"},
+    {"type": "look", "id": 9, "pending": "1"},
+    {"type": "read_body", "id": 10, "pending": "1", "binding": "b1"},
+    {"type": "answer", "id": 1, "pending": "1", "answer": {"word": "allow"}},
     {"type": "kill", "id": 2, "active": False},
     {"type": "reload", "id": 3},
+    {"type": "revoke", "id": 11, "grant": "g1"},
+    {"type": "review_grants", "id": 12},
+    {"type": "act", "id": 13, "key": "k", "verb": "terminate"},
+    {"type": "apply_fix", "id": 14, "fix": "f1"},
+    {"type": "unsuppress", "id": 15, "entry": "e1"},
 ]
 WATCHING = [
     {"type": "status", "id": 4},
@@ -213,10 +224,22 @@ WATCHING = [
     {"type": "sessions", "id": 6},
     {"type": "subscribe", "id": 7},
     {"type": "unsubscribe", "id": 8},
+    {"type": "grants", "id": 16},
+    {"type": "inspect", "id": 17, "key": "k"},
+    {"type": "history", "id": 18, "query": "host:x"},
+    {"type": "propose_fix", "id": 19, "action": "a1"},
+    {"type": "rules", "id": 20},
+    {"type": "config", "id": 21},
+    {"type": "doctor", "id": 22},
+    {"type": "audit", "id": 23},
 ]
+WATCHED = ["status", "pending", "sessions", "ok", "ok", "grants", "session", "history", "fix", "rules", "config"]
+WATCHED += ["doctor", "audit"]
+KNOWN = Session(key="k", agent="a", client="c", started_at=1.0, last_seen_at=2.0)
 
 
 def test_a_contained_peer_may_watch_but_not_decide(house: House) -> None:
+    house.backend.known = [KNOWN]
     caller = house.caller(CONTAINED)
     welcome = caller.hello()
     assert not welcome["may_decide"]
@@ -224,17 +247,22 @@ def test_a_contained_peer_may_watch_but_not_decide(house: House) -> None:
     for line in caller.say(*DECIDING).heard():
         assert line["result"]["code"] == "forbidden"
         assert "network namespace" in line["result"]["message"]
-    assert caller.say(*WATCHING).results() == ["status", "pending", "sessions", "ok", "ok"]
-    assert (house.backend.answers, house.backend.killed) == ([], [])
+    assert caller.say(*WATCHING).results() == WATCHED
+    assert (house.backend.answers, house.backend.killed, house.backend.wishes) == ([], [], [])
+    assert not {"apply", "unsuppress"} & {asked[0] for asked in house.backend.asked}
     assert len(house.backend.items) == 2
 
 
 def test_an_operator_may_do_everything(house: House) -> None:
+    house.backend.known = [KNOWN]
+    house.backend.given = [
+        Grant(id="g1", allow=True, scope=Scope.HOST, lifetime=Lifetime.H1, words="w", created_at=1.0)
+    ]
     caller = house.caller()
     caller.hello()
     assert caller.say(*DECIDING, *WATCHING).results() == [
-        *("ok", "kill", "ok"),
-        *("status", "pending", "sessions", "ok", "ok"),
+        *("ok", "body", "answered", "kill", "ok", "ok", "ok", "acted", "ok", "ok"),
+        *WATCHED,
     ]
     assert house.backend.answers[0][1].by == "command (pid 200)"
     assert house.backend.killed == [(False, "command (pid 200)")]
@@ -551,3 +579,28 @@ def test_an_answer_that_cannot_be_put_into_a_frame_is_told_as_a_failure(house: H
 
 def test_the_public_names_exist() -> None:
     assert all(hasattr(server_module, name) for name in server_module.__all__)
+
+
+def test_answers_that_come_later(house: House) -> None:
+    tell: list[Callable[[object], None]] = []
+    gave_up: list[int] = []
+
+    def later(outcome: object, then: Callable[[object], None]) -> Callable[[], None]:
+        tell.append(then)
+        return lambda: gave_up.append(1)
+
+    house.backend._later = later  # type: ignore[method-assign]
+    caller = house.caller()
+    caller.hello()
+    asked = [{"type": "doctor", "id": number} for number in range(1, MAX_LATER + 2)]
+    refused = caller.say(*asked).heard()
+    assert [(line["id"], line["result"]["code"]) for line in refused] == [(MAX_LATER + 1, "unavailable")]
+    assert caller.say({"type": "status", "id": 90}).results() == ["status"], "the others go on meanwhile"
+    tell[1]((Check("clock", CheckState.OK),))
+    tell[0](BackendError("failed", "no disk"))
+    first, second = caller.heard()
+    assert (first["id"], first["result"]["checks"]) == (2, [{"name": "clock", "state": "ok"}])
+    assert (second["id"], second["result"]["code"]) == (1, "failed")
+    caller.protocol.connectionLost()
+    assert gave_up == [1] * (MAX_LATER - 2)
+    tell[2](())  # too late, and harmless
