@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelock_tui.filters import parse
+from pipelock.query import parse
 from pipelock_tui.journal import CAPACITY, Journal
 from pipelock_tui.rows import Row
 

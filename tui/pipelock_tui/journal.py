@@ -10,7 +10,8 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable
 
-from pipelock_tui.filters import EVERYTHING, Filter
+from pipelock.query import EVERYTHING, Filter
+from pipelock_tui.filters import shows
 from pipelock_tui.rows import Row
 
 __all__ = ["CAPACITY", "Journal"]
@@ -55,7 +56,7 @@ class Journal:
             entry = (self._next, row)
             self._next += 1
             self._rows.append(entry)
-            if self.filter.matches(row):
+            if shows(self.filter, row):
                 self._shown.append(entry)
         oldest = self._rows[0][0] if self._rows else self._next
         dropped = 0
@@ -67,4 +68,4 @@ class Journal:
     def apply(self, wanted: Filter) -> None:
         """Show only what `wanted` matches."""
         self.filter = wanted
-        self._shown = deque(entry for entry in self._rows if wanted.matches(entry[1]))
+        self._shown = deque(entry for entry in self._rows if shows(wanted, entry[1]))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from pipelock_tui.filters import Filter
+from pipelock.query import Filter
 
 __all__ = ["FilterChanged", "FilterClosed", "Opened"]
 

@@ -12,7 +12,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from pipelock_tui.filters import Filter
+from pipelock.query import Filter
 from pipelock_tui.journal import Journal
 from pipelock_tui.messages import Opened
 from pipelock_tui.rows import Row, row_line

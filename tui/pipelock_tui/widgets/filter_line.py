@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input
 
-from pipelock_tui.filters import EVERYTHING, MAX_LENGTH, FilterError, parse
+from pipelock.query import EVERYTHING, MAX_LENGTH, FilterError, parse
 from pipelock_tui.messages import FilterChanged, FilterClosed
 from pipelock_tui.text import Line, line
 from pipelock_tui.widgets.paint import Bar
