@@ -125,9 +125,7 @@ def make_term(key: str, sign: str, value: str, now: float, zone: tzinfo | None) 
     """
     if key not in KEYS:
         raise FilterError(f'no field is called "{key}"; there are {", ".join(KEYS)}')
-    if key in NUMBERS and sign == ":":
-        sign = next((mark for mark in _SIGNS if value.startswith(mark)), ":")
-        value = value.removeprefix(sign)
+    sign, value = _sign(key, sign, value)
     if not value:
         raise FilterError(f"{key}{sign} needs a value")
     if sign != ":" and key not in NUMBERS:
@@ -149,6 +147,14 @@ def make_term(key: str, sign: str, value: str, now: float, zone: tzinfo | None) 
     for unknown in [part for part in values if known is not None and part not in known]:
         raise FilterError(f'no {key} is called "{unknown}"; there are {", ".join(sorted(known or ()))}')
     return Term(key, values)
+
+
+def _sign(key: str, sign: str, value: str) -> tuple[str, str]:
+    """`size:>10k` is `size>10k`."""
+    if key not in NUMBERS or sign != ":":
+        return sign, value
+    sign = next((mark for mark in _SIGNS if value.startswith(mark)), ":")
+    return sign, value.removeprefix(sign)
 
 
 def _number(key: str, value: str) -> float:
