@@ -3,6 +3,8 @@
 A key that was pressed before its prompt was on the screen must not answer it. So an answer is taken only when the
 chosen prompt has been the chosen one for `ARM_DELAY`; and the choice never moves by itself onto another prompt
 without starting that wait again.
+
+Prompts stand in groups: those to one host by one program together, the group that waits longest first.
 """
 
 from __future__ import annotations
@@ -11,10 +13,11 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipelock.model import AnswerWord, Outcome, Pending
-from pipelock_tui.words import ANSWERED, OUTCOMES
+from pipelock.model import Answer, Grant, Offer, Outcome, Pending
+from pipelock_tui.pending.choices import answered_words, is_flagged, offers_of
+from pipelock_tui.words import OUTCOMES
 
-__all__ = ["ARM_DELAY", "LINGER", "MAX_PROMPTS", "Desk", "Prompt"]
+__all__ = ["ARM_DELAY", "LINGER", "MAX_PROMPTS", "MAX_UNDO", "Desk", "Done", "Prompt", "group_of"]
 
 ARM_DELAY = 0.3
 """Seconds a prompt must have been the chosen one before a key answers it."""
@@ -22,18 +25,29 @@ LINGER = 6.0
 """Seconds an ended prompt stays visible, marked with how it ended."""
 MAX_PROMPTS = 1_000
 """Prompts kept; those beyond are only counted. The daemon's own queue is shorter."""
+MAX_UNDO = 20
+"""Answers that are remembered for undoing."""
 _MAX_ENDED = 4_096
 
 
 @dataclass(slots=True)
 class Prompt:
-    """One held action. `ended` says how it ended, empty while it waits; `sent` is the answer on its way."""
+    """One held action.
 
+    Attributes:
+        key: Its name on this desk: the daemon's id, or another where that daemon is gone.
+        pending: What is held.
+        seen: The desk's revision when it was last learned.
+        ended: How it ended, empty while it waits; `ended_at` in monotonic seconds.
+        sent: The answer on its way.
+    """
+
+    key: str
     pending: Pending
     seen: int
     ended: str = ""
     ended_at: float = 0.0
-    sent: AnswerWord | None = None
+    sent: Answer | None = None
 
     def state(self, now: float) -> str:
         """How it stands in words, empty while it can be answered; `now` is seconds since the epoch."""
@@ -46,6 +60,23 @@ class Prompt:
         return ""
 
 
+def group_of(pending: Pending) -> tuple[str, str]:
+    """What a prompt is listed under: the host, and the program that asks (the agent where no program is known)."""
+    action = pending.action
+    program = pending.processes[0].program if pending.processes else action.program
+    return action.host or action.url, program or action.agent or action.client or "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An answer of ours that the daemon took: for which prompt, in which words, and the grant that it left."""
+
+    pending_id: str
+    words: str
+    grant: Grant | None
+    count: int = 1
+
+
 class Desk:
     """The prompts in the order in which they came. `now` is always monotonic seconds, `wall` seconds since 1970."""
 
@@ -55,6 +86,9 @@ class Desk:
         self._chosen = ""
         self._chosen_at = 0.0
         self._revision = 0
+        self._offer = 0
+        self._order: tuple[Prompt, ...] | None = None
+        self._done: deque[Done] = deque(maxlen=MAX_UNDO)
         self.overflow = 0
 
     def __len__(self) -> int:
@@ -62,8 +96,13 @@ class Desk:
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
-        """All that are visible, oldest first."""
-        return tuple(self._prompts.values())
+        """All that are visible: group by group, in each the oldest first."""
+        if self._order is None:
+            groups: dict[tuple[str, str], list[Prompt]] = {}
+            for prompt in self._prompts.values():
+                groups.setdefault(group_of(prompt.pending), []).append(prompt)
+            self._order = tuple(prompt for group in groups.values() for prompt in group)
+        return self._order
 
     @property
     def waiting(self) -> int:
@@ -76,6 +115,29 @@ class Desk:
         return self._prompts.get(self._chosen)
 
     @property
+    def offer(self) -> Offer | None:
+        """The scope that an answer to the chosen prompt would have; always the narrowest at first."""
+        prompt = self.chosen
+        if prompt is None:
+            return None
+        offers = offers_of(prompt.pending)
+        return offers[min(self._offer, len(offers) - 1)]
+
+    @property
+    def last(self) -> Done | None:
+        """The last answer of ours that was not undone."""
+        return self._done[-1] if self._done else None
+
+    @property
+    def harmless(self) -> tuple[Pending, ...]:
+        """Those that wait and in which nothing was noticed: what may be allowed all at once."""
+        return tuple(
+            prompt.pending
+            for prompt in self.prompts
+            if not prompt.ended and prompt.sent is None and not is_flagged(prompt.pending)
+        )
+
+    @property
     def revision(self) -> int:
         """Grows with every prompt that is learned; see `reconcile`."""
         return self._revision
@@ -86,14 +148,15 @@ class Desk:
             return
         known = self._prompts.get(pending.id)
         self._revision += 1
+        self._order = None
         if known is not None:
-            if known.pending.binding != pending.binding and pending.id == self._chosen:
-                self._chosen_at = now
+            if pending.id == self._chosen and _covers(known.pending) != _covers(pending):
+                self._chosen_at, self._offer = now, 0
             known.pending, known.seen = pending, self._revision
         elif len(self._prompts) >= MAX_PROMPTS:
             self.overflow += 1
         else:
-            self._prompts[pending.id] = Prompt(pending, self._revision)
+            self._prompts[pending.id] = Prompt(pending.id, pending, self._revision)
             # An ended prompt only lingers to be read; what waits comes first, and is not armed yet.
             if self.chosen is None or self.chosen.ended:
                 self._choose(pending.id, now)
@@ -120,10 +183,13 @@ class Desk:
     def restart(self, now: float) -> None:
         """Another daemon answers now: what the old one held is gone, and its numbers mean nothing any more."""
         self._prompts = {f"old {key}": prompt for key, prompt in self._prompts.items() if not key.startswith("old ")}
-        for prompt in self._prompts.values():
+        for key, prompt in self._prompts.items():
+            prompt.key = key
             if not prompt.ended:
                 prompt.ended, prompt.ended_at = "gone, the daemon was restarted", now
         self._over.clear()
+        self._done.clear()
+        self._order = None
         self._choose(next(iter(self._prompts), ""), now)
 
     def sweep(self, now: float) -> bool:
@@ -131,19 +197,32 @@ class Desk:
         gone = [key for key, prompt in self._prompts.items() if prompt.ended and now - prompt.ended_at >= LINGER]
         for key in gone:
             del self._prompts[key]
+            self._order = None
         if gone and self.chosen is None:
             self._choose(self._first_waiting(), now)
         return bool(gone)
 
     def move(self, step: int, now: float) -> None:
         """Choose the prompt `step` places further."""
-        keys = list(self._prompts)
+        keys = self._keys()
         if not keys:
             return
         place = keys.index(self._chosen) if self._chosen in self._prompts else 0
-        target = keys[min(max(place + step, 0), len(keys) - 1)]
-        if target != self._chosen:
-            self._choose(target, now)
+        self.choose(keys[min(max(place + step, 0), len(keys) - 1)], now)
+
+    def choose(self, key: str, now: float) -> None:
+        """Choose one of the prompts by its key; one that is chosen already stays as it is."""
+        if key != self._chosen and key in self._prompts:
+            self._choose(key, now)
+
+    def widen(self, step: int) -> bool:
+        """Choose a wider (+1) or narrower (-1) scope for the chosen prompt; whether there was one."""
+        prompt = self.chosen
+        if prompt is None:
+            return False
+        before = min(self._offer, len(offers_of(prompt.pending)) - 1)
+        self._offer = min(max(before + step, 0), len(offers_of(prompt.pending)) - 1)
+        return self._offer != before
 
     def rearm(self, now: float) -> None:
         """The prompts were covered or uncovered: a key pressed before that must not count."""
@@ -161,11 +240,11 @@ class Desk:
             return "Key ignored: this prompt had only just appeared. Press it again."
         return ""
 
-    def send(self, pending_id: str, word: AnswerWord) -> None:
+    def send(self, pending_id: str, answer: Answer) -> None:
         """An answer is on its way: a second one is not taken."""
         prompt = self._prompts.get(pending_id)
         if prompt is not None:
-            prompt.sent = word
+            prompt.sent = answer
 
     def unsend(self, pending_id: str) -> None:
         """The answer did not arrive: the prompt waits as before."""
@@ -173,13 +252,21 @@ class Desk:
         if prompt is not None:
             prompt.sent = None
 
-    def answered(self, pending_id: str, word: AnswerWord, now: float) -> None:
+    def answered(
+        self, pending_id: str, answer: Answer, now: float, *, grant: Grant | None = None, count: int = 1
+    ) -> None:
         """The daemon took our answer; the next prompt is chosen, and not armed yet."""
-        self._end(pending_id, f"{ANSWERED[word]} by you", now)
-        if pending_id == self._chosen:
-            following = self._first_waiting()
-            if following:
-                self._choose(following, now)
+        words = answered_words(answer)
+        self._done.append(Done(pending_id, words, grant, count))
+        following = self._after(pending_id)
+        self._end(pending_id, f"{words} by you", now)
+        if pending_id == self._chosen and following:
+            self._choose(following, now)
+
+    def undone(self) -> None:
+        """The last answer is undone, or can't be: the one before it is the last."""
+        if self._done:
+            self._done.pop()
 
     def stale(self, pending_id: str, why: str, now: float) -> None:
         """The daemon says that this is no longer to be answered."""
@@ -195,9 +282,26 @@ class Desk:
             return
         prompt.ended, prompt.ended_at, prompt.sent = how, prompt.ended_at or now, None
 
+    def _keys(self) -> list[str]:
+        return [prompt.key for prompt in self.prompts]
+
+    def _after(self, key: str) -> str:
+        """The next prompt that waits in the order of the screen, from the start again after the last."""
+        keys = self._keys()
+        place = keys.index(key) + 1 if key in self._prompts else 0
+        waiting = (each for each in keys[place:] + keys[:place] if each != key and not self._prompts[each].ended)
+        return next(waiting, "")
+
     def _first_waiting(self) -> str:
-        waiting = (key for key, prompt in self._prompts.items() if not prompt.ended)
-        return next(waiting, next(iter(self._prompts), ""))
+        return self._after("") or next(iter(self._keys()), "")
 
     def _choose(self, key: str, now: float) -> None:
-        self._chosen, self._chosen_at = key, now
+        self._chosen, self._chosen_at, self._offer = key, now, 0
+
+
+def _covers(pending: Pending) -> tuple[object, ...]:
+    """What an answer would cover: where that changes, a key that is on its way must not count.
+
+    How many others an offer settles does not matter: it only grows and shrinks with the queue.
+    """
+    return pending.binding, tuple((offer.scope, offer.allow, offer.deny, offer.broad) for offer in pending.offers)

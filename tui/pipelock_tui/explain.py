@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from datetime import tzinfo
 
-from pipelock.model import ActionSummary, Decision, Direction, Finding, Kind, Pending, Record, Severity, Verdict, escape
+from pipelock.model import ActionSummary, Decision, Finding, Pending, Record, Severity, Verdict, escape
 from pipelock_tui.rows import Row
-from pipelock_tui.text import Line, Part, cut, line
+from pipelock_tui.text import Line, Part, line
 from pipelock_tui.words import OUTCOMES, clock_time, countdown, number, span, verdict_words
 
-__all__ = ["LABEL", "MAX_URL", "consequences", "detail_lines", "pending_lines", "record_lines"]
+__all__ = ["LABEL", "action_lines", "detail_lines", "finding_lines", "item", "pending_lines", "record_lines"]
 
 LABEL = 11
 """Cells taken by the labels at the left; wrapped text hangs from there."""
-MAX_URL = 200
-"""Cells of a URL that are shown where an answer is explained; the detail has all of it."""
 _MAX_FINDINGS = 50
 _SENSITIVE = ("authorization", "cookie", "token", "secret", "password", "api-key", "apikey")
 _MASKS = ("[masked]", "[redacted]", "[REDACTED]", "***", "•••", "███")
@@ -30,12 +28,12 @@ def record_lines(record: Record, zone: tzinfo | None = None) -> list[Line]:
         (f"   {clock_time(record.at, zone)}", "dim"),
     )
     lines: list[Line] = [head]
-    lines.append(_item("why", decision.reason or "Nothing was found and no rule asks for more.", "strong"))
-    lines.append(_item("to do", _advice(decision), "key"))
+    lines.append(item("why", decision.reason or "Nothing was found and no rule asks for more.", "strong"))
+    lines.append(item("to do", _advice(decision), "key"))
     if not decision.enforced:
-        lines.append(_item("mode", "This would have been refused; the mode in force only warns.", "warn"))
-    lines += _action_lines(action)
-    lines += _finding_lines(decision.findings)
+        lines.append(item("mode", "This would have been refused; the mode in force only warns.", "warn"))
+    lines += action_lines(action)
+    lines += finding_lines(decision.findings)
     lines += _receipt_lines(record)
     return lines
 
@@ -47,17 +45,16 @@ def pending_lines(pending: Pending, now: float, zone: tzinfo | None = None) -> l
         (f"  #{pending.id}", "strong"),
         (f"   since {clock_time(pending.held_at, zone)}, {countdown(pending.expires_at, now)} left", "dim"),
     )
-    lines = [head, _item("why", pending.reason or "Policy asks.", "strong")]
+    lines = [head, item("why", pending.reason or "Policy asks.", "strong")]
     if pending.rule:
-        lines.append(_item("rule", pending.rule))
-    lines += [_item(key, words) for key, words in consequences(pending)]
-    lines += _action_lines(pending.action)
-    lines += _finding_lines(pending.findings)
+        lines.append(item("rule", pending.rule))
+    lines += action_lines(pending.action)
+    lines += finding_lines(pending.findings)
     if pending.action.preview:
         lines += [(), line(("BODY", "title"), ("  its start, secrets masked", "dim"))]
         lines += [line(("  " + text.replace("\t", "    "), "")) for text in pending.action.preview.split("\n")]
     lines += [(), line(("BINDING", "title"))]
-    lines.append(_item("digest", pending.binding[:32] or "none"))
+    lines.append(item("digest", pending.binding[:32] or "none"))
     return lines
 
 
@@ -70,34 +67,8 @@ def detail_lines(viewed: Row | Pending, now: float, zone: tzinfo | None = None) 
     return [line((clock_time(viewed.at, zone), "dim")), line((viewed.text, viewed.role))]
 
 
-def consequences(pending: Pending) -> tuple[tuple[str, str], ...]:
-    """What each answer means, as (key, plain words)."""
-    what = _what(pending)
-    session = pending.action.session or pending.action.client or "this client"
-    return (
-        ("a once", f"{what} The next one asks again."),
-        ("s session", f"The same; exact repeats stop asking in session {session}."),
-        ("d deny", "Refuse. n refuses with a note for the agent."),
-    )
-
-
-def _what(pending: Pending) -> str:
-    action = pending.action
-    twins = f"these {pending.twins} identical" if pending.twins > 1 else "this one"
-    plural = "s" if pending.twins > 1 else ""
-    where = cut(action.url or action.host, MAX_URL)
-    if action.kind is Kind.CONNECT:
-        inside = "what goes through is judged only where TLS interception opens it"
-        return f"Open {twins} tunnel{plural} to {action.host}:{action.port}; {inside}."
-    if action.direction is Direction.INBOUND or action.kind is Kind.RESPONSE:
-        return f"Let {twins} answer{plural} from {where} reach the agent as is, {number(action.size)} bytes."
-    if action.kind.is_part:
-        return f"Send {twins} {action.kind.value}{plural} to {where}, {number(action.size)} bytes."
-    body = f", {number(action.size)} byte body" if action.size else ""
-    return f"Send {twins} {action.method} request{plural} to {where}{body}."
-
-
-def _item(label: str, text: str, role: str = "") -> Line:
+def item(label: str, text: str, role: str = "") -> Line:
+    """A fact with its label."""
     return (Part(f"  {label:<{LABEL - 2}}", "dim"), Part(text, role))
 
 
@@ -115,7 +86,7 @@ def _advice(decision: Decision) -> str:
             return "Nothing."
 
 
-def _action_lines(action: ActionSummary) -> list[Line]:
+def action_lines(action: ActionSummary) -> list[Line]:
     what = f"{action.method} " if action.method else ""
     lines = [
         (),
@@ -123,15 +94,15 @@ def _action_lines(action: ActionSummary) -> list[Line]:
             ("JUDGED", "title"), (f"  {action.kind.value}, {action.direction.value}, {action.transport.value}", "dim")
         ),
     ]
-    lines.append(_item("target", what + (action.url or f"{action.host}:{action.port}"), "strong"))
+    lines.append(item("target", what + (action.url or f"{action.host}:{action.port}"), "strong"))
     who = action.agent or "anonymous"
-    lines.append(_item("agent", f"{who}  from {action.client or 'unknown'}  session {action.session or 'none'}"))
+    lines.append(item("agent", f"{who}  from {action.client or 'unknown'}  session {action.session or 'none'}"))
     facts = [f"{number(action.size)} bytes"]
     if action.content_type:
         facts.append(action.content_type)
     if action.status:
         facts.append(f"status {action.status}")
-    lines.append(_item("content", ", ".join(facts)))
+    lines.append(item("content", ", ".join(facts)))
     for index, (name, value) in enumerate(action.headers):
         label = "headers" if index == 0 else ""
         lines.append((Part(f"  {label:<{LABEL - 2}}", "dim"), Part(f"{name}: ", "dim"), Part(_masked(name, value))))
@@ -146,7 +117,7 @@ def _masked(name: str, value: str) -> str:
     return f"[{len(value)} characters]"
 
 
-def _finding_lines(findings: tuple[Finding, ...]) -> list[Line]:
+def finding_lines(findings: tuple[Finding, ...]) -> list[Line]:
     if not findings:
         return []
     lines: list[Line] = [(), line(("FINDINGS", "title"), (f"  {len(findings)}", "dim"))]
@@ -159,16 +130,16 @@ def _finding_lines(findings: tuple[Finding, ...]) -> list[Line]:
                 ("  can't be approved away" if finding.hard else "", "dim"),
             )
         )
-        lines.append(_item("noticed", finding.message))
+        lines.append(item("noticed", finding.message))
         if finding.place:
             where = f", {finding.span.start} to {finding.span.end}" if finding.span else ""
-            lines.append(_item("place", finding.place + where))
+            lines.append(item("place", finding.place + where))
         if finding.path:
-            lines.append(_item("decoded", " → ".join(finding.path)))
+            lines.append(item("decoded", " → ".join(finding.path)))
         if finding.excerpt:
             lines.append((Part(f"  {'excerpt':<{LABEL - 2}}", "dim"), *_marked(finding.excerpt)))
     if len(findings) > _MAX_FINDINGS:
-        lines.append(_item("", f"and {len(findings) - _MAX_FINDINGS} more"))
+        lines.append(item("", f"and {len(findings) - _MAX_FINDINGS} more"))
     return lines
 
 
@@ -203,17 +174,17 @@ def _marked(excerpt: str) -> list[Part]:
 def _receipt_lines(record: Record) -> list[Line]:
     decision = record.decision
     lines: list[Line] = [(), line(("RECEIPT", "title"))]
-    lines.append(_item("decision", f"{decision.action_id}  policy {decision.policy or 'unknown'}"))
+    lines.append(item("decision", f"{decision.action_id}  policy {decision.policy or 'unknown'}"))
     rule = f", rule {decision.rule}" if decision.rule else ""
     code = f", code {decision.code.value}" if decision.code else ""
     status = f", answered {decision.status}" if decision.status else ""
-    lines.append(_item("decided by", f"{decision.layer or 'no layer'}{rule}{code}{status}"))
+    lines.append(item("decided by", f"{decision.layer or 'no layer'}{rule}{code}{status}"))
     held = f", held {span(decision.held_ms / 1000)}" if decision.held_ms else ""
-    lines.append(_item("took", f"judged in {span(record.took_us / 1e6)}{held}"))
+    lines.append(item("took", f"judged in {span(record.took_us / 1e6)}{held}"))
     if decision.outcome is not None:
-        lines.append(_item("outcome", OUTCOMES[decision.outcome]))
+        lines.append(item("outcome", OUTCOMES[decision.outcome]))
     if decision.note:
-        lines.append(_item("note", decision.note))
+        lines.append(item("note", decision.note))
     if decision.addresses:
-        lines.append(_item("addresses", ", ".join(decision.addresses)))
+        lines.append(item("addresses", ", ".join(decision.addresses)))
     return lines

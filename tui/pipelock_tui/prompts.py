@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from pipelock.model import Pending
+from collections.abc import Mapping
+
+from pipelock.model import Offer, Pending
 from pipelock_tui.desk import Prompt
-from pipelock_tui.explain import consequences
+from pipelock_tui.pending.choices import SCOPES, Choice, choices, offers_of
 from pipelock_tui.rows import path_of
 from pipelock_tui.text import Line, Part, cut, cut_start, fit, line, width_of, wrap
 from pipelock_tui.words import countdown
 
-__all__ = ["panel_lines", "prompt_line", "window"]
+__all__ = ["PANEL", "keyed", "panel_lines", "prompt_line", "scope_line", "window"]
 
-
-_HANG = 14
+PANEL = ("answer.once", "answer.session", "answer.deny")
+"""The answers that the panel explains; the prompts' own screen has all of them."""
+_HANG = 17
 
 
 def window(count: int, chosen: int, room: int) -> range:
@@ -27,7 +30,7 @@ def prompt_line(prompt: Prompt, width: int, wall: float, *, chosen: bool) -> Lin
     pending = prompt.pending
     action = pending.action
     state = prompt.state(wall)
-    ending = state or countdown(pending.expires_at, wall)
+    ending = state or ("paused" if pending.paused else countdown(pending.expires_at, wall))
     twins = f"{pending.twins} identical" if pending.twins > 1 else ""
     mark = "  " if not chosen else "▶ "
     head = f"#{pending.id} "
@@ -50,21 +53,31 @@ def prompt_line(prompt: Prompt, width: int, wall: float, *, chosen: bool) -> Lin
 
 
 def panel_lines(
-    prompts: tuple[Prompt, ...], chosen: int, wall: float, width: int, room: int, *, objection: str = "", said: str = ""
+    prompts: tuple[Prompt, ...],
+    chosen: int,
+    wall: float,
+    width: int,
+    room: int,
+    *,
+    offer: Offer | None,
+    keys: Mapping[str, str],
+    objection: str = "",
+    said: str = "",
 ) -> list[Line]:
     """The whole panel in at most `room` lines.
 
-    `objection` says why nothing can be answered at all; `said` is the latest word to the operator about a key.
+    `offer` is the chosen scope and `keys` names the key of each action; `objection` says why nothing can be answered
+    at all; `said` is the latest word to the operator about a key.
     """
     waiting = sum(not prompt.state(wall) for prompt in prompts)
     title = [Part(f" ◆ {waiting} WAITING FOR YOU ", "badge")]
     if len(prompts) > 1:
         title.append(Part(f"  {chosen + 1} of {len(prompts)}, ", "dim"))
-        title += [Part("[ ]", "key"), Part(" choose", "dim")]
+        title += [Part(f"{keys['prompt.previous']} {keys['prompt.next']}", "key"), Part(" choose", "dim")]
     if said:
         title.append(Part(cut(f"  {said}", width - width_of(tuple(title)) - 1), "warn"))
     lines: list[Line] = [tuple(title)]
-    text = _explanation(prompts[chosen], wall, width, objection) if prompts else []
+    text = _explanation(prompts[chosen], offer, keys, wall, width, objection) if prompts else []
     rows = max(1, min(len(prompts), room - 1 - len(text)))
     text = text[: max(0, room - 1 - rows)]
     for index in window(len(prompts), chosen, rows):
@@ -74,20 +87,47 @@ def panel_lines(
     return lines[:room]
 
 
-def _explanation(prompt: Prompt, wall: float, width: int, objection: str) -> list[Line]:
+def scope_line(pending: Pending, offer: Offer) -> Line:
+    """The scopes that may be chosen, the chosen one in brackets."""
+    parts = [Part(f"{'covers':<10}", "dim")]
+    for each in offers_of(pending):
+        mark = "!" if each.broad else ""
+        chosen = each.scope is offer.scope
+        parts.append(
+            Part(
+                f"[{SCOPES[each.scope]}{mark}]" if chosen else f" {SCOPES[each.scope]}{mark} ",
+                "badge" if chosen else "",
+            )
+        )
+    return tuple(parts)
+
+
+def keyed(choice: Choice, keys: Mapping[str, str]) -> Line:
+    """An answer with its key and what it would do; greyed with the reason where it is not to be had."""
+    key = f"{keys.get(choice.action, ''):<2}"
+    if choice.objection:
+        return line((key, "dim"), (f" {choice.label:<12} {choice.objection}", "dim"))
+    return line((key, "key"), (f" {choice.label:<12} ", "dim"), choice.words)
+
+
+def _explanation(
+    prompt: Prompt, offer: Offer | None, keys: Mapping[str, str], wall: float, width: int, objection: str
+) -> list[Line]:
     """Why it asks, and what each key would do, for the chosen prompt."""
     pending = prompt.pending
     rule = f" (rule {pending.rule})" if pending.rule else ""
-    lines = wrap(line(("    why       ", "dim"), (f"{pending.reason or 'policy asks'}{rule}", "")), width, _HANG)[:2]
+    why = line(("  why            ", "dim"), (f"{pending.reason or 'policy asks'}{rule}", ""))
+    lines = wrap(why, width, _HANG)[:2]
     state = prompt.state(wall)
-    if state or objection:
+    if state or objection or offer is None:
         words = objection or f"can't be answered: {state}"
-        return [*lines, line(("    ", ""), (cut(words, width - 5), "warn"))]
-    for keys, words in consequences(pending):
-        key, name = keys.split(" ", 1)
-        parts = line((f"    {key}", "key"), (f" {name:<8}", "dim"), (words, ""))
-        lines += _clipped(wrap(parts, width, _HANG), 3 if key == "a" else 1, width)
-    return lines
+        return [*lines, line(("  ", ""), (cut(words, width - 3), "warn"))]
+    for choice in choices(pending, offer):
+        if choice.action in PANEL:
+            parts = line("  ", *keyed(choice, keys))
+            lines += _clipped(wrap(parts, width, _HANG), 3 if choice.action == PANEL[0] else 1, width)
+    more = f"  wider, for a time, for good, changed, undo: {keys.get('prompt.view', '')}"
+    return [*lines, line((cut(more, width), "dim"))]
 
 
 def _clipped(lines: list[Line], most: int, width: int) -> list[Line]:

@@ -1,0 +1,1 @@
+"""Who is talking: the sessions, why they stand where they stand, and what can be done to them."""
