@@ -11,6 +11,13 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from pipelock.config.compare_agents import (
+    AGENT_EXEMPTIONS,
+    AGENT_PROTECTIONS,
+    agents,
+    listeners_differ,
+    with_listeners_of,
+)
 from pipelock.config.compare_content import CONTENT_CEILINGS, CONTENT_PROTECTIONS, CONTENT_RANKS, content
 from pipelock.config.compare_lists import added, egress_rules, patterns, removed, suppressions, uncovered, widened
 from pipelock.config.compare_traffic import (
@@ -67,6 +74,7 @@ _PROTECTIONS: Final = (
     *CONTENT_PROTECTIONS,
     *TRAFFIC_PROTECTIONS,
     *WATCH_PROTECTIONS,
+    *AGENT_PROTECTIONS,
 )
 
 _EXEMPTIONS: Final = (
@@ -74,6 +82,7 @@ _EXEMPTIONS: Final = (
     "kill_switch.metrics_exempt",
     "kill_switch.api_exempt",
     *TRAFFIC_EXEMPTIONS,
+    *AGENT_EXEMPTIONS,
 )
 
 # A higher number lets more through, or waits longer. Where 0 is no limit it is the highest of all.
@@ -144,6 +153,7 @@ def weakenings(old: Config, new: Config, *, builtin: Container[str] = ()) -> tup
         *content(old, new),
         *watched(old, new),
         *traffic(old, new),
+        *agents(old, new),
     )
 
 
@@ -182,7 +192,8 @@ def _ceiling(key: str, value: float) -> float:
 
 def restart_only(old: Config, new: Config) -> tuple[str, ...]:
     """The keys that differ and that only a restart can change."""
-    return tuple(key for key in RESTART_ONLY if _get(old, key) != _get(new, key))
+    differing = [key for key in RESTART_ONLY if _get(old, key) != _get(new, key)]
+    return (*differing, "agents.*.listeners") if listeners_differ(old, new) else tuple(differing)
 
 
 def carry_over(old: Config, new: Config) -> Config:
@@ -194,8 +205,9 @@ def carry_over(old: Config, new: Config) -> Config:
     if any(key.startswith("reverse_proxy.") for key in differing):
         new = msgspec.structs.replace(new, reverse_proxy=old.reverse_proxy)
     for key in differing:
-        new = _with(new, key.split("."), _get(old, key))
-    return new
+        if key in RESTART_ONLY:
+            new = _with(new, key.split("."), _get(old, key))
+    return with_listeners_of(old, new) if listeners_differ(old, new) else new
 
 
 def _with(section: S, names: Sequence[str], value: object) -> S:

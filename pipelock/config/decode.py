@@ -136,13 +136,13 @@ class Decoder:
             self._refuse(node, key, "unknown key")
 
     def _field(self, node: Node, plan: FieldPlan, key: str) -> object:
-        if plan.kind.note("opaque") and isinstance(node, MappingNode):
-            value: object = {"": ""} if node.pairs else {}
+        if plan.kind.note("opaque"):
+            value: object = {} if isinstance(node, MappingNode) and not node.pairs else {"": ""}
         else:
             value = self._value(node, plan.kind, key)
         if value is not _BAD and value and plan.kind.note("unsupported"):
-            off = "set it to false" if isinstance(value, bool) else "leave it empty"
-            message = f"not supported yet by this version ({__version__}); remove it or {off}"
+            off = " or set it to false" if isinstance(value, bool) else " or leave it empty"
+            message = f"not supported yet by this version ({__version__}); remove it{off}"
             self._switched_on.append(Problem(self.file, node.line, node.column, key, message))
         return value
 

@@ -13,6 +13,7 @@ from msgspec import Meta
 __all__ = [
     "DURATION_EXAMPLES",
     "BlockOrWarn",
+    "BoundListen",
     "ByteCount",
     "Cidr",
     "Cidrs",
@@ -35,7 +36,6 @@ __all__ = [
     "MediaTypeName",
     "Method",
     "Natural",
-    "Opaque",
     "PathPrefix",
     "PlainHost",
     "Positive",
@@ -48,6 +48,7 @@ __all__ = [
     "SuppressedRule",
     "Switch",
     "Texts",
+    "UnsupportedAny",
     "UnsupportedListen",
     "UnsupportedPath",
     "UnsupportedSwitch",
@@ -76,6 +77,9 @@ IpAddress = Annotated[str, Meta(extra={"rule": "ip"}, description="IPv4 or IPv6 
 Cidr = Annotated[str, Meta(extra={"rule": "cidr"}, description="network such as 10.0.0.0/8")]
 Cidrs = tuple[Cidr, ...]
 Listen = Annotated[str, Meta(extra={"rule": "listen"}, description="host:port; [::1]:8888 for IPv6")]
+BoundListen = Annotated[
+    str, Meta(min_length=1, extra={"rule": "listen"}, description="host:port, not empty; [::1]:8889 for IPv6")
+]
 FilePath = Annotated[
     str, Meta(extra={"rule": "path"}, description="file; relative to this file's directory, ~ is home")
 ]
@@ -115,6 +119,7 @@ UnsupportedSwitch = Annotated[bool, Meta(extra={"unsupported": True, "switch": T
 UnsupportedText = Annotated[str, Meta(extra={"unsupported": True})]
 UnsupportedPath = Annotated[str, Meta(extra={"rule": "path", "unsupported": True})]
 UnsupportedListen = Annotated[str, Meta(extra={"rule": "listen", "unsupported": True})]
-Opaque = Annotated[dict[str, str], Meta(extra={"unsupported": True, "opaque": True})]
+# Whatever is written there, it is not done: even `false` would mean something.
+UnsupportedAny = Annotated[dict[str, str], Meta(extra={"unsupported": True, "opaque": True})]
 # A pattern of a section that does not run yet: checked when the section does.
 RegexSource = Annotated[str, Meta(max_length=4096)]

@@ -23,6 +23,8 @@ __all__ = [
 _TOKEN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~")
 _CLASS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 _LABEL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
+_AGENT_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+_MAX_AGENT_NAME = 64
 _MAX_HOST = 253
 _MAX_PORT = 65_535
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -280,6 +282,14 @@ def _identity(text: str) -> str:
     return _line(text)
 
 
+def _agent_name(text: str) -> str:
+    if not 1 <= len(text) <= _MAX_AGENT_NAME or not _AGENT_CHARS.issuperset(text):
+        raise ValueRuleError(f"a profile's name is 1 to {_MAX_AGENT_NAME} of letters, digits, '.', '_' and '-'")
+    if text == "anonymous":
+        raise ValueRuleError("anonymous is the name of those who give none; the profile for them is _default")
+    return text
+
+
 def _path_glob(text: str) -> str:
     if text and not text.startswith(("/", "*")):
         raise ValueRuleError("a path starts with / (or with *)", "/" + text)
@@ -353,6 +363,7 @@ TEXT_RULES: dict[str, Callable[[str], str]] = {
     "host": _host,
     "host_or_any": _host_or_any,
     "host_pattern": _host,
+    "agent_name": _agent_name,
     "identity": _identity,
     "image_type": _image_type,
     "ip": _ip,

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from pipelock.config.kinds import Cidrs, Hosts, Listen, Opaque
+from pipelock.config.kinds import Cidrs, Hosts, Listen
+from pipelock.config.schema_agents import MAX_AGENTS, AgentName, AgentProfile, Identity
 from pipelock.config.schema_evidence import (
     Conductor,
     Emit,
@@ -110,6 +111,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         metrics_listen: A listener of its own for `/metrics` and `/stats`; empty serves them on the main one.
         default_agent_identity: The agent's name where the client gives none.
         bind_default_agent_identity: That name wins over what clients say.
+        agents: Who may come and how it is recognised, by name; `_default` is for all others.
         egress_rules: Where requests may go; the first match decides.
         egress_default: What holds where no rule matches; block in strict mode unless written.
     """
@@ -130,7 +132,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     license_crl_file: str = ""
     default_agent_identity: Annotated[str, Meta(max_length=64, extra={"rule": "identity"})] = ""
     bind_default_agent_identity: bool = False
-    agents: Opaque = {}
+    agents: Annotated[dict[AgentName, AgentProfile], Meta(max_length=MAX_AGENTS)] = {}
+    identity: Identity = Identity()
     dns: Dns = Dns()
     egress_rules: Annotated[tuple[EgressRule, ...], Meta(max_length=10_000)] = ()
     egress_default: EgressAction = "allow"

@@ -71,12 +71,14 @@ class Approvals(msgspec.Struct, frozen=True, kw_only=True):
         unattended: With no dashboard attached: `deny` at once, or `hold` for the command line.
         max_pending: Held requests in all.
         max_pending_per_session: Held requests of one session.
+        trust_ides: What runs in an IDE (its terminals, its extensions, the agents among them) may decide too.
     """
 
     timeout_seconds: Seconds = 60
     unattended: Literal["deny", "hold"] = "deny"
     max_pending: Annotated[int, Meta(ge=1, le=10_000)] = 200
     max_pending_per_session: Annotated[int, Meta(ge=1, le=10_000)] = 50
+    trust_ides: bool = False
 
 
 class EgressRule(msgspec.Struct, frozen=True, kw_only=True):

@@ -103,7 +103,7 @@ def test_there_are_as_many_unsupported_switches_as_we_think() -> None:
         "sandbox", "session_profiling", "taint", "tool_chain_detection",
     }  # fmt: skip
     assert {key for key in UNSUPPORTED if not key.endswith(".enabled")} == {
-        "agents", "dlp.action", "emit.otlp.endpoint", "emit.syslog.address", "emit.webhook.url",
+        "dlp.action", "emit.otlp.endpoint", "emit.syslog.address", "emit.webhook.url",
         "flight_recorder.signing_key_path", "kill_switch.api_listen", "kill_switch.api_token",
         "mediation_envelope.sign", "rules.disabled", "rules.include_experimental",
         "rules.rules_dir", "rules.trusted_keys",
@@ -207,6 +207,6 @@ def test_the_manual_names_no_key_that_does_not_exist() -> None:
 
 def test_examples_of_the_manual_load() -> None:
     blocks = PAGE.read_text("utf-8").split("```yaml\n")[1:]
-    assert len(blocks) == 10
+    assert len(blocks) == 11
     for block in blocks:
         assert loads(block.partition("```")[0], "configuration.md").notices == ()
