@@ -74,6 +74,7 @@ def proxy_settings(loaded: Loaded) -> ProxySettings:
         bind_default_agent=config.bind_default_agent_identity,
         health_exempt=config.kill_switch.health_exempt,
         metrics_exempt=config.kill_switch.metrics_exempt,
+        api_exempt=config.kill_switch.api_exempt,
         max_intercepted_body=config.tls_interception.max_response_bytes,
         streams_requests=config.request_body_scanning.large_bodies == "scan" and not config.redaction.enabled,
         streams_responses=config.response_scanning.large_bodies == "scan",

@@ -15,20 +15,36 @@ from twisted.internet.protocol import Factory
 from pipelock.door.edges import Clock
 from pipelock.proxy.connection import ServerConnection
 from pipelock.proxy.http1 import Limits, RemoteProtocolError, RequestHead
-from pipelock.proxy.serving import Pace
+from pipelock.proxy.serving import Pace, Road
 
-__all__ = ["ApiAnswer", "ApiConnection", "ApiContext", "ApiFactory", "ApiLimits", "ApiService"]
+__all__ = [
+    "ApiAnswer",
+    "ApiConnection",
+    "ApiContext",
+    "ApiFactory",
+    "ApiLimits",
+    "ApiService",
+    "Question",
+    "Speaker",
+    "put",
+]
 
 _HEAD_BYTES = 16_384
 
 
 @dataclass(frozen=True, slots=True)
 class ApiAnswer:
-    """What a service answers. `body` is JSON; `headers` come on top of the ordinary ones."""
+    """What a service answers. `body` is of the type `content_type`; `headers` come on top of the ordinary ones."""
 
     status: int
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
+    content_type: str = "application/json"
+
+    @property
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """All header fields but those of framing."""
+        return (("content-type", self.content_type), ("cache-control", "no-store"), *self.headers)
 
 
 class ApiService(Shape):
@@ -38,13 +54,28 @@ class ApiService(Shape):
         """The answer that needs no body to be read, or `None` to read on. `client` is the peer's address."""
 
     def too_large(self) -> ApiAnswer:
-        """The answer to a body over the limit."""
+        """The answer to a body over the limit of its listener."""
 
     def malformed(self, why: str) -> ApiAnswer:
         """The answer to what is no sound HTTP request, or did not arrive in time."""
 
-    def ask(self, body: bytes, client: str, answer: Callable[[ApiAnswer], None]) -> Callable[[], None]:
+    def ask(
+        self, head: RequestHead, body: bytes, client: str, answer: Callable[[ApiAnswer], None]
+    ) -> Callable[[], None]:
         """Answer a whole request, now or later, once. What is returned is called if the client leaves first."""
+
+
+class Speaker(Shape):
+    """A connection that a question came by."""
+
+    client: str
+    road: Road | None
+
+    def say_continue(self) -> None:
+        """Have the client send its body."""
+
+    def say(self, answer: ApiAnswer, *, refuses: bool = False) -> None:
+        """Answer; where that `refuses`, nothing more is read as a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +132,7 @@ class ApiConnection(ServerConnection):
 
     def request_head(self, head: RequestHead) -> None:
         """Refuse what the service refuses unread; read the rest."""
-        service = self._context.service
-        answer = service.refusal(head, self.client)
-        if answer is None and (head.content_length or 0) > self._context.limits.body:
-            answer = service.too_large()
-        if answer is not None:
-            self.say(answer, refuses=True)
-            return
-        self.road = _Question(self, self._context)
-        if head.expect_continue and head.has_body:
-            self.say_continue()
+        put(self, self._context.service, head, self._context.limits.body)
 
     def malformed(self, error: RemoteProtocolError) -> None:
         """Say what is wrong with it."""
@@ -124,24 +146,25 @@ class ApiConnection(ServerConnection):
         """Answer; where that `refuses`, nothing more is read as a request."""
         if refuses:
             self.stop_reading()
-        headers = (("content-type", "application/json"), ("cache-control", "no-store"), *answer.headers)
-        self.answer(answer.status, headers, answer.body)
+        self.answer(answer.status, answer.fields, answer.body)
 
 
-class _Question:
-    """One request: its body while it comes, and the service while it thinks."""
+class Question:
+    """One request: its body of at most `limit` bytes while it comes, and the service while it thinks."""
 
-    def __init__(self, connection: ApiConnection, context: ApiContext) -> None:
+    def __init__(self, connection: Speaker, service: ApiService, head: RequestHead, limit: int) -> None:
         self._connection = connection
-        self._context = context
+        self._service = service
+        self._head = head
+        self._limit = limit
         self._body = bytearray()
         self._cancel: Callable[[], None] | None = None
 
     def request_data(self, data: bytes) -> None:
         """More of the body."""
-        if len(self._body) + len(data) > self._context.limits.body:
+        if len(self._body) + len(data) > self._limit:
             self._body.clear()
-            self._connection.say(self._context.service.too_large(), refuses=True)
+            self._connection.say(self._service.too_large(), refuses=True)
         else:
             self._body += data
 
@@ -157,7 +180,7 @@ class _Question:
             self._cancel = None
             self._connection.say(what)
 
-        cancel = self._context.service.ask(body, self._connection.client, answer)
+        cancel = self._service.ask(self._head, body, self._connection.client, answer)
         if not answered:
             self._cancel = cancel
 
@@ -171,6 +194,19 @@ class _Question:
         """The client is gone."""
         if self._cancel is not None:
             self._cancel()
+
+
+def put(connection: Speaker, service: ApiService, head: RequestHead, limit: int) -> None:
+    """Refuse what the service refuses unread, or set the connection's road to a question of at most `limit` bytes."""
+    answer = service.refusal(head, connection.client)
+    if answer is None and (head.content_length or 0) > limit:
+        answer = service.too_large()
+    if answer is not None:
+        connection.say(answer, refuses=True)
+        return
+    connection.road = Question(connection, service, head, limit)
+    if head.expect_continue and head.has_body:
+        connection.say_continue()
 
 
 class ApiFactory(Factory):

@@ -16,6 +16,7 @@ from pipelock.detect.hosts import HostSet
 from pipelock.door.door import Door
 from pipelock.door.edges import Clock, Connector
 from pipelock.model import ANONYMOUS, Transport
+from pipelock.proxy.api import ApiService
 from pipelock.proxy.headers import sanitise_agent
 from pipelock.proxy.http1 import Limits
 from pipelock.proxy.interception import Interception
@@ -58,6 +59,7 @@ class ProxySettings:
     bind_default_agent: bool = False
     health_exempt: bool = True
     metrics_exempt: bool = True
+    api_exempt: bool = True
     serve_metrics: bool = True
     max_intercepted_body: int = 5 * 1024 * 1024
     streams_requests: bool = True
@@ -70,6 +72,16 @@ class ProxySettings:
     def held_answer(self, transport: Transport) -> int:
         """The largest answer on this road that is held and judged whole, bytes."""
         return self.max_intercepted_body if transport is Transport.INTERCEPT else self.max_response_body
+
+
+class LocalApi(ApiService, Shape):
+    """An API that the main listener offers beside its pages."""
+
+    def serves(self, path: str) -> bool:
+        """Whether a path (without its query) is one of its own, and there is something to serve it with."""
+
+    def is_exempt(self, path: str) -> bool:
+        """Whether the kill switch leaves the path usable."""
 
 
 class Watched(Shape):
@@ -133,6 +145,7 @@ class ProxyContext:
     tunnels: dict[OpenTunnel, None] = field(default_factory=dict)
     max_tunnels: int = MAX_TUNNELS
     interception: Interception | None = None
+    admin: LocalApi | None = None
     turns: Turns = field(init=False)
     _boot: str = field(default_factory=lambda: secrets.token_hex(3))
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))

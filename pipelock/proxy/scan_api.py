@@ -101,7 +101,9 @@ class ScanService:
 
     # -- the question ----------------------------------------------------------------------------------------------
 
-    def ask(self, body: bytes, client: str, answer: Callable[[ApiAnswer], None]) -> Callable[[], None]:
+    def ask(
+        self, _head: RequestHead, body: bytes, client: str, answer: Callable[[ApiAnswer], None]
+    ) -> Callable[[], None]:
         """Judge what `body` asks; `answer` is called once, unless what is returned is called first."""
         try:
             asked = read_request(body, self.settings.field_limits, self.settings.kinds)

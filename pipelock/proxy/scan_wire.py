@@ -6,15 +6,14 @@ finding, and `enforced`. No answer holds what was found: a `Finding` does not.
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from pipelock import __version__
 from pipelock.model import Decision, Finding, ScanKind, Severity, Verdict
+from pipelock.proxy.unique_keys import has_unique_keys
 
 __all__ = ["Asked", "WrongInputError", "answer", "decision_word", "failure", "new_scan_id", "read_request"]
 
@@ -103,7 +102,8 @@ def read_request(body: bytes, limits: dict[str, int], kinds: frozenset[ScanKind]
         raise WrongInputError("invalid_json", f"the request does not have the right form: {error}") from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise WrongInputError("invalid_json", "the body is not one JSON document") from error
-    _check_keys(body)
+    if not has_unique_keys(body):
+        raise WrongInputError("invalid_json", "an object of the body has a key twice")
     try:
         kind = ScanKind(request.kind)
     except ValueError as error:
@@ -124,27 +124,6 @@ def read_request(body: bytes, limits: dict[str, int], kinds: frozenset[ScanKind]
         agent=context.agent_name,
         evidence=request.options.include_evidence,
     )
-
-
-def _check_keys(body: bytes) -> None:
-    """An object with a key twice is refused: whoever acts on it may read the value that was not looked at.
-
-    Raises:
-        WrongInputError: there is one, or the document is nested too deeply to tell.
-    """
-    try:
-        _key_decoder.decode(body.decode("utf-8", "surrogatepass"))
-    except (ValueError, RecursionError) as error:
-        raise WrongInputError("invalid_json", "an object of the body has a key twice") from error
-
-
-def _refuse_twice(pairs: Sequence[tuple[str, object]]) -> None:
-    if len(pairs) > 1 and len({key for key, _ in pairs}) != len(pairs):
-        raise ValueError("a key twice")
-
-
-# Numbers are never converted: the quickest callable there is stands for it.
-_key_decoder = json.JSONDecoder(object_pairs_hook=_refuse_twice, parse_int=len, parse_float=len)
 
 
 def _input(kind: ScanKind, given: _Input, limits: dict[str, int]) -> str:

@@ -10,7 +10,9 @@ from twisted.internet.protocol import Factory
 
 from pipelock.engine.content import folded
 from pipelock.model import Action, BlockReason, Decision, Fault, Transport
+from pipelock.proxy.admin.local import open_admin
 from pipelock.proxy.answers import TEXT
+from pipelock.proxy.api import ApiAnswer
 from pipelock.proxy.client import ProxyConnection, WhenComplete, host_of
 from pipelock.proxy.context import LocalAnswer, ProxyContext
 from pipelock.proxy.fetch import Fetch
@@ -50,6 +52,8 @@ class ClientConnection(ProxyConnection):
         elif target.form == "authority":
             self.road = WhenComplete(self._connect)
         elif self._is_local(head):
+            if open_admin(self.context, self, head, target):
+                return
             self.road = WhenComplete(lambda: self._local(head, target))
         else:
             self.refuse_fault(_NOT_ABSOLUTE)
@@ -82,6 +86,12 @@ class ClientConnection(ProxyConnection):
             return None
         self.answer(answer.status, (("content-type", answer.content_type), ("cache-control", "no-store")), answer.body)
         return None
+
+    def say(self, answer: ApiAnswer, *, refuses: bool = False) -> None:
+        """Answer for an API; where that `refuses`, nothing more is read as a request."""
+        if refuses:
+            self.stop_reading()
+        self.answer(answer.status, answer.fields, answer.body)
 
     def _fetched(self, answer: LocalAnswer, headers: tuple[tuple[str, str], ...]) -> None:
         self.answer(answer.status, (("content-type", answer.content_type), *headers), answer.body)

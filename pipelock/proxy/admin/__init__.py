@@ -1,0 +1,1 @@
+"""The admin API: kill switch, sessions and held requests over HTTP, for operators and scripts that hold the token."""
