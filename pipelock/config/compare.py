@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from pipelock.config.compare_admin import ADMIN_EXEMPTIONS, ADMIN_RESTART_ONLY
 from pipelock.config.compare_agents import (
     AGENT_EXEMPTIONS,
     AGENT_PROTECTIONS,
@@ -40,6 +41,7 @@ RESTART_ONLY: Final = (
     "forward_proxy.enabled",
     "metrics_listen",
     "scan_api.listen",
+    *ADMIN_RESTART_ONLY,
     *TRAFFIC_RESTART_ONLY,
 )
 """Keys that a running daemon keeps until it is started again."""
@@ -81,6 +83,7 @@ _EXEMPTIONS: Final = (
     "kill_switch.health_exempt",
     "kill_switch.metrics_exempt",
     "kill_switch.api_exempt",
+    *ADMIN_EXEMPTIONS,
     *TRAFFIC_EXEMPTIONS,
     *AGENT_EXEMPTIONS,
 )

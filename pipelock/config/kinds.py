@@ -49,7 +49,6 @@ __all__ = [
     "Switch",
     "Texts",
     "UnsupportedAny",
-    "UnsupportedListen",
     "UnsupportedPath",
     "UnsupportedSwitch",
     "UnsupportedText",
@@ -118,7 +117,6 @@ SuppressedRule = Annotated[str, Meta(min_length=1, max_length=256, extra={"rule"
 UnsupportedSwitch = Annotated[bool, Meta(extra={"unsupported": True, "switch": True})]
 UnsupportedText = Annotated[str, Meta(extra={"unsupported": True})]
 UnsupportedPath = Annotated[str, Meta(extra={"rule": "path", "unsupported": True})]
-UnsupportedListen = Annotated[str, Meta(extra={"rule": "listen", "unsupported": True})]
 # Whatever is written there, it is not done: even `false` would mean something.
 UnsupportedAny = Annotated[dict[str, str], Meta(extra={"unsupported": True, "opaque": True})]
 # A pattern of a section that does not run yet: checked when the section does.

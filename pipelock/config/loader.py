@@ -117,7 +117,7 @@ def _finish(config: Config, decoder: Decoder, path: Path | None, source: str, ov
     problems = decoder.problems
     wrong = [problem.key for problem in problems]
     now = time.time()
-    for key, message in contradictions(config, now):
+    for key, message in contradictions(config, now, os.environ):
         # A value that was refused kept its default; what that contradicts is nobody's mistake.
         if not any(other.startswith(key) for other in wrong):
             problems.append(Problem(decoder.file, *_place(decoder, key), key, message))

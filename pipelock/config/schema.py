@@ -33,6 +33,7 @@ from pipelock.config.schema_mcp import (
     McpWsListener,
     ToolChainDetection,
 )
+from pipelock.config.schema_notifications import Notifications
 from pipelock.config.schema_operations import Approvals, EgressRule, HealthWatchdog, KillSwitch, Logging, ScanApi
 from pipelock.config.schema_proxy import (
     Dns,
@@ -169,6 +170,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     behavioral_baseline: BehavioralBaseline = BehavioralBaseline()
     cross_request_detection: CrossRequestDetection = CrossRequestDetection()
     kill_switch: KillSwitch = KillSwitch()
+    notifications: Notifications = Notifications()
     scan_api: ScanApi = ScanApi()
     health_watchdog: HealthWatchdog = HealthWatchdog()
     logging: Logging = Logging()

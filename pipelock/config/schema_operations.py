@@ -17,9 +17,7 @@ from pipelock.config.kinds import (
     Natural,
     Seconds,
     Texts,
-    UnsupportedListen,
     UnsupportedSwitch,
-    UnsupportedText,
 )
 
 __all__ = [
@@ -38,7 +36,11 @@ __all__ = [
 
 
 class KillSwitch(msgspec.Struct, frozen=True, kw_only=True):
-    """Deny everything. `sentinel_file`: the switch is on while this file exists or cannot be looked at."""
+    """Deny everything. `sentinel_file`: the switch is on while this file exists or cannot be looked at.
+
+    `api_token` and `api_listen` are the admin API's; without a listener of its own it is on the main one, where it
+    answers while the switch is on if `api_exempt` holds.
+    """
 
     enabled: bool = False
     sentinel_file: FilePath = ""
@@ -46,8 +48,8 @@ class KillSwitch(msgspec.Struct, frozen=True, kw_only=True):
     health_exempt: bool = True
     metrics_exempt: bool = True
     api_exempt: bool = True
-    api_token: UnsupportedText = ""
-    api_listen: UnsupportedListen = ""
+    api_token: Annotated[str, Meta(max_length=4096, extra={"rule": "line"})] = ""
+    api_listen: Listen = ""
     allowlist_ips: Cidrs = ()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pipelock.config.rules import is_loopback, listen_port, parse_expiry
 from pipelock.config.schema import Config
 from pipelock.config.schema_operations import EgressRule
+from pipelock.config.validate_admin import admin_contradictions, admin_warnings
 from pipelock.config.validate_agents import agent_contradictions, agent_warnings
 from pipelock.config.validate_redaction import redaction_contradictions
 from pipelock.config.validate_traffic import traffic_contradictions, traffic_warnings
@@ -20,7 +21,9 @@ _UPSTREAM_ON = ("taint", "health_watchdog")
 _LICENCE_KEYS = ("license_key", "license_file", "license_public_key", "license_crl_file")
 
 
-def contradictions(config: Config, now: float = 0.0) -> Iterator[tuple[str, str]]:
+def contradictions(
+    config: Config, now: float = 0.0, environ: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, str]]:
     """Pairs of key and message for values that do not go together at `now` (seconds since the epoch).
 
     Each makes the file unusable.
@@ -38,6 +41,7 @@ def contradictions(config: Config, now: float = 0.0) -> Iterator[tuple[str, str]
         yield "logging.file", f"required with logging.output: {config.logging.output}"
     if config.approvals.max_pending_per_session > config.approvals.max_pending:
         yield "approvals.max_pending_per_session", "must not exceed approvals.max_pending"
+    yield from admin_contradictions(config, environ or {})
     yield from agent_contradictions(config)
     yield from redaction_contradictions(config)
     yield from watch_contradictions(config)
@@ -88,6 +92,7 @@ def warnings(config: Config, written: Mapping[str, object], now: float = 0.0) ->
         yield "response_scanning.exempt_domains: has no effect while response_scanning is off"
     if config.mode == "strict" and config.egress_default == "allow":
         yield "egress_default: allow in strict mode; only api_allowlist limits where requests go"
+    yield from admin_warnings(config)
     yield from agent_warnings(config)
     yield from traffic_warnings(config)
     yield from _blind_rules(config)

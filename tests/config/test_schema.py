@@ -104,7 +104,7 @@ def test_there_are_as_many_unsupported_switches_as_we_think() -> None:
     }  # fmt: skip
     assert {key for key in UNSUPPORTED if not key.endswith(".enabled")} == {
         "dlp.action", "emit.otlp.endpoint", "emit.syslog.address", "emit.webhook.url",
-        "flight_recorder.signing_key_path", "kill_switch.api_listen", "kill_switch.api_token",
+        "flight_recorder.signing_key_path",
         "mediation_envelope.sign", "rules.disabled", "rules.include_experimental",
         "rules.rules_dir", "rules.trusted_keys",
     }  # fmt: skip
