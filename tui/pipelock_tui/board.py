@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -10,33 +11,74 @@ from pipelock.control.frames import Gap
 from pipelock.model import (
     ConfigReloaded,
     Event,
+    Grant,
+    GrantsChanged,
     Held,
     KillSwitchChanged,
     KillSwitchState,
     Notice,
     Pending,
     Released,
+    Session,
+    SessionChanged,
     Status,
 )
 from pipelock_tui.desk import Desk
 from pipelock_tui.facts import Connection
+from pipelock_tui.journal import Journal
 from pipelock_tui.ports import Clock, Item
 from pipelock_tui.rows import Row, gap_row, row_of
 
-__all__ = ["Board", "Change"]
+__all__ = ["MAX_REMARKS", "MAX_SESSIONS", "Board", "Change", "Remark"]
+
+MAX_REMARKS = 100
+"""Remarks kept to be read again."""
+MAX_SESSIONS = 10_000
+"""Sessions kept; the daemon's own table is not larger by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something the operator was told. `severity` is information, warning or error."""
+
+    at: float
+    text: str
+    severity: str
 
 
 @dataclass(slots=True)
 class Change:
-    """What a batch brought: rows for the list, (text, severity) remarks to show once, and whether to ask anew."""
+    """What a batch brought.
+
+    Attributes:
+        rows: For the list.
+        dropped: How many shown rows fell out of it at the old end.
+        remarks: To be shown once.
+        connected: The link came up in it, so all is to be asked anew.
+        sessions: Keys of the sessions that changed.
+        grants: The answers that hold for more than once changed.
+    """
 
     rows: list[Row] = field(default_factory=list)
+    dropped: int = 0
     remarks: list[tuple[str, str]] = field(default_factory=list)
     connected: bool = False
+    sessions: set[str] = field(default_factory=set)
+    grants: bool = False
 
 
 class Board:
-    """The state behind the screen."""
+    """The state behind the screen.
+
+    Attributes:
+        connection: How the daemon is reached.
+        status: Its status when last asked, `None` before the first answer.
+        kill: The kill switch.
+        desk: What waits for a person.
+        journal: The rows of the list.
+        remarks: What the operator was told, oldest first.
+        grants, unreviewed: Answers that hold for more than once, and what differs in approvals.yaml, when last asked.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -44,8 +86,22 @@ class Board:
         self.status: Status | None = None
         self.kill = KillSwitchState(active=False)
         self.desk = Desk()
+        self.journal = Journal()
+        self.remarks: deque[Remark] = deque(maxlen=MAX_REMARKS)
+        self.grants: tuple[Grant, ...] = ()
+        self.unreviewed: tuple[str, ...] = ()
+        self._sessions: dict[str, Session] = {}
         self._epoch = ""
         self._live_from = 0.0
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """Known sessions, in the daemon's order; those it told of since at the end."""
+        return tuple(self._sessions.values())
+
+    def session(self, key: str) -> Session | None:
+        """One of them."""
+        return self._sessions.get(key)
 
     def absorb(self, items: Iterable[Item]) -> Change:
         """Take in a batch, in order."""
@@ -60,6 +116,7 @@ class Board:
                     change.rows.append(gap_row(item, self.clock.wall()))
                 case Event():
                     self._happen(item, change)
+        change.dropped = self.journal.add(change.rows)
         return change
 
     def learn(self, status: Status, listed: tuple[Pending, ...], revision: int) -> None:
@@ -68,11 +125,25 @@ class Board:
         self.kill = status.kill_switch
         self.desk.reconcile(listed, revision, self.clock.monotonic())
 
+    def learn_sessions(self, sessions: Iterable[Session]) -> None:
+        """Take over the daemon's list of sessions."""
+        self._sessions = {session.key: session for session in list(sessions)[:MAX_SESSIONS]}
+
+    def learn_grants(self, grants: Iterable[Grant], unreviewed: tuple[str, ...]) -> None:
+        """Take over the daemon's list of grants."""
+        self.grants, self.unreviewed = tuple(grants), unreviewed
+
+    def remark(self, text: str, severity: str) -> None:
+        """Keep what the operator is told."""
+        self.remarks.append(Remark(self.clock.wall(), text, severity))
+
     def _connect(self, item: Connected, change: Change) -> None:
         now = self.clock.wall()
         epoch = item.welcome.epoch
         if self._epoch and epoch != self._epoch:
             self.desk.restart(self.clock.monotonic())
+            self._sessions.clear()
+            self.grants, self.unreviewed = (), ()
             change.rows.append(
                 Row(now, text="○ the daemon was restarted; what follows is from the new one", role="note")
             )
@@ -92,29 +163,43 @@ class Board:
         self.connection = Connection(self.connection.welcome, up=False, why=item.why, code=item.code, since=since)
 
     def _happen(self, event: Event, change: Change) -> None:
-        payload = event.payload
-        now = self.clock.monotonic()
-        live = event.at >= self._live_from
-        match payload:
-            case Held():
-                # Of the past only what still waits matters, and `learn` knows that better than the backlog.
-                if live:
-                    self.desk.hold(payload.pending, now)
-            case Released():
-                self.desk.release(payload.id, payload.outcome, payload.by, now)
-            case KillSwitchChanged():
-                if live:
-                    self.kill = payload.state
-            case ConfigReloaded() if live:
-                text = payload.detail + (f" Weaker now: {', '.join(payload.weaker)}." if payload.weaker else "")
-                change.remarks.append((text, "warning" if payload.ok and payload.weaker else _SEVERITY[payload.ok]))
-            case Notice() if live and payload.level != "info":
-                change.remarks.append((payload.text, "error" if payload.level == "error" else "warning"))
-            case _:
-                pass
+        if event.at >= self._live_from:
+            self._happen_now(event, change)
+        elif isinstance(event.payload, Released):
+            self._release(event.payload)
         row = row_of(event)
         if row is not None:
             change.rows.append(row)
+
+    def _happen_now(self, event: Event, change: Change) -> None:
+        """Of the past only the rows matter; the rest of it is learned by asking, which knows better."""
+        payload = event.payload
+        match payload:
+            case Held():
+                self.desk.hold(payload.pending, self.clock.monotonic())
+            case Released():
+                self._release(payload)
+            case KillSwitchChanged():
+                self.kill = payload.state
+            case SessionChanged():
+                self._change_session(payload.session, change)
+            case GrantsChanged():
+                change.grants = True
+            case ConfigReloaded():
+                text = payload.detail + (f" Weaker now: {', '.join(payload.weaker)}." if payload.weaker else "")
+                change.remarks.append((text, "warning" if payload.ok and payload.weaker else _SEVERITY[payload.ok]))
+            case Notice() if payload.level != "info":
+                change.remarks.append((payload.text, "error" if payload.level == "error" else "warning"))
+            case _:
+                pass
+
+    def _release(self, payload: Released) -> None:
+        self.desk.release(payload.id, payload.outcome, payload.by, self.clock.monotonic())
+
+    def _change_session(self, session: Session, change: Change) -> None:
+        change.sessions.add(session.key)
+        if session.key in self._sessions or len(self._sessions) < MAX_SESSIONS:
+            self._sessions[session.key] = session
 
 
 _SEVERITY = {True: "information", False: "error"}

@@ -1,52 +1,51 @@
-"""The dashboard: keys and screens; what they mean is in the modules beside this one."""
+"""The dashboard's shell: it listens to the daemon, shows one view at a time, and carries out actions by their names."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Awaitable, Callable, Iterable
+from typing import ClassVar, TypeVar
 
+from textual._context import active_message_pump
 from textual.app import App, ComposeResult, SystemCommand
-from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.binding import BindingType
+from textual.dom import DOMNode
 from textual.events import Resize
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from pipelock.control.aio import ControlError
-from pipelock.model import AnswerWord, Pending, escape
+from pipelock.model import escape
+from pipelock_tui.actions import Action, Needs, bindings
+from pipelock_tui.answering import Answering
 from pipelock_tui.board import Board
-from pipelock_tui.desk import Prompt
-from pipelock_tui.dialogs.manual import Manual
-from pipelock_tui.dialogs.note import Note
-from pipelock_tui.dialogs.question import Question
-from pipelock_tui.explain import detail_lines
-from pipelock_tui.facts import banner_lines, kill_question
+from pipelock_tui.catalogue import ANSWERS, SHELL, action_of, place_of
+from pipelock_tui.deeds import ShellDeeds
+from pipelock_tui.facts import banner_lines
+from pipelock_tui.footer import hints_of
 from pipelock_tui.inbox import PERIOD, Inbox
-from pipelock_tui.journal import Journal
-from pipelock_tui.messages import FilterChanged, Opened
 from pipelock_tui.ports import Clock, Watch
-from pipelock_tui.rows import Row
+from pipelock_tui.switcher import Switcher
 from pipelock_tui.themes import THEMES, choose
+from pipelock_tui.views import Performer
 from pipelock_tui.widgets.approvals import Approvals
 from pipelock_tui.widgets.banner import Banner
-from pipelock_tui.widgets.decisions import Decisions
-from pipelock_tui.widgets.filter_line import FilterLine
 from pipelock_tui.widgets.header import Header
 from pipelock_tui.widgets.hints import Hints
-from pipelock_tui.widgets.listhead import ListHead
-from pipelock_tui.widgets.paint import Page
-from pipelock_tui.words import ANSWERED
+from pipelock_tui.widgets.tabs import Tabs
 
 __all__ = ["MAX_TOASTS", "POLL", "SHORT", "Dashboard"]
 
+T = TypeVar("T")
 POLL = 2.0
 """Seconds between two looks at the daemon's status and its list of prompts."""
 SHORT = 30
-"""Below this many lines the detail takes the list's place instead of half of it."""
+"""Below this many lines a view's detail takes its list's place instead of half of it."""
 MAX_TOASTS = 3
 """Remarks shown at once when a batch brings many; all of them are rows in the list."""
+START = "traffic"
+"""The view that is shown first."""
 
 
 class Dashboard(App[None]):
@@ -55,34 +54,20 @@ class Dashboard(App[None]):
     TITLE = "Pipelock"
     CSS_PATH = "dashboard.tcss"
     ENABLE_COMMAND_PALETTE = True
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "answer('once')", "Allow once", show=False),
-        Binding("s", "answer('session')", "Allow for the session", show=False),
-        Binding("d", "answer('deny')", "Deny", show=False),
-        Binding("n", "note", "Deny with a note", show=False),
-        Binding("left_square_bracket", "choose(-1)", "Previous prompt", show=False),
-        Binding("right_square_bracket", "choose(1)", "Next prompt", show=False),
-        Binding("v", "view", "View the prompt", show=False),
-        Binding("K", "kill", "Kill switch", show=False),
-        Binding("ctrl+r", "reload", "Reload the configuration", show=False),
-        Binding("slash", "filter", "Filter", show=False),
-        Binding("question_mark,f1", "manual", "Help", show=False),
-        Binding("T", "next_theme", "Next theme", show=False),
-        Binding("escape", "close_detail", "Close the detail", show=False),
-        Binding("q", "quit", "Quit", show=False),
-    ]
+    COMMAND_PALETTE_BINDING = "f24"  # the palette is one of our own actions
+    BINDINGS: ClassVar[list[BindingType]] = bindings((*ANSWERS, *SHELL))
 
-    def __init__(self, link: Watch, clock: Clock | None = None) -> None:
+    def __init__(self, link: Watch, clock: Clock | None = None, start: str = START) -> None:
         # With NO_COLOR the terminal keeps its own two colours; Textual decides how to do that before there is a theme.
         super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
         self.animation_level = "none"
         self.link = link
         self.clock = clock or Clock()
-        self.journal = Journal()
         self.board = Board(self.clock)
+        self.answering = Answering(self)
+        self.shell_deeds = ShellDeeds(self)
+        self._start = start
         self._inbox = Inbox()
-        self._said = ""
-        self._viewing: Row | Pending | None = None
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = choose(os.environ)
@@ -92,31 +77,32 @@ class Dashboard(App[None]):
         return {"quiet": "ansi_bright_black", "ink": "ansi_black"}
 
     def compose(self) -> ComposeResult:
-        """Title, banner, list and detail, prompts, filter, keys."""
+        """Title, views' names, banner, the view, prompts, keys."""
         yield Header()
+        yield Tabs()
         yield Banner()
-        with Vertical(id="middle"):
-            with Vertical(id="list"):
-                yield ListHead()
-                yield Decisions(self.journal, self.clock.zone)
-            yield Page(hang=11, id="detail")
+        yield Switcher(self)
         yield Approvals(self.board.desk, self.clock)
-        yield FilterLine()
         yield Hints()
 
     def on_mount(self) -> None:
         """Start listening."""
-        self.query_one(Decisions).focus()
+        self.switcher.go(self._start)
         self.set_interval(PERIOD, self.flush)
         self.set_interval(1.0, self.tick)
         self.set_interval(POLL, self.poll)
-        self._draw()
+        self.draw()
         self.run_worker(self._listen(), name="listen")
 
     def on_resize(self, event: Resize) -> None:
-        """Where there is no room for both, the detail takes the list's place."""
+        """Where there is no room for both, a detail takes its list's place."""
         self.screen_stack[0].set_class(event.size.height < SHORT, "short")
-        self.call_after_refresh(self._draw)
+        self.call_after_refresh(self.draw)
+
+    @property
+    def switcher(self) -> Switcher:
+        """Where the views are."""
+        return self.screen_stack[0].query_one(Switcher)
 
     # -- what the daemon says ----------------------------------------------------------------------------------------
 
@@ -134,27 +120,28 @@ class Dashboard(App[None]):
         if not items or not self.is_running:
             return
         change = self.board.absorb(items)
-        if change.rows:
-            self._list.add(change.rows)
+        switcher = self.switcher
+        for view in switcher.mounted:
+            switcher.guard(view, lambda view=view: view.absorb(change))  # type: ignore[misc]
         for text, severity in change.remarks[-MAX_TOASTS:]:
-            self._toast(text, severity)
+            self.say(text, severity)
         if change.connected:
-            self._ask_daemon()
-        self._draw()
+            self.poll()
+        self.draw()
 
     def tick(self) -> None:
-        """Countdowns and the age of a lost connection go on."""
-        swept = self.board.desk.sweep(self.clock.monotonic())
-        if swept or len(self.board.desk) or self.board.connection.objection:
-            self._draw()
+        """Countdowns and ages go on."""
+        self.board.desk.sweep(self.clock.monotonic())
+        self.draw()
 
     def poll(self) -> None:
         """Look at the daemon's own view now and then, in case something slipped by."""
-        if self.board.connection.up:
-            self._ask_daemon()
-
-    def _ask_daemon(self) -> None:
+        if not self.board.connection.up:
+            return
         self.run_worker(self._learn(), name="learn", group="learn", exclusive=True)
+        view = self.switcher.view
+        if view is not None:
+            self.switcher.guard(view, view.poll)
 
     async def _learn(self) -> None:
         revision = self.board.desk.revision
@@ -164,219 +151,128 @@ class Dashboard(App[None]):
             # The link says itself when it is down; a daemon that is slow is asked again at the next poll.
             return
         self.board.learn(status, listed, revision)
-        self._draw()
+        self.draw()
 
     # -- what the operator does --------------------------------------------------------------------------------------
 
-    def action_answer(self, word: str) -> None:
-        """Answer the chosen prompt."""
-        prompt = self._answerable()
-        if prompt is not None:
-            self._answer(prompt.pending, AnswerWord(word), "")
+    def action_do(self, action_id: str) -> None:
+        """A key was pressed."""
+        self.do(action_id)
 
-    def action_note(self) -> None:
-        """Deny the chosen prompt with a note."""
-        prompt = self._answerable()
-        if prompt is None:
+    def do(self, action_id: str, argument: str = "") -> None:
+        """Carry out an action, or say why not."""
+        action = action_of(action_id)
+        if action is None:
+            self.say(f"there is no action {action_id}", "error")
             return
-        pending = prompt.pending
-
-        def deny(note: str | None) -> None:
-            self.board.desk.rearm(self.clock.monotonic())
-            if note is not None:
-                self._answer(pending, AnswerWord.DENY, note)
-
-        self.push_screen(Note(pending), deny)
-
-    def action_choose(self, step: int) -> None:
-        """Choose another prompt."""
-        self.board.desk.move(step, self.clock.monotonic())
-        self._say("")
-
-    def action_view(self) -> None:
-        """Show the chosen prompt in full."""
-        prompt = self.board.desk.chosen
-        if prompt is not None:
-            self._open(prompt.pending)
-
-    def action_kill(self) -> None:
-        """Ask before the kill switch is moved."""
-        objection = self.board.connection.objection
-        if objection:
-            self._toast(objection, "error")
+        reason = self.objection(action)
+        performer = self._performer(action)
+        if reason or performer is None:
+            if action in ANSWERS:
+                self.answering.say(reason)
+            else:
+                self.say(reason, "warning")
             return
-        question = kill_question(self.board.kill, self.board.status)
-
-        def move(agreed: bool | None) -> None:  # noqa: FBT001 - Textual's callback
-            self.board.desk.rearm(self.clock.monotonic())
-            if agreed:
-                self.run_worker(self._kill(active=question.turns_on), name="kill")
-
-        self.push_screen(Question(question.title, list(question.body), question.offer, self.clock.monotonic), move)
-
-    def action_reload(self) -> None:
-        """Have the configuration read again."""
-        objection = self.board.connection.objection
-        if objection:
-            self._toast(objection, "error")
+        view = self.switcher.view
+        if view is not None and performer is view:
+            self.switcher.guard(view, lambda: view.deeds[action_id](argument))
         else:
-            self.run_worker(self._reload(), name="reload")
+            performer.deeds[action_id](argument)
 
-    def action_filter(self) -> None:
-        """Open the filter line with what was typed last."""
-        self.query_one(FilterLine).open()
-        self._draw()
+    def objection(self, action: Action) -> str:
+        """Why an action can't be carried out now, a sentence; empty where it can."""
+        connection = self.board.connection
+        performer = self._performer(action)
+        if performer is None:
+            where = [f"{place.title} ({place.number})" for name in action.views if (place := place_of(name))]
+            return f"“{action.label}” belongs to {' or '.join(where) or 'a list that has the focus'}."
+        if action.needs is not Needs.NOTHING and not connection.up:
+            return connection.objection
+        if action.needs is Needs.DECIDE and connection.objection:
+            return connection.objection
+        return performer.objection(action.id)
 
-    def action_manual(self) -> None:
-        """Open the help."""
-        self._cover(Manual())
+    def _performer(self, action: Action) -> Performer | None:
+        view = self.switcher.view
+        if action.views:
+            return view if view is not None and view.NAME in action.views and action.id in view.deeds else None
+        for performer in (self.answering, self.shell_deeds):
+            if action.id in performer.deeds:
+                return performer
+        return None
 
-    def action_next_theme(self) -> None:
-        """Go through the themes."""
-        names = [*(theme.name for theme in THEMES), "ansi-dark", "ansi-light"]
-        self.theme = names[(names.index(self.theme) + 1) % len(names)] if self.theme in names else names[0]
-        self._toast(f"theme {self.theme}", "information")
+    def waiting(self) -> bool:
+        """Whether prompts are on the screen."""
+        return len(self.board.desk) > 0
 
-    def action_close_detail(self) -> None:
-        """Close the detail pane."""
-        if self._viewing is not None:
-            self._viewing = None
-            self.screen_stack[0].remove_class("detailed")
-            self._list.focus()
-            self._draw()
+    def keys(self, action: Action) -> str:
+        """The keys an action has, with commas between."""
+        return action.keys
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """What the command palette offers."""
-        yield SystemCommand("Filter the list", "/", self.action_filter)
-        yield SystemCommand("Follow the newest decision", "G", self._list.action_last)
-        yield SystemCommand("View the chosen prompt", "v", self.action_view)
-        yield SystemCommand("Kill switch", "K, asks first", self.action_kill)
-        yield SystemCommand("Reload the configuration", "ctrl+r", self.action_reload)
-        yield SystemCommand("Next colour theme", "T", self.action_next_theme)
-        yield SystemCommand("Help", "? or F1", self.action_manual)
-        yield SystemCommand("Quit", "q, the daemon goes on", self.action_quit)
+        """What the command palette offers: all that can be done now, by its words."""
+        yield from self.shell_deeds.palette()
 
-    async def _kill(self, *, active: bool) -> None:
-        try:
-            self.board.kill = await self.link.kill(active)
-        except ControlError as error:
-            self._toast(f"The kill switch was not moved: {error.message}", "error")
-        self._draw()
+    # -- for the views -----------------------------------------------------------------------------------------------
 
-    async def _reload(self) -> None:
-        try:
-            done = await self.link.reload()
-        except ControlError as error:
-            self._toast(f"Not reloaded: {error.message}", "error")
-        else:
-            self._toast(done.detail or "Configuration reloaded.", "information")
-
-    def _answerable(self) -> Prompt | None:
-        """The chosen prompt if it may be answered now; else says why not."""
-        desk = self.board.desk
-        objection = desk.objection(self.clock.monotonic(), self.clock.wall())
-        objection = (self.board.connection.objection if desk.chosen is not None else "") or objection
-        if objection:
-            self._say(objection)
-            return None
-        return desk.chosen
-
-    def _answer(self, pending: Pending, word: AnswerWord, note: str) -> None:
-        self.board.desk.send(pending.id, word)
-        self._say("")
-        self.run_worker(self._send_answer(pending, word, note), name="answer")
-
-    async def _send_answer(self, pending: Pending, word: AnswerWord, note: str) -> None:
-        desk = self.board.desk
-        try:
-            done = await self.link.answer(pending.id, word, note, pending.binding)
-        except ControlError as error:
-            if error.code in {"stale", "not_found"}:
-                desk.stale(pending.id, f"not answered: {error.message}", self.clock.monotonic())
-            else:
-                desk.unsend(pending.id)
-            self._say(f"#{pending.id} was not answered: {error.message}")
-        else:
-            desk.answered(pending.id, word, self.clock.monotonic())
-            twins = f" ({done.count} requests)" if done.count > 1 else ""
-            self._say(f"#{pending.id} {ANSWERED[word]}{twins}.")
-
-    # -- drawing -----------------------------------------------------------------------------------------------------
-
-    def on_filter_changed(self, message: FilterChanged) -> None:
-        """Apply a filter."""
-        self._list.apply(message.wanted)
-        self._draw()
-
-    def on_filter_closed(self) -> None:
-        """Go back to the list."""
-        self._list.focus()
-        self.board.desk.rearm(self.clock.monotonic())
-        self._draw()
-
-    def on_opened(self, message: Opened) -> None:
-        """The cursor moved, or the detail was asked for."""
-        row = self._list.selected
-        if row is not None and (message.shown or isinstance(self._viewing, Row)):
-            self._open(row)
-        self._draw_list_head()
-
-    def _open(self, viewing: Row | Pending) -> None:
-        if viewing is not self._viewing:
-            self._viewing = viewing
-            self._page.scroll_to(y=0, animate=False, immediate=True)
-        self.screen_stack[0].add_class("detailed")
-        self._draw()
-
-    def _cover(self, screen: Screen[None]) -> None:
-        """Open a window; keys pressed while it closes must not answer what it covered."""
-        self.push_screen(screen, lambda _: self.board.desk.rearm(self.clock.monotonic()))
-
-    def _say(self, text: str) -> None:
-        self._said = text
-        if text and not len(self.board.desk):
-            self._toast(text, "warning")
-        self._draw()
-
-    def _toast(self, text: str, severity: str) -> None:
+    def say(self, text: str, severity: str = "information") -> None:
+        """Tell the operator something."""
+        self.board.remark(text, severity)
         level: SeverityLevel = "error" if severity == "error" else "warning" if severity == "warning" else "information"
         self.notify(escape(text, 500), severity=level, markup=False, timeout=6)
 
-    @property
-    def _list(self) -> Decisions:
-        return self.screen_stack[0].query_one(Decisions)
-
-    @property
-    def _page(self) -> Page:
-        return self.screen_stack[0].query_one("#detail", Page)
-
-    def _draw(self) -> None:
-        """Bring everything that is not the list in line with the state."""
-        if not self.is_running:
+    def show(self, name: str) -> None:
+        """Go to a view."""
+        if place_of(name) is None:
             return
-        board, base = self.board, self.screen_stack[0]
+        switcher = self.switcher
+        switcher.go(name)
+        view = switcher.view
+        if view is not None and self.board.connection.up:
+            switcher.guard(view, view.poll)
+        # The panel of prompts may have come or gone with the view.
+        self.board.desk.rearm(self.clock.monotonic())
+        self.draw()
+
+    def cover(self, screen: Screen[T], then: Callable[[T | None], None] | None = None) -> None:
+        """Open a window; keys pressed while it closes must not answer what it covered."""
+
+        def uncovered(result: T | None) -> None:
+            self.board.desk.rearm(self.clock.monotonic())
+            if then is not None:
+                then(result)
+            self.draw()
+
+        self.push_screen(screen, uncovered)
+
+    def start(self, work: Awaitable[None], name: str) -> None:
+        """Run something that takes a while."""
+        self.run_worker(work, name=name)
+
+    # -- drawing -----------------------------------------------------------------------------------------------------
+
+    def draw(self) -> None:
+        """Bring the frame and the view on the screen in line with the state."""
+        if not self.is_running or not self.screen_stack:
+            return
+        board, base, switcher = self.board, self.screen_stack[0], self.switcher
         base.query_one(Header).update(board.connection, board.status, board.kill, board.desk.waiting)
         now = self.clock.wall()
         base.query_one(Banner).update(banner_lines(board.connection, board.status, board.kill, now, self.clock.zone))
-        base.query_one(Approvals).update(board.connection.objection, self._said)
-        prompting = board.desk.chosen is not None
-        objection = "not connected" if not board.connection.up else "" if board.connection.may_decide else "watch only"
-        base.query_one(Hints).update(
-            prompting=prompting,
-            detail=self._viewing is not None,
-            typing=base.query_one(FilterLine).display,
-            objection=objection,
-        )
-        if self._viewing is not None:
-            self._page.show(detail_lines(self._viewing, now, self.clock.zone))
-        self._draw_list_head()
+        waiting = {"pending": str(board.desk.waiting)} if board.desk.waiting else {}
+        base.query_one(Tabs).update(switcher.current, waiting)
+        panel = base.query_one(Approvals)
+        panel.update(board.connection.objection, self.answering.said, hidden=switcher.current == "pending")
+        view = switcher.view
+        if view is not None:
+            switcher.guard(view, view.refresh_view)
+        base.query_one(Hints).update(hints_of(self, switcher.current))
 
-    def _draw_list_head(self) -> None:
-        decisions = self._list
-        self.screen_stack[0].query_one(ListHead).update(
-            following=decisions.following,
-            place=decisions.cursor + 1 if len(self.journal) else 0,
-            shown=len(self.journal),
-            total=self.journal.total,
-            wanted=self.journal.filter.source,
-        )
+    def _handle_exception(self, error: Exception) -> None:
+        """What a part of a view raises ends that view alone; what the shell raises ends the dashboard, as it must."""
+        pump = active_message_pump.get(None)
+        view = self.switcher.owner(pump) if isinstance(pump, DOMNode) and self.screen_stack else None
+        if view is None:
+            super()._handle_exception(error)
+        else:
+            self.switcher.breaks(view, error)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import tzinfo
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+import msgspec
 
 from pipelock.control import frames
 from pipelock.control.aio import Item
-from pipelock.model import AnswerWord, KillSwitchState, Pending, Session, Status
+from pipelock.model import Answer, KillSwitchState, Pending, Session, Status
 
 __all__ = ["Clock", "Item", "Watch"]
+
+R = TypeVar("R", bound=msgspec.Struct)
 
 
 class Watch(Protocol):
@@ -33,8 +37,12 @@ class Watch(Protocol):
         """The sessions the daemon knows."""
         ...
 
-    async def answer(self, pending_id: str, word: AnswerWord, note: str = "", binding: str = "") -> frames.Ok:
+    async def answer(self, pending_id: str, answer: Answer, binding: str = "") -> frames.AnsweredReply:
         """Answer a held action and its twins."""
+        ...
+
+    async def ask(self, make: Callable[[int], frames.ClientFrame], kind: type[R], timeout: float = 0.0) -> R:  # noqa: ASYNC109 - the reply's own limit
+        """Say the frame that `make` gives for a number, and wait `timeout` seconds for a reply of this `kind`."""
         ...
 
     async def kill(self, active: bool) -> KillSwitchState:  # noqa: FBT001 - the verb's one argument, on or off

@@ -11,12 +11,15 @@ from pipelock.model import (
     Decided,
     Direction,
     Event,
+    GrantsChanged,
     Held,
     KillSwitchChanged,
     Kind,
     Notice,
     Record,
     Released,
+    SessionChanged,
+    Tier,
     TunnelClosed,
     Verdict,
 )
@@ -29,6 +32,7 @@ __all__ = [
     "columns",
     "gap_row",
     "head_line",
+    "method_of",
     "path_of",
     "row_line",
     "row_of",
@@ -39,13 +43,17 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A decision (`record` is set) or a remark. `role` colours a remark; `gap` marks events that are missing."""
+    """A decision (`record` is set) or a remark.
+
+    `role` colours a remark; `gap` marks events that are missing; `action_id` says which action a remark belongs to.
+    """
 
     at: float
     record: Record | None = None
     text: str = ""
     role: str = ""
     gap: bool = False
+    action_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +97,7 @@ def head_line(width: int) -> Line:
 def row_of(event: Event) -> Row | None:
     """The row an event makes; `None` for those that only change the prompts."""
     payload = event.payload
+    action_id = ""
     match payload:
         case Decided():
             return Row(payload.record.at or event.at, payload.record)
@@ -105,14 +114,25 @@ def row_of(event: Event) -> Row | None:
             why = f", {payload.reason}" if payload.reason else ""
             took, sent, received = span(payload.duration_ms / 1000), size(payload.sent), size(payload.received)
             text = f"○ tunnel to {payload.target} closed after {took}: {sent} sent, {received} received{why}"
-            role = "dim"
+            role, action_id = "dim", payload.action_id
+        case SessionChanged():
+            text, role = _session(payload)
+        case GrantsChanged():
+            text, role = f"◆ {payload.detail}" + (f", by {payload.by}" if payload.by else ""), "note"
         case Notice():
             glyph, role = _NOTICE.get(payload.level, ("i note:", "note"))
             text = f"{glyph} {payload.text}"
-    return Row(event.at, text=text, role=role)
+    return Row(event.at, text=text, role=role, action_id=action_id)
 
 
 _NOTICE = {"error": ("✗ error:", "block"), "warn": ("! warning:", "warn")}
+
+
+def _session(payload: SessionChanged) -> tuple[str, str]:
+    session = payload.session
+    by = f", by {payload.by}" if payload.by else ""
+    worse = payload.what in {"escalation", "taint", "budget"} or session.tier.rank >= Tier.HARD.rank
+    return f"◇ session {session.key}: {payload.detail or payload.what}{by}", "warn" if worse else "note"
 
 
 def _reload(payload: ConfigReloaded) -> tuple[str, str]:
@@ -176,7 +196,7 @@ def row_line(row: Row, width: int, zone: tzinfo | None, *, selected: bool = Fals
         marker,
         when,
         Part(fit(verdict_words(verdict), _VERDICT) + " ", verdict.value),
-        Part(fit(_method(record), layout.method) + " "),
+        Part(fit(method_of(record), layout.method) + " "),
         host,
         path,
         Part(space),
@@ -189,7 +209,7 @@ def row_line(row: Row, width: int, zone: tzinfo | None, *, selected: bool = Fals
     return tuple(parts)
 
 
-def _method(record: Record) -> str:
+def method_of(record: Record) -> str:
     """The method, or what else it is: an answer's status, a tunnel's first bytes."""
     action = record.action
     match action.kind:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from textual.theme import Theme
 
-__all__ = ["THEMES", "choose"]
+__all__ = ["NAMES", "THEMES", "choose"]
 
 _DARK = Theme(
     name="pipelock-dark",
@@ -55,6 +55,8 @@ _CONTRAST = Theme(
 )
 THEMES = (_DARK, _LIGHT, _CONTRAST)
 """Those of our own; the sixteen colours are Textual's `ansi-dark` and `ansi-light`."""
+NAMES = (*(theme.name for theme in THEMES), "ansi-dark", "ansi-light")
+"""All of them, in the order in which they are gone through."""
 
 
 def choose(environ: Mapping[str, str]) -> str:

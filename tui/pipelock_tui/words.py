@@ -33,9 +33,11 @@ GLYPHS = {
 }
 
 OUTCOMES = {
-    Outcome.APPROVED: "allowed once",
-    Outcome.APPROVED_SESSION: "allowed for the session",
+    Outcome.APPROVED: "allowed",
+    Outcome.REDACTED: "sent changed",
+    Outcome.GRANTED: "allowed before",
     Outcome.DENIED: "denied",
+    Outcome.DENIED_BEFORE: "denied before",
     Outcome.EXPIRED: "expired, denied once",
     Outcome.UNATTENDED: "nobody was there, denied once",
     Outcome.QUEUE_FULL: "queue full, denied once",
@@ -44,9 +46,10 @@ OUTCOMES = {
 }
 
 ANSWERED = {
-    AnswerWord.ONCE: "allowed once",
-    AnswerWord.SESSION: "allowed for the session",
+    AnswerWord.ALLOW: "allowed",
     AnswerWord.DENY: "denied",
+    AnswerWord.REDACT: "sent without what was found",
+    AnswerWord.EDIT: "sent changed",
 }
 
 

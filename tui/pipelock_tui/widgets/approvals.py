@@ -29,11 +29,14 @@ class Approvals(Bar):
         self._lines: list[Line] = []
         self.display = False
 
-    def update(self, objection: str, said: str) -> None:
-        """Draw anew. `objection` says why nothing can be decided, `said` is the latest word about a key."""
+    def update(self, objection: str, said: str, *, hidden: bool = False) -> None:
+        """Draw anew. `objection` says why nothing can be decided, `said` is the latest word about a key.
+
+        `hidden` where the view on the screen shows the prompts itself.
+        """
         self._objection, self._said = objection, said
         before = len(self._lines)
-        shown = len(self._desk) > 0
+        shown = len(self._desk) > 0 and not hidden
         self._lines = self._draw(max(20, self.app.size.width)) if shown else []
         changed = self.display != shown or before != len(self._lines)
         self.display = shown

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import tzinfo
 from typing import ClassVar
 
@@ -54,9 +53,8 @@ class Decisions(Painted, ScrollView, can_focus=True):
         """The row under the cursor."""
         return self.journal.row(self.cursor) if len(self.journal) else None
 
-    def add(self, rows: Iterable[Row]) -> None:
-        """Take in new rows and, while paused, keep what is on the screen where it is."""
-        dropped = self.journal.add(rows)
+    def grown(self, dropped: int) -> None:
+        """The journal took in new rows, and `dropped` of those shown fell out: while paused, keep the place."""
         self._resize()
         if self.following:
             self._to_end()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelock_tui.facts import hint_line
+from pipelock_tui.footer import Hint, footer_line
 from pipelock_tui.text import Line
 from pipelock_tui.widgets.paint import Bar
 
@@ -14,15 +14,14 @@ class Hints(Bar):
 
     def __init__(self) -> None:
         super().__init__()
-        self._state = (False, False, False, "")
+        self._hints: tuple[Hint, ...] = ()
 
-    def update(self, *, prompting: bool, detail: bool, typing: bool, objection: str) -> None:
-        """Show the keys of another state."""
-        if self._state != (prompting, detail, typing, objection):
-            self._state = (prompting, detail, typing, objection)
+    def update(self, hints: tuple[Hint, ...]) -> None:
+        """Show other keys."""
+        if hints != self._hints:
+            self._hints = hints
             self.refresh()
 
     def content(self, width: int) -> list[Line]:
         """The line."""
-        prompting, detail, typing, objection = self._state
-        return [hint_line(prompting=prompting, detail=detail, typing=typing, objection=objection, width=width)]
+        return [footer_line(self._hints, width)]

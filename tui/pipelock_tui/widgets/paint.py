@@ -35,6 +35,7 @@ ROLES = (
     "redirect",
     "strip",
     "strong",
+    "tab",
     "title",
     "warn",
 )

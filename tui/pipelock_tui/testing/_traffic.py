@@ -1,17 +1,14 @@
-"""For tests and demonstrations: a scripted link, a clock that stands still, and made-up things to show."""
+"""Made-up decisions, prompts and events."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator
-from datetime import UTC, tzinfo
+import msgspec
 
 from pipelock import __version__
 from pipelock.control import frames
-from pipelock.control.aio import Connected, ControlError
+from pipelock.control.aio import Connected
 from pipelock.model import (
     ActionSummary,
-    AnswerWord,
     BlockReason,
     Decided,
     Decision,
@@ -21,125 +18,37 @@ from pipelock.model import (
     Held,
     KillSwitchState,
     Kind,
+    Lifetime,
+    Offer,
     Outcome,
     Payload,
     Pending,
+    Process,
     Record,
-    Session,
+    Scope,
     Severity,
     Span,
     Status,
     Transport,
     Verdict,
 )
-from pipelock_tui.ports import Clock, Item
+from pipelock_tui.testing._clock import NOON
 
 __all__ = [
     "FINDING",
-    "NOON",
-    "FakeLink",
-    "StillClock",
     "blocked",
     "busy_day",
     "connected",
     "decided",
     "event",
     "held",
+    "offers",
     "pending",
+    "processes",
     "record",
     "status",
     "summary",
 ]
-
-NOON = 1_790_000_000.0
-"""The wall-clock time of all tests: 2026-09-21 14:13:20 UTC."""
-
-
-class StillClock(Clock):
-    """Moves when told to."""
-
-    zone: tzinfo | None = UTC
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def wall(self) -> float:
-        """The time it was set to."""
-        return self.now
-
-    def monotonic(self) -> float:
-        """Moves with the wall clock."""
-        return self.now - NOON + 1000.0
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass."""
-        self.now += seconds
-
-
-class FakeLink:
-    """Yields what it is fed, remembers what it was told, and fails when `failing` is set."""
-
-    def __init__(self) -> None:
-        self._queue: asyncio.Queue[Item | None] = asyncio.Queue()
-        self.answers: list[tuple[str, AnswerWord, str, str]] = []
-        self.kills: list[bool] = []
-        self.reloads = 0
-        self.failing: ControlError | None = None
-        self.now_pending: list[Pending] = []
-        self.now_status = status()
-        self.count = 1
-
-    def feed(self, *items: Item) -> None:
-        """Have `items` yield these next."""
-        for item in items:
-            self._queue.put_nowait(item)
-
-    def end(self) -> None:
-        """Have `items` end."""
-        self._queue.put_nowait(None)
-
-    async def items(self) -> AsyncGenerator[Item, None]:
-        """See `Watch.items`."""
-        while (item := await self._queue.get()) is not None:
-            yield item
-
-    async def status(self) -> Status:
-        """The status as it is set."""
-        self._check()
-        return self.now_status
-
-    async def pending(self) -> tuple[Pending, ...]:
-        """The prompts as they are set."""
-        self._check()
-        return tuple(self.now_pending)
-
-    async def sessions(self) -> tuple[Session, ...]:
-        """None."""
-        self._check()
-        return ()
-
-    async def answer(self, pending_id: str, word: AnswerWord, note: str = "", binding: str = "") -> frames.Ok:
-        """Remember the answer; the prompt is gone then."""
-        self._check()
-        self.answers.append((pending_id, word, note, binding))
-        self.now_pending = [pending for pending in self.now_pending if pending.id != pending_id]
-        return frames.Ok(self.count)
-
-    async def kill(self, active: bool) -> KillSwitchState:  # noqa: FBT001 - the verb's one argument
-        """Remember, and report the state asked for."""
-        self._check()
-        self.kills.append(active)
-        return KillSwitchState(active=active, sources={"api": active}, message="Emergency deny-all active")
-
-    async def reload(self) -> frames.Ok:
-        """Count."""
-        self._check()
-        self.reloads += 1
-        return frames.Ok(detail="policy 00ff00ff00ff00ff, nothing weaker")
-
-    def _check(self) -> None:
-        if self.failing is not None:
-            raise self.failing
 
 
 def connected(epoch: str = "one", *, may_decide: bool = True, why: str = "", version: str = __version__) -> Connected:
@@ -269,9 +178,49 @@ def blocked(at: float = NOON) -> Record:
     )
 
 
-def pending(number: str = "7", *, twins: int = 1, left: float = 60.0, host: str = "deploy.example.com") -> Pending:
-    """A held request."""
-    return Pending(
+_TIMES = (Lifetime.ONCE, Lifetime.SESSION, Lifetime.M5, Lifetime.H1, Lifetime.H12, Lifetime.RESTART)
+
+
+def offers(host: str = "deploy.example.com", *, covers: int = 0) -> tuple[Offer, ...]:
+    """The scopes for a request that a rule asks about."""
+    path, domain = f"https://{host}/v1/", ".".join(host.split(".")[-2:])
+    lasting = (*_TIMES, Lifetime.FOREVER)
+    url = f"https://{host}/v1/releases"
+    return (
+        Offer(
+            Scope.PAYLOAD,
+            f"claude may send exactly this to {url}",
+            f"claude may not send exactly this to {url}",
+            _TIMES,
+        ),
+        Offer(Scope.URL, f"claude may POST anything to {url}", f"claude may not POST to {url}", lasting, covers),
+        Offer(
+            Scope.PATH, f"claude may POST anything below {path}", f"claude may not POST below {path}", lasting, covers
+        ),
+        Offer(Scope.HOST, f"claude may send anything to {host}", f"claude may send nothing to {host}", lasting, covers),
+        Offer(
+            Scope.DOMAIN,
+            f"claude may send anything to any host of {domain}",
+            f"claude may send nothing to any host of {domain}",
+            lasting,
+            covers,
+            broad=True,
+        ),
+        Offer(Scope.PROCESS, "curl may send anything anywhere", "curl may send nothing", _TIMES, covers, broad=True),
+    )
+
+
+def pending(
+    number: str = "7",
+    *,
+    twins: int = 1,
+    left: float = 60.0,
+    host: str = "deploy.example.com",
+    flagged: bool = False,
+    **changes: object,
+) -> Pending:
+    """A held request, with changes; `flagged` is one that something was found in."""
+    made = Pending(
         id=number,
         group=f"group{number}",
         action=summary(
@@ -282,12 +231,27 @@ def pending(number: str = "7", *, twins: int = 1, left: float = 60.0, host: str 
             headers=(("content-type", "application/json"), ("authorization", "Bearer [41 characters]")),
             preview='{"release": "2.4.1", "notes": "[not markup]"}',
         ),
-        reason="Publishing asks a person first.",
+        reason="A credential would leave this machine." if flagged else "Publishing asks a person first.",
         held_at=NOON,
         expires_at=NOON + left if left else 0.0,
-        rule="publishing",
+        rule="" if flagged else "publishing",
+        findings=(FINDING,) if flagged else (),
         twins=twins,
         binding=f"{int(number):064x}",
+        offers=offers(host)[:2] if flagged else offers(host),
+        processes=processes(),
+        editable=True,
+        redactable=flagged,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def processes() -> tuple[Process, ...]:
+    """A client, its shell and the agent that started both."""
+    return (
+        Process(4730, 99_120, "curl", "curl -X POST https://deploy.example.com/v1/releases -d @release.json"),
+        Process(4728, 99_100, "bash", "bash -c ./release.sh"),
+        Process(4711, 98_000, "claude", "claude --resume"),
     )
 
 

@@ -1,0 +1,1 @@
+"""The configuration file beside what is in force."""

@@ -1,0 +1,1 @@
+"""The kill switch, its sources and how each is cleared."""

@@ -1,0 +1,1 @@
+"""The first screen: how the daemon stands."""
