@@ -79,6 +79,9 @@ class EgressRules:
         self._rules = tuple(rules)
         self._default = Ruling(default)
         self._rulings = tuple(Ruling(rule.action, rule.name, rule.reason) for rule in self._rules)
+        self._vouching = frozenset(
+            rule.name for rule in self._rules if rule.action is Verdict.ALLOW and rule.hosts is not None
+        )
         self.look_at_paths = any(rule.path for rule in self._rules)
 
     def __len__(self) -> int:
@@ -89,6 +92,17 @@ class EgressRules:
         for rule, ruling in zip(self._rules, self._rulings, strict=True):
             if rule.matches(method=method, host=host, port=port, paths=paths, agent=agent):
                 return ruling
+        return self._default
+
+    def vouches(self, name: str) -> bool:
+        """Whether the rule of that name names hosts and lets requests to them through."""
+        return name in self._vouching
+
+    def rule_without_path(self, *, method: str, host: str, port: int, agent: str) -> Ruling | None:
+        """The answer for a request whose path isn't known; `None` where it depends on the path."""
+        for rule, ruling in zip(self._rules, self._rulings, strict=True):
+            if (not rule.methods or method in rule.methods) and rule.leads_to(host=host, port=port, agent=agent):
+                return None if rule.path else ruling
         return self._default
 
     def rule_opened(self, *, host: str, port: int, agent: str) -> Ruling:

@@ -20,6 +20,7 @@ from pipelock.engine.cross_request import CrossRequestSettings
 from pipelock.engine.egress import EgressRules
 from pipelock.engine.media import MediaPolicy
 from pipelock.engine.redact import Redaction
+from pipelock.engine.taint import TaintPolicy
 from pipelock.model import Action, Finding, Kind, Severity, Verdict
 
 __all__ = ["NoResponses", "Policy", "ResponseScanner"]
@@ -84,6 +85,7 @@ class Policy(msgspec.Struct, frozen=True):
     a2a: A2aSettings | None = None
     event_action: Verdict = Verdict.BLOCK
     scan_messages: bool = True
+    taint: TaintPolicy = msgspec.field(default_factory=TaintPolicy)
     cleared: Cleared = msgspec.field(default_factory=Cleared)
 
     def scans_header(self, name: str) -> bool:

@@ -6,7 +6,7 @@ Those of which there are thousands are kept out of the cycle collector (`gc=Fals
 from __future__ import annotations
 
 from pipelock.model._action import Action, ActionSummary, Direction, Fault, Kind, ScanKind, Transport
-from pipelock.model._decision import Answer, AnswerWord, Decision, Outcome, Record
+from pipelock.model._decision import Answer, AnswerWord, Decision, Outcome, Record, TaintWeighed
 from pipelock.model._escape import escape, escape_lines
 from pipelock.model._event import (
     ConfigReloaded,
@@ -120,6 +120,7 @@ __all__ = [
     "Span",
     "Status",
     "TaintLevel",
+    "TaintWeighed",
     "Tier",
     "Transport",
     "TunnelClosed",

@@ -10,9 +10,10 @@ from pipelock.model._action import ActionSummary
 from pipelock.model._finding import Finding
 from pipelock.model._grant import Lifetime, Scope
 from pipelock.model._reason import BlockReason
+from pipelock.model._session import TaintLevel
 from pipelock.model._verdict import Verdict
 
-__all__ = ["Answer", "AnswerWord", "Decision", "Outcome", "Record"]
+__all__ = ["Answer", "AnswerWord", "Decision", "Outcome", "Record", "TaintWeighed"]
 
 
 class AnswerWord(StrEnum):
@@ -66,6 +67,30 @@ class Outcome(StrEnum):
     """Policy, kill switch or shutdown decided before a person did."""
 
 
+class TaintWeighed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What taint had to say about an action, and what that rests on. The words are those of docs/taint.md.
+
+    Attributes:
+        level: The worst that the session had read, and that nobody had forgiven.
+        action_class: What the action does: publish, secret, network…
+        sensitivity: How delicate its path is: normal, elevated, protected.
+        authority: On whose word it is done: user_broad, policy, operator_override…
+        verdict: What taint demanded: allow (an override covers it), ask or block.
+        source: URL of the latest of the worst that was read, without its query, safe to show.
+        source_kind: What that came as: response, connect…
+        override: The override that made the difference, in words.
+    """
+
+    level: TaintLevel
+    action_class: str
+    sensitivity: str
+    authority: str
+    verdict: Verdict
+    source: str = ""
+    source_kind: str = ""
+    override: str = ""
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What is to be done with one action.
 
@@ -88,6 +113,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
         held_ms: How long a person was waited for, milliseconds.
         grant: Id of the earlier answer that decided.
         upgraded: What the verdict was before the session's level made it stricter.
+        taint: What taint had to say, where it said anything.
         hard: The refusal cannot be approved away.
         redactions: How many places of each class were replaced by placeholders in `body`.
         suppressed: What was noticed and the operator has declared harmless there; logged, and nothing more.
@@ -111,6 +137,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     held_ms: int = 0
     grant: str = ""
     upgraded: Verdict | None = None
+    taint: TaintWeighed | None = None
     hard: bool = False
     suppressed: tuple[Finding, ...] = ()
     redactions: dict[str, int] = {}

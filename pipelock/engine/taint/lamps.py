@@ -1,0 +1,59 @@
+"""What lights the three lamps. Texts are safe to show: hosts as summaries show them, names of rules, no values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pipelock.engine.taint.classes import carries, secret_in
+from pipelock.engine.taint.hosts import Standing, is_internal_address
+from pipelock.model import Action, ActionSummary, Decision, Kind, Transport, Verdict, escape
+
+__all__ = ["egress", "has_credentials", "private"]
+
+_CREDENTIALS = frozenset(
+    {"authorization", "cookie", "private-token", "x-api-key", "x-auth-token", "x-goog-api-key", "x-token"}
+)
+_OWN = frozenset({Standing.LOCAL, Standing.MODEL})
+
+
+def private(action: Action, shown: ActionSummary, decision: Decision, standing: Standing) -> str:
+    """What private thing was touched, in a few words; empty for nothing.
+
+    A secret that was found lights the lamp whether it went through or not: whoever sent it has it.
+    """
+    host = escape(shown.host)
+    where = f"an answer from {host}" if action.comes_in else f"a request to {host}"
+    secret = secret_in(decision.findings)
+    if secret is not None:
+        return f"{escape(secret.rule)} in {where}"
+    if decision.verdict is Verdict.BLOCK:
+        return ""
+    if action.comes_in:
+        return f"{where}, which is internal" if standing is Standing.INTERNAL else ""
+    if action.kind not in (Kind.REQUEST, Kind.CONNECT):
+        return ""
+    if decision.addresses and is_internal_address(decision.addresses[0]):
+        return f"{where}, which is internal"
+    return f"credentials in {where}" if standing not in _OWN and has_credentials(action.headers) else ""
+
+
+def has_credentials(headers: Iterable[tuple[str, str]]) -> bool:
+    """Whether a header says who sends: what comes back is then for them alone. Names are lower-case."""
+    return any(name in _CREDENTIALS for name, _ in headers)
+
+
+def egress(action: Action, shown: ActionSummary, decision: Decision, standing: Standing, *, vouched: bool) -> str:
+    """By what data could have left for a host in no list, in a few words; empty for nothing."""
+    if action.comes_in or standing is not Standing.OUTSIDE or vouched or decision.verdict is Verdict.BLOCK:
+        return ""
+    if action.kind not in _LEAVES or not carries(action):
+        return ""
+    host = escape(shown.host)
+    if action.kind is Kind.CONNECT:
+        return f"a tunnel to {host}, which is not read"
+    if action.kind is Kind.MESSAGE or action.transport is Transport.WEBSOCKET:
+        return f"a WebSocket to {host}"
+    return f"{escape(shown.method)} to {host}"
+
+
+_LEAVES = frozenset({Kind.REQUEST, Kind.CONNECT, Kind.MESSAGE, Kind.PIECE})
