@@ -16,6 +16,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from pipelock.config import Config
+from pipelock.config.validate_admin import SECRET_VARIABLE, TOKEN_VARIABLE
 from pipelock.control.peers import process_id
 from pipelock.door.edges import Reactor
 from pipelock.trust.bundle import refresh_home
@@ -24,6 +25,7 @@ from pipelock.trust.variables import TrustFiles, variables
 __all__ = ["AgentProcess", "agent_environment", "become_subreaper", "trust_files"]
 
 _PR_SET_CHILD_SUBREAPER = 36
+_OPERATORS = frozenset({TOKEN_VARIABLE, SECRET_VARIABLE})
 
 
 def become_subreaper() -> bool:
@@ -34,8 +36,12 @@ def become_subreaper() -> bool:
 
 
 def agent_environment(environ: Mapping[str, str], proxy: str, files: TrustFiles | None = None) -> dict[str, str]:
-    """`environ` with the variables of `pipelock env`: the agent finds the proxy and, with `files`, trusts it."""
-    return {**environ, **variables(proxy, files, environ)}
+    """`environ` with the variables of `pipelock env`: the agent finds the proxy and, with `files`, trusts it.
+
+    What would let it act as the operator is left out.
+    """
+    given = {name: value for name, value in environ.items() if name not in _OPERATORS}
+    return {**given, **variables(proxy, files, environ)}
 
 
 def trust_files(config: Config, home: Path, environ: Mapping[str, str]) -> TrustFiles | None:

@@ -23,11 +23,13 @@ from pipelock import __version__
 from pipelock.config import Config, ConfigError, Loaded
 from pipelock.config.compare import reconcile, restart_only, weakenings
 from pipelock.control.backend import BackendError
+from pipelock.daemon.admin import Admin
 from pipelock.daemon.answering import Answering
 from pipelock.daemon.dial import Dial
 from pipelock.daemon.echo import Echo
-from pipelock.daemon.listeners import bind, local_names, split_address
+from pipelock.daemon.listeners import bind, local_names, written_address
 from pipelock.daemon.memory import GIVE_BACK_SECONDS, releaser
+from pipelock.daemon.notifying import Notifying, NotifySettings, notify_settings
 from pipelock.daemon.oversight import Oversight
 from pipelock.daemon.pages import Pages
 from pipelock.daemon.reviewing import Reviewing
@@ -52,7 +54,7 @@ from pipelock.engine.warm import warm
 from pipelock.evidence.audit import AuditLog
 from pipelock.evidence.recorder import Recorder
 from pipelock.model import ConfigReloaded, KillSwitchState, Notice, Status
-from pipelock.proxy.api import ApiContext, ApiFactory
+from pipelock.proxy.api import ApiConnection, ApiContext, ApiFactory
 from pipelock.proxy.context import ProxyContext, ProxySettings
 from pipelock.proxy.http1 import Limits
 from pipelock.proxy.interception import Interception
@@ -95,6 +97,7 @@ class _Compiled:
     policy: Policy
     interception: Interception | None
     upstream_tls: UpstreamTls | None
+    notify: NotifySettings
 
 
 class Daemon:
@@ -151,6 +154,10 @@ class Daemon:
             interception=interception,
             routes=pages.routes(),
         )
+        settings = notify_settings(loaded.config, place.environ)
+        self._notifying = Notifying(reactor, self.bus, place.environ, settings, lambda: self.admin_address)
+        self.admin = Admin(self, reactor, place.environ, self._notifying)
+        self.admin.configure()
         self._metrics_context: ProxyContext | None = None
         self._reverse: ReverseFactory | None = None
         self._scans = ScanService(self.door, reactor, scan_settings(loaded), self.context.new_id)
@@ -188,6 +195,10 @@ class Daemon:
             self._ports.append(scan_port)
             own.add(scan_port.getHost().port)
             self._every(SWEEP_SECONDS, self._scan_api.sweep)
+        if config.kill_switch.api_listen:
+            own.add(self._bind_admin(config.kill_switch.api_listen))
+        else:
+            self.context.admin = self.admin.service
         self.engine.own_ports = frozenset(own)
         self._in(self._scan_pool, lambda: warm(self.engine.policy), self._warmed)
         self._every(SWEEP_SECONDS, self.context.sweep)
@@ -221,6 +232,13 @@ class Daemon:
         self._every(SWEEP_SECONDS, context.sweep)
         return number
 
+    def _bind_admin(self, address: str) -> int:
+        port = bind(self._reactor, "kill_switch.api_listen", address, ApiFactory(self.admin.context))
+        self._ports.append(port)
+        self.admin.address = written_address(address, port)
+        self._every(SWEEP_SECONDS, self.admin.context.sweep)
+        return int(port.getHost().port)
+
     def _warmed(self, result: Failure | None) -> None:
         if isinstance(result, Failure):
             self._log.failure("the rules could not be tried", failure=result)
@@ -236,9 +254,12 @@ class Daemon:
         """Where the main listener really is, once started: the port is the kernel's choice for `:0`."""
         if not self._ports:
             return self.loaded.config.fetch_proxy.listen
-        host, _ = split_address(self.loaded.config.fetch_proxy.listen)
-        name = f"[{host}]" if ":" in host else host or "0.0.0.0"
-        return f"{name}:{self._ports[0].getHost().port}"
+        return written_address(self.loaded.config.fetch_proxy.listen, self._ports[0])
+
+    @property
+    def admin_address(self) -> str:
+        """Where the admin API is: on a listener of its own, or on the main one."""
+        return self.admin.address or self.address
 
     def stop_accepting(self) -> None:
         """Take no new clients, deny what waits for a person, drop idle connections."""
@@ -250,14 +271,18 @@ class Daemon:
             client.drain()
         for tunnel in list(self.context.tunnels):
             tunnel.drain()
-        for asker in [asker for asker in self._scan_api.connections if asker.is_idle]:
+        for asker in [asker for asker in self._askers if asker.is_idle]:
             asker.abort()
 
     @property
     def is_drained(self) -> bool:
         """Whether nobody is being served."""
-        clients = (*self.context.connections, *self._scan_api.connections)
+        clients = (*self.context.connections, *self._askers)
         return all(client.is_idle for client in clients)
+
+    @property
+    def _askers(self) -> tuple[ApiConnection, ...]:
+        return (*self._scan_api.connections, *self.admin.context.connections)
 
     def stop(self) -> None:
         """Let go of everything."""
@@ -267,8 +292,9 @@ class Daemon:
         for context in (self.context, self._metrics_context):
             for client in list(context.connections) if context is not None else ():
                 client.abort()
-        for asker in list(self._scan_api.connections):
+        for asker in self._askers:
             asker.abort()
+        self._notifying.stop()
         self._scan_pool.stop()
         self._lookup_pool.stop()
         self.recorder.log.close()
@@ -310,6 +336,7 @@ class Daemon:
             policy,
             interception,
             _upstream_tls(loaded, place, interception),
+            notify_settings(loaded.config, place.environ),
         )
 
     def _reloaded(
@@ -327,6 +354,8 @@ class Daemon:
             self.approvals.limits = approval_limits(loaded.config)
             self._configure_kill(loaded)
             self._configure_recorder(loaded)
+            self._notifying.configure(made.notify)
+            self.admin.configure()
             self.context.settings = proxy_settings(loaded)
             self.context.pool.close_idle()
             self._scans.settings = scan_settings(loaded)
@@ -418,6 +447,7 @@ class Daemon:
             mode=config.mode,
             enforce=self.engine.policy.enforce,
             listen=self.address,
+            admin=self.admin.address,
             config_path=str(self.loaded.path or ""),
             policy=self.engine.policy.hash,
             started_at=self.started_at,

@@ -9,7 +9,7 @@ from twisted.internet.protocol import Factory
 
 from pipelock.door.edges import Port, Reactor
 
-__all__ = ["BindError", "bind", "local_names", "raise_file_limit", "split_address"]
+__all__ = ["BindError", "bind", "local_names", "raise_file_limit", "split_address", "written_address"]
 
 BACKLOG = 1024
 _ANY = frozenset({"", "0.0.0.0", "::"})
@@ -39,6 +39,13 @@ def bind(reactor: Reactor, key: str, address: str, factory: Factory) -> Port:
         raise BindError(
             f"{key}: cannot listen on {address}: {error.socketError}; is another daemon running (`pipelock status`)?"
         ) from error
+
+
+def written_address(address: str, port: Port) -> str:
+    """Where a listener for `address` really is: the port is the kernel's choice for `:0`."""
+    host, _ = split_address(address)
+    name = f"[{host}]" if ":" in host else host or "0.0.0.0"
+    return f"{name}:{port.getHost().port}"
 
 
 def local_names(address: str, port: int) -> frozenset[str]:

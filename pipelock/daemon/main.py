@@ -106,7 +106,7 @@ def run_daemon(options: RunOptions) -> int:
     place = DaemonPlace(home=home, read=lambda: _read(options), environ=os.environ, known=_known)
     try:
         daemon = Daemon(reactor, place, loaded, policy)
-    except (AuthorityError, TrustError) as error:
+    except (AuthorityError, SecretFileError, TrustError) as error:
         sys.stderr.write(f"pipelock: {error}\n")
         return EXIT_CONFIG
     return _Run(reactor, daemon, options).go()

@@ -17,7 +17,7 @@ from pipelock.config import Config
 from pipelock.detect.credential_files import read_credentials
 from pipelock.detect.known import LONGEST_VALUE, MAX_KNOWN, KnownValue
 
-__all__ = ["SecretFileError", "known_values", "read_secrets_file"]
+__all__ = ["SecretFileError", "known_values", "read_secret", "read_secrets_file"]
 
 MAX_FILE = 1 << 20
 MAX_FILES = 64
@@ -88,6 +88,23 @@ def read_secrets_file(path: Path, min_length: int) -> tuple[list[KnownValue], li
     if len(values) > MAX_KNOWN:
         raise SecretFileError(f"dlp.secrets_file: {path} has more than {MAX_KNOWN} entries")
     return values, notes
+
+
+def read_secret(path: Path, key: str) -> str:
+    """The one secret that a file holds, white space around it taken off; `key` is the setting that names the file.
+
+    Raises:
+        SecretFileError: it can't be read, others may read it, it is empty or no text.
+    """
+    try:
+        text = _read(path, private=True).decode().strip()
+    except OSError as error:
+        raise SecretFileError(f"{key}: {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise SecretFileError(f"{key}: {path}: not UTF-8 text") from error
+    if not text:
+        raise SecretFileError(f"{key}: {path}: empty")
+    return text
 
 
 def _problem(line: bytes, min_length: int) -> str:

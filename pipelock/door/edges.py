@@ -61,6 +61,9 @@ class Process(Protocol):
 
     pid: int | None
 
+    def signalProcess(self, signalID: str, /) -> None:
+        """Send a signal by its name, without `SIG`. Raises `ProcessExitedAlready`."""
+
 
 class Wire(Protocol):
     """A connected transport: TCP, TLS, Unix, and (but for the handle) Twisted's StringTransport."""

@@ -28,7 +28,7 @@ from pipelock.model import (
     escape,
 )
 
-__all__ = ["MITRE", "audit_event", "audit_line", "error_line", "tunnel_line"]
+__all__ = ["MITRE", "AdminEntry", "admin_line", "audit_event", "audit_line", "error_line", "tunnel_line"]
 
 Value = str | int | float | bool | list[str] | list[dict[str, "Value"]] | dict[str, int]
 
@@ -195,6 +195,40 @@ def _finding(finding: Finding) -> dict[str, Value]:
     if finding.path:
         entry["path"] = list(finding.path)
     return entry
+
+
+class AdminEntry(msgspec.Struct, frozen=True):
+    """One call of the admin API.
+
+    `session` is the key of the session, or the id of the held request, that it was about; `left_out` counts refused
+    calls before it that have no line of their own.
+    """
+
+    action: str
+    client: str
+    status: int
+    session: str = ""
+    result: str = ""
+    left_out: int = 0
+
+
+def admin_line(call: AdminEntry, at: float) -> bytes:
+    """The line for a call of the admin API, refused ones included."""
+    entry: dict[str, Value] = {
+        "time": _stamp(at),
+        "level": "info" if call.status < 400 else "warn",
+        "component": "pipelock",
+        "event": "session_admin",
+        "message": f"admin API: {escape(call.action)}",
+        "action": escape(call.action),
+        "client_ip": escape(call.client),
+        "status_code": call.status,
+        "session_key": escape(call.session),
+        "result": escape(call.result) or "ok",
+    }
+    if call.left_out:
+        entry["left_out"] = call.left_out
+    return _encoder.encode(entry) + b"\n"
 
 
 def error_line(action: Action, why: str, at: float) -> bytes:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from pipelock.evidence.audit import AuditLog
-from pipelock.evidence.line import audit_line, error_line, tunnel_line
+from pipelock.evidence.line import AdminEntry, admin_line, audit_line, error_line, tunnel_line
 from pipelock.evidence.text import text_line
 from pipelock.model import Action, Record, TunnelClosed, Verdict
 
@@ -70,6 +70,17 @@ class Recorder:
             OSError: the log could not be written.
         """
         line = error_line(action, why, at)
+        self.log.write(line)
+        if not self.echo_text:
+            self._repeat(line)
+
+    def write_admin(self, call: AdminEntry, at: float) -> None:
+        """Write a call of the admin API.
+
+        Raises:
+            OSError: the log could not be written.
+        """
+        line = admin_line(call, at)
         self.log.write(line)
         if not self.echo_text:
             self._repeat(line)

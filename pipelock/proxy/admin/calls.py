@@ -61,7 +61,7 @@ class _Call(NamedTuple):
 
     @property
     def by(self) -> str:
-        return f"admin API ({self.client})"
+        return f"admin API, {self.client}"
 
     def wish(self, kind: type[T]) -> T:
         return read_body(self.body, kind)
