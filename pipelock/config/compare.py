@@ -21,6 +21,7 @@ from pipelock.config.compare_agents import (
 )
 from pipelock.config.compare_content import CONTENT_CEILINGS, CONTENT_PROTECTIONS, CONTENT_RANKS, content
 from pipelock.config.compare_lists import added, egress_rules, patterns, removed, suppressions, uncovered, widened
+from pipelock.config.compare_taint import TAINT_PROTECTIONS, TAINT_RANKS, tainted
 from pipelock.config.compare_traffic import (
     TRAFFIC_CEILINGS,
     TRAFFIC_EXEMPTIONS,
@@ -57,6 +58,7 @@ _RANKS: Final = {
     **CONTENT_RANKS,
     **TRAFFIC_RANKS,
     **WATCH_RANKS,
+    **TAINT_RANKS,
 }
 
 _PROTECTIONS: Final = (
@@ -76,6 +78,7 @@ _PROTECTIONS: Final = (
     *CONTENT_PROTECTIONS,
     *TRAFFIC_PROTECTIONS,
     *WATCH_PROTECTIONS,
+    *TAINT_PROTECTIONS,
     *AGENT_PROTECTIONS,
 )
 
@@ -155,6 +158,7 @@ def weakenings(old: Config, new: Config, *, builtin: Container[str] = ()) -> tup
         *egress_rules(old, new),
         *content(old, new),
         *watched(old, new),
+        *tainted(old, new),
         *traffic(old, new),
         *agents(old, new),
     )

@@ -63,8 +63,8 @@ from pipelock.config.schema_sessions import (
     BehavioralBaseline,
     CrossRequestDetection,
     SessionProfiling,
-    Taint,
 )
+from pipelock.config.schema_taint import Taint
 
 __all__ = ["DEFAULT_API_ALLOWLIST", "DEFAULT_INTERNAL", "Config", "EgressAction", "Mode"]
 

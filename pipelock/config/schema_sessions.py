@@ -10,7 +10,6 @@ from msgspec import Meta
 from pipelock.config.kinds import (
     BlockOrWarn,
     FilePath,
-    Glob,
     Hosts,
     Natural,
     Positive,
@@ -31,9 +30,7 @@ __all__ = [
     "EntropyBudget",
     "FragmentReassembly",
     "SessionProfiling",
-    "Taint",
     "ToolFreeze",
-    "TrustOverride",
 ]
 
 _Tier = Literal["none", "soft", "hard", "drain"]
@@ -113,37 +110,6 @@ class Airlock(msgspec.Struct, frozen=True, kw_only=True):
     triggers: AirlockTriggers = AirlockTriggers()
     timers: AirlockTimers = AirlockTimers()
     tool_freeze: ToolFreeze = ToolFreeze()
-
-
-class TrustOverride(msgspec.Struct, frozen=True, kw_only=True):
-    """An exception to taint, with an end."""
-
-    scope: Literal["action", "source"]
-    expires_at: str
-    source_match: str = ""
-    action_match: str = ""
-    granted_by: str = ""
-    reason: str = ""
-
-
-class Taint(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read from outside must not steer what is done inside."""
-
-    enabled: UnsupportedSwitch = False
-    policy: Literal["strict", "balanced", "permissive"] = "balanced"
-    allowlisted_domains: Hosts = ("docs.anthropic.com", "docs.github.com", "developer.mozilla.org")
-    protected_paths: tuple[Glob, ...] = (
-        "*/auth/*",
-        "*/security/*",
-        "*/.github/workflows/*",
-        "*/.env*",
-        "*/secrets*",
-        "*/policy*",
-        "*/sandbox*",
-    )
-    elevated_paths: tuple[Glob, ...] = ("*/config/*", "*/middleware*")
-    recent_sources: Natural = 10
-    trust_overrides: tuple[TrustOverride, ...] = ()
 
 
 class BehavioralBaseline(msgspec.Struct, frozen=True, kw_only=True):

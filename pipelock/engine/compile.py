@@ -17,6 +17,7 @@ from pipelock.engine._suppress import Entry, Suppressions
 from pipelock.engine.a2a import A2aSettings
 from pipelock.engine.approvals import ApprovalLimits
 from pipelock.engine.compile_redaction import compile_redaction
+from pipelock.engine.compile_taint import taint_of
 from pipelock.engine.egress import EgressRule, EgressRules
 from pipelock.engine.media import MediaPolicy
 from pipelock.engine.policy import NoResponses, Policy, ResponseScanner
@@ -103,6 +104,7 @@ def _policy(
         redaction=compile_redaction(config, watched, cache) if config.redaction.enabled else None,
         media=_media(config) if config.media_policy.enabled else None,
         a2a=_a2a(config) if config.a2a_scanning.enabled else None,
+        taint=taint_of(config),
     )
 
 

@@ -209,7 +209,7 @@ def test_notices_and_warnings() -> None:
         "license_key: not needed and not read; every feature is there for everybody",
         "sentry: not read; there is no telemetry and no crash reporting",
     )
-    assert loaded.warnings == ("taint: not supported yet by this version and stays off",)
+    assert loaded.warnings == ("taint: off unless `enabled: true` is written in it, so what it says has no effect",)
 
 
 def test_a_file_full_of_mistakes_is_refused_in_good_time() -> None:

@@ -120,8 +120,9 @@ def test_the_defaults_warn_of_nothing() -> None:
 
 
 def test_sections_that_are_on_elsewhere_are_named() -> None:
-    assert list(warnings(Config(), {"taint": 1})) == ["taint: not supported yet by this version and stays off"]
-    assert list(warnings(Config(), {"taint": 1, "taint.enabled": 1})) == []
+    off = ["health_watchdog: not supported yet by this version and stays off"]
+    assert list(warnings(Config(), {"health_watchdog": 1})) == off
+    assert list(warnings(Config(), {"health_watchdog": 1, "health_watchdog.enabled": 1})) == []
 
 
 def test_nothing_is_said_of_a_loopback_metrics_listener() -> None:
