@@ -29,7 +29,8 @@ class Answering:
             BackendError: stale.
         """
         try:
-            return self._door.answer(pending_id, answer, binding), None
+            answered = self._door.answer(pending_id, answer, binding)
+            return answered.count, answered.grant
         except StaleAnswerError as error:
             raise BackendError("stale", str(error)) from error
 

@@ -18,20 +18,19 @@ import msgspec
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pipelock.door._outcome import allowed, concluded, denied
 from pipelock.door.bus import EventBus
-from pipelock.door.edges import Call, Clock
+from pipelock.door.edges import Clock
+from pipelock.door.holding import MAX_NOTE, Holding, HoldingParts, Then, Ticket
 from pipelock.door.resolver import Resolver
 from pipelock.door.stats import Stats
 from pipelock.engine import (
+    Answered,
     Answers,
-    ApprovalRefused,
     Approvals,
     Content,
     Engine,
     Facts,
     Lookup,
-    Settled,
     refuse,
     summarise,
 )
@@ -41,17 +40,14 @@ from pipelock.model import (
     BlockReason,
     Decided,
     Decision,
-    Held,
     KillSwitchChanged,
     Notice,
-    Outcome,
     Record,
-    Released,
     TunnelClosed,
     Verdict,
 )
 
-__all__ = ["THREAD_BYTES", "Door", "Ticket"]
+__all__ = ["MAX_NOTE", "THREAD_BYTES", "Door", "DoorParts", "Ticket"]
 
 THREAD_BYTES = 64 * 1024
 """Bodies from this size on are scanned in the thread pool.
@@ -60,34 +56,9 @@ The hand-over costs a clean body of this size a twentieth of its scan (0.2 ms), 
 a hostile one would keep the reactor, and so every other connection, waiting for up to 0.1 s.
 """
 
-MAX_NOTE = 500
-"""Characters of an operator's words that travel."""
-
 _COMPLAINT_SECONDS = 60.0
 
-Then = Callable[[Decision], None]
 Inspect = Callable[[Callable[[], Content], Callable[[Content | Failure], None]], None]
-
-
-class Ticket:
-    """One action under judgement. A transport whose client leaves calls `abandon`."""
-
-    __slots__ = ("_door", "action", "began", "counted", "held_at", "pending", "then")
-
-    def __init__(self, door: Door, action: Action, then: Then) -> None:
-        self._door = door
-        self.action = action
-        self.then: Then | None = then
-        self.began = time.perf_counter()
-        self.pending: tuple[str, int] | None = None
-        self.held_at: float | None = None
-        self.counted = False
-
-    def abandon(self) -> None:
-        """The client is gone: `then` will not be called any more. Harmless after the decision."""
-        if self.then is not None:
-            self.then = None
-            self._door.abandoned(self)
 
 
 class DoorParts(msgspec.Struct, frozen=True):
@@ -116,7 +87,6 @@ class Door:
         self.approvals = parts.approvals
         self.bus = parts.bus
         self.stats = parts.stats
-        self.dashboards = 0
         self._resolver = parts.resolver
         self._write = parts.write
         self._write_tunnel = parts.write_tunnel
@@ -124,9 +94,17 @@ class Door:
         self._clock = parts.clock
         self.wall = parts.wall
         self._inspect = parts.inspect
-        self._deadline: Call | None = None
-        self._wall_ahead = parts.wall() - parts.clock.seconds()
-        self._closing = False
+        self.holding = Holding(
+            HoldingParts(
+                engine=parts.engine,
+                approvals=parts.approvals,
+                bus=parts.bus,
+                clock=parts.clock,
+                wall=parts.wall,
+                judge=self._start,
+                finish=self._finish,
+            )
+        )
         self._complained_at = -_COMPLAINT_SECONDS
         self._crash_told_at = -_COMPLAINT_SECONDS
 
@@ -202,138 +180,44 @@ class Door:
         )
 
     def _decided(self, ticket: Ticket, decision: Decision) -> None:
-        if decision.verdict is not Verdict.ASK:
-            self._finish(ticket, decision)
-        elif ticket.then is None:
-            self._finish(ticket, denied(decision, Outcome.ABANDONED, "the client went away before anyone was asked"))
-        elif self.approvals.is_granted(ticket.action, decision.policy):
-            self._finish(ticket, allowed(decision, Outcome.GRANTED))
-        elif self._closing:
-            self._finish(ticket, denied(decision, Outcome.WITHDRAWN, f"{decision.reason}; the daemon is stopping"))
+        if ticket.revision is not None:
+            self.holding.revised(ticket, ticket.revision, decision)
+        elif decision.verdict is Verdict.ASK:
+            self.holding.ask(ticket, decision)
         else:
-            self._hold(ticket, decision)
+            self._finish(ticket, decision)
 
     # -- holding ---------------------------------------------------------------------------------------------------
 
-    def _hold(self, ticket: Ticket, decision: Decision) -> None:
-        waited = ticket.held_at is not None
-        if not waited and not len(self.approvals):
-            self._wall_ahead = self.wall() - self._clock.seconds()
-        now = self._held_now()
-        held = self.approvals.hold(
-            ticket.action,
-            summarise(ticket.action, decision),
-            decision,
-            (ticket, decision),
-            now,
-            attended=self.dashboards > 0 or waited,
-            since=ticket.held_at,
-        )
-        if isinstance(held, ApprovalRefused):
-            self._finish(ticket, denied(decision, held.outcome, f"{decision.reason}; {held.reason}"))
-            return
-        pending, member = held
-        ticket.pending = (pending.id, member)
-        ticket.counted = True
-        if not waited:
-            ticket.held_at = now
-        self.bus.publish(Held(pending))
-        self._watch_deadline()
+    @property
+    def dashboards(self) -> int:
+        """How many dashboards are there to answer."""
+        return self.holding.dashboards
 
-    def _held_now(self) -> float:
-        """The time by which held actions expire: the wall clock's, as long as nobody sets that.
+    @dashboards.setter
+    def dashboards(self, count: int) -> None:
+        self.holding.dashboards = count
 
-        While something waits, it goes on evenly: a wall clock that is set would let what waits expire at once, or not
-        for hours.
-        """
-        return self._clock.seconds() + self._wall_ahead
-
-    def answer(self, pending_id: str, answer: Answer, binding: str = "") -> int:
-        """Settle what waits under `pending_id` as a person said; returns how many actions that released.
+    def answer(self, pending_id: str, answer: Answer, binding: str = "") -> Answered:
+        """Settle what waits under `pending_id`, and what else the answer covers, as a person said.
 
         Raises:
             StaleAnswerError: nothing waits there, or not what the person saw.
+            BadAnswerError: this was not offered, or can't be kept; nothing is settled.
         """
-        # Neither the deadline's timer nor the look at the sentinel file is as quick as a person can be.
-        self._expire()
-        if self.engine.kill.active:
-            self.rejudge_held()
-        answer = msgspec.structs.replace(answer, note=answer.note[:MAX_NOTE])
-        settled = self.approvals.answer(pending_id, answer, binding)
-        self._release(pending_id, settled)
-        return len(settled)
-
-    def _watch_deadline(self) -> None:
-        deadline = self.approvals.next_deadline()
-        if self._deadline is not None and self._deadline.active():
-            self._deadline.cancel()
-        self._deadline = None
-        if deadline is not None:
-            self._deadline = self._clock.callLater(max(0.0, deadline - self._held_now()), self._expire)
-
-    def _expire(self) -> None:
-        by_id: dict[str, list[Settled]] = {}
-        for settled in self.approvals.expire(self._held_now()):
-            ticket, _ = _held(settled.token)
-            by_id.setdefault(ticket.pending[0] if ticket.pending else "", []).append(settled)
-        for pending_id, group in by_id.items():
-            self._release(pending_id, tuple(group))
-        self._watch_deadline()
-
-    def _release(self, pending_id: str, settled: tuple[Settled, ...]) -> None:
-        if not settled:
-            return
-        answer = settled[0].answer
-        self.bus.publish(Released(pending_id, settled[0].outcome, answer.by if answer else ""))
-        for one in settled:
-            self._conclude(one)
-        self._watch_deadline()
-
-    def _conclude(self, settled: Settled) -> None:
-        ticket, decision = _held(settled.token)
-        ticket.pending = None
-        now = self._held_now()
-        since = now if ticket.held_at is None else ticket.held_at
-        self._finish(ticket, concluded(decision, settled, max(0, int((now - since) * 1000))))
+        return self.holding.answer(pending_id, answer, binding)
 
     def abandoned(self, ticket: Ticket) -> None:
         """A ticket's client is gone."""
-        if ticket.pending is None:
-            return  # still being judged; its decision will be recorded when it is made
-        pending_id, member = ticket.pending
-        settled, rest = self.approvals.abandon(pending_id, member)
-        if settled is None:
-            return
-        self.bus.publish(Held(rest) if rest is not None else Released(pending_id, Outcome.ABANDONED))
-        self._conclude(settled)
-        self._watch_deadline()
+        self.holding.abandoned(ticket)
 
     def rejudge_held(self) -> None:
-        """Judge again what waits under another policy than that in force, and what the kill switch stops.
-
-        What a person is still to be asked about waits on under a new id; its deadline stays where it was.
-        """
-        moved: list[Settled] = []
-        for pending in self.approvals.waiting():
-            if not any(self._is_overtaken(*_held(token)) for token in self.approvals.tokens(pending.id)):
-                continue
-            moved.extend(self.approvals.withdraw(pending.id))
-            self.bus.publish(Released(pending.id, Outcome.WITHDRAWN))
-        for settled in moved:
-            ticket, _ = _held(settled.token)
-            ticket.pending = None
-        for settled in moved:
-            self._start(_held(settled.token)[0])
-        self._watch_deadline()
-
-    def _is_overtaken(self, ticket: Ticket, decision: Decision) -> bool:
-        return decision.policy != self.engine.policy.hash or self.engine.kill.applies_to(ticket.action.client)
+        """Judge again what waits under another policy than that in force, and what the kill switch stops."""
+        self.holding.rejudge()
 
     def close(self) -> None:
         """Deny everything that waits, and from now on everything that would: the daemon stops."""
-        self._closing = True
-        for pending in self.approvals.waiting():
-            self._release(pending.id, self.approvals.withdraw(pending.id))
+        self.holding.close()
 
     # -- what everyone is told -------------------------------------------------------------------------------------
 
@@ -425,8 +309,3 @@ class Door:
             self._complained_at = now
             self._log.error("the audit log cannot be written: {error}", error=error)
             self.bus.publish(Notice("error", f"the audit log cannot be written: {error}"))
-
-
-def _held(token: object) -> tuple[Ticket, Decision]:
-    pair: tuple[Ticket, Decision] = token  # type: ignore[assignment]  # it is what `_hold` gave
-    return pair

@@ -250,7 +250,7 @@ def test_a_transport_that_raises_takes_nobody_along() -> None:
 
     house.door.judge(an_action(method="POST"), broken)
     _, twin = house.judge(method="POST")
-    assert house.door.answer(house.pending(), ONCE) == 2
+    assert house.door.answer(house.pending(), ONCE).count == 2
     assert settled(twin).verdict is Verdict.ALLOW
     assert house.outcomes() == [Outcome.APPROVED, Outcome.APPROVED]
     assert [notice.level for notice in house.events(Notice)] == ["error"]
@@ -326,7 +326,7 @@ def test_tunnels_and_failures_are_told_and_written() -> None:
     ("answer", "verdict", "outcome", "code", "words"),
     [
         (ONCE, Verdict.ALLOW, Outcome.APPROVED, None, "the operator allowed it once"),
-        (SESSION, Verdict.ALLOW, Outcome.APPROVED, None, "the operator allowed it once"),
+        (SESSION, Verdict.ALLOW, Outcome.APPROVED, None, "the operator allowed it for this session"),
         (DENY, Verdict.BLOCK, Outcome.DENIED, BlockReason.REQUEST_POLICY_DENY, "the operator denied this"),
         (
             Answer(AnswerWord.DENY, note="use the test system", by="ann"), Verdict.BLOCK, Outcome.DENIED,
@@ -343,7 +343,7 @@ def test_a_person_answers(
     assert house.records == []
     (held,) = house.events(Held)
     house.clock.advance(2.5)
-    assert house.door.answer(held.pending.id, answer, held.pending.binding) == 1
+    assert house.door.answer(held.pending.id, answer, held.pending.binding).count == 1
     decision = settled(answers)
     assert (decision.verdict, decision.outcome, decision.code, decision.held_ms, decision.note) == (
         verdict, outcome, code, 2500, answer.note,
@@ -386,7 +386,7 @@ def test_twins_wait_together_and_share_the_answer() -> None:
     house = House()
     answers = [house.post(id=f"t-{number}")[1] for number in range(3)]
     assert [held.pending.twins for held in house.events(Held)] == [1, 2, 3]
-    assert house.door.answer(house.pending(), DENY) == 3
+    assert house.door.answer(house.pending(), DENY).count == 3
     assert [settled(one).action_id for one in answers] == ["t-0", "t-1", "t-2"]
     assert house.outcomes() == [Outcome.DENIED] * 3
     assert len(house.events(Released)) == 1

@@ -1,0 +1,54 @@
+"""Sending something else than what was held: without what was found, or what the person wrote instead.
+
+Only whole bodies of requests and answers can be changed: of a stream, or of a part of one, more may be on its way that
+goes with it.
+"""
+
+from __future__ import annotations
+
+from pipelock.detect.removal import strip
+from pipelock.model import Action, Decision, Kind
+
+__all__ = ["MAX_EDIT", "is_editable", "is_same_question", "redacted_body", "text_of"]
+
+MAX_EDIT = 256 * 1024
+"""Bytes of a body that a person may change, and of what they put in its place."""
+
+_WHOLE = frozenset({Kind.REQUEST, Kind.RESPONSE})
+
+
+def text_of(action: Action, decision: Decision) -> bytes | None:
+    """The body as it would go on, if it is a text that can be changed: whole, UTF-8, not empty, at most `MAX_EDIT`."""
+    body = action.body if decision.body is None else decision.body
+    if not _is_whole(action) or not 0 < len(body) <= MAX_EDIT or b"\0" in body:
+        return None
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return body
+
+
+def is_editable(action: Action, decision: Decision) -> bool:
+    """Whether a person may send another text instead."""
+    return text_of(action, decision) is not None
+
+
+def redacted_body(action: Action, decision: Decision) -> bytes | None:
+    """The body without what was found in it; `None` where something was found elsewhere, or can't be taken out."""
+    if not _is_whole(action) or not decision.findings:
+        return None
+    if not all(finding.place.startswith("body") for finding in decision.findings):
+        return None
+    body = action.body if decision.body is None else decision.body
+    stripped = strip(body, decision.findings)
+    return None if stripped == body else stripped
+
+
+def is_same_question(before: Decision, after: Decision) -> bool:
+    """Whether `after` asks what the person has answered about `before`, and has found nothing to ask about besides."""
+    return not after.findings and (after.layer, after.rule) == (before.layer, before.rule)
+
+
+def _is_whole(action: Action) -> bool:
+    return action.kind in _WHOLE and not action.partial and not action.seen
