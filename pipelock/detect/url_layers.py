@@ -86,7 +86,7 @@ class UrlLayers:
         Raises:
             ValueError: a pattern or network of `settings` can't be read; the message names it.
         """
-        self._settings = settings
+        self.settings = settings
         self._secrets = secrets
         self._allowed = HostSet(settings.api_allowlist)
         self._blocked = HostSet(settings.blocklist)
@@ -160,7 +160,7 @@ class UrlLayers:
 
     def length(self, url: str) -> tuple[Finding, ...]:
         """The `length` layer: a finding where `url` has more characters than `max_url_length`."""
-        limit = self._settings.max_url_length
+        limit = self.settings.max_url_length
         if limit <= 0 or len(url) <= limit:
             return ()
         message = f"the URL has {len(url)} characters, fetch_proxy.monitoring.max_url_length is {limit}"
@@ -200,7 +200,7 @@ class UrlLayers:
     def _host_findings(self, host: Host) -> tuple[Finding, ...]:
         """The layers that look at the host alone: lists and the address floor."""
         name, shown = host.name, findings.shown_host(host.name)
-        if self._settings.mode_strict and name not in self._allowed:
+        if self.settings.mode_strict and name not in self._allowed:
             message = f"{shown} is not in api_allowlist, and mode is strict; add it there if agents need it"
             return (findings.finding("allowlist", message, severity=Severity.MEDIUM),)
         if name in self._blocked:
@@ -229,7 +229,7 @@ class UrlLayers:
         looked("dlp")
         if _refuses(found, excuses):
             return found
-        settings = self._settings
+        settings = self.settings
         name = view.host.name
         host_exempt = name in self._subdomain_exempt
         if settings.entropy_threshold > 0:

@@ -22,7 +22,7 @@ stand elsewhere.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 import msgspec
@@ -136,6 +136,46 @@ class Suppressions:
             and (_in_field(entry.field, finding, action, known) if entry.field else not in_url)
             for entry in current
         )
+
+    def may_cover(
+        self,
+        finding: Finding,
+        wall: float,
+        *,
+        host: str,
+        matches: Callable[[str], bool | None],
+        crowded: bool = False,
+    ) -> bool | None:
+        """Like `covers` for what is left of an action: `None` where that can't be told.
+
+        `host` is folded, empty where it isn't known; `matches` says whether the path of an entry means the URL.
+        """
+        entries = self._by_rule.get(finding.rule.casefold())
+        if not entries or finding.hard or finding.scanner in _NEVER:
+            return False
+        current = [entry for entry in entries if wall < entry.expires and not (crowded and entry.field)]
+        answers = [_all_hold(_parts_hold(entry, finding, host, matches)) for entry in current]
+        return True if True in answers else None if None in answers else False
+
+
+def _parts_hold(
+    entry: Entry, finding: Finding, host: str, matches: Callable[[str], bool | None]
+) -> Iterator[bool | None]:
+    """Whether each part of an entry holds for what was found."""
+    if entry.hosts is not None:
+        yield host in entry.hosts if host else None
+    if not entry.field:
+        yield not finding.place.startswith("url")
+    elif entry.field.startswith("body:") and finding.place == "body":
+        yield None  # in which field of the body it stood was not kept
+    else:
+        yield glob_match(entry.field, finding.place)
+    yield matches(entry.path)
+
+
+def _all_hold(parts: Iterable[bool | None]) -> bool | None:
+    seen = list(parts)
+    return False if False in seen else None if None in seen else True
 
 
 def _folded(host: str) -> str:

@@ -10,10 +10,11 @@ from collections.abc import Iterable
 
 import msgspec
 
+from pipelock.engine._outline import outline
 from pipelock.engine._preview import MAX_PREVIEW, preview
 from pipelock.model import Action, ActionSummary, Decision, Finding, Span, Verdict
 
-__all__ = ["MAX_PREVIEW", "MAX_SHOWN_HEADERS", "summarise"]
+__all__ = ["MAX_PREVIEW", "MAX_SHOWN_HEADERS", "MAX_SHOWN_URL", "REDUCED", "summarise"]
 
 MAX_SHOWN_HEADERS = 64
 MAX_SHOWN_VALUE = 256
@@ -25,6 +26,8 @@ LONG_LABEL = 20
 """Host labels of an unsearched URL that are this long could hold a key; shorter ones could not."""
 
 _REDACTED = "[redacted]"
+REDUCED = "/[redacted]"
+"""Ends a URL of which the host alone is kept."""
 
 _AGENT_PLACES = frozenset({"header:x-pipelock-agent", "headers"})
 _SCHEMES = frozenset({"http", "https"})
@@ -60,6 +63,7 @@ def summarise(action: Action, decision: Decision) -> ActionSummary:
         return _plain(action)
     searched = _was_searched(action, decision)
     session, agent = shown_identity(action, decision)
+    url = _safe_url(action, findings, searched=searched)
     return ActionSummary(
         id=action.id,
         kind=action.kind,
@@ -69,7 +73,8 @@ def summarise(action: Action, decision: Decision) -> ActionSummary:
         agent=agent,
         client=action.client,
         method=action.method[:MAX_SHOWN_WORD],
-        url=_safe_url(action, findings, searched=searched),
+        url=url,
+        path=outline(action.url, findings) if url.endswith(REDUCED) and not searched else "",
         host=_safe_host(action, findings, searched=searched),
         port=action.port,
         status=action.status,
@@ -133,7 +138,7 @@ def _safe_url(action: Action, findings: Iterable[Finding], *, searched: bool) ->
         return url if len(url) <= MAX_SHOWN_URL else url[:MAX_SHOWN_URL] + "…"
     scheme = action.url.partition("://")[0].lower()
     host = _safe_host(action, findings, searched=False)
-    return f"{scheme if scheme in _SCHEMES else '[other]'}://{host}/[redacted]"
+    return f"{scheme if scheme in _SCHEMES else '[other]'}://{host}{REDUCED}"
 
 
 def _without_userinfo(url: str) -> str:

@@ -152,7 +152,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class ActionSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An action as records, events and screens show it: no body, no secret.
 
-    `url` is reduced to `scheme://host/[redacted]` where a content scanner blocked.
+    `url` is reduced to `scheme://host/[redacted]` where a content scanner blocked; `path` is then its path with `*` for
+    all that could be secret, or empty.
     `program` and `pid` are those of the client's own process, where it is known.
     `preview` is the start of the body with matched secrets masked (at most 2 048 characters) and is set only for
     actions that are held for a person.
@@ -176,3 +177,4 @@ class ActionSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     preview: str = ""
     program: str = ""
     pid: int = 0
+    path: str = ""
