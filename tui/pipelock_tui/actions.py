@@ -5,13 +5,13 @@ Key bindings, the bottom line, the help, the palette, the command line and the k
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from textual.binding import Binding, BindingType
 
-__all__ = ["DIALOG", "LIST", "Action", "Needs", "bindings", "key_word", "key_words"]
+__all__ = ["DIALOG", "DIALOGS", "LIST", "LISTS", "Action", "Needs", "bindings", "key_names", "key_word", "key_words"]
 
 LIST = "list"
 """The place of actions that belong to whatever list or page has the focus."""
@@ -58,6 +58,25 @@ class Action:
     aliases: tuple[str, ...] = ()
     verb: str = ""
     alone: str = ""
+
+
+_SCREEN = "a matter of the screen"
+LISTS = (
+    Action("list.down", "j,down", "next line", (LIST,), alone=_SCREEN),
+    Action("list.up", "k,up", "line before", (LIST,), alone=_SCREEN),
+    Action("list.page_down", "pagedown,ctrl+d", "a screenful down", (LIST,), alone=_SCREEN),
+    Action("list.page_up", "pageup,ctrl+u", "a screenful up", (LIST,), alone=_SCREEN),
+    Action("list.first", "g,home", "to the first line", (LIST,), alone=_SCREEN),
+    Action("list.last", "G,end", "to the last line", (LIST,), alone=_SCREEN),
+    Action("list.open", "enter", "open the line", (LIST,), alone=_SCREEN),
+)
+"""In every list; pages of text have all but the last."""
+
+DIALOGS = (
+    Action("dialog.agree", "y", "yes, do it", (DIALOG,), alone=_SCREEN),
+    Action("dialog.leave", "n,escape,q", "no, leave it", (DIALOG,), alone=_SCREEN),
+)
+"""In every question."""
 
 
 def bindings(actions: Iterable[Action], own: Mapping[str, str] | None = None) -> list[BindingType]:
@@ -108,6 +127,11 @@ def key_word(key: str) -> str:
     if len(key) in {2, 3} and key[0] == "f" and key[1:].isdigit():
         return key.upper()
     return _WORDS.get(key, key)
+
+
+def key_names(actions: Iterable[Action], keys: Callable[[Action], str]) -> dict[str, str]:
+    """The word for the first key of each action, by its id. `keys` gives the keys that it has now."""
+    return {action.id: key_word(keys(action).partition(",")[0]) for action in actions}
 
 
 def key_words(keys: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import ClassVar, TypeVar
 
 from textual._context import active_message_pump
+from textual._path import CSSPathType
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.dom import DOMNode
@@ -17,7 +18,7 @@ from textual.screen import Screen
 
 from pipelock.control.aio import ControlError
 from pipelock.model import escape
-from pipelock_tui.actions import Action, Needs, bindings
+from pipelock_tui.actions import Action, Needs, bindings, key_names
 from pipelock_tui.answering import Answering
 from pipelock_tui.board import Board
 from pipelock_tui.catalogue import ANSWERS, SHELL, action_of, place_of
@@ -25,6 +26,7 @@ from pipelock_tui.deeds import ShellDeeds
 from pipelock_tui.facts import banner_lines
 from pipelock_tui.footer import hints_of
 from pipelock_tui.inbox import PERIOD, Inbox
+from pipelock_tui.pending.editor import TerminalEditor
 from pipelock_tui.ports import Clock, Watch
 from pipelock_tui.switcher import Switcher
 from pipelock_tui.themes import THEMES, choose
@@ -52,7 +54,7 @@ class Dashboard(App[None]):
     """Shows one daemon and answers its prompts. All that it does to the daemon goes through `link`."""
 
     TITLE = "Pipelock"
-    CSS_PATH = "dashboard.tcss"
+    CSS_PATH: ClassVar[CSSPathType | None] = ["dashboard.tcss", "widgets/split.tcss"]
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "f24"  # the palette is one of our own actions
     BINDINGS: ClassVar[list[BindingType]] = bindings((*ANSWERS, *SHELL))
@@ -64,7 +66,7 @@ class Dashboard(App[None]):
         self.link = link
         self.clock = clock or Clock()
         self.board = Board(self.clock)
-        self.answering = Answering(self)
+        self.answering = Answering(self, TerminalEditor(self))
         self.shell_deeds = ShellDeeds(self)
         self._start = start
         self._inbox = Inbox()
@@ -82,7 +84,7 @@ class Dashboard(App[None]):
         yield Tabs()
         yield Banner()
         yield Switcher(self)
-        yield Approvals(self.board.desk, self.clock)
+        yield Approvals(self.board.desk, self.clock, lambda: key_names(ANSWERS, self.keys))
         yield Hints()
 
     def on_mount(self) -> None:
@@ -132,6 +134,7 @@ class Dashboard(App[None]):
     def tick(self) -> None:
         """Countdowns and ages go on."""
         self.board.desk.sweep(self.clock.monotonic())
+        self.answering.attention.tick()
         self.draw()
 
     def poll(self) -> None:

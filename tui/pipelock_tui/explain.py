@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import tzinfo
 
-from pipelock.model import ActionSummary, Decision, Finding, Pending, Record, Severity, Verdict, escape
-from pipelock_tui.rows import Row
+from pipelock.model import ActionSummary, Decision, Finding, Record, Severity, Verdict, escape
 from pipelock_tui.text import Line, Part, line
-from pipelock_tui.words import OUTCOMES, clock_time, countdown, number, span, verdict_words
+from pipelock_tui.words import OUTCOMES, clock_time, number, span, verdict_words
 
-__all__ = ["LABEL", "action_lines", "detail_lines", "finding_lines", "item", "pending_lines", "record_lines"]
+__all__ = ["LABEL", "action_lines", "finding_lines", "item", "masked", "receipt_lines", "verdict_lines"]
 
 LABEL = 11
 """Cells taken by the labels at the left; wrapped text hangs from there."""
@@ -18,53 +17,26 @@ _SENSITIVE = ("authorization", "cookie", "token", "secret", "password", "api-key
 _MASKS = ("[masked]", "[redacted]", "[REDACTED]", "***", "•••", "███")
 
 
-def record_lines(record: Record, zone: tzinfo | None = None) -> list[Line]:
-    """The detail of a decision, not wrapped."""
-    decision, action = record.decision, record.action
+def verdict_lines(record: Record, zone: tzinfo | None = None) -> list[Line]:
+    """What was decided, why, and what to do about it, not wrapped."""
+    decision = record.decision
     verdict = decision.verdict
-    head = line(
-        (verdict_words(verdict).upper(), verdict.value),
-        ("  " + (decision.layer or "nothing objected"), "strong"),
-        (f"   {clock_time(record.at, zone)}", "dim"),
-    )
-    lines: list[Line] = [head]
-    lines.append(item("why", decision.reason or "Nothing was found and no rule asks for more.", "strong"))
-    lines.append(item("to do", _advice(decision), "key"))
+    lines = [
+        line(
+            (verdict_words(verdict).upper(), verdict.value),
+            ("  " + (decision.layer or "nothing objected"), "strong"),
+            (f"   {clock_time(record.at, zone)}", "dim"),
+        ),
+        item("why", decision.reason or "Nothing was found and no rule asks for more.", "strong"),
+        item("to do", _advice(decision), "key"),
+    ]
     if not decision.enforced:
         lines.append(item("mode", "This would have been refused; the mode in force only warns.", "warn"))
-    lines += action_lines(action)
-    lines += finding_lines(decision.findings)
-    lines += _receipt_lines(record)
+    if decision.upgraded is not None:
+        lines.append(item("stricter", f"The session's level made it so; it was {decision.upgraded.value}.", "warn"))
+    if decision.grant:
+        lines.append(item("grant", f"An earlier answer decided: {decision.grant}.", "note"))
     return lines
-
-
-def pending_lines(pending: Pending, now: float, zone: tzinfo | None = None) -> list[Line]:
-    """The detail of a prompt, not wrapped. `now` is seconds since the epoch."""
-    head = line(
-        ("? WAITING", "ask"),
-        (f"  #{pending.id}", "strong"),
-        (f"   since {clock_time(pending.held_at, zone)}, {countdown(pending.expires_at, now)} left", "dim"),
-    )
-    lines = [head, item("why", pending.reason or "Policy asks.", "strong")]
-    if pending.rule:
-        lines.append(item("rule", pending.rule))
-    lines += action_lines(pending.action)
-    lines += finding_lines(pending.findings)
-    if pending.action.preview:
-        lines += [(), line(("BODY", "title"), ("  its start, secrets masked", "dim"))]
-        lines += [line(("  " + text.replace("\t", "    "), "")) for text in pending.action.preview.split("\n")]
-    lines += [(), line(("BINDING", "title"))]
-    lines.append(item("digest", pending.binding[:32] or "none"))
-    return lines
-
-
-def detail_lines(viewed: Row | Pending, now: float, zone: tzinfo | None = None) -> list[Line]:
-    """The detail of whatever is viewed: a decision, a remark, a prompt."""
-    if isinstance(viewed, Pending):
-        return pending_lines(viewed, now, zone)
-    if viewed.record is not None:
-        return record_lines(viewed.record, zone)
-    return [line((clock_time(viewed.at, zone), "dim")), line((viewed.text, viewed.role))]
 
 
 def item(label: str, text: str, role: str = "") -> Line:
@@ -87,6 +59,7 @@ def _advice(decision: Decision) -> str:
 
 
 def action_lines(action: ActionSummary) -> list[Line]:
+    """What was judged; a heading first."""
     what = f"{action.method} " if action.method else ""
     lines = [
         (),
@@ -96,7 +69,9 @@ def action_lines(action: ActionSummary) -> list[Line]:
     ]
     lines.append(item("target", what + (action.url or f"{action.host}:{action.port}"), "strong"))
     who = action.agent or "anonymous"
-    lines.append(item("agent", f"{who}  from {action.client or 'unknown'}  session {action.session or 'none'}"))
+    program = f", program {action.program} {action.pid}" if action.program else ""
+    lines.append(item("agent", f"{who}  from {action.client or 'unknown'}{program}"))
+    lines.append(item("session", action.session or "none"))
     facts = [f"{number(action.size)} bytes"]
     if action.content_type:
         facts.append(action.content_type)
@@ -105,11 +80,11 @@ def action_lines(action: ActionSummary) -> list[Line]:
     lines.append(item("content", ", ".join(facts)))
     for index, (name, value) in enumerate(action.headers):
         label = "headers" if index == 0 else ""
-        lines.append((Part(f"  {label:<{LABEL - 2}}", "dim"), Part(f"{name}: ", "dim"), Part(_masked(name, value))))
+        lines.append((Part(f"  {label:<{LABEL - 2}}", "dim"), Part(f"{name}: ", "dim"), Part(masked(name, value))))
     return lines
 
 
-def _masked(name: str, value: str) -> str:
+def masked(name: str, value: str) -> str:
     """The daemon masks credentials; this is the second pair of eyes for header names that sound like one."""
     folded = name.casefold()
     if value.endswith(" characters]") or not any(word in folded for word in _SENSITIVE):
@@ -118,6 +93,7 @@ def _masked(name: str, value: str) -> str:
 
 
 def finding_lines(findings: tuple[Finding, ...]) -> list[Line]:
+    """What was noticed, under a heading; nothing where nothing was."""
     if not findings:
         return []
     lines: list[Line] = [(), line(("FINDINGS", "title"), (f"  {len(findings)}", "dim"))]
@@ -171,7 +147,8 @@ def _marked(excerpt: str) -> list[Part]:
     return [*parts, Part(rest)]
 
 
-def _receipt_lines(record: Record) -> list[Line]:
+def receipt_lines(record: Record) -> list[Line]:
+    """By whom and how it was decided; a heading first."""
     decision = record.decision
     lines: list[Line] = [(), line(("RECEIPT", "title"))]
     lines.append(item("decision", f"{decision.action_id}  policy {decision.policy or 'unknown'}"))

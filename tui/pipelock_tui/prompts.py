@@ -73,11 +73,14 @@ def panel_lines(
     title = [Part(f" ◆ {waiting} WAITING FOR YOU ", "badge")]
     if len(prompts) > 1:
         title.append(Part(f"  {chosen + 1} of {len(prompts)}, ", "dim"))
-        title += [Part(f"{keys['prompt.previous']} {keys['prompt.next']}", "key"), Part(" choose", "dim")]
+        title += [
+            Part(f"{keys.get('answer.previous', '')} {keys.get('answer.next', '')}", "key"),
+            Part(" choose", "dim"),
+        ]
     if said:
         title.append(Part(cut(f"  {said}", width - width_of(tuple(title)) - 1), "warn"))
     lines: list[Line] = [tuple(title)]
-    text = _explanation(prompts[chosen], offer, keys, wall, width, objection) if prompts else []
+    text = _explanation(prompts[chosen], offer, keys, wall, width, objection=objection) if prompts else []
     rows = max(1, min(len(prompts), room - 1 - len(text)))
     text = text[: max(0, room - 1 - rows)]
     for index in window(len(prompts), chosen, rows):
@@ -111,7 +114,7 @@ def keyed(choice: Choice, keys: Mapping[str, str]) -> Line:
 
 
 def _explanation(
-    prompt: Prompt, offer: Offer | None, keys: Mapping[str, str], wall: float, width: int, objection: str
+    prompt: Prompt, offer: Offer | None, keys: Mapping[str, str], wall: float, width: int, *, objection: str
 ) -> list[Line]:
     """Why it asks, and what each key would do, for the chosen prompt."""
     pending = prompt.pending
@@ -126,7 +129,7 @@ def _explanation(
         if choice.action in PANEL:
             parts = line("  ", *keyed(choice, keys))
             lines += _clipped(wrap(parts, width, _HANG), 3 if choice.action == PANEL[0] else 1, width)
-    more = f"  wider, for a time, for good, changed, undo: {keys.get('prompt.view', '')}"
+    more = f"  wider, for a time, for good, changed, undo: {keys.get('answer.view', '')}"
     return [*lines, line((cut(more, width), "dim"))]
 
 
@@ -135,10 +138,10 @@ def _clipped(lines: list[Line], most: int, width: int) -> list[Line]:
     if len(lines) <= most:
         return lines
     last = lines[most - 1]
-    return [
-        *lines[: most - 1],
-        (*last[:-1], Part(cut(last[-1].text, width - 2 - width_of(last[:-1])) + " …", last[-1].role)),
-    ]
+    room = width - width_of(last[:-1])
+    text = last[-1].text.rstrip()
+    text = cut(text, room) if width_of((Part(text),)) >= room else text + "…"
+    return [*lines[: most - 1], (*last[:-1], Part(text, last[-1].role))]
 
 
 def _verb(pending: Pending) -> str:

@@ -7,7 +7,7 @@ it the actions that are its own, and shows the reason in its place should it bre
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 import msgspec
 from textual.containers import Vertical
@@ -18,6 +18,9 @@ from pipelock.control.errors import ControlError
 from pipelock_tui.actions import Action
 from pipelock_tui.board import Board, Change
 from pipelock_tui.ports import Clock, Watch
+
+if TYPE_CHECKING:
+    from pipelock_tui.answering import Answering
 
 __all__ = ["Deed", "Performer", "Shell", "View"]
 
@@ -36,6 +39,10 @@ class Shell(Protocol):
     """The daemon; a view uses it through `View.ask`."""
     clock: Clock
 
+    @property
+    def answering(self) -> Answering:
+        """What answers prompts."""
+
     def say(self, text: str, severity: str = "information") -> None:
         """Tell the operator something: information, warning or error. It is escaped, shown for a while, and kept."""
 
@@ -53,6 +60,9 @@ class Shell(Protocol):
 
     def start(self, work: Awaitable[None], name: str) -> None:
         """Run something that takes a while."""
+
+    def keys(self, action: Action) -> str:
+        """The keys an action has now, with commas between; they may be others than it came with."""
 
 
 class Performer(Protocol):
@@ -74,6 +84,8 @@ class View(Vertical):
 
     NAME: ClassVar[str] = ""
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
+    NOTES: ClassVar[tuple[str, ...]] = ()
+    """Sentences for the help, besides the keys."""
 
     def __init__(self, shell: Shell) -> None:
         super().__init__(id=f"view-{self.NAME}", classes="view")

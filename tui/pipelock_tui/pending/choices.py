@@ -99,7 +99,7 @@ def choices(pending: Pending, offer: Offer) -> tuple[Choice, ...]:
         _lasting("answer.session", "session", offer, Lifetime.SESSION, here),
         Choice("answer.timed", "for a time", _clause(offer.allow, _listed(timed)), "" if timed else here),
         _lasting("answer.forever", "for good", offer, Lifetime.FOREVER, here),
-        Choice("answer.deny", "deny", sentence(offer.deny, Lifetime.ONCE, offer.covers)),
+        _denial(pending, offer),
         Choice("answer.deny_rule", "deny + rule", _clause(offer.deny, _listed(denied)), "" if denied else here),
         Choice("answer.note", "deny + note", "Refuse with a note that the agent reads."),
         Choice(
@@ -121,6 +121,12 @@ def _lasting(action: str, label: str, offer: Offer, lifetime: Lifetime, here: st
     covers = offer.covers if lifetime is Lifetime.ONCE else 0
     words = sentence(offer.allow, lifetime, covers)
     return Choice(action, label, words, "" if lifetime in offer.lifetimes else here)
+
+
+def _denial(pending: Pending, offer: Offer) -> Choice:
+    """Refusing this once; exactly what is shown where the scope can't be refused just once."""
+    meant = offer if Lifetime.ONCE in offer.lifetimes else offers_of(pending)[0]
+    return Choice("answer.deny", "deny", sentence(meant.deny, Lifetime.ONCE, meant.covers))
 
 
 def _clause(clause: str, times: str) -> str:

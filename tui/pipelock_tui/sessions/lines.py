@@ -18,6 +18,7 @@ from pipelock.model import (
     TaintLevel,
     Tier,
 )
+from pipelock_tui.explain import LABEL, item
 from pipelock_tui.text import Line, Part, cut, fit, line, width_of
 from pipelock_tui.words import ago, clock_time, number, size
 
@@ -32,9 +33,9 @@ __all__ = [
     "process_lines",
     "session_line",
     "tier_words",
+    "title_line",
 ]
 
-LABEL = 11
 _LEVELS = {
     Level.NORMAL: ("·", "dim"),
     Level.ELEVATED: ("△", "warn"),
@@ -238,13 +239,13 @@ def detail_lines(
             *lamp_parts(session.lamps),
             ("   ENDED by an operator" if session.ended else "", "warn"),
         ),
-        _item("session", session.key),
-        _item("known", _EVIDENCE[session.evidence] + (f", profile {session.profile}" if session.profile else "")),
+        item("session", session.key),
+        item("known", _EVIDENCE[session.evidence] + (f", profile {session.profile}" if session.profile else "")),
     ]
     if detail is not None and detail.why:
-        lines.append(_item("why", detail.why, "strong"))
+        lines.append(item("why", detail.why, "strong"))
     if detail is not None and detail.next:
-        lines.append(_item("next", detail.next, "key"))
+        lines.append(item("next", detail.next, "key"))
     lines += process_lines(session.processes)
     lines += _state_lines(session, now, zone)
     lines += _taint_lines(session, detail, zone)
@@ -260,18 +261,17 @@ def _state_lines(session: Session, now: float, zone: tzinfo | None) -> list[Line
         score += f", next level at {session.threshold:.1f}"
     if session.block_all:
         score += "; at this level even clean traffic is refused"
-    lines: list[Line] = [(), line(("STATE", "title")), _item("score", score)]
+    lines: list[Line] = [(), line(("STATE", "title")), item("score", score)]
     if session.recovers_at > now:
-        lines.append(_item("recovers", f"one level down in {ago(session.recovers_at - now)} if nothing happens"))
+        lines.append(item("recovers", f"one level down in {ago(session.recovers_at - now)} if nothing happens"))
     if session.tier is not Tier.NONE:
         words = _TIER_MEANS[session.tier] + (f"; {session.tier_why}" if session.tier_why else "")
         until = f"; until {clock_time(session.tier_until, zone)}" if session.tier_until else "; until you release it"
-        lines.append(_item("airlock", words + until, _TIERS[session.tier][1]))
-    seen = f"{number(session.requests)} requests, {number(session.blocked)} blocked, {size(session.bytes)} bytes, {session.domains} hosts"
-    lines.append(_item("traffic", f"{seen}; {session.in_flight} connections open"))
-    lines.append(
-        _item("times", f"since {clock_time(session.started_at, zone)}, last {ago(now - session.last_seen_at)} ago")
-    )
+        lines.append(item("airlock", words + until, _TIERS[session.tier][1]))
+    seen = f"{number(session.requests)} requests, {number(session.blocked)} blocked, {size(session.bytes)} bytes"
+    lines.append(item("traffic", f"{seen}, {session.domains} hosts; {session.in_flight} connections open"))
+    last = ago(now - session.last_seen_at)
+    lines.append(item("times", f"since {clock_time(session.started_at, zone)}, last {last} ago"))
     return lines
 
 
@@ -283,11 +283,11 @@ def _taint_lines(session: Session, detail: SessionDetail | None, zone: tzinfo | 
     if lamps.all_lit:
         lines.append(line(("  All three are lit: what it read from outside could take your data out.", "block")))
     if session.task or session.task_id:
-        lines.append(_item("task", f"{session.task or 'unnamed'}  {session.task_id}".rstrip()))
+        lines.append(item("task", f"{session.task or 'unnamed'}  {session.task_id}".rstrip()))
     if session.trusted_until:
-        lines.append(_item("trusted", f"by your override, until {clock_time(session.trusted_until, zone)}", "warn"))
+        lines.append(item("trusted", f"by your override, until {clock_time(session.trusted_until, zone)}", "warn"))
     for place, source in enumerate(detail.sources if detail is not None else ()):
-        lines.append(_item("" if place else "sources", source))
+        lines.append(item("" if place else "sources", source))
     return lines
 
 
@@ -320,16 +320,8 @@ def _note_line(note: SessionNote, zone: tzinfo | None) -> Line:
     )
 
 
-def _item(label: str, text: str, role: str = "") -> Line:
-    return (Part(f"  {label:<{LABEL - 2}}", "dim"), Part(text, role))
-
-
-def title_line(shown: int, total: int, by: str, width: int, *, note: str = "") -> Line:
+def title_line(count: int, by: str, width: int, *, note: str = "") -> Line:
     """The line over the table: how many, in which order, and what is wrong with the list, if anything."""
-    left = line(
-        (" SESSIONS ", "title"),
-        (f" {shown} of {total}" if shown != total else f" {total}", "dim"),
-        (f"  by {by}", "dim"),
-    )
+    left = line((" SESSIONS ", "title"), (f" {count}", "dim"), (f"  by {by}", "dim"))
     room = width - width_of(left) - 2
     return (*left, Part("  " + cut(note, room), "warn")) if note and room > 8 else left

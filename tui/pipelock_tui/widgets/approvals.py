@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from textual.events import Click
 from textual.strip import Strip
 
@@ -18,10 +20,11 @@ SHARE = 0.45
 
 
 class Approvals(Bar):
-    """Draws the desk; the keys belong to the screen."""
+    """Draws the desk; the keys belong to the shell. `keys` gives the word for each action's key."""
 
-    def __init__(self, desk: Desk, clock: Clock) -> None:
+    def __init__(self, desk: Desk, clock: Clock, keys: Callable[[], Mapping[str, str]]) -> None:
         super().__init__(id="approvals")
+        self._keys = keys
         self._desk = desk
         self._clock = clock
         self._objection = ""
@@ -61,4 +64,14 @@ class Approvals(Bar):
         chosen = self._desk.chosen
         place = next((index for index, prompt in enumerate(prompts) if prompt is chosen), 0)
         room = max(6, int(self.app.size.height * SHARE))
-        return panel_lines(prompts, place, self._clock.wall(), width, room, objection=self._objection, said=self._said)
+        return panel_lines(
+            prompts,
+            place,
+            self._clock.wall(),
+            width,
+            room,
+            offer=self._desk.offer,
+            keys=self._keys(),
+            objection=self._objection,
+            said=self._said,
+        )

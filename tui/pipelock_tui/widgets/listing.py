@@ -91,14 +91,19 @@ class Listing(Painted, ScrollView, can_focus=True):
             self._put(self._order.index(wanted))
         else:
             self._put(self._rank)
+        grown = self.virtual_size.height != len(entries)
         self.virtual_size = Size(self.scrollable_content_region.width, len(entries))
         self._reveal()
-        self.refresh()
+        self.refresh(layout=grown and bool(self.styles.height and self.styles.height.is_auto))
 
     def on_resize(self) -> None:
         """Lay out at the new size."""
         self.virtual_size = Size(self.scrollable_content_region.width, len(self._entries))
         self._reveal()
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many lines as there are entries, where the height is left to it."""
+        return max(2, len(self._entries))
 
     def render_line(self, y: int) -> Strip:
         """One entry, or the words for an empty list."""

@@ -1,0 +1,54 @@
+"""The proposal of a fix as lines. Pure."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+
+from pipelock.model import Fix
+from pipelock_tui.explain import item
+from pipelock_tui.rules.lines import day_time
+from pipelock_tui.text import Line, line
+from pipelock_tui.words import verdict_words
+
+__all__ = ["DAYS", "days_line", "fix_lines"]
+
+DAYS = (1, 7, 30, 90)
+"""For how many days a suppression may be written."""
+
+
+def days_line(chosen: int) -> Line:
+    """The lengths that may be chosen, the chosen one in brackets."""
+    words = [(f"[{days} d]" if days == chosen else f" {days} d ", "badge" if days == chosen else "") for days in DAYS]
+    return line(("  for      ", "dim"), *words, ("   ← →", "key"))
+
+
+def fix_lines(fix: Fix, days: int, zone: tzinfo | None = None) -> list[Line]:
+    """What would be written, what it would do to this refusal, and what else it would let through; not wrapped."""
+    if not fix.possible:
+        return [
+            line((" NO SUPPRESSION MAY LIFT THIS ", "alarm")),
+            (),
+            line((fix.words, "strong")),
+        ]
+    lines: list[Line] = [
+        line((" KEEP THIS FROM HAPPENING AGAIN? ", "badge")),
+        (),
+        line((fix.words, "strong")),
+        (),
+        days_line(days),
+        item("this one", f"would be: {verdict_words(fix.verdict)}", fix.verdict.value),
+        _replay(fix, zone),
+    ]
+    lines += [line(("             ", ""), (each, "dim")) for each in fix.examples]
+    lines += [(), line(("TO BE WRITTEN", "title"), ("  to suppressions.yaml", "dim"))]
+    lines += [line(("  " + each, "note")) for each in fix.entry.rstrip("\n").split("\n")]
+    return lines
+
+
+def _replay(fix: Fix, zone: tzinfo | None) -> Line:
+    since = f" since {day_time(fix.since, zone)}" if fix.since else ""
+    unknown = f"; {fix.unknown} could not be judged again" if fix.unknown else ""
+    if not fix.others:
+        return item("others", f"no other refusal for this rule is recorded{since}{unknown}", "allow")
+    words = f"would also un-block {fix.unblocked} of {fix.others} others{since}{unknown}"
+    return item("others", words, "warn" if fix.unblocked else "allow")
