@@ -50,6 +50,15 @@ class ProgressTable(Generic[_K, _V]):
         if row is not None:
             self._grown[key] = row
 
+    def keys(self) -> list[_K]:
+        """All keys."""
+        return [*self._young, *self._grown]
+
+    def remove(self, key: _K) -> _V | None:
+        """Take out a row, if it is there."""
+        row = self._young.pop(key, None)
+        return self._grown.pop(key, None) if row is None else row
+
     def drop(self) -> _V:
         """Take out the row that is missed least.
 

@@ -119,6 +119,19 @@ class CrossRequest:
         """Bytes that are remembered of sessions, overhead estimated."""
         return self._size
 
+    def forget(self, client: str) -> bool:
+        """Forget what this client sent, and what it used of its budgets; whether there was anything."""
+        session = self._sessions.remove(client)
+        if session is not None:
+            self._size -= session.size
+        bits = [key for key in self._bits if key[0] == client]
+        for key in bits:
+            del self._bits[key]
+        drips = [key for key in self._drips.keys() if key[0] == client]
+        for drip in drips:
+            self._drips.remove(drip)
+        return session is not None or bool(bits or drips)
+
     def judge(self, action: Action, policy: Policy, now: float, *, again: bool) -> tuple[Finding, ...]:
         """What this request completes, or what it is too much of.
 

@@ -28,8 +28,9 @@ from pipelock.engine.facts import Answers, Content, Facts, Lookup
 from pipelock.engine.killswitch import KillSwitch
 from pipelock.engine.limits import SlidingWindow
 from pipelock.engine.policy import Policy
-from pipelock.engine.sessions import Sessions
+from pipelock.engine.sessions import Sessions, account_of
 from pipelock.engine.settle import refuse, rewritten, settle
+from pipelock.engine.taint import Taints
 from pipelock.engine.trackers import Tracker
 from pipelock.model import (
     Action,
@@ -81,6 +82,9 @@ class Engine:
         self.kill = kill
         self.sessions = Sessions()
         self.cross_request = CrossRequest()
+        self.sessions.forget_pieces = self.cross_request.forget
+        self.taints = Taints()
+        self.sessions.taints = self.taints
         self.trackers: tuple[Tracker, ...] = (self.cross_request, AddressWatch(), A2aTracker())
         self.own_ports: frozenset[int] = frozenset()
         self._requests = SlidingWindow()
@@ -105,7 +109,7 @@ class Engine:
             MatcherError: a scanner failed; the caller blocks.
         """
         case = _Case(action, self.policy, facts)
-        stopped = self.stopped(action)
+        stopped = self.stopped(action) or self.sessions.gate(action, facts, self.policy)
         if stopped is not None:
             return stopped
         match action.kind:
@@ -123,17 +127,16 @@ class Engine:
         assert_never(action.kind)
 
     def note(self, action: Action, shown: ActionSummary, decision: Decision, facts: Facts) -> None:
-        """Take a final decision into account: sessions (as `shown`), and the bytes that a response brought in."""
+        """Take a final decision into account: the session (as `shown`), and the bytes that a response brought in."""
         if action.kind is Kind.SCAN:
             return
         blocked = decision.verdict is Verdict.BLOCK
         if action.comes_in and self.policy.max_data_per_minute and not blocked:
             self._bytes.add(self.policy.layers.registrable_host(action.host), action.size, facts.now)
-        is_request = action.kind in (Kind.REQUEST, Kind.CONNECT)
-        if is_request or blocked:
-            self.sessions.note(
-                shown.session, shown.agent, action.client, facts.wall, blocked=blocked, request=is_request
-            )
+        self.sessions.note(action, shown, decision, facts, self.policy)
+        key = account_of(action)
+        for told in self.taints.note(key, action, shown, decision, policy=self.policy, wall=facts.wall):
+            self.sessions.taint_moved(key, told)
 
     def stopped(self, action: Action) -> Decision | None:
         """The gates alone, which hold whatever policy says or a person answered: kill switch, then faults."""
@@ -275,9 +278,10 @@ class Engine:
         decision = settle(case.action, case.policy, tuple(case.findings), case.ruling or _NO_RULING, case.addresses)
         if case.content is not None and case.content.body is not None:
             decision = rewritten(decision, case.action, case.policy, case.content)
-        if not case.suppressed:
-            return decision
-        return msgspec.structs.replace(decision, suppressed=tuple(case.suppressed[:MAX_SUPPRESSED]))
+        if case.suppressed:
+            decision = msgspec.structs.replace(decision, suppressed=tuple(case.suppressed[:MAX_SUPPRESSED]))
+        decision = self.taints.weigh(account_of(case.action), case.action, decision, case.policy, case.facts.wall)
+        return self.sessions.upgrade(case.action, decision, case.policy)
 
 
 def _rule(action: Action, view: UrlView, policy: Policy) -> Ruling:

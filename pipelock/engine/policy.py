@@ -20,6 +20,7 @@ from pipelock.engine.cross_request import CrossRequestSettings
 from pipelock.engine.egress import EgressRules
 from pipelock.engine.media import MediaPolicy
 from pipelock.engine.redact import Redaction
+from pipelock.engine.sessions.policy import SessionPolicy
 from pipelock.engine.taint import TaintPolicy
 from pipelock.model import Action, Finding, Kind, Severity, Verdict
 
@@ -87,6 +88,7 @@ class Policy(msgspec.Struct, frozen=True):
     scan_messages: bool = True
     taint: TaintPolicy = msgspec.field(default_factory=TaintPolicy)
     cleared: Cleared = msgspec.field(default_factory=Cleared)
+    sessions: SessionPolicy = SessionPolicy()
 
     def scans_header(self, name: str) -> bool:
         """Whether the header (lower-case name) is scanned: `header_names` lists the exceptions in mode `all`."""
