@@ -15,6 +15,7 @@ from pipelock.model import Pending
 from pipelock_tui import testing
 from pipelock_tui.dashboard import Dashboard
 from pipelock_tui.ports import Item
+from pipelock_tui.settings import Settings
 
 
 @dataclass
@@ -76,16 +77,18 @@ Open = Callable[..., AbstractAsyncContextManager[Stage]]
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Open:
-    """Opens a stage of a size; `environ` decides on the colours."""
+    """Opens a stage of a size at a view; `environ` decides on the colours."""
 
     @contextlib.asynccontextmanager
-    async def opened(size: tuple[int, int] = (120, 40), **environ: Any) -> AsyncGenerator[Stage, None]:
+    async def opened(
+        size: tuple[int, int] = (120, 40), start: str = "traffic", settings: Settings | None = None, **environ: Any
+    ) -> AsyncGenerator[Stage, None]:
         monkeypatch.delenv("NO_COLOR", raising=False)
         monkeypatch.setenv("PIPELOCK_THEME", "dark")
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
         link, clock = testing.FakeLink(), testing.StillClock()
-        app = Dashboard(link, clock)
+        app = Dashboard(link, clock, settings or Settings(start=start))
         async with app.run_test(size=size, notifications=True) as pilot:
             yield Stage(app, link, clock, pilot)
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import cast
 
-from pipelock_tui.actions import DIALOG, LIST, Action, Needs
+from pipelock_tui.actions import DIALOGS, LISTS, Action, Needs
 from pipelock_tui.pending import actions as pending
 from pipelock_tui.rules import actions as rules
 from pipelock_tui.sessions import actions as sessions
+from pipelock_tui.themes import WORDS
 from pipelock_tui.traffic import actions as traffic
 from pipelock_tui.views import Shell, View
 
@@ -46,11 +47,13 @@ CONFIG = (
         "compare",
         1,
         Needs.LINK,
-        verb="policy diff",
+        verb="reload --dry-run",
     ),
 )
 AUDIT = (
-    Action("audit.verify", "c", "look through the audit log again", ("audit",), "check", 1, Needs.LINK, verb="audit"),
+    Action(
+        "audit.verify", "c", "look through the audit log again", ("audit",), "check", 1, Needs.LINK, verb="logs --check"
+    ),
 )
 DOCTOR = (Action("doctor.run", "c", "run all checks again", ("doctor",), "check", 1, Needs.LINK, verb="doctor"),)
 
@@ -91,7 +94,7 @@ SHELL = (
     Action("shell.palette", "ctrl+p", "the command palette", alone=_SCREEN),
     Action("shell.jump", "ctrl+o", "jump to a part of the screen", alone=_SCREEN),
     Action("shell.refresh", "ctrl+l", "ask the daemon anew", needs=Needs.LINK, aliases=("refresh",), verb="status"),
-    Action("shell.theme", "ctrl+t", "next colour theme, or the one that is named", argument="THEME",
+    Action("shell.theme", "ctrl+t", "next colour theme, or the one that is named", argument="|".join(WORDS),
            aliases=("theme",), alone=_SCREEN),
     Action("shell.back", "escape", "close what is open, or go back to the view before", short="back", rank=4,
            alone=_SCREEN),
@@ -103,23 +106,6 @@ SHELL = (
            verb="reload"),
 )  # fmt: skip
 """What the shell itself does, everywhere."""
-
-LISTS = (
-    Action("list.down", "j,down", "next line", (LIST,), alone=_SCREEN),
-    Action("list.up", "k,up", "line before", (LIST,), alone=_SCREEN),
-    Action("list.page_down", "pagedown,ctrl+d", "a screenful down", (LIST,), alone=_SCREEN),
-    Action("list.page_up", "pageup,ctrl+u", "a screenful up", (LIST,), alone=_SCREEN),
-    Action("list.first", "g,home", "to the first line", (LIST,), alone=_SCREEN),
-    Action("list.last", "G,end", "to the last line", (LIST,), alone=_SCREEN),
-    Action("list.open", "enter", "open the line", (LIST,), alone=_SCREEN),
-)
-"""In every list; pages of text have all but the last."""
-
-DIALOGS = (
-    Action("dialog.agree", "y", "yes, do it", (DIALOG,), alone=_SCREEN),
-    Action("dialog.leave", "n,escape,q", "no, leave it", (DIALOG,), alone=_SCREEN),
-)
-"""In every question."""
 
 ANSWERS = pending.ANSWERS
 """What answers prompts, everywhere."""

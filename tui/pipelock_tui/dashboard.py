@@ -15,24 +15,29 @@ from textual.dom import DOMNode
 from textual.events import Resize
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
+from textual.widgets import Input
 
 from pipelock.control.aio import ControlError
 from pipelock.model import escape
 from pipelock_tui.actions import Action, Needs, bindings, key_names
 from pipelock_tui.answering import Answering
 from pipelock_tui.board import Board
-from pipelock_tui.catalogue import ANSWERS, SHELL, action_of, place_of
+from pipelock_tui.catalogue import ACTIONS, ANSWERS, SHELL, action_of, place_of
+from pipelock_tui.commanding import CommandError, parse
 from pipelock_tui.deeds import ShellDeeds
 from pipelock_tui.facts import banner_lines
-from pipelock_tui.footer import hints_of
+from pipelock_tui.footer import TYPING, hints_of
 from pipelock_tui.inbox import PERIOD, Inbox
+from pipelock_tui.keymap import resolve
 from pipelock_tui.pending.editor import TerminalEditor
 from pipelock_tui.ports import Clock, Watch
+from pipelock_tui.settings import FILE, Settings
 from pipelock_tui.switcher import Switcher
 from pipelock_tui.themes import THEMES, choose
 from pipelock_tui.views import Performer
 from pipelock_tui.widgets.approvals import Approvals
 from pipelock_tui.widgets.banner import Banner
+from pipelock_tui.widgets.command_line import CommandLine
 from pipelock_tui.widgets.header import Header
 from pipelock_tui.widgets.hints import Hints
 from pipelock_tui.widgets.tabs import Tabs
@@ -46,7 +51,7 @@ SHORT = 30
 """Below this many lines a view's detail takes its list's place instead of half of it."""
 MAX_TOASTS = 3
 """Remarks shown at once when a batch brings many; all of them are rows in the list."""
-START = "traffic"
+START = "overview"
 """The view that is shown first."""
 
 
@@ -59,7 +64,7 @@ class Dashboard(App[None]):
     COMMAND_PALETTE_BINDING = "f24"  # the palette is one of our own actions
     BINDINGS: ClassVar[list[BindingType]] = bindings((*ANSWERS, *SHELL))
 
-    def __init__(self, link: Watch, clock: Clock | None = None, start: str = START) -> None:
+    def __init__(self, link: Watch, clock: Clock | None = None, settings: Settings | None = None) -> None:
         # With NO_COLOR the terminal keeps its own two colours; Textual decides how to do that before there is a theme.
         super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
         self.animation_level = "none"
@@ -68,11 +73,13 @@ class Dashboard(App[None]):
         self.board = Board(self.clock)
         self.answering = Answering(self, TerminalEditor(self))
         self.shell_deeds = ShellDeeds(self)
-        self._start = start
+        self.settings = settings or Settings()
+        self._chosen_keys = resolve(ACTIONS, self.settings.keys)
         self._inbox = Inbox()
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = choose(os.environ)
+        self.theme = choose(os.environ, self.settings.theme)
+        self.set_keymap(self._chosen_keys.changed)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Names that the style sheet uses and foreign themes lack."""
@@ -85,16 +92,26 @@ class Dashboard(App[None]):
         yield Banner()
         yield Switcher(self)
         yield Approvals(self.board.desk, self.clock, lambda: key_names(ANSWERS, self.keys))
+        yield CommandLine()
         yield Hints()
 
     def on_mount(self) -> None:
         """Start listening."""
-        self.switcher.go(self._start)
+        self.switcher.go(self.settings.start or START)
         self.set_interval(PERIOD, self.flush)
         self.set_interval(1.0, self.tick)
         self.set_interval(POLL, self.poll)
         self.draw()
         self.run_worker(self._listen(), name="listen")
+        for problem in self._complaints()[:MAX_TOASTS]:
+            self.say(problem, "warning")
+
+    def _complaints(self) -> list[str]:
+        """What is wrong with the operator's file; the defaults hold instead."""
+        told = list(self.settings.problems)
+        for action_id, words in self._chosen_keys.problems:
+            told.append(f"{FILE} line {self.settings.lines.get(action_id, 0)}: {action_id}: {words}")
+        return told
 
     def on_resize(self, event: Resize) -> None:
         """Where there is no room for both, a detail takes its list's place."""
@@ -182,6 +199,26 @@ class Dashboard(App[None]):
         else:
             performer.deeds[action_id](argument)
 
+    def on_command_line_typed(self, message: CommandLine.Typed) -> None:
+        """Carry out a command line; what belongs to another view goes there first."""
+        line = self.screen_stack[0].query_one(CommandLine)
+        try:
+            action, argument = parse(message.text, ACTIONS)
+        except CommandError as error:
+            line.objects(str(error))
+            return
+        line.close()
+        view = self.switcher.view
+        if action.views and (view is None or view.NAME not in action.views):
+            self.show(action.views[0])
+        self.call_after_refresh(self.do, action.id, argument)
+
+    def on_command_line_left(self) -> None:
+        """Keys typed into the line must not answer what waits."""
+        self.board.desk.rearm(self.clock.monotonic())
+        self.switcher.take_focus()
+        self.draw()
+
     def objection(self, action: Action) -> str:
         """Why an action can't be carried out now, a sentence; empty where it can."""
         connection = self.board.connection
@@ -210,7 +247,7 @@ class Dashboard(App[None]):
 
     def keys(self, action: Action) -> str:
         """The keys an action has, with commas between."""
-        return action.keys
+        return self._chosen_keys.changed.get(action.id, action.keys)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the command palette offers: all that can be done now, by its words."""
@@ -269,7 +306,8 @@ class Dashboard(App[None]):
         view = switcher.view
         if view is not None:
             switcher.guard(view, view.refresh_view)
-        base.query_one(Hints).update(hints_of(self, switcher.current))
+        typing = isinstance(base.focused, Input)
+        base.query_one(Hints).update(TYPING if typing else hints_of(self, switcher.current))
 
     def _handle_exception(self, error: Exception) -> None:
         """What a part of a view raises ends that view alone; what the shell raises ends the dashboard, as it must."""

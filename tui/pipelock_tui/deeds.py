@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import SystemCommand
+from textual.widget import Widget
 
+from pipelock.control import frames
 from pipelock.control.aio import ControlError
 from pipelock_tui.actions import DIALOG, LIST, key_words
 from pipelock_tui.catalogue import ACTIONS, PLACES
-from pipelock_tui.dialogs.manual import Manual
+from pipelock_tui.dialogs.jump import Jump
+from pipelock_tui.dialogs.manual import Manual, manual_lines
 from pipelock_tui.dialogs.question import Question
 from pipelock_tui.facts import kill_question
-from pipelock_tui.themes import NAMES
+from pipelock_tui.text import line
+from pipelock_tui.themes import NAMES, WORDS
 from pipelock_tui.views import Deed
+from pipelock_tui.widgets.command_line import CommandLine
 
 if TYPE_CHECKING:
     from pipelock_tui.dashboard import Dashboard
 
 __all__ = ["ShellDeeds"]
+
+_REVIEW_TIMEOUT = 30.0
+_MOST_WEAKER = 8
 
 
 class ShellDeeds:
@@ -28,7 +37,9 @@ class ShellDeeds:
     def __init__(self, shell: Dashboard) -> None:
         self._shell = shell
         self.deeds: dict[str, Deed] = {
-            "shell.help": self._help,
+            "shell.help": lambda _: self._help(),
+            "shell.command": lambda _: self._command(),
+            "shell.jump": lambda _: self._jump(),
             "shell.palette": lambda _: shell.action_command_palette(),
             "shell.refresh": lambda _: shell.poll(),
             "shell.theme": self._theme,
@@ -38,34 +49,50 @@ class ShellDeeds:
             "config.reload": lambda _: shell.start(self._reload(), "reload"),
         }
         for place in PLACES:
-            self.deeds[f"view.{place.name}"] = lambda _, name=place.name: shell.show(name)
+            self.deeds[f"view.{place.name}"] = _shower(shell, place.name)
 
     def objection(self, action_id: str) -> str:
         """Nothing keeps the shell from what it does."""
         return ""
 
     def palette(self) -> Iterable[SystemCommand]:
-        """All actions that can be done now, for the command palette."""
+        """All actions for the command palette; where one can't be done now, the reason stands with it."""
+        shell = self._shell
         for action in ACTIONS:
-            if LIST in action.views or DIALOG in action.views or self._shell.objection(action):
+            if LIST in action.views or DIALOG in action.views:
                 continue
-            keys = key_words(self._shell.keys(action))
-            help_text = f"{action.id}  {keys}".strip()
-            title = action.label[0].upper() + action.label[1:]
-            yield SystemCommand(title, help_text, lambda name=action.id: self._shell.do(name))
+            reason = shell.objection(action)
+            keys = key_words(shell.keys(action))
+            title = action.label[0].upper() + action.label[1:] + (" (not now)" if reason else "")
+            yield SystemCommand(title, reason or f"{action.id}  {keys}".strip(), partial(shell.do, action.id))
 
-    def _help(self, argument: str) -> None:
-        self._shell.cover(Manual())
+    def _help(self) -> None:
+        shell = self._shell
+        view = shell.switcher.view
+        notes = view.NOTES if view is not None else ()
+        shell.cover(Manual(manual_lines(shell.switcher.current, shell.keys, shell.objection, notes)))
+
+    def _command(self) -> None:
+        self._shell.screen_stack[0].query_one(CommandLine).open()
+        self._shell.call_after_refresh(self._shell.draw)
+
+    def _jump(self) -> None:
+        shell = self._shell
+        shell.cover(Jump(shell.switcher.parts()), self._land)
+
+    def _land(self, target: Widget | str | None) -> None:
+        if isinstance(target, str):
+            self._shell.show(target)
+        elif target is not None:
+            target.focus()
 
     def _theme(self, argument: str) -> None:
         shell = self._shell
-        name = next((each for each in NAMES if each.removeprefix("pipelock-") == argument or each == argument), "")
-        if argument and not name:
-            known = ", ".join(each.removeprefix("pipelock-") for each in NAMES)
-            shell.say(f"no theme is called {argument}; there are {known}", "error")
+        if argument and argument not in WORDS:
+            shell.say(f"no theme is called {argument}; there are {', '.join(WORDS)}", "error")
             return
         place = NAMES.index(shell.theme) if shell.theme in NAMES else -1
-        shell.theme = name or NAMES[(place + 1) % len(NAMES)]
+        shell.theme = NAMES[WORDS.index(argument) if argument else (place + 1) % len(NAMES)]
         shell.say(f"theme {shell.theme.removeprefix('pipelock-')}")
 
     def _back(self) -> None:
@@ -110,9 +137,36 @@ class ShellDeeds:
         shell.draw()
 
     async def _reload(self) -> None:
+        """Reload; where the file gives up what is enforced now, ask first."""
+        shell = self._shell
+        try:
+            reply = await shell.link.ask(frames.ReviewConfig, frames.ConfigReply, _REVIEW_TIMEOUT)
+        except ControlError as error:
+            shell.say(f"Not reloaded: the file could not be compared: {error.message}", "error")
+            return
+        if not reply.review.weaker:
+            await self._put_in_force()
+            return
+        body = [line("The file enforces less than what is in force:"), ()]
+        body += [line(("  ! ", "warn"), words) for words in reply.review.weaker[:_MOST_WEAKER]]
+        if len(reply.review.weaker) > _MOST_WEAKER:
+            body.append(line((f"  and {len(reply.review.weaker) - _MOST_WEAKER} more, see Config (7)", "dim")))
+
+        def agreed(answer: bool | None) -> None:  # noqa: FBT001 - Textual's callback
+            if answer:
+                shell.start(self._put_in_force(), "reload")
+
+        title = " RELOAD THE CONFIGURATION? "
+        shell.cover(Question(title, body, "put it in force", shell.clock.monotonic), agreed)
+
+    async def _put_in_force(self) -> None:
         try:
             done = await self._shell.link.reload()
         except ControlError as error:
             self._shell.say(f"Not reloaded: {error.message}", "error")
         else:
             self._shell.say(done.detail or "Configuration reloaded.")
+
+
+def _shower(shell: Dashboard, name: str) -> Deed:
+    return lambda _: shell.show(name)

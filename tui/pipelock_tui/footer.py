@@ -10,7 +10,7 @@ from pipelock_tui.actions import Action, key_word
 from pipelock_tui.catalogue import ANSWERS, SHELL, place_of
 from pipelock_tui.text import Line, Part, width_of
 
-__all__ = ["Footing", "Hint", "footer_line", "hints_of", "shown_actions"]
+__all__ = ["TYPING", "Footing", "Hint", "footer_line", "hints_of", "shown_actions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,10 @@ class Hint:
     word: str
     reason: str = ""
     rank: int = 5
+
+
+TYPING = (Hint("↵", "take it", rank=0), Hint("esc", "leave it", rank=0), Hint("", "other keys are off while you type"))
+"""While something is typed."""
 
 
 class Footing(Protocol):

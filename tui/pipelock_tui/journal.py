@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pipelock.query import EVERYTHING, Filter
 from pipelock_tui.filters import shows
@@ -36,6 +36,10 @@ class Journal:
 
     def __len__(self) -> int:
         return len(self._shown)
+
+    def newest(self) -> Iterator[Row]:
+        """All rows in memory, shown or not, the newest first."""
+        return (row for _, row in reversed(self._rows))
 
     def row(self, index: int) -> Row:
         """The shown row at `index`, 0 being the oldest."""

@@ -37,6 +37,10 @@ class Switcher(Container):
         """All that were asked for and work."""
         return tuple(self._views.values())
 
+    def parts(self) -> tuple[Widget, ...]:
+        """What can have the focus on the screen now."""
+        return tuple(widget for widget in self.screen.focus_chain if isinstance(widget, Widget))
+
     def go(self, name: str) -> None:
         """Show a view; one that broke is made anew."""
         place = place_of(name)

@@ -1,4 +1,4 @@
-"""Colour themes: dark, light, high contrast, and the terminal's own sixteen colours."""
+"""Colour themes: dark, light, high contrast, one for the colour-blind, and the terminal's own sixteen colours."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from textual.theme import Theme
 
-__all__ = ["NAMES", "THEMES", "choose"]
+__all__ = ["NAMES", "THEMES", "WORDS", "choose"]
 
 _DARK = Theme(
     name="pipelock-dark",
@@ -53,21 +53,38 @@ _CONTRAST = Theme(
     dark=True,
     variables={"quiet": "#d0d0d0", "ink": "#000000"},
 )
-THEMES = (_DARK, _LIGHT, _CONTRAST)
+# Blue, orange, yellow and grey stay apart for those who confuse red and green (after Okabe and Ito).
+_SAFE = Theme(
+    name="pipelock-colour-blind",
+    primary="#56b4e9",
+    secondary="#7fb8d8",
+    accent="#cc79a7",
+    success="#56b4e9",
+    warning="#f0e442",
+    error="#ff9a3c",
+    foreground="#e4e4e4",
+    background="#111317",
+    surface="#191c22",
+    panel="#252a33",
+    dark=True,
+    variables={"quiet": "#9aa0aa", "ink": "#111317"},
+)
+THEMES = (_DARK, _LIGHT, _CONTRAST, _SAFE)
 """Those of our own; the sixteen colours are Textual's `ansi-dark` and `ansi-light`."""
 NAMES = (*(theme.name for theme in THEMES), "ansi-dark", "ansi-light")
 """All of them, in the order in which they are gone through."""
+WORDS = tuple(name.removeprefix("pipelock-") for name in NAMES)
+"""What they are called by people."""
 
 
-def choose(environ: Mapping[str, str]) -> str:
-    """The theme to start with: PIPELOCK_THEME, else what the terminal can show.
+def choose(environ: Mapping[str, str], preferred: str = "") -> str:
+    """The theme to start with: PIPELOCK_THEME, else the `preferred` one, else what the terminal can show.
 
     The terminal's own colours with NO_COLOR (they are then left out) and where it has no more than sixteen.
     """
-    names = {theme.name.removeprefix("pipelock-"): theme.name for theme in THEMES}
-    names |= {"ansi-dark": "ansi-dark", "ansi-light": "ansi-light"}
+    names = dict(zip(WORDS, NAMES, strict=True))
     light = _is_light(environ.get("COLORFGBG", ""))
-    wanted = environ.get("PIPELOCK_THEME", "")
+    wanted = environ.get("PIPELOCK_THEME", "") or preferred
     if environ.get("NO_COLOR"):
         return "ansi-light" if light else "ansi-dark"
     if wanted in names:

@@ -1,7 +1,8 @@
-"""All keys on one page."""
+"""Help for what is on the screen: its keys first, then all the others, with the reason where one is of no use now."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -9,94 +10,83 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from pipelock_tui.actions import DIALOGS, LISTS, Action, key_words
+from pipelock_tui.catalogue import ANSWERS, PLACES, SHELL, place_of
 from pipelock_tui.text import Line, line
 from pipelock_tui.widgets.paint import Page
 
-__all__ = ["SECTIONS", "Manual", "manual_lines"]
+__all__ = ["Manual", "manual_lines"]
 
-SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
-    (
-        "HELD REQUESTS",
-        (
-            ("a", "allow once: exactly what is shown, and its identical twins"),
-            ("s", "allow for the session: exact repeats stop asking"),
-            ("d", "deny"),
-            ("n", "deny with a note that the agent reads"),
-            ("[ ]", "choose another prompt"),
-            ("v", "view the chosen prompt in full"),
-        ),
-    ),
-    (
-        "DECISIONS",
-        (
-            ("j k ↓ ↑", "next, previous row (pauses the list)"),
-            ("PgDn PgUp", "a screenful"),
-            ("g G", "oldest; newest and follow"),
-            ("f", "follow or pause"),
-            ("enter", "detail of the row"),
-            ("tab", "move between list and detail"),
-            ("esc", "close the detail"),
-            ("/", "filter; enter keeps it, esc clears it"),
-        ),
-    ),
-    (
-        "DAEMON",
-        (
-            ("K", "kill switch, asks first"),
-            ("ctrl+r", "reload the configuration"),
-        ),
-    ),
-    (
-        "DASHBOARD",
-        (
-            ("? F1", "this page"),
-            ("ctrl+p", "command palette"),
-            ("T", "next colour theme"),
-            ("q", "quit; harmless: the daemon goes on"),
-        ),
-    ),
-)
-_FILTER_NOTE = """Filter terms: verdict: host: path: method: agent: session: layer: rule: text:. \
-A bare word looks everywhere, ! turns a term round, all terms must hold."""
+_KEY = 12
 _STALE_NOTE = "A key that was pressed before its prompt appeared is ignored, and says so: answers count after 0.3 s."
 _CLOSING_NOTE = """Closing is harmless: nothing is allowed by it. What waits goes on waiting until its deadline; \
 what asks while no dashboard is open is treated as approvals.unattended says."""
-_NOTES = (_FILTER_NOTE, 'Example: verdict:block,warn !host:localhost rule:"AWS Access"', _STALE_NOTE, _CLOSING_NOTE)
+_KEYS_NOTE = """Keys can be changed in dashboard.yaml in Pipelock's home: `keys:` and a line `id: key` for each, \
+with the ids of this page."""
+_NOTES = (_STALE_NOTE, _CLOSING_NOTE, _KEYS_NOTE)
 
 
-def manual_lines() -> list[Line]:
-    """The page, not wrapped."""
-    lines: list[Line] = [line((" KEYS ", "badge"), ("  esc closes", "dim"))]
-    for title, keys in SECTIONS:
-        lines += [(), line((title, "title"))]
-        lines += [line((f"  {key:<10}", "key"), words) for key, words in keys]
+def manual_lines(
+    view: str,
+    keys: Callable[[Action], str],
+    objection: Callable[[Action], str],
+    notes: Iterable[str] = (),
+) -> list[Line]:
+    """The page, not wrapped. `notes` are the view's own; `objection` says why an action is of no use now."""
+    place = place_of(view)
+    lines: list[Line] = [line((" HELP ", "badge"), ("  esc closes", "dim"))]
+
+    def section(title: str, actions: Iterable[Action], *, judged: bool = True) -> None:
+        rows = [action for action in actions if keys(action) or action.aliases]
+        if not rows:
+            return
+        lines.extend([(), line((title, "title"))])
+        for action in rows:
+            words = key_words(keys(action)) or f":{action.aliases[0]}"
+            reason = objection(action) if judged else ""
+            parts = [(f"  {words:<{_KEY - 2}} ", "dim" if reason else "key"), (action.label, "dim" if reason else "")]
+            parts.append((f"  {action.id}", "dim"))
+            if action.verb:
+                parts.append((f"  pipelock {action.verb}", "note"))
+            lines.append(line(*parts))
+            if reason:
+                lines.append(line((" " * (_KEY + 1) + f"not now: {reason}", "warn")))
+
+    if place is not None:
+        section(place.title.upper(), place.actions)
+        lines.extend(line((note, "dim")) for note in notes)
+    section("LISTS AND PAGES", LISTS, judged=False)
+    section("WHAT WAITS FOR YOU", ANSWERS)
+    section("EVERYWHERE", SHELL)
+    section("QUESTIONS", DIALOGS, judged=False)
+    others = [action for other in PLACES if other is not place for action in other.actions]
+    section("IN OTHER VIEWS", others, judged=False)
     lines.append(())
-    for note in _NOTES:
-        lines.append(line((note, "dim")))
+    lines.extend(line((note, "dim")) for note in _NOTES)
     return lines
 
 
 class Manual(ModalScreen[None]):
-    """The help."""
+    """Shows lines that were made by `manual_lines`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,f1,enter", "leave", "Close", show=False),
-        Binding("j", "scroll(1)", "Down", show=False),
-        Binding("k", "scroll(-1)", "Up", show=False),
     ]
+
+    def __init__(self, lines: list[Line]) -> None:
+        super().__init__()
+        self._lines = lines
 
     def compose(self) -> ComposeResult:
         """A box with the page."""
         with Vertical(classes="dialog tall"):
-            yield Page(hang=12)
+            yield Page(hang=_KEY + 1)
 
     def on_mount(self) -> None:
-        """Write it."""
-        self.query_one(Page).show(manual_lines())
-
-    def action_scroll(self, step: int) -> None:
-        """Scroll by a line."""
-        self.query_one(Page).scroll_relative(y=step, animate=False)
+        """Write it; the page works the keys."""
+        page = self.query_one(Page)
+        page.show(self._lines)
+        page.focus()
 
     def action_leave(self) -> None:
         """Close."""

@@ -6,13 +6,14 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
 from pipelock.model import escape
+from pipelock_tui.actions import LISTS, bindings
 from pipelock_tui.text import Line, wrap
 
 __all__ = ["ROLES", "Bar", "Page", "Painted"]
@@ -82,12 +83,17 @@ class Bar(Painted):
 class Page(Painted, ScrollView, can_focus=True):
     """Text that is wrapped to the width and scrolled up and down."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "scroll_down", "Down", show=False),
-        Binding("k", "scroll_up", "Up", show=False),
-        Binding("g", "scroll_home", "Start", show=False),
-        Binding("G", "scroll_end", "End", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(
+        LISTS[:-1],
+        {
+            "list.down": "scroll_down",
+            "list.up": "scroll_up",
+            "list.page_down": "page_down",
+            "list.page_up": "page_up",
+            "list.first": "scroll_home",
+            "list.last": "scroll_end",
+        },
+    )
 
     def __init__(self, hang: int = 0, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
@@ -98,6 +104,8 @@ class Page(Painted, ScrollView, can_focus=True):
 
     def show(self, lines: list[Line]) -> None:
         """Replace the text; the place scrolled to is kept where it still exists."""
+        if lines == self._source:
+            return
         self._source = lines
         self._layout(force=True)
 

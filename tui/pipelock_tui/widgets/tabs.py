@@ -9,26 +9,33 @@ from pipelock_tui.widgets.paint import Bar
 __all__ = ["Tabs", "tabs_line"]
 
 
+_SHORT = 4
+
+
 def tabs_line(current: str, badges: dict[str, str], width: int) -> Line:
-    """The line in at most `width` cells: where there is no room for all titles, only the current one is written out.
+    """The line; where there is no room for all titles they are shortened, then only the current one is written.
 
     `badges` maps names of views to a word that stands behind their title.
     """
-    for titles in (True, False):
-        parts: list[Part] = []
-        for place in PLACES:
-            here = place.name == current
-            badge = badges.get(place.name, "")
-            label = f" {place.title}" if titles or here else ""
-            parts.append(Part("▐" if here else " ", "cursor"))
-            parts.append(Part(f"{place.number}{label}", "tab" if here else "dim"))
-            if badge:
-                parts.append(Part(f" {badge}", "badge"))
-            parts.append(Part("▌" if here else " ", "cursor"))
-        line = tuple(parts)
+    for letters in (None, _SHORT, 0):
+        line = _drawn(current, badges, letters)
         if width_of(line) <= width:
-            return line
+            break
     return line
+
+
+def _drawn(current: str, badges: dict[str, str], letters: int | None) -> Line:
+    parts: list[Part] = []
+    for place in PLACES:
+        here = place.name == current
+        title = place.title if here else place.title[:letters]
+        badge = badges.get(place.name, "")
+        parts.append(Part("▐" if here else " ", "cursor"))
+        parts.append(Part(f"{place.number} {title}".strip(), "tab" if here else "dim"))
+        if badge:
+            parts.append(Part(f"◆{badge}", "badge"))
+        parts.append(Part("▌" if here else " ", "cursor"))
+    return tuple(parts)
 
 
 class Tabs(Bar):

@@ -1,0 +1,34 @@
+"""The first screen."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pipelock.control.aio import ControlError
+from pipelock_tui.overview.lines import overview_lines
+from pipelock_tui.pageview import PageView
+from pipelock_tui.text import Line
+
+__all__ = ["OverviewView"]
+
+
+class OverviewView(PageView):
+    """How the daemon stands, at a glance."""
+
+    NAME: ClassVar[str] = "overview"
+
+    def lines(self, width: int) -> list[Line]:
+        """The page."""
+        return overview_lines(self.board, self.shell.clock.wall(), width, self.shell.clock.zone)
+
+    def poll(self) -> None:
+        """The sessions are listed by their suspicion, so they are asked for here, too."""
+        self.run_worker(self._learn(), name="overview-sessions", group="overview-sessions", exclusive=True)
+
+    async def _learn(self) -> None:
+        try:
+            self.board.learn_sessions(await self.shell.link.sessions())
+        except ControlError:
+            # The link says itself when it is down; the next poll asks again.
+            return
+        self.shell.draw()
