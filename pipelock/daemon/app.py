@@ -27,6 +27,7 @@ from pipelock.daemon.admin import Admin
 from pipelock.daemon.answering import Answering
 from pipelock.daemon.dial import Dial
 from pipelock.daemon.echo import Echo
+from pipelock.daemon.grants_file import GrantsFile
 from pipelock.daemon.listeners import bind, local_names, written_address
 from pipelock.daemon.memory import GIVE_BACK_SECONDS, releaser
 from pipelock.daemon.notifying import Notifying, NotifySettings, notify_settings
@@ -138,7 +139,7 @@ class Daemon:
                 inspect=lambda call, then: self._in(self._scan_pool, call, then),
             )
         )
-        self.answering = Answering(self.door)
+        self.answering = Answering(self.door, GrantsFile(place.home / "approvals.yaml"), reactor)
         self.oversight = Oversight(self.engine)
         self.reviewing = Reviewing()
         interception = interception_of(loaded.config, place.home)
@@ -179,6 +180,7 @@ class Daemon:
         config = self.loaded.config
         self._scan_pool.start()
         self._lookup_pool.start()
+        self.answering.start()
         port = bind(self._reactor, "fetch_proxy.listen", config.fetch_proxy.listen, ProxyFactory(self.context))
         self._ports.append(port)
         self.context.local_names = local_names(config.fetch_proxy.listen, port.getHost().port)
@@ -286,6 +288,7 @@ class Daemon:
 
     def stop(self) -> None:
         """Let go of everything."""
+        self.answering.stop()
         for loop in self._loops:
             if loop.running:
                 loop.stop()
@@ -457,6 +460,7 @@ class Daemon:
             blocked=stats.blocked,
             warned=stats.warned,
             pending=len(self.approvals),
+            grants=len(self.answering.grants()),
             tunnels=stats.tunnels,
             connections=stats.connections,
             dashboards=self.door.dashboards,

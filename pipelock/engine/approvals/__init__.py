@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipelock.engine.approvals.grants import MAX_GRANTS
+from pipelock.engine.approvals.kept import wrong_with
 from pipelock.engine.approvals.limits import (
     Answered,
     ApprovalLimits,
@@ -34,4 +35,5 @@ __all__ = [
     "is_same_question",
     "redacted_body",
     "text_of",
+    "wrong_with",
 ]

@@ -15,7 +15,19 @@ from pipelock.detect.suffixes import has_public_suffix, registrable_name
 from pipelock.detect.url_view import UrlError, UrlView, parse_url, split_url
 from pipelock.model import Action, Decision, Direction, Grant, Kind, Scope
 
-__all__ = ["MAX_FOLDERS", "TAINT", "Asked", "Key", "asked_of", "folder_of", "is_domain", "key_of", "lookup_keys"]
+__all__ = [
+    "MAX_FOLDERS",
+    "TAINT",
+    "Asked",
+    "Key",
+    "asked_of",
+    "folder_of",
+    "is_domain",
+    "is_plain_path",
+    "key_of",
+    "lookup_keys",
+    "spelling_of",
+]
 
 TAINT = "taint"
 """The layer that asks because of what the session has read."""
@@ -83,7 +95,12 @@ def asked_of(action: Action, decision: Decision, digest: str) -> Asked:
         return asked
     host = view.host.name
     return msgspec.structs.replace(
-        asked, url=_one_spelling(view), host=host, port=action.port, path=_plain(view.path), domain=_domain(view.host)
+        asked,
+        url=spelling_of(view),
+        host=host,
+        port=action.port,
+        path=view.path if is_plain_path(view.path) else "",
+        domain=_domain(view.host),
     )
 
 
@@ -107,24 +124,23 @@ def _view(action: Action) -> UrlView | None:
     return view if same and not view.userinfo else None
 
 
-def _one_spelling(view: UrlView) -> str:
+def spelling_of(view: UrlView) -> str:
+    """The URL as URLs are compared: host and scheme in one spelling, path and query as they are sent."""
     host = f"[{view.host.name}]" if ":" in view.host.name else view.host.name
     port = f":{view.port}" if view.port and view.port != {"http": 80, "https": 443}.get(view.scheme) else ""
     query = f"?{view.query}" if "?" in view.parts.sent else ""
     return f"{view.scheme}://{host}{port}{view.path}{query}"
 
 
-def _plain(path: str) -> str:
-    """`path` if every server reads it in one way; empty otherwise."""
-    if len(path) > _MAX_PLAIN or not _PLAIN.issuperset(path):
-        return ""
+def is_plain_path(path: str) -> bool:
+    """Whether every server reads `path` in one way."""
+    if len(path) > _MAX_PLAIN or not path.startswith("/") or not _PLAIN.issuperset(path):
+        return False
     low = path.lower()
     if "%" in low and any(trick in low for trick in _TRICKS):
-        return ""
+        return False
     segments = path.split("/")
-    if "." in segments or ".." in segments or "" in segments[1:-1]:
-        return ""
-    return path
+    return not ("." in segments or ".." in segments or "" in segments[1:-1])
 
 
 def _domain(host: Host) -> str:

@@ -18,7 +18,7 @@ MAX_QUOTED = 160
 _MAX_NAME = 64
 _MAX_RULES = 3
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
-_TUNNEL = ", and nobody looks at what goes through"
+_TUNNELS = {"connect": "nobody looks at what goes through", "opened": "what goes through is still judged"}
 
 
 class _Told(Protocol):
@@ -69,21 +69,24 @@ def clause(it: _Told, scope: Scope, folder: str, *, allow: bool, flagged: bool) 
         flagged: Something was found, and the answer holds only where the same is found.
     """
     may = "may" if allow else "may not"
-    found = f" in which {_listed(it.rules)} is found" if flagged else ""
-    return f"{who(it.agent, it.program)} {may} {_what(it, scope, folder)}{found}"
+    what, extent = _what(it, scope, folder)
+    notes = [extent, _TUNNELS.get(it.kind, "") if allow else "", _reason(it, flagged=flagged)]
+    said = "; ".join(note for note in notes if note)
+    return f"{who(it.agent, it.program)} {may} {what}{f' ({said})' if said else ''}"
 
 
 def exactly(summary: ActionSummary, kind: str, agent: str, program: str, *, allow: bool) -> str:
     """What answering means for exactly what is shown."""
     may = "may" if allow else "may not"
-    verb = "read" if _comes_in(kind) else "send"
-    verb = "open" if kind in ("connect", "opened") else verb
-    target = f"{summary.host}:{summary.port}" if verb == "open" else summary.url
-    size = f" with {summary.size} bytes of body" if summary.size and verb != "open" else ""
-    what = f"{_name(summary.method)} {_quoted(target)}" if summary.method and verb == "send" else _quoted(target)
-    said = {"read": f"read exactly the answer shown, of {what}", "open": f"open a tunnel to {what}"}
-    tunnel = _TUNNEL if kind == "connect" and allow else ""
-    return f"{who(agent, program)} {may} {said.get(verb, f'send exactly what is shown: {what}')}{size}{tunnel}"
+    if kind in _TUNNELS:
+        note = f" ({_TUNNELS[kind]})" if allow else ""
+        return f"{who(agent, program)} {may} open this tunnel to {_quoted(f'{summary.host}:{summary.port}')}{note}"
+    size = f" with {summary.size} bytes of body" if summary.size else ""
+    what = f"{_quoted(summary.url)}{size}"
+    if _comes_in(kind):
+        return f"{who(agent, program)} {may} read exactly what is shown, from {what}"
+    method = f"{_name(summary.method)} " if summary.method and kind == "request" else ""
+    return f"{who(agent, program)} {may} send exactly what is shown: {method}{what}"
 
 
 def grant_words(grant: Grant) -> str:
@@ -92,39 +95,45 @@ def grant_words(grant: Grant) -> str:
     return f"{text} {grant.lifetime.words}"
 
 
-def _what(it: _Told, scope: Scope, folder: str) -> str:
-    place = _place(it.host, it.port)
+def _what(it: _Told, scope: Scope, folder: str) -> tuple[str, str]:
+    """What may be done, and how far that reaches."""
+    is_request = it.kind == "request"
+    where, extent, what = "", "any method, path and body", "anything to "
     match scope:
         case Scope.PATH:
-            end = f"{_name(it.method)} requests to any path below {_quoted(f'{place}{folder}')} (any body)"
+            where, extent = f"any path below {_quoted(f'{_place(it.host, it.port)}{folder}')}", "any body"
+            what = f"{_name(it.method)} requests to "
         case Scope.HOST:
-            end = f"anything to {place} (any method, path and body)" if it.kind == "request" else place
+            where = _place(it.host, it.port)
         case Scope.DOMAIN:
-            end = f"every host of {_name(it.domain)}{f' on port {it.port}' if it.port != 443 else ''}"
-            end = f"anything to {end} (any method, path and body)" if it.kind == "request" else end
+            where = f"every host of {_name(it.domain)}{f' on port {it.port}' if it.port != 443 else ''}"
         case Scope.PROCESS:
-            end = f"anywhere that {_listed(it.rules) or 'no egress rule'} {'asks about' if it.rules else 'names'}"
-            end = f"anything to {end}" if it.kind == "request" else end
+            where, extent, what = "anywhere", "any host, method, path and body", "anything "
         case _:
-            end = _quoted(it.url)
-            if it.kind == "request":
-                end = f"{_name(it.method)} requests to {end} (any body)"
-    return _with_verb(it.kind, end)
+            where, extent, what = _quoted(it.url), "any body", f"{_name(it.method)} requests to "
+    return (f"send {what}{where}", extent) if is_request else (_with_verb(it.kind, where), "")
 
 
-def _with_verb(kind: str, end: str) -> str:
-    match kind:
-        case "request":
-            return f"send {end}"
-        case "connect":
-            return f"open tunnels to {end}{_TUNNEL}"
-        case "opened":
-            return f"open tunnels to {end}; what goes through is still judged"
-        case "response":
-            return f"read any answer of {end}"
-        case _:
-            what = kind.partition(" ")[0]
-            return f"read any {what} from {end}" if _comes_in(kind) else f"send any {what} to {end}"
+def _with_verb(kind: str, where: str) -> str:
+    if kind in _TUNNELS:
+        return f"open tunnels {where}" if where == "anywhere" else f"open tunnels to {where}"
+    if kind == "response":
+        return f"read any answer of {where}"
+    what = kind.partition(" ")[0]
+    if where == "anywhere":
+        return f"{'read' if _comes_in(kind) else 'send'} any {what} {where}"
+    return f"read any {what} from {where}" if _comes_in(kind) else f"send any {what} to {where}"
+
+
+def _reason(it: _Told, *, flagged: bool) -> str:
+    """What a grant answers: nothing that is asked for another reason."""
+    if flagged:
+        return f"in which {_listed(it.rules)} is found"
+    if it.layer == "taint":
+        return "although content from outside was read before"
+    if it.rules:
+        return f"as far as the rule {_listed(it.rules)} asks"
+    return "as far as no egress rule names it"
 
 
 def _comes_in(kind: str) -> bool:
