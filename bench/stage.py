@@ -25,6 +25,7 @@ from pipelock.control.listen import listen
 from pipelock.control.peers import read_daemon_facts
 from pipelock.control.server import ControlServer
 from pipelock.control.testing import FakeBackend, make_pending
+from pipelock.door.bus import EventBus
 from pipelock.model import (
     ActionSummary,
     Answer,
@@ -86,6 +87,7 @@ class Stage(FakeBackend):
 
     def __init__(self) -> None:
         super().__init__()
+        self.bus = EventBus(time.time)
         self.items: list[Pending] = []
         self.number = 0
 
