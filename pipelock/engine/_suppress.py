@@ -33,7 +33,7 @@ from pipelock.detect.hosts import HostSet
 from pipelock.engine._glob import glob_match
 from pipelock.model import Action, Finding, Span
 
-__all__ = ["CROWDED", "FULL", "Entry", "Suppressions", "matches_path"]
+__all__ = ["CROWDED", "FULL", "Entry", "Suppressions", "is_never_suppressed", "matches_path"]
 
 CROWDED = 8
 """Findings of one rule from which on a scanner may have left some out."""
@@ -62,13 +62,17 @@ _NEVER = frozenset(
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry. `hosts` is `None` for any; `field` empty likewise; `expires` in seconds since the epoch."""
+    """One entry. `hosts` is `None` for any; `field` empty likewise; `expires` in seconds since the epoch.
+
+    `id` names it where hits are counted.
+    """
 
     rule: str
     path: str
     hosts: HostSet | None = None
     field: str = ""
     expires: float = float("inf")
+    id: str = ""
 
 
 class Suppressions:
@@ -157,6 +161,13 @@ class Suppressions:
         answers = [_all_hold(_parts_hold(entry, finding, host, matches)) for entry in current]
         return True if True in answers else None if None in answers else False
 
+    def likely(self, finding: Finding, wall: float, *, host: str, matches: Callable[[str], bool | None]) -> str:
+        """The id of the first entry that holds, or may hold, for what was suppressed; empty where there is none."""
+        for entry in self._by_rule.get(finding.rule.casefold(), ()):
+            if wall < entry.expires and _all_hold(_parts_hold(entry, finding, host, matches)) is not False:
+                return entry.id
+        return ""
+
 
 def _parts_hold(
     entry: Entry, finding: Finding, host: str, matches: Callable[[str], bool | None]
@@ -176,6 +187,11 @@ def _parts_hold(
 def _all_hold(parts: Iterable[bool | None]) -> bool | None:
     seen = list(parts)
     return False if False in seen else None if None in seen else True
+
+
+def is_never_suppressed(scanner: str) -> bool:
+    """Whether no entry holds for what this layer finds."""
+    return scanner in _NEVER
 
 
 def _folded(host: str) -> str:

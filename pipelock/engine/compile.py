@@ -8,15 +8,18 @@ from pathlib import Path
 
 from pipelock.config import Config, Loaded
 from pipelock.config.rules import parse_expiry
+from pipelock.config.suppressions_file import entry_id
 from pipelock.detect.hosts import HostSet
 from pipelock.detect.known import KnownValue
 from pipelock.detect.ruleset import Rule, RuleSet, UserPattern
 from pipelock.detect.secrets import SecretScanner
 from pipelock.detect.url_layers import UrlLayers, UrlSettings
+from pipelock.engine._retold import RuleBook
 from pipelock.engine._suppress import Entry, Suppressions
 from pipelock.engine.a2a import A2aSettings
 from pipelock.engine.approvals import ApprovalLimits
 from pipelock.engine.compile_redaction import compile_redaction
+from pipelock.engine.compile_sessions import compile_sessions
 from pipelock.engine.compile_taint import taint_of
 from pipelock.engine.egress import EgressRule, EgressRules
 from pipelock.engine.media import MediaPolicy
@@ -24,7 +27,7 @@ from pipelock.engine.policy import NoResponses, Policy, ResponseScanner
 from pipelock.engine.watchers import cross_request_of, wallets_of, watchers
 from pipelock.model import Severity, Verdict
 
-__all__ = ["approval_limits", "compile_policy", "rule_named"]
+__all__ = ["approval_limits", "compile_policy", "rule_book", "rule_named", "suppressions_of"]
 
 
 def compile_policy(
@@ -80,7 +83,7 @@ def _policy(
         credential_rules=len(rules.rules),
         injection=injection.result() if injection is not None else NoResponses(),
         egress=_egress(config),
-        suppressions=_suppressions(config),
+        suppressions=suppressions_of(config),
         scan_headers=bodies.enabled and bodies.scan_headers,
         header_all=everything,
         header_names=frozenset(
@@ -104,6 +107,7 @@ def _policy(
         redaction=compile_redaction(config, watched, cache) if config.redaction.enabled else None,
         media=_media(config) if config.media_policy.enabled else None,
         a2a=_a2a(config) if config.a2a_scanning.enabled else None,
+        sessions=compile_sessions(config),
         taint=taint_of(config),
     )
 
@@ -180,7 +184,8 @@ def _url_settings(config: Config) -> UrlSettings:
     )
 
 
-def _suppressions(config: Config) -> Suppressions:
+def suppressions_of(config: Config) -> Suppressions:
+    """Section `suppress`."""
     if not config.suppress:
         return Suppressions()
     core = {
@@ -195,6 +200,7 @@ def _suppressions(config: Config) -> Suppressions:
             hosts=HostSet([entry.host]) if entry.host else None,
             field=entry.field,
             expires=parse_expiry(entry.expires) if entry.expires else float("inf"),
+            id=entry_id(entry),
         )
         for entry in config.suppress
     ]
@@ -231,6 +237,18 @@ def _injection_rules(config: Config) -> RuleSet:
     section = config.response_scanning
     extra = [UserPattern(name=pattern.name, pattern=pattern.regex) for pattern in section.patterns]
     return RuleSet.builtin("injection", extra=extra, include_defaults=section.include_defaults)
+
+
+def rule_book(config: Config, *before: Config) -> RuleBook:
+    """The rules of `config`, for judging records again; `before` are configurations that may have been in force."""
+    rules = {rule.name.casefold(): rule for rule in (*_credential_rules(config).rules, *_injection_rules(config).rules)}
+    known = set(rules)
+    for family in ("credentials", "injection"):
+        known |= {rule.name.casefold() for rule in RuleSet.builtin(family).rules}
+    for other in before:
+        known |= {pattern.name.casefold() for pattern in other.dlp.patterns}
+        known |= {pattern.name.casefold() for pattern in other.response_scanning.patterns}
+    return RuleBook(rules, frozenset(known))
 
 
 def rule_named(config: Config, name: str) -> Rule | None:
