@@ -69,12 +69,12 @@ def test_the_listener_of_the_metrics_carries_nothing(home: Home) -> None:
             assert asked(home, 1, path).startswith(b"HTTP/1.1 404 ")
         assert asked(home, 1, "http://example.com/").startswith(b"HTTP/1.1 405 ")
         assert asked(home, 1, "/metrics").startswith(b"HTTP/1.1 200 ")
-        home.daemon.reload()
+        home.daemon.request_reload()
 
 
 def test_a_reload_swaps_the_policy_for_every_listener(home: Home) -> None:
     home.text = TEXT + "kill_switch:\n  metrics_exempt: false\n"
-    home.daemon.reload()
+    home.daemon.request_reload()
     assert home.daemon.status().policy == "p2"
     assert [event.ok for event in home.of(ConfigReloaded)] == [True]
     for server in home.reactor.tcpServers:
@@ -85,7 +85,7 @@ def test_a_reload_swaps_the_policy_for_every_listener(home: Home) -> None:
 def test_a_broken_file_changes_nothing(home: Home) -> None:
     home.text = "mode: [\n"
     with pytest.raises(BackendError):
-        home.daemon.reload()
+        home.daemon.request_reload()
     assert home.daemon.status().policy == "p1"
     assert [event.ok for event in home.of(ConfigReloaded)] == [False]
 
