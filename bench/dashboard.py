@@ -145,17 +145,21 @@ def ours(folder: Path, *, quick: bool) -> dict[str, float]:
 
 
 def visible(played: Stage, screen: Terminal, rounds: int) -> dict[str, float]:
-    """Event to visible while others stream in."""
+    """Event to visible while others stream in. Where the next screenful came first it is counted as unseen."""
     times = []
+    unseen = 0
     played.order(f"stream {RATE} {rounds * 0.2 + 5}")
     for number in range(rounds):
         word = f"m{number:04}.mark.test"
         played.order(f"mark {word}")
         at = float(played.hear("marked")[2])
-        times.append(screen.painted(word.encode(), at) - at)
+        try:
+            times.append(screen.painted(word.encode(), at, 2) - at)
+        except TimeoutError:
+            unseen += 1
         time.sleep(0.1)
     played.hear("streamed")
-    return spread("event", times)
+    return spread("event", times) | {"events_unseen": float(unseen)}
 
 
 def answered(played: Stage, screen: Terminal, rounds: int) -> dict[str, float]:
