@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 import msgspec
 from msgspec import UNSET
 
+from pipelock.identity.names import sanitise_agent
 from pipelock.model import AnswerWord, Pending, Session, SessionActed, SessionVerb, session_key
 from pipelock.proxy.admin import views
 from pipelock.proxy.admin.desk import AdminDesk, DeskError, SessionOrder
@@ -30,7 +31,6 @@ from pipelock.proxy.admin.wire import (
     WrongBodyError,
     read_body,
 )
-from pipelock.proxy.headers import sanitise_agent
 from pipelock.proxy.http1 import RequestHead
 
 __all__ = ["Calls", "Done"]
