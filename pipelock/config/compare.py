@@ -21,6 +21,7 @@ from pipelock.config.compare_agents import (
 )
 from pipelock.config.compare_content import CONTENT_CEILINGS, CONTENT_PROTECTIONS, CONTENT_RANKS, content
 from pipelock.config.compare_lists import added, egress_rules, patterns, removed, suppressions, uncovered, widened
+from pipelock.config.compare_sessions import SESSION_PROTECTIONS, sessions
 from pipelock.config.compare_taint import TAINT_PROTECTIONS, TAINT_RANKS, tainted
 from pipelock.config.compare_traffic import (
     TRAFFIC_CEILINGS,
@@ -79,6 +80,7 @@ _PROTECTIONS: Final = (
     *TRAFFIC_PROTECTIONS,
     *WATCH_PROTECTIONS,
     *TAINT_PROTECTIONS,
+    *SESSION_PROTECTIONS,
     *AGENT_PROTECTIONS,
 )
 
@@ -159,6 +161,7 @@ def weakenings(old: Config, new: Config, *, builtin: Container[str] = ()) -> tup
         *content(old, new),
         *watched(old, new),
         *tainted(old, new),
+        *sessions(old, new),
         *traffic(old, new),
         *agents(old, new),
     )

@@ -32,7 +32,7 @@ class AgentBudget(msgspec.Struct, frozen=True, kw_only=True):
 
     max_requests_per_session: Natural = 0
     max_bytes_per_session: Natural = 0
-    max_unique_domains_per_session: Natural = 0
+    max_unique_domains_per_session: Annotated[int, Meta(ge=0, le=10_000)] = 0
     max_wall_clock_minutes: Natural = 0
     window_minutes: Natural = 0
     max_tool_calls_per_session: UnsupportedAny = {}

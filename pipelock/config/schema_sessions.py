@@ -34,19 +34,21 @@ __all__ = [
 ]
 
 _Tier = Literal["none", "soft", "hard", "drain"]
+_Window = Annotated[int, Meta(ge=1, le=1440)]
+_Lasting = Annotated[int, Meta(ge=0, le=10_080)]
 
 
 class SessionProfiling(msgspec.Struct, frozen=True, kw_only=True):
-    """What is unusual within a session."""
+    """What is unusual within a session. `volume_spike_ratio` is the original's and has no effect there nor here."""
 
-    enabled: UnsupportedSwitch = False
+    enabled: Switch = False
     anomaly_action: BlockOrWarn = "warn"
-    domain_burst: Natural = 5
-    window_minutes: Natural = 5
+    domain_burst: Annotated[int, Meta(ge=1, le=1000)] = 5
+    window_minutes: _Window = 5
     volume_spike_ratio: Positive = 3.0
-    max_sessions: Natural = 1000
-    session_ttl_minutes: Natural = 30
-    cleanup_interval_seconds: Natural = 60
+    max_sessions: Annotated[int, Meta(ge=1, le=10_000)] = 1000
+    session_ttl_minutes: Annotated[int, Meta(ge=1, le=10_080)] = 30
+    cleanup_interval_seconds: Annotated[int, Meta(ge=1, le=3600)] = 60
 
 
 class AdaptiveLevel(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,9 +70,9 @@ class AdaptiveLevels(msgspec.Struct, frozen=True, kw_only=True):
 class AdaptiveEnforcement(msgspec.Struct, frozen=True, kw_only=True):
     """Suspicion that grows with findings."""
 
-    enabled: UnsupportedSwitch = False
-    escalation_threshold: Positive = 5.0
-    decay_per_clean_request: Positive = 0.5
+    enabled: Switch = False
+    escalation_threshold: Annotated[float, Meta(gt=0, le=1000)] = 5.0
+    decay_per_clean_request: Annotated[float, Meta(gt=0, le=1000)] = 0.5
     cooperative_tool_downweight: bool = True
     levels: AdaptiveLevels = AdaptiveLevels()
     exempt_domains: Hosts = ()
@@ -83,21 +85,21 @@ class AirlockTriggers(msgspec.Struct, frozen=True, kw_only=True):
     on_high: _Tier = "soft"
     on_critical: _Tier = "hard"
     on_severity: Literal["", "critical", "high"] = ""
-    anomaly_count: Natural = 0
-    anomaly_window_minutes: Natural = 5
+    anomaly_count: Annotated[int, Meta(ge=0, le=1000)] = 0
+    anomaly_window_minutes: _Window = 5
 
 
 class AirlockTimers(msgspec.Struct, frozen=True, kw_only=True):
-    """How long each tier lasts."""
+    """How long each tier lasts; 0: until somebody changes it (`drain_timeout_seconds`: nothing is ended)."""
 
-    soft_minutes: Natural = 10
-    hard_minutes: Natural = 5
-    drain_minutes: Natural = 2
-    drain_timeout_seconds: Natural = 30
+    soft_minutes: _Lasting = 10
+    hard_minutes: _Lasting = 5
+    drain_minutes: _Lasting = 2
+    drain_timeout_seconds: Annotated[int, Meta(ge=0, le=3600)] = 30
 
 
 class ToolFreeze(msgspec.Struct, frozen=True, kw_only=True):
-    """Tools within an airlock."""
+    """Tools within an airlock. No effect: calls of tools are not judged yet."""
 
     snapshot_on_entry: bool = True
     allow_cached_tools: bool = True
@@ -106,7 +108,7 @@ class ToolFreeze(msgspec.Struct, frozen=True, kw_only=True):
 class Airlock(msgspec.Struct, frozen=True, kw_only=True):
     """Closing a session in."""
 
-    enabled: UnsupportedSwitch = False
+    enabled: Switch = False
     triggers: AirlockTriggers = AirlockTriggers()
     timers: AirlockTimers = AirlockTimers()
     tool_freeze: ToolFreeze = ToolFreeze()

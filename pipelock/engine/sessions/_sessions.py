@@ -20,7 +20,7 @@ from pipelock.engine.sessions import _gates
 from pipelock.engine.sessions._acts import Wish, act
 from pipelock.engine.sessions._ledger import Ledger
 from pipelock.engine.sessions._marks import count, mark, tell_refused
-from pipelock.engine.sessions.account import Account, account_of
+from pipelock.engine.sessions.account import FOREVER, MAX_ACCOUNTS, Account, account_of
 from pipelock.engine.sessions.changes import Change, What
 from pipelock.engine.sessions.rows import Row
 from pipelock.engine.sessions.view import detail_of, session_of
@@ -44,6 +44,10 @@ __all__ = ["Sessions"]
 
 class Sessions(Ledger):
     """All sessions. Not for several threads."""
+
+    def __init__(self, accounts: int = MAX_ACCOUNTS) -> None:
+        super().__init__(accounts)
+        self._cleaned = -FOREVER
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -151,6 +155,9 @@ class Sessions(Ledger):
         self.look_at(facts, self.settings)
         for account in self.accounts.raised():
             self.advance(account)
+        if facts.now - self._cleaned < self.settings.cleanup:
+            return
+        self._cleaned = facts.now
         gone = self.rows.expire(facts.wall - self.settings.ttl)
         if gone:
             self.listener(Change(what=What.EVICTED, session="", count=gone, trigger="ttl"))

@@ -111,6 +111,11 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     wall_clock: float = 0.0
     window: float = 0.0
 
+    @property
+    def limits(self) -> bool:
+        """Whether there is a limit at all."""
+        return bool(self.requests or self.bytes or self.domains or self.wall_clock)
+
 
 class SessionPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """All of it.
@@ -118,21 +123,19 @@ class SessionPolicy(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         max_sessions: Rows that are listed.
         ttl: Seconds after which a session that was not heard of is forgotten.
+        cleanup: Seconds between looks for those.
         budgets: By the name of a profile.
     """
 
     max_sessions: int = 1000
     ttl: float = 1800.0
+    cleanup: float = 60.0
     profiling: Profiling | None = None
     adaptive: Adaptive | None = None
     airlock: AirlockSettings | None = None
     budgets: Mapping[str, Budget] = {}
 
-    @property
-    def watches(self) -> bool:
-        """Whether what a session does counts for anything but the list."""
-        return self.profiling is not None
-
     def budget(self, profile: str) -> Budget | None:
-        """What a session of this profile may use up."""
-        return self.budgets.get(profile) or self.budgets.get(DEFAULT_PROFILE)
+        """What a session of this profile may use up; `None` where nothing limits it."""
+        budget = self.budgets.get(profile) or self.budgets.get(DEFAULT_PROFILE)
+        return budget if budget is not None and budget.limits else None
