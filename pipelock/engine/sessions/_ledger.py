@@ -115,7 +115,7 @@ class Ledger:
     def tier_moved(self, what: What, account: Account, before: Tier, trigger: str, detail: str) -> None:
         """Remember and tell that the tier is another one."""
         after = account.tier.value
-        self.remember(account, "airlock", after, detail)
+        self.remember(account, "airlock", after, detail, trigger[:300])
         told = f"airlock tier {before} became {after}: {detail}"
         self.tell(what, account, before=before.value, after=after, trigger=trigger, detail=told)
 

@@ -146,8 +146,8 @@ def explanation(detail: SessionDetail, now: float) -> Explanation:
         key=session.key,
         tier=session.tier.value,
         reason=(session.tier_why or detail.why) if closed else NOT_QUARANTINED,
-        trigger=entry.type or UNSET if entry is not None else UNSET,
-        trigger_source=entry.target or UNSET if entry is not None else UNSET,
+        trigger=entry.target or UNSET if entry is not None else UNSET,
+        trigger_source=_source(entry.target) if entry is not None and entry.target else UNSET,
         entered_at=_when(session.tier_since) if closed else UNSET,
         elapsed_in_tier_ns=max(round((now - session.tier_since) * 1e9), 0) if closed and session.tier_since else UNSET,
         escalation_level=session.level.value,
@@ -162,6 +162,11 @@ def explanation(detail: SessionDetail, now: float) -> Explanation:
         why=detail.why,
         next=detail.next,
     )
+
+
+def _source(trigger: str) -> str:
+    """Who moved the tier: its timer, the operator, or else what the session did."""
+    return trigger if trigger in ("timer", "operator") else "adaptive"
 
 
 def _latest(notes: Sequence[SessionNote], kind: str) -> SessionNote | None:

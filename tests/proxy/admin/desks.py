@@ -65,7 +65,7 @@ CLOSED = Session(
 NOTES = (
     SessionNote(NOW - 70, "signal", "near_miss", "a.example", "odd", "medium", 1.0),
     SessionNote(NOW - 61, "signal", "hard_block", "evil.example", "a key left", "critical", 3.0),
-    SessionNote(NOW - 60, "airlock", "on_critical", "adaptive", "closed in", "", 0.0),
+    SessionNote(NOW - 60, "airlock", "hard", "level critical", "closed in", "", 0.0),
 )
 
 

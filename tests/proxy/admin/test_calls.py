@@ -85,7 +85,7 @@ def test_one_session_in_full() -> None:
 
 def test_why_a_session_is_closed_in() -> None:
     assert Api().asks("GET", f"{KEY}/explain")[1] == {
-        "key": CLOSED.key, "tier": "hard", "reason": "level critical", "trigger": "on_critical",
+        "key": CLOSED.key, "tier": "hard", "reason": "level critical", "trigger": "level critical",
         "trigger_source": "adaptive", "entered_at": "2023-11-14T22:12:20.000Z", "elapsed_in_tier_ns": 60_000_000_000,
         "escalation_level": "critical", "escalation_level_int": 3, "threat_score": 21.5,
         "evidence_kind": "hard_block", "evidence_target": "evil.example", "evidence_detail": "a key left",
