@@ -10,13 +10,13 @@ from pipelock.control import frames
 from pipelock.control.aio import ControlError
 from pipelock.model import Answer, AnswerWord, Lifetime, Offer, Pending, Scope
 from pipelock_tui.desk import Prompt
+from pipelock_tui.dialogs.menu import Menu
 from pipelock_tui.dialogs.note import Note
 from pipelock_tui.dialogs.question import Question
 from pipelock_tui.pending.attention import Attention
-from pipelock_tui.pending.choices import answered_words, choices, lifetimes, offers_of, sentence
+from pipelock_tui.pending.choices import answered_words, choices, denial, lifetimes, offers_of, sentence
 from pipelock_tui.pending.editor import EditError, Editor
 from pipelock_tui.pending.lines import all_lines
-from pipelock_tui.pending.menu import Menu
 from pipelock_tui.text import line
 from pipelock_tui.views import Deed, Shell
 
@@ -121,9 +121,8 @@ class Answering:
         if chosen is None:
             return
         pending, offer = chosen
-        if lifetime not in offer.lifetimes:
-            # Only a denial comes here: refusing exactly what is shown, this once, is always possible.
-            offer = offers_of(pending)[0]
+        if word is AnswerWord.DENY:
+            offer = denial(pending, offer)
         self._give(pending, offer, Answer(word, offer.scope, lifetime), action_id)
 
     def _menu(self, action_id: str, word: AnswerWord) -> None:
@@ -135,14 +134,15 @@ class Answering:
         times = lifetimes(offer, allow=allow)
         title = f" {'ALLOW' if allow else 'DENY'} #{pending.id} FOR HOW LONG? "
 
-        def take(lifetime: Lifetime | None) -> None:
+        def take(place: int | None) -> None:
             self.attention.release()
-            if lifetime is not None:
-                self._give(pending, offer, Answer(word, offer.scope, lifetime), action_id)
+            if place is not None:
+                self._give(pending, offer, Answer(word, offer.scope, times[place]), action_id)
 
         self.attention.hold(pending.id)
         clause = offer.allow if allow else offer.deny
-        self._shell.cover(Menu(title, clause, times, self._shell.clock.monotonic), take)
+        sentences = tuple(sentence(clause, each) for each in times)
+        self._shell.cover(Menu(title, sentences, self._shell.clock.monotonic), take)
 
     def _give(self, pending: Pending, offer: Offer, answer: Answer, action_id: str) -> None:
         """Give the answer; one that lets through much more than what is shown is asked about once more."""

@@ -10,7 +10,7 @@ from pipelock_tui.words import OUTCOMES, clock_time, number, span, verdict_words
 
 __all__ = ["LABEL", "action_lines", "finding_lines", "item", "masked", "receipt_lines", "verdict_lines"]
 
-LABEL = 11
+LABEL = 12
 """Cells taken by the labels at the left; wrapped text hangs from there."""
 _MAX_FINDINGS = 50
 _SENSITIVE = ("authorization", "cookie", "token", "secret", "password", "api-key", "apikey")
@@ -41,7 +41,7 @@ def verdict_lines(record: Record, zone: tzinfo | None = None) -> list[Line]:
 
 def item(label: str, text: str, role: str = "") -> Line:
     """A fact with its label."""
-    return (Part(f"  {label:<{LABEL - 2}}", "dim"), Part(text, role))
+    return (Part(f"  {label:<{LABEL - 3}} ", "dim"), Part(text, role))
 
 
 def _advice(decision: Decision) -> str:
@@ -80,7 +80,7 @@ def action_lines(action: ActionSummary) -> list[Line]:
     lines.append(item("content", ", ".join(facts)))
     for index, (name, value) in enumerate(action.headers):
         label = "headers" if index == 0 else ""
-        lines.append((Part(f"  {label:<{LABEL - 2}}", "dim"), Part(f"{name}: ", "dim"), Part(masked(name, value))))
+        lines.append((Part(f"  {label:<{LABEL - 3}} ", "dim"), Part(f"{name}: ", "dim"), Part(masked(name, value))))
     return lines
 
 
@@ -113,7 +113,7 @@ def finding_lines(findings: tuple[Finding, ...]) -> list[Line]:
         if finding.path:
             lines.append(item("decoded", " → ".join(finding.path)))
         if finding.excerpt:
-            lines.append((Part(f"  {'excerpt':<{LABEL - 2}}", "dim"), *_marked(finding.excerpt)))
+            lines.append((Part(f"  {'excerpt':<{LABEL - 3}} ", "dim"), *_marked(finding.excerpt)))
     if len(findings) > _MAX_FINDINGS:
         lines.append(item("", f"and {len(findings) - _MAX_FINDINGS} more"))
     return lines
@@ -155,7 +155,7 @@ def receipt_lines(record: Record) -> list[Line]:
     rule = f", rule {decision.rule}" if decision.rule else ""
     code = f", code {decision.code.value}" if decision.code else ""
     status = f", answered {decision.status}" if decision.status else ""
-    lines.append(item("decided by", f"{decision.layer or 'no layer'}{rule}{code}{status}"))
+    lines.append(item("decided", f"{decision.layer or 'no layer'}{rule}{code}{status}"))
     held = f", held {span(decision.held_ms / 1000)}" if decision.held_ms else ""
     lines.append(item("took", f"judged in {span(record.took_us / 1e6)}{held}"))
     if decision.outcome is not None:

@@ -37,6 +37,10 @@ class Journal:
     def __len__(self) -> int:
         return len(self._shown)
 
+    def rows(self) -> Iterator[Row]:
+        """All rows in memory, shown or not, oldest first."""
+        return (row for _, row in self._rows)
+
     def newest(self) -> Iterator[Row]:
         """All rows in memory, shown or not, the newest first."""
         return (row for _, row in reversed(self._rows))

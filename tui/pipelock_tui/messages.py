@@ -8,7 +8,12 @@ from textual.message import Message
 
 from pipelock.query import Filter
 
-__all__ = ["FilterChanged", "FilterClosed", "Opened"]
+__all__ = ["Beyond", "FilterChanged", "FilterClosed", "Opened"]
+
+
+@dataclass
+class Beyond(Message):
+    """The operator wants to see what is older than the list's oldest row."""
 
 
 @dataclass

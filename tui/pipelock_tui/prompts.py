@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipelock.model import Offer, Pending
+from pipelock.model import Lifetime, Offer, Pending
 from pipelock_tui.desk import Prompt
-from pipelock_tui.pending.choices import SCOPES, Choice, choices, offers_of
+from pipelock_tui.pending.choices import SCOPES, Choice, denial, offers_of, sentence
 from pipelock_tui.rows import path_of
 from pipelock_tui.text import Line, Part, cut, cut_start, fit, line, width_of, wrap
 from pipelock_tui.words import countdown
 
-__all__ = ["PANEL", "keyed", "panel_lines", "prompt_line", "scope_line", "window"]
+__all__ = ["keyed", "panel_lines", "prompt_line", "scope_line", "window"]
 
-PANEL = ("answer.once", "answer.session", "answer.deny")
-"""The answers that the panel explains; the prompts' own screen has all of them."""
 _HANG = 17
 
 
@@ -106,11 +104,22 @@ def scope_line(pending: Pending, offer: Offer) -> Line:
 
 
 def keyed(choice: Choice, keys: Mapping[str, str]) -> Line:
-    """An answer with its key and what it would do; greyed with the reason where it is not to be had."""
+    """An answer with its key and for how long; greyed with the reason where it is not to be had."""
     key = f"{keys.get(choice.action, ''):<2}"
     if choice.objection:
-        return line((key, "dim"), (f" {choice.label:<12} {choice.objection}", "dim"))
-    return line((key, "key"), (f" {choice.label:<12} ", "dim"), choice.words)
+        return line((key, "dim"), (f" {choice.objection}", "dim"))
+    return line((key, "key"), f" {choice.words}")
+
+
+def _means(pending: Pending, offer: Offer) -> tuple[tuple[str, str, str], ...]:
+    """The answers that the panel explains: action, name, and in plain words what it means."""
+    refused = denial(pending, offer)
+    session = "The same, for this session." if Lifetime.SESSION in offer.lifetimes else "Not offered for it."
+    return (
+        ("answer.once", "once", sentence(offer.allow, Lifetime.ONCE, offer.covers)),
+        ("answer.session", "session", session),
+        ("answer.deny", "deny", sentence(refused.deny, Lifetime.ONCE)),
+    )
 
 
 def _explanation(
@@ -125,10 +134,9 @@ def _explanation(
     if state or objection or offer is None:
         words = objection or f"can't be answered: {state}"
         return [*lines, line(("  ", ""), (cut(words, width - 3), "warn"))]
-    for choice in choices(pending, offer):
-        if choice.action in PANEL:
-            parts = line("  ", *keyed(choice, keys))
-            lines += _clipped(wrap(parts, width, _HANG), 3 if choice.action == PANEL[0] else 1, width)
+    for place, (action, name, words) in enumerate(_means(pending, offer)):
+        parts = line((f"  {keys.get(action, ''):<3}", "key"), (f"{name:<12}", "dim"), words)
+        lines += _clipped(wrap(parts, width, _HANG), 1 if place else 3, width)
     more = f"  wider, for a time, for good, changed, undo: {keys.get('answer.view', '')}"
     return [*lines, line((cut(more, width), "dim"))]
 

@@ -97,6 +97,11 @@ class View(Vertical):
         """All that is known of the daemon."""
         return self.shell.board
 
+    @property
+    def is_short(self) -> bool:
+        """Whether the screen has room for a list or a detail, but not for both."""
+        return self.screen.has_class("short")
+
     def objection(self, action_id: str) -> str:
         """Why one of this view's actions can't be done now; connection and rights have been looked at already."""
         return ""

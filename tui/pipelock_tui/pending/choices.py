@@ -18,6 +18,7 @@ __all__ = [
     "Choice",
     "answered_words",
     "choices",
+    "denial",
     "exactly",
     "is_flagged",
     "lifetimes",
@@ -91,50 +92,47 @@ def lifetimes(offer: Offer, *, allow: bool) -> tuple[Lifetime, ...]:
 
 
 def choices(pending: Pending, offer: Offer) -> tuple[Choice, ...]:
-    """Every answer to `pending` with the scope of `offer`, in the order of the keys."""
+    """Every answer to `pending` with the scope of `offer`, in the order of the keys.
+
+    `words` say for how long, or what is done instead; what is allowed or denied stands in the offer.
+    """
     timed, denied = lifetimes(offer, allow=True), lifetimes(offer, allow=False)
     here = f"not offered for {SCOPES[offer.scope]}" + (": something was noticed in it" if is_flagged(pending) else "")
+    others = f"; settles {offer.covers} other{'s' if offer.covers > 1 else ''} that wait" if offer.covers else ""
     return (
-        _lasting("answer.once", "once", offer, Lifetime.ONCE, here),
-        _lasting("answer.session", "session", offer, Lifetime.SESSION, here),
-        Choice("answer.timed", "for a time", _clause(offer.allow, _listed(timed)), "" if timed else here),
-        _lasting("answer.forever", "for good", offer, Lifetime.FOREVER, here),
-        _denial(pending, offer),
-        Choice("answer.deny_rule", "deny + rule", _clause(offer.deny, _listed(denied)), "" if denied else here),
-        Choice("answer.note", "deny + note", "Refuse with a note that the agent reads."),
+        _lasting("answer.once", "once", offer, Lifetime.ONCE, here=here, others=others),
+        _lasting("answer.session", "session", offer, Lifetime.SESSION, here=here),
+        Choice("answer.timed", "for a time", _listed("for a time", timed), "" if timed else here),
+        _lasting("answer.forever", "for good", offer, Lifetime.FOREVER, here=here),
+        Choice("answer.deny", "deny", Lifetime.ONCE.words + (others if Lifetime.ONCE in offer.lifetimes else "")),
+        Choice("answer.deny_rule", "deny + rule", _listed("from now on", denied), "" if denied else here),
+        Choice("answer.note", "deny + note", "exactly this, this once, with a note that the agent reads"),
         Choice(
             "answer.redact",
             "redact",
-            "Send it once with what was noticed replaced by placeholders.",
+            "send it once with what was noticed replaced by placeholders",
             "" if pending.redactable else "nothing in it can be replaced by a placeholder",
         ),
         Choice(
             "answer.edit",
             "edit",
-            "Change the body in your editor and send it once.",
+            "change the body in your editor and send it once",
             "" if pending.editable else "it has no text body that can be changed",
         ),
     )
 
 
-def _lasting(action: str, label: str, offer: Offer, lifetime: Lifetime, here: str) -> Choice:
-    covers = offer.covers if lifetime is Lifetime.ONCE else 0
-    words = sentence(offer.allow, lifetime, covers)
-    return Choice(action, label, words, "" if lifetime in offer.lifetimes else here)
+def _lasting(action: str, label: str, offer: Offer, lifetime: Lifetime, *, here: str, others: str = "") -> Choice:
+    return Choice(action, label, lifetime.words + others, "" if lifetime in offer.lifetimes else here)
 
 
-def _denial(pending: Pending, offer: Offer) -> Choice:
-    """Refusing this once; exactly what is shown where the scope can't be refused just once."""
-    meant = offer if Lifetime.ONCE in offer.lifetimes else offers_of(pending)[0]
-    return Choice("answer.deny", "deny", sentence(meant.deny, Lifetime.ONCE, meant.covers))
+def _listed(words: str, times: tuple[Lifetime, ...]) -> str:
+    return f"{words}: {', '.join(each.value for each in times)}"
 
 
-def _clause(clause: str, times: str) -> str:
-    return f"{clause[:1].upper()}{clause[1:]}: {times or 'no lifetime is offered'}."
-
-
-def _listed(times: tuple[Lifetime, ...]) -> str:
-    return ", ".join(each.value for each in times)
+def denial(pending: Pending, offer: Offer) -> Offer:
+    """The scope that a denial of this once has: exactly what is shown where the wider one can't be denied just once."""
+    return offer if Lifetime.ONCE in offer.lifetimes else offers_of(pending)[0]
 
 
 def answered_words(answer: Answer) -> str:

@@ -8,8 +8,8 @@ from functools import partial
 
 from pipelock.model import Offer, Pending
 from pipelock_tui.desk import Prompt, group_of
-from pipelock_tui.explain import action_lines, finding_lines, item
-from pipelock_tui.pending.choices import choices, is_flagged
+from pipelock_tui.explain import LABEL, action_lines, finding_lines, item
+from pipelock_tui.pending.choices import choices, denial, is_flagged
 from pipelock_tui.prompts import keyed, prompt_line, scope_line
 from pipelock_tui.sessions.lines import process_lines
 from pipelock_tui.text import Line, Part, cut, line, width_of
@@ -39,7 +39,7 @@ def title_line(prompts: Sequence[Prompt], wall: float, width: int, overflow: int
 
 
 def entries(prompts: Sequence[Prompt], wall: float) -> list[Entry]:
-    """The list: a heading for each group that has more than one prompt or differs from the one before."""
+    """The list: a heading for each group that has more than one prompt."""
     made: list[Entry] = []
     counts: dict[tuple[str, str], list[int]] = {}
     for prompt in prompts:
@@ -49,9 +49,9 @@ def entries(prompts: Sequence[Prompt], wall: float) -> list[Entry]:
     shown: tuple[str, str] | None = None
     for prompt in prompts:
         group = group_of(prompt.pending)
-        if group != shown:
-            shown = group
+        if group != shown and counts[group][0] > 1:
             made.append(Entry("", partial(_heading, group, *counts[group])))
+        shown = group
         made.append(Entry(prompt.key, partial(_row, prompt, wall)))
     return made
 
@@ -77,7 +77,16 @@ def answer_lines(pending: Pending, offer: Offer, keys: Mapping[str, str]) -> lis
     """Every answer with its key and in plain words what it would do; greyed with the reason where it can't be had."""
     hint = (f"  {keys.get('pending.narrower', '')} {keys.get('pending.wider', '')}", "key")
     lines: list[Line] = [line("  ", *scope_line(pending, offer), hint)]
-    lines += [line("  ", *keyed(choice, keys)) for choice in choices(pending, offer)]
+    for title, clause, actions in (
+        ("allow", offer.allow, ("answer.once", "answer.session", "answer.timed", "answer.forever")),
+        ("deny", denial(pending, offer).deny, ("answer.deny", "answer.deny_rule", "answer.note")),
+        ("instead", "", ("answer.redact", "answer.edit")),
+    ):
+        words = f"{clause[:1].upper()}{clause[1:]}." if clause else "Something else is sent:"
+        lines.append(item(title, words, "strong" if clause else "dim"))
+        lines += [
+            line(" " * LABEL, *keyed(choice, keys)) for choice in choices(pending, offer) if choice.action in actions
+        ]
     if offer.broad:
         lines.append(
             line(("  ! this scope lets through much more than what is shown: you are asked once more", "warn"))

@@ -214,7 +214,7 @@ def process_lines(processes: Sequence[Process], label: str = "process") -> list[
     """Who asks: the client's own process first, each under it the one that started it."""
     lines: list[Line] = []
     for depth, process in enumerate(processes):
-        head = f"  {label if not depth else '':<{LABEL - 2}}"
+        head = f"  {label if not depth else '':<{LABEL - 3}} "
         branch = "  " * depth + ("└ " if depth else "")
         command = process.command or process.program
         lines.append(
@@ -293,9 +293,9 @@ def _taint_lines(session: Session, detail: SessionDetail | None, zone: tzinfo | 
 
 def _lamp_line(name: str, lamp: Lamp, zone: tzinfo | None) -> Line:
     if not lamp.lit:
-        return line((f"  ○ {name:<{LABEL - 4}}", "dim"), (" dark", "dim"))
+        return line((f"  ○ {name:<{LABEL - 5}}", "dim"), (" dark", "dim"))
     when = f"{clock_time(lamp.at, zone)}  " if lamp.at else ""
-    return line((f"  ● {name:<{LABEL - 4}}", "warn"), (f" {when}", "dim"), lamp.what or "lit")
+    return line((f"  ● {name:<{LABEL - 5}}", "warn"), (f" {when}", "dim"), lamp.what or "lit")
 
 
 def _note_lines(detail: SessionDetail | None, zone: tzinfo | None) -> list[Line]:

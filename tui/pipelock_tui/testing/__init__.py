@@ -29,6 +29,7 @@ from pipelock_tui.testing._traffic import (
     pending,
     processes,
     record,
+    renamed,
     status,
     summary,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "pending",
     "processes",
     "record",
+    "renamed",
     "rules",
     "session",
     "session_detail",

@@ -46,6 +46,7 @@ __all__ = [
     "pending",
     "processes",
     "record",
+    "renamed",
     "status",
     "summary",
 ]
@@ -270,6 +271,15 @@ def held(seq: int, item: Pending | None = None, at: float = NOON) -> Event:
     return event(seq, Held(item or pending()), at)
 
 
+def renamed(made: Record, action_id: str) -> Record:
+    """The same decision about an action of another id."""
+    return msgspec.structs.replace(
+        made,
+        action=msgspec.structs.replace(made.action, id=action_id),
+        decision=msgspec.structs.replace(made.decision, action_id=action_id),
+    )
+
+
 def busy_day() -> list[Event]:
     """Forty decisions of every kind, in order."""
     rows: list[Record] = []
@@ -298,4 +308,4 @@ def busy_day() -> list[Event]:
                 rule="pushes",
             ),
         ]
-    return [decided(number, made, made.at) for number, made in enumerate(rows, 1)]
+    return [decided(number, renamed(made, f"7f3a-{number}"), made.at) for number, made in enumerate(rows, 1)]

@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import tzinfo
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.events import Click, MouseScrollUp
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from pipelock.query import Filter
+from pipelock_tui.actions import LISTS, bindings
 from pipelock_tui.journal import Journal
-from pipelock_tui.messages import Opened
+from pipelock_tui.messages import Beyond, Opened
 from pipelock_tui.rows import Row, row_line
+from pipelock_tui.text import line
 from pipelock_tui.widgets.paint import Painted
 
 __all__ = ["Decisions"]
@@ -23,16 +25,18 @@ __all__ = ["Decisions"]
 class Decisions(Painted, ScrollView, can_focus=True):
     """Draws only the rows that are on the screen; see `Journal` for what is kept."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "step(1)", "Next row", show=False),
-        Binding("k,up", "step(-1)", "Previous row", show=False),
-        Binding("pagedown,ctrl+d", "page(1)", "Page down", show=False),
-        Binding("pageup,ctrl+u", "page(-1)", "Page up", show=False),
-        Binding("g,home", "first", "Oldest", show=False),
-        Binding("G,end", "last", "Newest, and follow", show=False),
-        Binding("f", "toggle_follow", "Follow or pause", show=False),
-        Binding("enter", "open", "Detail", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(
+        LISTS,
+        {
+            "list.down": "step(1)",
+            "list.up": "step(-1)",
+            "list.page_down": "page(1)",
+            "list.page_up": "page(-1)",
+            "list.first": "first",
+            "list.last": "last",
+            "list.open": "open",
+        },
+    )
 
     def __init__(self, journal: Journal, zone: tzinfo | None = None) -> None:
         super().__init__(id="decisions")
@@ -40,6 +44,7 @@ class Decisions(Painted, ScrollView, can_focus=True):
         self.following = True
         self._zone = zone
         self._cursor = 0
+        self._empty = ""
 
     @property
     def cursor(self) -> int:
@@ -81,19 +86,28 @@ class Decisions(Painted, ScrollView, can_focus=True):
         else:
             self._reveal()
 
+    def say(self, empty: str) -> None:
+        """What stands there while no row does."""
+        if empty != self._empty:
+            self._empty = empty
+            self.refresh()
+
     def render_line(self, y: int) -> Strip:
         """One row."""
         index = y + self.scroll_offset.y
         width = self.scrollable_content_region.width
         if index >= len(self.journal):
-            return self.paint((), self.size.width)
+            words = line((f"  {self._empty}", "dim")) if y == 1 and not len(self.journal) else ()
+            return self.paint(words, self.size.width)
         selected = index == self.cursor
         return self.paint(
             row_line(self.journal.row(index), width, self._zone, selected=selected), self.size.width, selected=selected
         )
 
     def action_step(self, step: int) -> None:
-        """Move the cursor; reaching the newest row does not resume following, `G` or `f` does."""
+        """Move the cursor; reaching the newest row does not resume following. Beyond the oldest row is the history."""
+        if step < 0 and not self.following and self.cursor == 0 and len(self.journal):
+            self.post_message(Beyond())
         self._select(self.cursor + step)
 
     def action_page(self, direction: int) -> None:

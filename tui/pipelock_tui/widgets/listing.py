@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.events import Click
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from pipelock_tui.actions import LISTS, bindings
 from pipelock_tui.text import Line, line
 from pipelock_tui.widgets.paint import Painted
 
@@ -33,15 +34,18 @@ class Entry:
 class Listing(Painted, ScrollView, can_focus=True):
     """Shows entries; tells `Moved` when the cursor is on another thing and `Entered` when it is asked for."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "step(1)", "Next", show=False),
-        Binding("k,up", "step(-1)", "Previous", show=False),
-        Binding("pagedown,ctrl+d", "page(1)", "Page down", show=False),
-        Binding("pageup,ctrl+u", "page(-1)", "Page up", show=False),
-        Binding("g,home", "edge(0)", "First", show=False),
-        Binding("G,end", "edge(-1)", "Last", show=False),
-        Binding("enter", "enter", "Open", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(
+        LISTS,
+        {
+            "list.down": "step(1)",
+            "list.up": "step(-1)",
+            "list.page_down": "page(1)",
+            "list.page_up": "page(-1)",
+            "list.first": "edge(0)",
+            "list.last": "edge(-1)",
+            "list.open": "enter",
+        },
+    )
 
     @dataclass
     class Moved(Message):

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from pipelock_tui.explain import LABEL
 from pipelock_tui.text import Line
 from pipelock_tui.views import Shell, View
 from pipelock_tui.widgets.listing import Listing
@@ -50,7 +51,7 @@ class Split(View):
         self.set_class(self.ALWAYS, "always")
         self.head = Drawn(self.head_lines)
         self.list = Listing(id=f"{self.NAME}-list")
-        self.page = Page(hang=11, id=f"{self.NAME}-page")
+        self.page = Page(hang=LABEL, id=f"{self.NAME}-page")
         self._shown = ""
 
     def compose(self) -> ComposeResult:
@@ -76,6 +77,11 @@ class Split(View):
         self.remove_class("detailed")
         self.list.focus()
         return True
+
+    def on_resize(self) -> None:
+        """A detail that takes the list's place takes its keys."""
+        if self.is_short and self.has_class("detailed") and not self.ALWAYS:
+            self.page.focus()
 
     def other_part(self) -> None:
         """Move the focus between list and detail."""
