@@ -8,12 +8,15 @@ Everything else is a `*`.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from pipelock.engine._suppress import matches_path
-from pipelock.model import Finding
+from pipelock.model import ActionSummary, Finding
 
-__all__ = ["MAX_SEGMENTS", "has_no_unknown", "may_match", "outline"]
+__all__ = ["MAX_SEGMENTS", "REDUCED", "has_no_unknown", "is_whole", "matcher", "may_match", "outline"]
+
+REDUCED = "/[redacted]"
+"""Ends a URL of which the host alone is kept."""
 
 MAX_SEGMENTS = 6
 """Of a path; what follows is one `*`. Fewer than the words of any seed phrase."""
@@ -84,3 +87,19 @@ def may_match(pattern: str, origin: str, path: str) -> bool | None:
         return None if "?" in wanted else False
     fixed, known = f"{slash}{wanted}".partition("*")[0], path.partition("*")[0]
     return None if fixed.startswith(known) or known.startswith(fixed) else False
+
+
+def is_whole(url: str) -> bool:
+    """Whether a record has all of a URL."""
+    return bool(url) and not url.endswith((REDUCED, "…")) and "[redacted]" not in url
+
+
+def matcher(action: ActionSummary) -> Callable[[str], bool | None]:
+    """What says of a `path` of `suppress` whether it means the URL of a recorded action; `None`: it can't be told."""
+    url = action.url
+    if is_whole(url):
+        return lambda pattern: matches_path(pattern, url)
+    if not url.endswith(REDUCED):
+        return lambda _pattern: None
+    origin = url.removesuffix(REDUCED)
+    return lambda pattern: may_match(pattern, origin, action.path)

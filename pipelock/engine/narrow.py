@@ -13,11 +13,11 @@ import msgspec
 
 from pipelock.config.core_names import CORE_NAMES
 from pipelock.config.schema_scanning import Suppression
+from pipelock.engine._outline import REDUCED
 from pipelock.engine._suppress import CROWDED, FULL, is_never_suppressed
 from pipelock.engine.content import folded
 from pipelock.engine.policy import Policy
 from pipelock.engine.settle import hint_for
-from pipelock.engine.summary import REDUCED
 from pipelock.model import ActionSummary, Decision, Finding, Record, Verdict
 
 __all__ = ["Proposal", "propose", "why_not"]

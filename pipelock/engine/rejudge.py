@@ -20,14 +20,13 @@ from pipelock.detect.addresses import HostError
 from pipelock.detect.hosts import HostSet
 from pipelock.detect.url_reasons import DNS_RULE
 from pipelock.detect.url_view import UrlError, UrlView, parse_url, split_url
-from pipelock.engine._outline import may_match
+from pipelock.engine._outline import REDUCED, is_whole, matcher
 from pipelock.engine._paths import rule_paths
 from pipelock.engine._retold import LIMITS, Retold, RuleBook
-from pipelock.engine._suppress import CROWDED, FULL, matches_path
+from pipelock.engine._suppress import CROWDED, FULL
 from pipelock.engine.content import folded
 from pipelock.engine.egress import Ruling
 from pipelock.engine.policy import Policy
-from pipelock.engine.summary import REDUCED
 from pipelock.model import Action, ActionSummary, Finding, Kind, Record, Verdict, strictest
 
 __all__ = ["Judge", "Rejudged", "RuleBook", "verdict_then"]
@@ -37,6 +36,7 @@ _URL_HOST = frozenset({"allowlist", "blocklist", "core_ssrf", "ssrf_metadata"})
 _URL_FORM = frozenset({"scheme", "parser", "crlf_injection", "path_traversal", "context"})
 _URL = _URL_CONTENT | _URL_HOST | _URL_FORM
 _RESOLVED = frozenset({"ssrf", "ssrf_metadata", "core_ssrf"})
+_SESSION = frozenset({"airlock", "budget", "escalation", "session", "taint"})
 _ALLOW = Ruling(Verdict.ALLOW)
 
 
@@ -94,9 +94,9 @@ class Judge:
         found = decision.findings or decision.suppressed
         if not found and decision.layer not in ("", "egress_rules", "redaction", "media_policy"):
             return Rejudged(then, decision.layer, why="no matter of policy")
-        if decision.layer == "taint":
+        if decision.layer in _SESSION:
             return Rejudged(then, decision.layer, why="it depended on the session")
-        case = _Case(record, _action_of(summary), folded(summary.host), _is_whole(summary.url))
+        case = _Case(record, _action_of(summary), folded(summary.host), is_whole(summary.url))
         if summary.kind in (Kind.REQUEST, Kind.CONNECT):
             stopped = self._outbound(case)
             if stopped is not None:
@@ -203,16 +203,8 @@ class Judge:
         return self._excuse(case, finding) is True
 
     def _excuse(self, case: _Case, finding: Finding, *, crowded: bool = False) -> bool | None:
-        url = case.action.url
-        origin, path = url.removesuffix(REDUCED), case.record.action.path
         return self._policy.suppressions.may_cover(
-            finding,
-            case.record.at,
-            host=case.host,
-            matches=(lambda pattern: matches_path(pattern, url))
-            if case.is_whole
-            else (lambda pattern: may_match(pattern, origin, path)),
-            crowded=crowded,
+            finding, case.record.at, host=case.host, matches=matcher(case.record.action), crowded=crowded
         )
 
     # -- the verdict -------------------------------------------------------------------------------------------------
@@ -273,10 +265,6 @@ def _is_request(case: _Case) -> bool:
 
 def _is_literal(case: _Case) -> bool:
     return case.view is not None and case.view.host.is_address
-
-
-def _is_whole(url: str) -> bool:
-    return bool(url) and not url.endswith((REDUCED, "…")) and "[redacted]" not in url
 
 
 def _view_of(action: Action) -> UrlView | None:

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from pipelock.engine._outline import outline
+from pipelock.engine._outline import REDUCED, outline
 from pipelock.engine._preview import MAX_PREVIEW, preview
-from pipelock.model import Action, ActionSummary, Decision, Finding, Span, Verdict
+from pipelock.model import Action, ActionSummary, Decision, Evidence, Finding, Span, Verdict
 
-__all__ = ["MAX_PREVIEW", "MAX_SHOWN_HEADERS", "MAX_SHOWN_URL", "REDUCED", "summarise"]
+__all__ = ["MAX_PREVIEW", "MAX_SHOWN_HEADERS", "MAX_SHOWN_URL", "summarise"]
 
 MAX_SHOWN_HEADERS = 64
 MAX_SHOWN_VALUE = 256
@@ -26,8 +26,6 @@ LONG_LABEL = 20
 """Host labels of an unsearched URL that are this long could hold a key; shorter ones could not."""
 
 _REDACTED = "[redacted]"
-REDUCED = "/[redacted]"
-"""Ends a URL of which the host alone is kept."""
 
 _AGENT_PLACES = frozenset({"header:x-pipelock-agent", "headers"})
 _SCHEMES = frozenset({"http", "https"})
@@ -63,6 +61,7 @@ def summarise(action: Action, decision: Decision) -> ActionSummary:
         return _plain(action)
     searched = _was_searched(action, decision)
     session, agent = shown_identity(action, decision)
+    program, pid = _program(action)
     url = _safe_url(action, findings, searched=searched)
     return ActionSummary(
         id=action.id,
@@ -82,6 +81,8 @@ def summarise(action: Action, decision: Decision) -> ActionSummary:
         content_type=_media_type(action, findings, searched=searched),
         headers=_safe_headers(action.headers, findings, searched=searched),
         preview=_preview(action, decision, findings) if decision.verdict is Verdict.ASK else "",
+        program=program,
+        pid=pid,
     )
 
 
@@ -95,6 +96,7 @@ def _preview(action: Action, decision: Decision, findings: Iterable[Finding]) ->
 def _plain(action: Action) -> ActionSummary:
     """Nearly every action is searched, clean and allowed; this is all of `summarise` that then remains."""
     url = _without_userinfo(action.url) if "@" in action.url else action.url
+    program, pid = _program(action)
     return ActionSummary(
         id=action.id,
         kind=action.kind,
@@ -110,14 +112,31 @@ def _plain(action: Action) -> ActionSummary:
         status=action.status,
         size=action.size or len(action.body),
         content_type=action.content_type.partition(";")[0].strip()[:MAX_SHOWN_WORD],
+        program=program,
+        pid=pid,
     )
 
 
+def _program(action: Action) -> tuple[str, int]:
+    """The client's own process, where it is known."""
+    identity = action.identity
+    if identity is None or not identity.processes:
+        return "", 0
+    process = identity.processes[0]
+    return process.program, process.pid
+
+
 def shown_identity(action: Action, decision: Decision) -> tuple[str, str]:
-    """Session key and agent as they may be kept: a name that holds, or may hold, a secret is left out of both."""
+    """Session key and agent as they may be kept: a name that holds, or may hold, a secret is left out of both.
+
+    Only what the client says of itself can: other names, and the keys of processes, are ours.
+    """
+    identity = action.identity
+    if identity is not None and identity.evidence is not Evidence.HEADER:
+        return action.session, action.agent
     hidden = any(finding.place in _AGENT_PLACES for finding in (*decision.findings, *decision.suppressed))
     if hidden or (len(action.agent) >= LONG_LABEL and not _was_searched(action, decision)):
-        return action.client, _REDACTED
+        return (action.session if identity is not None and identity.processes else action.client), _REDACTED
     return action.session, action.agent
 
 
