@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelock.engine import ApprovalLimits, ApprovalRefused, Approvals, StaleAnswerError, summarise
-from pipelock.engine.approvals import MAX_GRANTS
-from pipelock.model import Action, Answer, AnswerWord, Lifetime, Outcome, Pending
-from tests.factories import a_decision, a_response, an_action
+from pipelock.engine.approvals import LEASE_SECONDS, MAX_EDIT, MAX_GRANTS, MAX_LEASE_SECONDS, BadAnswerError
+from pipelock.model import Action, Answer, AnswerWord, Grant, Lifetime, Offer, Outcome, Pending, Scope
+from tests.factories import a_decision, a_finding, a_response, an_action
 
 KEY = b"k" * 32
 
@@ -229,3 +229,221 @@ def test_whatever_happens_each_action_is_settled_once_and_the_limits_hold(steps:
         assert len(queue) == len(waiting) == by_session.total() <= limits.max_pending
         assert max(by_session.values(), default=0) <= limits.max_pending_per_session
     assert set(ended.values()) <= {1}
+
+
+# -- answers that reach further ----------------------------------------------------------------------------------------
+
+
+def asking(queue: Approvals, path: str = "/a/1", host: str = "api.example.com", token: object = "t", **kw) -> Pending:
+    """Hold a request that an egress rule asks about."""
+    changes = {name: kw.pop(name) for name in ("session", "agent", "method", "body") if name in kw}
+    action = an_action(url=f"http://{host}{path}", host=host, **changes)
+    return held(queue, action, token=token, **{"layer": "egress_rules", **kw})[0]
+
+
+def offer_of(pending: Pending, scope: Scope) -> Offer:
+    return next(offer for offer in pending.offers if offer.scope is scope)
+
+
+def test_a_wider_answer_settles_what_else_it_covers_and_leaves_the_rest() -> None:
+    queue = Approvals(KEY)
+    first = asking(queue, token="shown")
+    asking(queue, "/b/2", token="same host", method="POST")
+    asking(queue, host="www.example.com", token="other host")
+    asking(queue, "/c", token="other rule", rule="uploads")
+    asking(queue, "/d", token="other agent", agent="bob", session="bob|1")
+    asking(queue, "/e", token="flagged", findings=(a_finding(place="body"),))
+    answered = queue.answer(first.id, Answer(AnswerWord.ALLOW, Scope.HOST))
+    assert [one.token for _, settled in answered.groups for one in settled] == ["shown", "same host"]
+    assert (answered.count, answered.grant) == (2, None)
+    assert len(queue) == 4
+
+
+def test_what_an_answer_would_settle_is_counted_before_it_is_given() -> None:
+    queue = Approvals(KEY)
+    asking(queue)
+    asking(queue)
+    asking(queue, "/a/2")
+    asking(queue, "/b")
+    asking(queue, "/x", host="www.example.com")
+    asking(queue, "/a/3", findings=(a_finding(place="body"),))
+    shown = queue.waiting()[0]
+    counts = {offer.scope: offer.covers for offer in shown.offers}
+    assert counts == {Scope.PAYLOAD: 0, Scope.URL: 0, Scope.PATH: 1, Scope.HOST: 2, Scope.DOMAIN: 3}
+    for scope, covers in counts.items():
+        other = Approvals(KEY)
+        for path, host in (("/a/1", "api"), ("/a/1", "api"), ("/a/2", "api"), ("/b", "api"), ("/x", "www")):
+            asking(other, path, host=f"{host}.example.com")
+        assert other.answer("1", Answer(AnswerWord.ALLOW, scope)).count == 2 + covers
+
+
+def test_an_answer_for_a_session_settles_nothing_of_others() -> None:
+    queue = Approvals(KEY)
+    first = asking(queue, session="a|1")
+    asking(queue, "/b", session="a|2")
+    answered = queue.answer(first.id, Answer(AnswerWord.ALLOW, Scope.HOST, Lifetime.SESSION))
+    assert answered.count == 1
+    assert answered.grant is not None
+    assert answered.grant.session == "a|1"
+    assert not covers(queue, "/c", session="a|2")
+    assert covers(queue, "/c", session="a|1")
+
+
+def covers(queue: Approvals, path: str = "/z", host: str = "api.example.com", steady: float = 0.0, **kw) -> bool:
+    changes = {name: kw.pop(name) for name in ("session", "agent", "method", "body") if name in kw}
+    action = an_action(url=f"http://{host}{path}", host=host, **changes)
+    return queue.covering(action, a_decision(**{"layer": "egress_rules", **kw}), 5.0, steady) is not None
+
+
+def test_a_flagged_item_is_answered_by_itself_and_its_grant_needs_the_same_findings() -> None:
+    queue = Approvals(KEY)
+    found = (a_finding(place="body", rule="One"),)
+    first = asking(queue, findings=found, body=b"1")
+    asking(queue, findings=found, body=b"2")
+    assert [offer.scope for offer in first.offers] == [Scope.PAYLOAD, Scope.URL]
+    assert queue.answer(first.id, Answer(AnswerWord.ALLOW, Scope.URL, Lifetime.H1)).count == 1
+    assert covers(queue, "/a/1", findings=found, body=b"3")
+    assert not covers(queue, "/a/1")
+    assert not covers(queue, "/a/1", findings=(a_finding(place="body", rule="Two"),))
+    assert not covers(queue, "/a/1", findings=(*found, a_finding(place="body", rule="Two")))
+    assert not covers(queue, "/a/1", findings=found, layer="body_dlp")
+
+
+def test_grants_end_with_their_time_and_tell_how_often_they_decided() -> None:
+    queue = Approvals(KEY)
+    grant = queue.answer(asking(queue).id, Answer(AnswerWord.ALLOW, Scope.HOST, Lifetime.M5, by="ann"), "", 100.0, 7.0)
+    assert grant.grant is not None
+    assert (grant.grant.created_at, grant.grant.expires_at, grant.grant.by) == (100.0, 400.0, "ann")
+    assert grant.grant.words.endswith("for 5 minutes")
+    assert covers(queue, steady=306.9)
+    (known,) = queue.grants.all(306.9)
+    assert (known.hits, known.last_hit_at) == (1, 5.0)
+    assert not covers(queue, steady=307.0)
+    assert queue.grants.all(307.0) == ()
+
+
+def test_a_denial_may_hold_on_and_wins_over_what_was_allowed() -> None:
+    queue = Approvals(KEY)
+    first, second = asking(queue), asking(queue, "/b/1", method="POST")
+    queue.answer(first.id, Answer(AnswerWord.DENY, Scope.PATH, Lifetime.H1, note="not this"))
+    queue.answer(second.id, Answer(AnswerWord.ALLOW, Scope.HOST, Lifetime.H1))
+    action = an_action(url="http://api.example.com/a/2", host="api.example.com")
+    found = queue.covering(action, a_decision(layer="egress_rules"), 0.0, 0.0)
+    assert found is not None
+    assert (found.allow, found.note) == (False, "not this")
+    assert covers(queue, "/c/1")
+
+
+NOT_OFFERED = [
+    (Answer(AnswerWord.ALLOW, Scope.PROCESS, Lifetime.H1), {}, "scope process is not offered"),
+    (Answer(AnswerWord.ALLOW, Scope.PAYLOAD, Lifetime.FOREVER), {}, "forever is not offered"),
+    (Answer(AnswerWord.ALLOW, Scope.HOST, Lifetime.FOREVER), {}, "forever is not offered"),
+    (Answer(AnswerWord.ALLOW, Scope.HOST), {"findings": (a_finding(place="body"),)}, "scope host is not offered"),
+    (Answer(AnswerWord.REDACT), {}, "can't be taken out"),
+    (Answer(AnswerWord.EDIT, body=b"x"), {}, "no text that can be changed"),
+    (Answer(AnswerWord.EDIT), {"body": b"text"}, "another body is needed"),
+    (Answer(AnswerWord.EDIT, body=b"x" * (MAX_EDIT + 1)), {"body": b"text"}, "another body is needed"),
+    (Answer(AnswerWord.EDIT, body=b"\xff"), {"body": b"text"}, "UTF-8"),
+    (Answer(AnswerWord.EDIT, Scope.HOST, body=b"x"), {"body": b"text"}, "exactly this, once"),
+    (Answer(AnswerWord.EDIT, lifetime=Lifetime.H1, body=b"x"), {"body": b"text"}, "exactly this, once"),
+]
+
+
+@pytest.mark.parametrize(("answer", "held_as", "why"), NOT_OFFERED)
+def test_what_was_not_offered_settles_nothing(answer: Answer, held_as: dict, why: str) -> None:
+    queue = Approvals(KEY)
+    pending = asking(queue, **held_as)
+    with pytest.raises(BadAnswerError, match=why):
+        queue.answer(pending.id, answer)
+    assert len(queue) == 1
+    assert len(queue.grants) == 0
+
+
+def test_what_is_to_hold_for_good_is_written_before_anything_passes() -> None:
+    queue = Approvals(KEY)
+    written: list[tuple[Grant, ...]] = []
+    queue.keep = written.append
+    grants = []
+    for path in ("/a/1", "/b/1"):
+        pending = asking(queue, path)
+        grants.append(queue.answer(pending.id, Answer(AnswerWord.ALLOW, Scope.PATH, Lifetime.FOREVER)).grant)
+    assert written == [(grants[0],), tuple(grants)]
+
+    def full(_grants: tuple[Grant, ...]) -> None:
+        raise BadAnswerError("the disk is full")
+
+    queue.keep = full
+    pending = asking(queue, "/c/1")
+    with pytest.raises(BadAnswerError, match="disk"):
+        queue.answer(pending.id, Answer(AnswerWord.ALLOW, Scope.PATH, Lifetime.FOREVER))
+    assert (len(queue), len(queue.grants)) == (1, 2)
+
+
+def test_another_answer_to_the_very_same_takes_the_place_of_the_first() -> None:
+    queue = Approvals(KEY)
+    pending = [asking(queue, path) for path in ("/a/1", "/a/2")]
+    queue.answer(pending[0].id, Answer(AnswerWord.ALLOW, Scope.PATH, Lifetime.H1), "", 0.0, 0.0)
+    pending.append(asking(queue, "/a/3", session="other"))
+    queue.answer(pending[2].id, Answer(AnswerWord.DENY, Scope.PATH, Lifetime.H1), "", 0.0, 0.0)
+    assert [grant.allow for grant in queue.grants.all(0.0)] == [False]
+
+
+def test_an_exact_payload_holds_in_other_sessions_of_the_agent_but_for_the_session() -> None:
+    queue = Approvals(KEY)
+    queue.answer(asking(queue, session="a|1").id, Answer(AnswerWord.ALLOW, lifetime=Lifetime.H1))
+    assert covers(queue, "/a/1", session="a|2")
+    assert not covers(queue, "/a/1", session="a|2", policy="p2")
+    assert not covers(queue, "/a/1", session="a|2", agent="bob")
+    assert not covers(queue, "/a/1", session="a|2", body=b"x")
+
+
+# -- countdowns --------------------------------------------------------------------------------------------------------
+
+
+def test_the_countdown_stands_still_while_somebody_looks() -> None:
+    queue = Approvals(KEY, ApprovalLimits(timeout_seconds=60))
+    pending, _ = held(queue, an_action(), now=100.0)
+    seen = queue.look_at(pending.id, 110.0)
+    assert (seen.expires_at, seen.paused, seen.binding) == (160.0 + LEASE_SECONDS, True, pending.binding)
+    assert queue.look_at(pending.id, 115.0).expires_at == 160.0 + LEASE_SECONDS + 5
+    assert queue.next_change() == 125.0
+    assert queue.unpaused(124.9) == ()
+    assert [(one.paused, one.expires_at) for one in queue.unpaused(125.0)] == [(False, 175.0)]
+    assert queue.unpaused(125.0) == ()
+    assert queue.expire(174.9) == ()
+    assert len(queue.expire(175.0)) == 1
+
+
+def test_it_does_not_stand_still_for_ever() -> None:
+    queue = Approvals(KEY, ApprovalLimits(timeout_seconds=60))
+    pending, _ = held(queue, an_action(), now=0.0)
+    for now in range(0, 2000, 5):
+        if not queue.waiting():
+            break
+        queue.look_at(pending.id, float(now))
+        queue.unpaused(float(now))
+        queue.expire(float(now))
+    assert queue.waiting() == ()
+    assert now - 5 == 60 + MAX_LEASE_SECONDS
+
+
+def test_what_waits_without_a_deadline_has_no_countdown_to_stop() -> None:
+    queue = Approvals(KEY, ApprovalLimits(timeout_seconds=0))
+    pending, _ = held(queue, an_action())
+    seen = queue.look_at(pending.id, 5.0)
+    assert (seen.expires_at, seen.paused) == (0.0, False)
+    with pytest.raises(StaleAnswerError):
+        queue.look_at("99", 5.0)
+
+
+def test_what_is_judged_again_keeps_the_time_it_was_given() -> None:
+    queue = Approvals(KEY, ApprovalLimits(timeout_seconds=60))
+    action, decision = an_action(), a_decision()
+    pending, _ = held(queue, action, now=100.0)
+    queue.look_at(pending.id, 110.0)
+    assert queue.leased(pending.id) == LEASE_SECONDS
+    again = queue.hold(action, summarise(action, decision), a_decision(policy="p2"), "t", 120.0, attended=True,
+                       since=100.0, leased=queue.leased(pending.id))  # fmt: skip
+    assert not isinstance(again, ApprovalRefused)
+    assert again[0].expires_at == 160.0 + LEASE_SECONDS
+    assert queue.leased("99") == 0.0
