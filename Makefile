@@ -29,6 +29,7 @@ bench: ## measure beside mitmdump and nginx on loopback
 	@$(BIN)/python bench/scan.py --quick
 	@$(BIN)/python bench/proxy.py $(BENCH_ARGS)
 	@$(BIN)/python bench/inside.py $(BENCH_ARGS)
+	@$(BIN)/python bench/dashboard.py
 
 conformance: ## other people's test suites through the proxy (CONFORMANCE_ARGS=--quick)
 	@scripts/setup.sh run
