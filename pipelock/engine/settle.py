@@ -33,6 +33,7 @@ _CODES = {
     "redaction": BlockReason.REDACTION_FAILURE,
     "address_protection": BlockReason.DLP_MATCH,
     "cross_request": BlockReason.CROSS_REQUEST_DENY,
+    "taint": BlockReason.REQUEST_POLICY_DENY,
 }
 _TEXTS = frozenset({"body_dlp", "header_dlp"})
 _CORE_HINT = "this rule belongs to the core floor and can't be suppressed; keep the credential out of the request"

@@ -21,7 +21,9 @@ from pipelock.model import (
     Direction,
     Finding,
     Kind,
+    Outcome,
     Record,
+    TaintWeighed,
     Transport,
     TunnelClosed,
     Verdict,
@@ -80,8 +82,8 @@ def audit_event(record: Record) -> tuple[str, str]:
     action, decision = record.action, record.decision
     if decision.code is BlockReason.KILL_SWITCH_ACTIVE:
         return "kill_switch_deny", "info"
-    if decision.layer == "media_policy":
-        return "media_exposure", "info" if decision.verdict is Verdict.ALLOW else "warn"
+    if decision.layer in _LAYER_EVENTS:
+        return _LAYER_EVENTS[decision.layer], "info" if decision.verdict is Verdict.ALLOW else "warn"
     if action.kind is Kind.SCAN or (_comes_in(action) and action.kind is not Kind.MESSAGE and decision.findings):
         return ("scan" if action.kind is Kind.SCAN else "response_scan"), ("warn" if decision.findings else "info")
     if decision.verdict is Verdict.BLOCK:
@@ -99,6 +101,7 @@ def _comes_in(action: ActionSummary) -> bool:
     return action.kind is Kind.RESPONSE or (action.kind.is_part and action.direction is Direction.INBOUND)
 
 
+_LAYER_EVENTS = {"media_policy": "media_exposure", "taint": "taint_decision"}
 _BLOCKED = {Kind.MESSAGE: "ws_blocked"}
 _TUNNEL_KINDS = frozenset({Kind.CONNECT, Kind.CLIENT_HELLO, Kind.TUNNEL_DATA})
 _PLAIN_EVENTS = {Kind.CONNECT: "tunnel_open", Kind.CLIENT_HELLO: "sni", Kind.RESPONSE: "forward_http"}
@@ -145,7 +148,7 @@ def audit_line(record: Record) -> bytes:
         entry["size_bytes"] = action.size
     entry["duration_ms"] = round(record.took_us / 1000, 3)
     entry["policy"] = decision.policy
-    if decision.layer or decision.findings or decision.suppressed or decision.outcome:
+    if decision.layer or decision.findings or decision.suppressed or decision.outcome or decision.taint:
         _explain(entry, decision, event)
     return _encoder.encode(entry) + b"\n"
 
@@ -165,6 +168,8 @@ def _explain(entry: dict[str, Value], decision: Decision, event: str) -> None:
     if decision.outcome is not None:
         entry["outcome"] = decision.outcome.value
         entry["held_ms"] = decision.held_ms
+    if decision.taint is not None:
+        entry.update(_tainted(decision.taint, decision.outcome))
     if decision.redactions:
         entry["redactions"] = dict(decision.redactions)
     if decision.findings:
@@ -176,6 +181,26 @@ def _explain(entry: dict[str, Value], decision: Decision, event: str) -> None:
     if decision.suppressed:
         told: list[dict[str, Value]] = [{**_finding(finding), "suppressed": True} for finding in decision.suppressed]
         entry["findings"] = [_finding(finding) for finding in decision.findings] + told
+
+
+def _tainted(taint: TaintWeighed, outcome: Outcome | None) -> dict[str, Value]:
+    """What taint rests on. Where a person has answered for this very action, that is the authority."""
+    optional = {
+        "source_url": escape(taint.source),
+        "source_kind": taint.source_kind,
+        "taint_override": escape(taint.override),
+    }
+    return {
+        "session_taint_level": taint.level.value,
+        "action_class": taint.action_class,
+        "action_sensitivity": taint.sensitivity,
+        "authority_kind": "user_exact" if outcome in _ALLOWED_BY_PERSON else taint.authority,
+        "decision": taint.verdict.value,
+        **{key: value for key, value in optional.items() if value},
+    }
+
+
+_ALLOWED_BY_PERSON = frozenset({Outcome.APPROVED, Outcome.REDACTED, Outcome.GRANTED})
 
 
 def _technique(decision: Decision) -> str:

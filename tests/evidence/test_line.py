@@ -5,6 +5,7 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,8 @@ from pipelock.model import (
     Kind,
     Outcome,
     Record,
+    TaintLevel,
+    TaintWeighed,
     Transport,
     TunnelClosed,
     Verdict,
@@ -60,6 +63,9 @@ EVENTS = [
     ({}, {"verdict": Verdict.WARN, "findings": (a_finding(scanner="entropy"),)}, "anomaly", "warn"),
     ({}, {"verdict": Verdict.WARN, "layer": "egress_rules", "enforced": False}, "anomaly", "warn"),
     ({}, {"layer": "egress_rules", "outcome": Outcome.APPROVED}, "allowed", "info"),
+    ({}, {**BLOCK, "layer": "taint"}, "taint_decision", "warn"),
+    ({}, {"verdict": Verdict.WARN, "layer": "taint", "findings": (a_finding(),)}, "taint_decision", "warn"),
+    ({}, {"layer": "taint", "outcome": Outcome.APPROVED}, "taint_decision", "info"),
 ]
 
 
@@ -134,6 +140,38 @@ def test_what_is_suppressed_is_told_beside_what_is_not() -> None:
     alone = record(suppressed=(a_finding(),))
     assert audit_event(alone) == ("allowed", "info")
     assert line(alone)["findings"][0]["suppressed"] is True
+
+
+def test_taint_says_what_it_rests_on_and_whose_word_it_is() -> None:
+    told = TaintWeighed(
+        level=TaintLevel.UNTRUSTED,
+        action_class="publish",
+        sensitivity="normal",
+        authority="user_broad",
+        verdict=Verdict.ASK,
+        source="https://page.example/a",
+        source_kind="response",
+    )
+    refused = line(record(verdict=Verdict.BLOCK, layer="taint", reason="held", taint=told, outcome=Outcome.EXPIRED))
+    assert {
+        key: refused[key] for key in ("session_taint_level", "action_class", "action_sensitivity", "authority_kind")
+    } == {
+        "session_taint_level": "external_untrusted",
+        "action_class": "publish",
+        "action_sensitivity": "normal",
+        "authority_kind": "user_broad",
+    }
+    assert (refused["decision"], refused["source_url"], refused["source_kind"]) == (
+        "ask", "https://page.example/a", "response"
+    )  # fmt: skip
+    assert "taint_override" not in refused
+    assert line(record(layer="taint", taint=told, outcome=Outcome.GRANTED))["authority_kind"] == "user_exact"
+    # An override that let something through is told with an ordinary line.
+    passed = msgspec.structs.replace(
+        told, verdict=Verdict.ALLOW, override="publish by ann", authority="operator_override"
+    )
+    entry = line(record(taint=passed))
+    assert (entry["event"], entry["decision"], entry["taint_override"]) == ("allowed", "allow", "publish by ann")
 
 
 def test_a_scan_of_a_response_counts_what_it_found() -> None:

@@ -13,6 +13,7 @@ __all__ = ["egress", "has_credentials", "private"]
 _CREDENTIALS = frozenset(
     {"authorization", "cookie", "private-token", "x-api-key", "x-auth-token", "x-goog-api-key", "x-token"}
 )
+_ASKS = frozenset({Kind.REQUEST, Kind.CONNECT})
 _OWN = frozenset({Standing.LOCAL, Standing.MODEL})
 
 
@@ -21,25 +22,33 @@ def private(action: Action, shown: ActionSummary, decision: Decision, standing: 
 
     A secret that was found lights the lamp whether it went through or not: whoever sent it has it.
     """
-    host = escape(shown.host)
-    where = f"an answer from {host}" if action.comes_in else f"a request to {host}"
-    secret = secret_in(decision.findings)
+    secret = secret_in(decision.findings) if decision.findings else None
     if secret is not None:
-        return f"{escape(secret.rule)} in {where}"
+        return f"{escape(secret.rule)} in {_place(action, shown)}"
     if decision.verdict is Verdict.BLOCK:
         return ""
-    if action.comes_in:
-        return f"{where}, which is internal" if standing is Standing.INTERNAL else ""
-    if action.kind not in (Kind.REQUEST, Kind.CONNECT):
+    if _is_internal(action, decision, standing):
+        return f"{_place(action, shown)}, which is internal"
+    if action.kind not in _ASKS or standing in _OWN or not has_credentials(action.headers):
         return ""
-    if decision.addresses and is_internal_address(decision.addresses[0]):
-        return f"{where}, which is internal"
-    return f"credentials in {where}" if standing not in _OWN and has_credentials(action.headers) else ""
+    return f"credentials in {_place(action, shown)}"
+
+
+def _is_internal(action: Action, decision: Decision, standing: Standing) -> bool:
+    """Whether it is an answer from inside, or a request to an address there."""
+    if action.comes_in:
+        return standing is Standing.INTERNAL
+    return bool(decision.addresses) and is_internal_address(decision.addresses[0])
+
+
+def _place(action: Action, shown: ActionSummary) -> str:
+    host = escape(shown.host)
+    return f"an answer from {host}" if action.comes_in else f"a request to {host}"
 
 
 def has_credentials(headers: Iterable[tuple[str, str]]) -> bool:
     """Whether a header says who sends: what comes back is then for them alone. Names are lower-case."""
-    return any(name in _CREDENTIALS for name, _ in headers)
+    return not _CREDENTIALS.isdisjoint([name for name, _ in headers])
 
 
 def egress(action: Action, shown: ActionSummary, decision: Decision, standing: Standing, *, vouched: bool) -> str:

@@ -34,6 +34,7 @@ class Row(msgspec.Struct):
         level: The worst of what was read.
         lost: The worst of what was read and is no longer among `sources`: no override can be about it.
         sources: By URL, the latest last.
+        latest_url: The URL, as it was shown, of what was read last; `latest_level` how bad that was.
     """
 
     seen: float
@@ -43,6 +44,8 @@ class Row(msgspec.Struct):
     private: Lamp = _NO_LAMP
     egress: Lamp = _NO_LAMP
     sources: dict[str, Source] = {}
+    latest_url: str = ""
+    latest_level: TaintLevel = TaintLevel.TRUSTED
     overrides: tuple[Override, ...] = ()
     task_id: str = ""
     task: str = ""
@@ -76,9 +79,9 @@ class Row(msgspec.Struct):
         return True
 
     def _drop_one(self) -> None:
-        """Forget the oldest of the mildest: those who decide stay longest."""
-        dropped = min(self.sources.values(), key=lambda one: one.level.rank)
-        del self.sources[dropped.url]
+        """Forget the oldest that is not hostile: those decide, and an operator will want to see them."""
+        mild = (url for url, one in self.sources.items() if one.level is not TaintLevel.HOSTILE)
+        dropped = self.sources.pop(next(mild, next(iter(self.sources))))
         if dropped.level.rank > self.lost.rank:
             self.lost = dropped.level
 

@@ -47,6 +47,7 @@ MAX_TRUST_SECONDS = 30 * 86_400.0
 _MAX_WORDS = 300
 
 _WEIGHED = frozenset({Kind.REQUEST, Kind.CONNECT, Kind.MESSAGE})
+_CLEAN = frozenset({TaintLevel.TRUSTED, TaintLevel.INTERNAL})
 _DARK = Lamps()
 _LIT = {"untrusted": "content from outside", "private": "private data", "egress": "a way out"}
 
@@ -105,13 +106,14 @@ class Taints:
             row.seen = wall
         told: list[SessionNote] = []
         level = level_of(action, decision, standing)
-        if level is not None and level.rank >= TaintLevel.REFERENCE.rank:
+        if level is not None and level not in _CLEAN:
             row = self._table.touch(key, wall)
-            told += _read(row, Source(shown_source(shown), escape(shown.host), level, action.kind.value, wall))
-        found = _found(action, shown, decision, policy, standing=standing, row=row)
-        if found:
-            row = self._table.touch(key, wall)
-            told += [_light(row, name, what, shown, wall) for name, what in found]
+            told += _read(row, action, shown, level, wall)
+        if row is None or not (row.private.lit and row.egress.lit):
+            found = _found(action, shown, decision, policy, standing=standing, row=row)
+            if found:
+                row = self._table.touch(key, wall)
+                told += [_light(row, name, what, shown, wall) for name, what in found]
         if told:
             self._table.settle(key)
         if decision.layer == LAYER:
@@ -213,20 +215,25 @@ def _raised(decision: Decision, weighing: Weighing, action: Action, policy: Poli
     )
 
 
-def _read(row: Row, source: Source) -> list[SessionNote]:
+def _read(row: Row, action: Action, shown: ActionSummary, level: TaintLevel, wall: float) -> list[SessionNote]:
+    """Remember what was read; what that made worse, in words."""
+    if shown.url == row.latest_url and level is row.latest_level:
+        return []  # the same again: most of a session's answers come from few places
+    row.latest_url, row.latest_level = shown.url, level
+    source = Source(shown_source(shown), escape(shown.host), level, action.kind.value, wall)
     before = row.level
     if not row.read(source):
         return []
-    if source.level.rank >= TaintLevel.UNTRUSTED.rank and not row.untrusted.lit:
-        row.untrusted = Lamp(lit=True, at=source.at, what=source.url)
-    hostile = source.level is TaintLevel.HOSTILE
+    if level.rank >= TaintLevel.UNTRUSTED.rank and not row.untrusted.lit:
+        row.untrusted = Lamp(lit=True, at=wall, what=source.url)
+    hostile = level is TaintLevel.HOSTILE
     return [
         SessionNote(
-            at=source.at,
+            at=wall,
             kind=LAYER,
-            type=source.level.value,
+            type=level.value,
             target=source.host,
-            detail=f"{'orders to agents stood in' if hostile else 'read'} {source.url}: {before} became {source.level}",
+            detail=f"{'orders to agents stood in' if hostile else 'read'} {source.url}: {before} became {level}",
             severity=(Severity.HIGH if hostile else Severity.INFO).value,
         )
     ]
