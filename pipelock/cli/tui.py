@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pipelock.cli.table import Arguments
-from pipelock.control.paths import socket_path
+from pipelock.control.paths import home_dir, socket_path
 from pipelock_tui.app import run
 
 __all__ = ["execute"]
@@ -13,4 +13,5 @@ __all__ = ["execute"]
 
 def execute(arguments: Arguments) -> int:
     """Show the dashboard until it is closed; it waits for a daemon that does not run yet."""
-    return run(socket_path(os.environ, arguments.home), plain=arguments.plain)
+    home = home_dir(os.environ, arguments.home)
+    return run(socket_path(os.environ, arguments.home), home, plain=arguments.plain)

@@ -16,8 +16,10 @@ def wants_plain(environ: Mapping[str, str], *, terminal: bool) -> bool:
     return not terminal or environ.get("TERM", "dumb") in {"", "dumb"}
 
 
-def run(path: Path, plain: bool = False) -> int:  # noqa: FBT001, FBT002 - the command line's one switch
+def run(path: Path, home: Path, plain: bool = False) -> int:  # noqa: FBT001, FBT002 - the command line's one switch
     """Show the daemon whose control socket is at `path` until the operator quits; returns the exit status.
+
+    `home` is Pipelock's own folder, where the operator's `dashboard.yaml` may be.
 
     With `plain`, or where a screen can't be drawn, decisions are printed as lines and answers read from them.
     """
@@ -29,7 +31,8 @@ def run(path: Path, plain: bool = False) -> int:  # noqa: FBT001, FBT002 - the c
 
         return asyncio.run(converse(Link(path)))
     from pipelock_tui.dashboard import Dashboard  # noqa: PLC0415 - Textual takes 180 ms
+    from pipelock_tui.settings import FILE, read  # noqa: PLC0415 - it goes with the screen
 
-    dashboard = Dashboard(Link(path))
+    dashboard = Dashboard(Link(path), settings=read(home / FILE), home=home)
     dashboard.run()
     return dashboard.return_code or 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from textual._context import active_message_pump
@@ -18,6 +19,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from pipelock.control.aio import ControlError
+from pipelock.control.paths import home_dir
 from pipelock.model import escape
 from pipelock_tui.actions import Action, Needs, bindings, key_names
 from pipelock_tui.answering import Answering
@@ -64,7 +66,9 @@ class Dashboard(App[None]):
     COMMAND_PALETTE_BINDING = "f24"  # the palette is one of our own actions
     BINDINGS: ClassVar[list[BindingType]] = bindings((*ANSWERS, *SHELL))
 
-    def __init__(self, link: Watch, clock: Clock | None = None, settings: Settings | None = None) -> None:
+    def __init__(
+        self, link: Watch, clock: Clock | None = None, settings: Settings | None = None, home: Path | None = None
+    ) -> None:
         # With NO_COLOR the terminal keeps its own two colours; Textual decides how to do that before there is a theme.
         super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
         self.animation_level = "none"
@@ -74,6 +78,7 @@ class Dashboard(App[None]):
         self.answering = Answering(self, TerminalEditor(self))
         self.shell_deeds = ShellDeeds(self)
         self.settings = settings or Settings()
+        self.home = home or home_dir(os.environ)
         self._chosen_keys = resolve(ACTIONS, self.settings.keys)
         self._inbox = Inbox()
         for theme in THEMES:

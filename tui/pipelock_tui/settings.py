@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from pipelock_tui.reading import UnreadableError, read_small
 
 __all__ = ["FILE", "MAX_FILE", "Settings", "parse", "read"]
 
@@ -40,17 +40,11 @@ class Settings:
 def read(path: Path) -> Settings:
     """Read the file; one that is not there says nothing."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        data = read_small(path, MAX_FILE)
     except FileNotFoundError:
         return Settings()
-    except OSError as error:
-        return Settings(problems=(f"{path} can't be read: {error.strerror}",))
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            return Settings(problems=(f"{path} is no file",))
-        data = file.read(MAX_FILE + 1)
-    if len(data) > MAX_FILE:
-        return Settings(problems=(f"{path} is longer than {MAX_FILE} bytes",))
+    except UnreadableError as error:
+        return Settings(problems=(str(error),))
     try:
         text = data.decode()
     except UnicodeDecodeError:

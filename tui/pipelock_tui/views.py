@@ -7,6 +7,7 @@ it the actions that are its own, and shows the reason in its place should it bre
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 import msgspec
@@ -38,6 +39,8 @@ class Shell(Protocol):
     link: Watch
     """The daemon; a view uses it through `View.ask`."""
     clock: Clock
+    home: Path
+    """Pipelock's own folder."""
 
     @property
     def answering(self) -> Answering:
