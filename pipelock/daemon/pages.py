@@ -66,7 +66,14 @@ class Pages:
             "websockets": stats.websockets_opened,
             "top_blocked_domains": [{"name": name, "count": count} for name, count in stats.top_blocked()],
             "top_scanners": [{"name": name, "count": count} for name, count in stats.top_layers()],
-            "sessions": {"active": len(self.engine.sessions), "anomalies": 0, "escalations": 0, "top_anomalies": []},
+            "sessions": {
+                "active": len(self.engine.sessions),
+                "anomalies": stats.sessions.anomalies,
+                "escalations": stats.sessions.escalations,
+                "top_anomalies": [
+                    {"name": name, "count": count} for name, count in stats.sessions.top_anomalies()
+                ],
+            },
             "cross_request_detection": self._cross_request(),
         }
         return LocalAnswer(200, "application/json", msgspec.json.encode(body))

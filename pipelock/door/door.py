@@ -227,6 +227,10 @@ class Door:
         if self.engine.kill.active:
             self.rejudge_held()
 
+    def carried(self, action: Action, size: int) -> str:
+        """Count bytes of a tunnel that nobody reads, opened by `action`; why no more may go, empty where they may."""
+        return self.engine.carried(action, size, Facts(self._clock.seconds(), self.wall()))
+
     def tunnel_closed(self, closed: TunnelClosed) -> None:
         """A tunnel ended."""
         if closed.websocket:

@@ -249,7 +249,7 @@ class Holding:
         self._watch()
 
     def rejudge(self) -> None:
-        """Judge again what waits under another policy than that in force, and what the kill switch stops.
+        """Judge again what waits under another policy than that in force, and what kill switch or session stop.
 
         What a person is still to be asked about waits on under a new id; its deadline stays where it was. Grants of
         exact payloads end with the policy under which they were given.
@@ -276,7 +276,12 @@ class Holding:
     def _is_overtaken(self, pending: Pending) -> bool:
         held = map(_held, self._approvals.tokens(pending.id))
         policy, kill = self._engine.policy.hash, self._engine.kill
-        return any(decision.policy != policy or kill.applies_to(ticket.action.client) for ticket, decision in held)
+        return any(
+            decision.policy != policy
+            or kill.applies_to(ticket.action.client)
+            or self._engine.sessions.overtakes(ticket.action, decision, self._engine.policy)
+            for ticket, decision in held
+        )
 
     def close(self) -> None:
         """Deny everything that waits, and from now on everything that would: the daemon stops."""

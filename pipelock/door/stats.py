@@ -13,6 +13,7 @@ from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from pipelock.door.scan_stats import ScanStats
+from pipelock.door.session_stats import SessionStats
 from pipelock.engine.cross_request import BUDGET_RULES
 from pipelock.model import BlockReason, Decision, Kind, Record, TunnelClosed, Verdict
 
@@ -100,6 +101,7 @@ class Stats:
         active = Gauge("pipelock_active_tunnels", "Open tunnels", registry=registry)
         active.set_function(lambda: self.tunnels)
         self.scans = ScanStats(registry)
+        self.sessions = SessionStats(registry)
         Info("pipelock", "Build", registry=registry).info({"version": version})
         self._allowed_child = self._requests.labels("allowed", "anonymous")
 

@@ -138,6 +138,10 @@ class Engine:
         for told in self.taints.note(key, action, shown, decision, policy=self.policy, wall=facts.wall):
             self.sessions.taint_moved(key, told)
 
+    def carried(self, action: Action, size: int, facts: Facts) -> str:
+        """Count bytes of a tunnel that nobody reads, opened by `action`; why no more may go, empty where they may."""
+        return self.sessions.carried(action, size, facts, self.policy)
+
     def stopped(self, action: Action) -> Decision | None:
         """The gates alone, which hold whatever policy says or a person answered: kill switch, then faults."""
         if self.kill.applies_to(action.client):

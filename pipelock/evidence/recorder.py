@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from pipelock.evidence.audit import AuditLog
 from pipelock.evidence.line import AdminEntry, admin_line, audit_line, error_line, tunnel_line
+from pipelock.evidence.session_line import SessionEntry, session_line
 from pipelock.evidence.text import text_line
 from pipelock.model import Action, Record, TunnelClosed, Verdict
 
@@ -81,6 +82,17 @@ class Recorder:
             OSError: the log could not be written.
         """
         line = admin_line(call, at)
+        self.log.write(line)
+        if not self.echo_text:
+            self._repeat(line)
+
+    def write_session(self, entry: SessionEntry, at: float) -> None:
+        """Write what happened to a session.
+
+        Raises:
+            OSError: the log could not be written.
+        """
+        line = session_line(entry, at)
         self.log.write(line)
         if not self.echo_text:
             self._repeat(line)

@@ -144,7 +144,7 @@ def _score(ledger: Ledger, row: Row, account: Account, signal: Signal) -> None:
             ledger.level_moved(What.ESCALATION, account, before, signal.type, why)
             if settings.airlock is not None:
                 wanted = settings.airlock.on_level[account.level.rank]
-                _enter(ledger, account, wanted, f"level {account.level}", settings.airlock)
+                _enter(ledger, account, wanted, trigger="level", why=f"level {account.level}")
     if settings.airlock is not None:
         _trigger(ledger, account, signal, settings.airlock, is_anomaly=is_anomaly)
 
@@ -153,17 +153,17 @@ def _trigger(ledger: Ledger, account: Account, signal: Signal, settings: Airlock
     """The airlock's own triggers, besides levels."""
     worst, severity = settings.on_severity, signal.severity
     if worst is not None and signal.refused and severity is not None and severity.rank >= worst.rank:
-        _enter(ledger, account, Tier.HARD, f"a refused finding of severity {severity}", settings)
+        _enter(ledger, account, Tier.HARD, trigger="severity", why=f"a refused finding of severity {severity}")
     if settings.anomaly_count and is_anomaly:
         recent = [at for at in account.anomalies if ledger.now - at < settings.anomaly_window]
         account.anomalies = [*recent, ledger.now][-settings.anomaly_count :]
         if len(account.anomalies) >= settings.anomaly_count:
             why = f"{settings.anomaly_count} anomalies within {settings.anomaly_window / 60:g} minutes"
-            _enter(ledger, account, Tier.HARD, why, settings)
+            _enter(ledger, account, Tier.HARD, trigger="anomalies", why=why)
 
 
-def _enter(ledger: Ledger, account: Account, tier: Tier, why: str, settings: AirlockSettings) -> None:
-    before = account.tier
-    if airlock.enter(account, tier, why, settings, ledger.now):
-        ledger.tier_moved(What.AIRLOCK, account, before, why, why)
+def _enter(ledger: Ledger, account: Account, tier: Tier, *, trigger: str, why: str) -> None:
+    before, settings = account.tier, ledger.settings.airlock
+    if settings is not None and airlock.enter(account, tier, why, settings, ledger.now):
+        ledger.tier_moved(What.AIRLOCK, account, before, trigger, why)
         ledger.close_in(account)

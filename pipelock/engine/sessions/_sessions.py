@@ -88,6 +88,17 @@ class Sessions(Ledger):
         account = self.accounts.get(account_of(action))
         return decision if account is None else _gates.stricter(account, action, decision, policy)
 
+    def overtakes(self, action: Action, decision: Decision, policy: Policy) -> bool:
+        """Whether the session has got where an action that waits would now be refused."""
+        account = self.accounts.get(account_of(action))
+        if account is None or account.is_calm:
+            return False
+        return (
+            _gates.airlocked(account, action, policy) is not None
+            or _gates.escalated(account, action, policy) is not None
+            or _gates.stricter(account, action, decision, policy) is not decision
+        )
+
     def note(self, action: Action, shown: ActionSummary, decision: Decision, facts: Facts, policy: Policy) -> None:
         """Take a final decision into account; `shown` is what may be kept of the action."""
         if action.kind is Kind.SCAN:
