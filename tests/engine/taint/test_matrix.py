@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise, product
+from pathlib import Path
 
 import pytest
 
 from pipelock.engine.taint.classes import ActionClass, Authority, Sensitivity
-from pipelock.engine.taint.matrix import Profile, answer
+from pipelock.engine.taint.matrix import ROWS, Profile, answer
 from pipelock.model import TaintLevel, Verdict
 
 ALLOW, ASK, BLOCK = Verdict.ALLOW, Verdict.ASK, Verdict.BLOCK
@@ -107,3 +108,13 @@ def test_permissive_really_asks_for_less() -> None:
 def test_ranks_follow_the_order_in_which_they_are_written() -> None:
     assert all(first.rank < second.rank for first, second in pairwise(Sensitivity))
     assert all(first.rank < second.rank for first, second in pairwise(Authority))
+
+
+def test_the_manual_shows_the_very_table() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "taint.md").read_text("utf-8")
+    table = page.partition("## The table")[2].partition("## ")[0]
+    shown = [line for line in table.splitlines() if line.startswith("| external_")]
+    assert shown == [
+        f"| {row.level} | {', '.join(sorted(row.classes))} | {row.sensitivity} | {row.unless} | {' | '.join(row.answers)} |"
+        for row in ROWS
+    ]
