@@ -1,9 +1,9 @@
 """Who is at the other end of the control socket, and what that one may do.
 
-The agent runs as the same user as the operator, so the uid alone proves nothing. Three more things are looked at: the
-namespaces a peer lives in, whether it descends from a process that is watched as an agent, and whether it descends
-from the daemon (which launches agents, and as child subreaper adopts their orphans). Whatever can't be found out
-counts against the peer. docs/control-protocol.md says what this does not stop.
+The agent runs as the same user as the operator, so the uid alone proves nothing. More is looked at: the namespaces a
+peer lives in, whether it descends from a process that is watched as an agent, from the daemon (which launches agents,
+and as child subreaper adopts their orphans), or from a program that is known to be an agent or to host agents. Whatever
+can't be found out counts against the peer. docs/control-protocol.md says what this does not stop.
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ from pathlib import Path
 import msgspec
 
 from pipelock.control._credentials import Credentials, PeerHandle, credentials
-from pipelock.control._process import (
+from pipelock.identity.commands import Command
+from pipelock.identity.process import (
     PROC,
     ProcessId,
     UnreadableProcessError,
-    lineage,
+    describe,
     namespaces,
     process_id,
+    relatives,
 )
+from pipelock.identity.programs import ProgramKind, Programs, known_programs
 
 __all__ = [
+    "Company",
     "Credentials",
     "DaemonFacts",
     "Peer",
@@ -53,6 +57,7 @@ class PeerFacts(msgspec.Struct, frozen=True):
         user_ns: Its user namespace, likewise.
         ancestors: The peer itself, its parent and so on up to the first process; empty where that can't be read.
         problem: Why the facts are incomplete; empty where they are not.
+        commands: What each of `ancestors` runs, in their order, as far as that could be read.
     """
 
     pid: int
@@ -61,15 +66,29 @@ class PeerFacts(msgspec.Struct, frozen=True):
     user_ns: str = ""
     ancestors: tuple[ProcessId, ...] = ()
     problem: str = ""
+    commands: tuple[Command, ...] = ()
 
 
 class DaemonFacts(msgspec.Struct, frozen=True):
-    """The daemon that peers are measured against."""
+    """The daemon that peers are measured against. `ancestors` are its own; empty where they can't be read."""
 
     process: ProcessId
     uid: int
     net_ns: str = ""
     user_ns: str = ""
+    ancestors: tuple[ProcessId, ...] = ()
+
+
+class Company(msgspec.Struct, frozen=True):
+    """Which programs a peer must not run in if it is to decide.
+
+    Attributes:
+        programs: The known ones.
+        trust_ides: Applications that host agents don't count (`approvals.trust_ides`).
+    """
+
+    programs: Programs = msgspec.field(default_factory=known_programs)
+    trust_ides: bool = False
 
 
 class Rights(msgspec.Struct, frozen=True):
@@ -80,20 +99,27 @@ class Rights(msgspec.Struct, frozen=True):
     why: str = ""
 
 
-def judge_peer(facts: PeerFacts, daemon: DaemonFacts, watched: Collection[tuple[int, int]] = ()) -> Rights:
+def judge_peer(
+    facts: PeerFacts,
+    daemon: DaemonFacts,
+    watched: Collection[tuple[int, int]] = (),
+    company: Company | None = None,
+) -> Rights:
     """What a peer with these facts may do at this daemon.
 
-    `watched` holds the processes known to be agents, each as (pid, start time). Another user may do nothing; everybody
-    else may watch, and decides unless a fact stands against it or is missing.
+    `watched` holds the processes known to be agents, each as (pid, start time), `company` says which programs are.
+    Another user may do nothing; everybody else may watch, and decides unless a fact stands against it or is missing.
     """
     if facts.uid != daemon.uid:
         return Rights(may_watch=False, may_decide=False, why=f"this daemon serves uid {daemon.uid}, not {facts.uid}")
-    why = _objection(facts, daemon, watched)
+    why = _objection(facts, daemon, watched) or _bad_company(facts, daemon, company or Company())
     return Rights(may_watch=True, may_decide=not why, why=why)
 
 
 def _objection(facts: PeerFacts, daemon: DaemonFacts, watched: Collection[tuple[int, int]]) -> str:
-    agent = next((process for process in facts.ancestors if process in watched), None)
+    # Whoever started the daemon rules it anyway: it could have started another one.
+    foreign = [process for process in facts.ancestors if process not in daemon.ancestors]
+    agent = next((process for process in foreign if process in watched), None)
     if facts.problem:
         why = f"it can't be told who asks: {facts.problem}"
     elif not facts.ancestors or facts.ancestors[0].pid != facts.pid:
@@ -111,6 +137,21 @@ def _objection(facts: PeerFacts, daemon: DaemonFacts, watched: Collection[tuple[
     return why
 
 
+def _bad_company(facts: PeerFacts, daemon: DaemonFacts, company: Company) -> str:
+    for process, command in zip(facts.ancestors, facts.commands, strict=False):
+        known = company.programs.known(command)
+        if known is None:
+            continue
+        if known.kind is ProgramKind.AGENT and process not in daemon.ancestors:
+            return f"runs inside {known.name} (process {process.pid}), an agent; decide in a terminal of your own"
+        if known.kind is ProgramKind.HOST and not company.trust_ides:
+            return (
+                f"runs inside {known.name} (process {process.pid}), as agents may; decide in a terminal outside of it, "
+                "or set approvals.trust_ides"
+            )
+    return ""
+
+
 def read_daemon_facts(proc: Path = PROC) -> DaemonFacts:
     """The facts of this very process.
 
@@ -119,7 +160,8 @@ def read_daemon_facts(proc: Path = PROC) -> DaemonFacts:
     """
     pid = os.getpid()
     net_ns, user_ns = namespaces(pid, proc)
-    return DaemonFacts(process_id(pid, proc), os.getuid(), net_ns, user_ns)
+    own, *above = relatives(pid, proc, whole=False)
+    return DaemonFacts(own.process, os.getuid(), net_ns, user_ns, tuple(relative.process for relative in above))
 
 
 def read_peer_facts(peer: Credentials, proc: Path = PROC) -> PeerFacts:
@@ -130,7 +172,15 @@ def read_peer_facts(peer: Credentials, proc: Path = PROC) -> PeerFacts:
     for _ in range(_ATTEMPTS):
         try:
             net_ns, user_ns = namespaces(peer.pid, proc)
-            return PeerFacts(peer.pid, peer.uid, net_ns, user_ns, lineage(peer.pid, proc))
+            chain = relatives(peer.pid, proc)
+            return PeerFacts(
+                peer.pid,
+                peer.uid,
+                net_ns,
+                user_ns,
+                tuple(relative.process for relative in chain),
+                commands=tuple(describe(relative, proc).command for relative in chain),
+            )
         except UnreadableProcessError as error:
             # An ancestor that ends in the middle of the reading is no fault of the peer's: look again.
             problem = str(error)

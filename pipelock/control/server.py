@@ -32,7 +32,7 @@ from pipelock.control._verbs import Question, decides, start
 from pipelock.control._wire import fit_event
 from pipelock.control.backend import Backend, BackendError
 from pipelock.control.frames import PROTOCOL
-from pipelock.control.peers import DaemonFacts, Peer, PeerFacts, Rights, judge_peer
+from pipelock.control.peers import Company, DaemonFacts, Peer, PeerFacts, Rights, judge_peer
 from pipelock.control.protocol import MAX_NUMBER, LocalProtocolError, RemoteProtocolError, ServerConnection, State
 from pipelock.door.edges import Call, Clock, Wire
 from pipelock.model import Event
@@ -94,7 +94,8 @@ class ControlServer(Factory):
     """Serves the control protocol for `backend`; listen with `pipelock.control.listen`.
 
     `clock` schedules, `daemon` is what peers are measured against (`read_daemon_facts`), `watched` gives the
-    processes known to be agents, as (pid, start time), `identify` says who a transport's other end is.
+    processes known to be agents, as (pid, start time), `identify` says who a transport's other end is, `company`
+    which programs nobody who decides may run in.
     """
 
     noisy = False
@@ -106,12 +107,15 @@ class ControlServer(Factory):
         daemon: DaemonFacts,
         watched: Callable[[], Collection[tuple[int, int]]] = tuple,
         identify: Callable[[Wire], PeerLike] = identify,
+        *,
+        company: Callable[[], Company] = Company,
     ) -> None:
         self.backend = backend
         self.clock = clock
         self.identify = identify
         self._daemon = daemon
         self._watched = watched
+        self._company = company
         self._peers: set[ControlPeer] = set()
         self._watchers: set[ControlPeer] = set()
         self._unsubscribe: Callable[[], None] | None = None
@@ -129,7 +133,7 @@ class ControlServer(Factory):
 
     def judge(self, facts: PeerFacts) -> Rights:
         """What a peer may do, by what is known now."""
-        return judge_peer(facts, self._daemon, self._watched())
+        return judge_peer(facts, self._daemon, self._watched(), self._company())
 
     def admit(self, peer: ControlPeer) -> str:
         """Take `peer` into the table; why it can't stay, empty where it can."""

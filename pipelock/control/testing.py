@@ -13,7 +13,7 @@ from twisted.internet.threads import blockingCallFromThread
 
 from pipelock.control.backend import BackendError, SessionWish, Then
 from pipelock.control.listen import ControlPort, listen
-from pipelock.control.peers import read_daemon_facts
+from pipelock.control.peers import Company, read_daemon_facts
 from pipelock.control.server import ControlServer
 from pipelock.door.bus import CAPACITY, EventBus
 from pipelock.door.edges import UnixReactor
@@ -275,7 +275,13 @@ class LoopbackDaemon:
 
     def start(self) -> None:
         """Listen; raises what `listen` raises."""
-        server = ControlServer(self.backend, self.reactor, read_daemon_facts(), lambda: self.watched)
+        server = ControlServer(
+            self.backend,
+            self.reactor,
+            read_daemon_facts(),
+            lambda: self.watched,
+            company=lambda: Company(trust_ides=True),  # tests are run in editors too
+        )
         self._port = self.run(lambda: listen(self.reactor, self.path, server))
         self._server = server
 

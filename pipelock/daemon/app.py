@@ -28,9 +28,11 @@ from pipelock.daemon.answering import Answering
 from pipelock.daemon.dial import Dial
 from pipelock.daemon.echo import Echo
 from pipelock.daemon.grants_file import GrantsFile
-from pipelock.daemon.listeners import bind, local_names, written_address
+from pipelock.daemon.identifying import Identifying
+from pipelock.daemon.listeners import bind, bind_agents, local_names, written_address
 from pipelock.daemon.memory import GIVE_BACK_SECONDS, releaser
 from pipelock.daemon.notifying import Notifying, NotifySettings, notify_settings
+from pipelock.daemon.oversight import SWEEP_SECONDS as SESSION_SECONDS
 from pipelock.daemon.oversight import Oversight
 from pipelock.daemon.pages import Pages
 from pipelock.daemon.reviewing import Reviewing
@@ -140,9 +142,10 @@ class Daemon:
             )
         )
         self.answering = Answering(self.door, GrantsFile(place.home / "approvals.yaml"), reactor)
-        self.oversight = Oversight(self.engine)
+        self.oversight = Oversight(self.door, reactor, self.recorder.write_session)
         self.reviewing = Reviewing()
         interception = interception_of(loaded.config, place.home)
+        self.identifying = Identifying(reactor, loaded.config)
         self._dial = dial = Dial(reactor, _upstream_tls(loaded, place, interception))
         pages = Pages(lambda: self.loaded.config, self.engine, self.stats, self.started_at)
         self.context = ProxyContext(
@@ -153,8 +156,10 @@ class Daemon:
             offload=self._offload,
             settings=proxy_settings(loaded),
             interception=interception,
+            identify=self.identifying.identify,
             routes=pages.routes(),
         )
+        self.oversight.connect(self.context)
         settings = notify_settings(loaded.config, place.environ)
         self._notifying = Notifying(reactor, self.bus, place.environ, settings, lambda: self.admin_address)
         self.admin = Admin(self, reactor, place.environ, self._notifying)
@@ -180,11 +185,15 @@ class Daemon:
         config = self.loaded.config
         self._scan_pool.start()
         self._lookup_pool.start()
+        self.identifying.start()
         self.answering.start()
         port = bind(self._reactor, "fetch_proxy.listen", config.fetch_proxy.listen, ProxyFactory(self.context))
         self._ports.append(port)
         self.context.local_names = local_names(config.fetch_proxy.listen, port.getHost().port)
         own = {port.getHost().port}
+        for agents_port in bind_agents(self._reactor, config.agents, self.context):
+            self._ports.append(agents_port)
+            own.add(agents_port.getHost().port)
         if config.reverse_proxy.enabled:
             self._reverse = ReverseFactory(self.context, ReverseRules.from_config(config.reverse_proxy))
             reverse = bind(self._reactor, "reverse_proxy.listen", config.reverse_proxy.listen, self._reverse)
@@ -204,6 +213,7 @@ class Daemon:
         self.engine.own_ports = frozenset(own)
         self._in(self._scan_pool, lambda: warm(self.engine.policy), self._warmed)
         self._every(SWEEP_SECONDS, self.context.sweep)
+        self._every(SESSION_SECONDS, self.oversight.sweep)
         self._every(KILL_LOOK_SECONDS, self._look_at_sentinel)
         release = releaser()
         if release is not None:
@@ -300,6 +310,7 @@ class Daemon:
         self._notifying.stop()
         self._scan_pool.stop()
         self._lookup_pool.stop()
+        self.identifying.stop()
         self.recorder.log.close()
 
     # -- configuration ---------------------------------------------------------------------------------------------
@@ -353,6 +364,8 @@ class Daemon:
             self.loaded = loaded
             self.engine.replace_policy(made.policy)
             self.context.interception = made.interception
+            self.identifying.configure(loaded.config)
+            self.context.identify = self.identifying.identify
             self._dial.upstream = made.upstream_tls
             self.approvals.limits = approval_limits(loaded.config)
             self._configure_kill(loaded)
@@ -444,6 +457,7 @@ class Daemon:
         """The daemon at a glance."""
         config = self.loaded.config
         stats = self.stats
+        levels, tiers = self.oversight.counts()
         return Status(
             version=__version__,
             pid=os.getpid(),
@@ -465,6 +479,8 @@ class Daemon:
             connections=stats.connections,
             dashboards=self.door.dashboards,
             sessions=len(self.engine.sessions),
+            levels=levels,
+            tiers=tiers,
             last_seq=self.bus.last_seq,
             matcher=self.engine.policy.secrets.engine,
             egress_default=config.egress_default,

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Mapping
 
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 
+from pipelock.config.schema_agents import AgentProfile
 from pipelock.door.edges import Port, Reactor
+from pipelock.proxy.context import ProxyContext
+from pipelock.proxy.server import ProxyFactory
 
-__all__ = ["BindError", "bind", "local_names", "raise_file_limit", "split_address", "written_address"]
+__all__ = ["BindError", "bind", "bind_agents", "local_names", "raise_file_limit", "split_address", "written_address"]
 
 BACKLOG = 1024
 _ANY = frozenset({"", "0.0.0.0", "::"})
@@ -46,6 +50,22 @@ def written_address(address: str, port: Port) -> str:
     host, _ = split_address(address)
     name = f"[{host}]" if ":" in host else host or "0.0.0.0"
     return f"{name}:{port.getHost().port}"
+
+
+def bind_agents(reactor: Reactor, agents: Mapping[str, AgentProfile], context: ProxyContext) -> list[Port]:
+    """Listen on the ports of all profiles: who comes to one is that agent.
+
+    Raises:
+        BindError: an address is taken or not ours.
+    """
+    ports = []
+    for name, profile in agents.items():
+        for index, address in enumerate(profile.listeners):
+            factory = ProxyFactory(context, name)
+            port = bind(reactor, f"agents.{name}.listeners[{index}]", address, factory)
+            factory.local_names = local_names(address, port.getHost().port)
+            ports.append(port)
+    return ports
 
 
 def local_names(address: str, port: int) -> frozenset[str]:

@@ -195,7 +195,9 @@ class _Run:
         become_subreaper()
         self._facts = read_daemon_facts()
         await_usr1(self._usr1)
-        self._control = ControlServer(Desk(daemon), self._reactor, self._facts, self._watched)
+        self._control = ControlServer(
+            Desk(daemon), self._reactor, self._facts, self._watched, company=daemon.identifying.company
+        )
         self._control_port = listen(self._reactor, self._socket, self._control)
         daemon.start()
         if daemon.loaded.path is not None:
@@ -210,6 +212,8 @@ class _Run:
             environ = agent_environment(os.environ, f"http://{daemon.address}", files)
             with as_before():
                 self._agent.start(self._reactor, self._options.agent, environ)
+            if self._agent.watched is not None:
+                daemon.identifying.launched(self._agent.watched[0])
 
     def _say_hello(self) -> None:
         daemon = self._daemon
@@ -222,8 +226,10 @@ class _Run:
         )
         sys.stderr.flush()
 
-    def _watched(self) -> tuple[tuple[int, int], ...]:
-        return (self._agent.watched,) if self._agent is not None and self._agent.watched is not None else ()
+    def _watched(self) -> frozenset[tuple[int, int]]:
+        launched = self._agent.watched if self._agent is not None else None
+        seen = self._daemon.identifying.agents()
+        return seen | {launched} if launched is not None else seen
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._reactor.callFromThread(self._reload)
@@ -235,10 +241,10 @@ class _Run:
 
     def _may_release(self, sender: int) -> bool:
         """Whether the kill switch may be released by a signal from this process; anybody may pull it."""
-        if self._agent is None:
-            return True
         facts = read_peer_facts(Credentials(sender, os.getuid()))
-        return judge_peer(facts, self._facts, self._watched()).may_decide
+        if self._agent is None and facts.problem:
+            return True  # a `kill` that is gone already, most likely
+        return judge_peer(facts, self._facts, self._watched(), self._daemon.identifying.company()).may_decide
 
     def _reload(self) -> None:
         if self._daemon.loaded.path is not None:

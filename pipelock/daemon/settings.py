@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipelock.config import Config, Loaded
 from pipelock.detect.hosts import HostSet
+from pipelock.identity import Agents
 from pipelock.model import ScanKind
 from pipelock.proxy.api import ApiLimits
 from pipelock.proxy.bodies.events import EVENT_LIMIT
@@ -70,8 +71,7 @@ def proxy_settings(loaded: Loaded) -> ProxySettings:
         sni_verification=config.forward_proxy.sni_verification,
         user_agent=config.fetch_proxy.user_agent,
         explain=config.explain_blocks,
-        default_agent=config.default_agent_identity,
-        bind_default_agent=config.bind_default_agent_identity,
+        agents=Agents.from_config(config),
         health_exempt=config.kill_switch.health_exempt,
         metrics_exempt=config.kill_switch.metrics_exempt,
         api_exempt=config.kill_switch.api_exempt,
@@ -90,6 +90,7 @@ def scan_settings(loaded: Loaded) -> ScanSettings:
     section = loaded.config.scan_api
     return ScanSettings(
         tokens=section.auth.bearer_tokens,
+        agents=Agents.from_config(loaded.config),
         per_minute=section.rate_limit.requests_per_minute,
         burst=section.rate_limit.burst,
         max_body=section.max_body_bytes,

@@ -70,6 +70,12 @@ class Wire(Protocol):
 
     bufferSize: int
 
+    def getHost(self) -> Address:
+        """Our end."""
+
+    def getPeer(self) -> Address:
+        """The other one's."""
+
     def getHandle(self) -> socket.socket:
         """The socket."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipelock.door.door import Ticket
-from pipelock.model import Action, BlockReason, Decision, Fault, Kind, Transport, session_key
+from pipelock.identity import Caller
+from pipelock.model import Action, BlockReason, Decision, Fault, Identity, Kind, Transport
 from pipelock.proxy.answers import TEXT
 from pipelock.proxy.connection import ServerConnection
 from pipelock.proxy.context import ProxyContext
@@ -17,6 +18,7 @@ from pipelock.proxy.serving import Pace
 from pipelock.proxy.target import Target
 from pipelock.proxy.websocket.handshake import wants_websocket
 from pipelock.proxy.websocket.road import WebSocketRoad
+from pipelock.proxy.whose import Whose
 
 __all__ = ["Judgement", "ProxyConnection", "WhenComplete"]
 
@@ -76,23 +78,37 @@ class WhenComplete:
 
 
 class ProxyConnection(ServerConnection):
-    """Serves one client whose requests are judged and carried on. `road` names how they came."""
+    """Serves one client whose requests are judged and carried on. `road` names how they came.
+
+    Args:
+        context: The shared parts.
+        client: The client's address.
+        profile: The profile in `agents` whose listener the client came to; empty for the others.
+        caller: What is known of the client already, where its connection was another one's before.
+    """
 
     carries = Transport.FORWARD
     is_named = False
     """Whether requests go to an upstream that config names."""
 
-    def __init__(self, context: ProxyContext, client: str) -> None:
+    def __init__(
+        self, context: ProxyContext, client: str, *, profile: str = "", caller: Caller | None = None
+    ) -> None:
         super().__init__(context.clock, client, context.limits, _PACE)
         self.context = context
         self.target: Target | None = None
+        self.whose = Whose(context, self, caller or Caller(client, profile))
+        self._is_known = caller is not None
 
     def opened(self) -> None:
-        """Count it, and have it looked at once a second."""
+        """Count it, have it looked at once a second, and find out whose it is."""
         self.context.connected(self)
+        if not self._is_known:
+            self.whose.find_out(self.transport)
 
     def closed(self) -> None:
         """Count it no more."""
+        self.whose.forget()
         self.context.disconnected(self)
 
     def answered(self) -> None:
@@ -126,13 +142,13 @@ class ProxyConnection(ServerConnection):
                     claimed = value
                 elif name == "content-type":
                     content_type = value
-        agent = self.agent(claimed)
+        identity = self.identity(claimed)
         return Action(
             id=self.context.new_id(),
             kind=Kind.CONNECT if transport is Transport.CONNECT else Kind.REQUEST,
             transport=transport,
-            session=session_key(agent, self.client),
-            agent=agent,
+            session=identity.session,
+            agent=identity.agent,
             client=self.client,
             method=head.method if head else "",
             url=target.url if target else "",
@@ -142,11 +158,12 @@ class ProxyConnection(ServerConnection):
             content_type=content_type,
             fault=fault,
             named=self.is_named,
+            identity=identity,
         )
 
-    def agent(self, claimed: str) -> str:
-        """Whose request it is, by what its header says."""
-        return self.context.agent_of(claimed)
+    def identity(self, claimed: str, query: str = "") -> Identity:
+        """Whose request it is, by what its header and its `?agent=` say, where nothing stronger says otherwise."""
+        return self.whose.identity(claimed, query)
 
     # -- refusing --------------------------------------------------------------------------------------------------
 

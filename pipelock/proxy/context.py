@@ -15,15 +15,16 @@ from twisted.python.failure import Failure
 from pipelock.detect.hosts import HostSet
 from pipelock.door.door import Door
 from pipelock.door.edges import Clock, Connector
-from pipelock.model import ANONYMOUS, Transport
+from pipelock.identity import NOBODY, Agents
+from pipelock.model import Transport
 from pipelock.proxy.api import ApiService
-from pipelock.proxy.headers import sanitise_agent
 from pipelock.proxy.http1 import Limits
 from pipelock.proxy.interception import Interception
 from pipelock.proxy.limits import MAX_TUNNELS, Budget
 from pipelock.proxy.turns import Turns
 from pipelock.proxy.upstream import Pool
 from pipelock.proxy.websocket.settings import WebSocketSettings
+from pipelock.proxy.whose import BySession, Identify
 
 __all__ = ["LocalAnswer", "ProxyContext", "ProxySettings", "Watched"]
 
@@ -55,8 +56,7 @@ class ProxySettings:
     sni_verification: bool = True
     user_agent: str = "Pipelock Fetch/1.0"
     explain: bool = False
-    default_agent: str = ""
-    bind_default_agent: bool = False
+    agents: Agents = NOBODY
     health_exempt: bool = True
     metrics_exempt: bool = True
     api_exempt: bool = True
@@ -96,7 +96,12 @@ class Watched(Shape):
 
 
 class OpenTunnel(Shape):
-    """A tunnel, as the table of them sees it."""
+    """A tunnel, as the table of them sees it. `session` is whose it is."""
+
+    session: str
+
+    def cut(self, why: str) -> None:
+        """End at once, on both sides; `why` is recorded."""
 
     def check_kill_switch(self) -> None:
         """End if the kill switch is on."""
@@ -145,6 +150,8 @@ class ProxyContext:
     tunnels: dict[OpenTunnel, None] = field(default_factory=dict)
     max_tunnels: int = MAX_TUNNELS
     interception: Interception | None = None
+    identify: Identify | None = None
+    by_session: BySession = field(default_factory=BySession)
     admin: LocalApi | None = None
     turns: Turns = field(init=False)
     _boot: str = field(default_factory=lambda: secrets.token_hex(3))
@@ -178,14 +185,27 @@ class ProxyContext:
         """A request id, unique over restarts in all likelihood."""
         return f"{self._boot}-{next(self._numbers)}"
 
-    def agent_of(self, claimed: str, query: str = "") -> str:
-        """Whose request it is: a bound default wins, then the header, the default, the query, nobody."""
-        settings = self.settings
-        if settings.bind_default_agent and settings.default_agent:
-            return settings.default_agent
-        if claimed:
-            return sanitise_agent(claimed)
-        return settings.default_agent or (sanitise_agent(query) if query else ANONYMOUS)
+    def in_flight(self, key: str) -> int:
+        """How many client connections are open for session `key`, those with a tunnel in them included."""
+        return self.by_session.count(key)
+
+    def end_session(self, key: str, why: str = "the session was ended") -> int:
+        """End every connection and tunnel of session `key` at once; returns how many client connections that were.
+
+        What is held for a person is given up, what is under way breaks off.
+        """
+        members = self.by_session.of(key)
+        self.end_long_lived(key, why)
+        for member in members:
+            member.abort()
+        return len(members)
+
+    def end_long_lived(self, key: str, why: str = "the session is in the airlock") -> int:
+        """End the tunnels that nobody reads and the WebSockets of session `key`; returns how many those were."""
+        mine = [tunnel for tunnel in self.tunnels if tunnel.session == key]
+        for tunnel in mine:
+            tunnel.cut(why)
+        return len(mine)
 
     def sweep(self) -> None:
         """Expire what is late; called once a second."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qsl, unquote_plus, urljoin
 
 from pipelock.engine import summarise
-from pipelock.model import Action, BlockReason, Decision, Fault, Kind, Transport, session_key
+from pipelock.model import Action, BlockReason, Decision, Fault, Identity, Kind, Transport
 from pipelock.proxy.context import LocalAnswer, ProxyContext
 from pipelock.proxy.http1 import RemoteProtocolError, request_head
 from pipelock.proxy.limits import MAX_REDIRECTS
@@ -29,10 +29,20 @@ Done = Callable[[LocalAnswer, tuple[tuple[str, str], ...]], None]
 
 
 class Fetch:
-    """One call. `done` is called once, unless `cancel` comes first."""
+    """One call. `done` is called once, unless `cancel` comes first.
+
+    `identify` says whose it is, given the `agent` parameter.
+    """
 
     def __init__(
-        self, context: ProxyContext, done: Done, *, method: str, query: str, client: str, claimed_agent: str
+        self,
+        context: ProxyContext,
+        done: Done,
+        *,
+        method: str,
+        query: str,
+        client: str,
+        identify: Callable[[str], Identity],
     ) -> None:
         self._context = context
         self._method = method
@@ -41,7 +51,8 @@ class Fetch:
         self._road: RoundTrip | None = None
         self._hops = 0
         self._url, agent = parameters(query)
-        self._agent = context.agent_of(claimed_agent, agent)
+        self._identity = identify(agent)
+        self._agent = self._identity.agent
 
     def start(self) -> None:
         """Judge and fetch the first URL."""
@@ -70,7 +81,7 @@ class Fetch:
             id=self._context.new_id(),
             kind=Kind.REQUEST,
             transport=Transport.FETCH,
-            session=session_key(self._agent, self._client),
+            session=self._identity.session,
             agent=self._agent,
             client=self._client,
             method="GET",
@@ -79,6 +90,7 @@ class Fetch:
             port=target.port,
             headers=(("x-pipelock-agent", self._agent),),
             fault=self._fault(target),
+            identity=self._identity,
         )
         self._road = RoundTrip(
             self._context,

@@ -10,15 +10,11 @@ from collections.abc import Iterable
 
 from pipelock.proxy._http1_events import Headers
 
-__all__ = ["ACCEPT_ENCODING", "MAX_AGENT_NAME", "forwardable_request", "forwardable_response", "sanitise_agent"]
-
-MAX_AGENT_NAME = 64
+__all__ = ["ACCEPT_ENCODING", "forwardable_request", "forwardable_response"]
 
 ACCEPT_ENCODING = "identity"
 """What the origin is asked for. A body that needs no decoding is judged sooner; one that comes encoded nevertheless is
 decoded (gzip, deflate) or refused."""
-
-_AGENT_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 
 # RFC 9110 §7.6.1, and the fields of RFC 2068 and RFC 7540 that old clients still send.
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings"})
@@ -64,11 +60,6 @@ def forwardable_response(headers: Headers, *, reencoded: bool = False) -> Header
     return tuple(
         _kept(headers, _RESPONSE_DROPPED | _OF_THE_ENCODED if reencoded else _RESPONSE_DROPPED, _RESPONSE_PREFIXES)
     )
-
-
-def sanitise_agent(name: str) -> str:
-    """A self-declared agent name as it may be stored and shown: `[A-Za-z0-9._-]`, others become `_`, at most 64."""
-    return "".join([char if char in _AGENT_CHARS else "_" for char in name[:MAX_AGENT_NAME]])
 
 
 def _kept(headers: Headers, dropped: frozenset[str], prefixes: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from typing import Protocol as Shape
 import msgspec
 
 from pipelock.door.edges import Wire
-from pipelock.model import Action, BlockReason, Decision, Fault, Kind, Transport, Verdict
+from pipelock.model import Action, BlockReason, Decision, Fault, Identity, Kind, Transport, Verdict
 from pipelock.proxy.client import ProxyConnection
 from pipelock.proxy.client_hello import Hello, Malformed
 from pipelock.proxy.context import ProxyContext
@@ -28,6 +28,7 @@ from pipelock.proxy.serving import Receiver
 from pipelock.proxy.target import DEFAULT_PORTS, Target, parse_target
 from pipelock.proxy.tls_server import TlsFailure, start_tls
 from pipelock.proxy.tunnel import ESTABLISHED
+from pipelock.proxy.whose import Whose
 from pipelock.tls.authority import Authority, AuthorityError
 
 __all__ = ["InterceptedConnection", "Opening"]
@@ -49,7 +50,7 @@ class Tunnelled(Shape):
     """The client's connection, as the tunnel in it sees it."""
 
     transport: Wire | None
-    client: str
+    whose: Whose
 
     def take_over(self, receiver: Receiver) -> bytes:
         """From now on it is `receiver` who gets what the client sends; returns what came already."""
@@ -68,6 +69,7 @@ class Opening:
         self._context = context
         self._client = client
         self._action = action
+        self.session = action.session
         self._authority = authority
         self._first: FirstBytes | None = FirstBytes()
         self._early: list[bytes] = []
@@ -129,7 +131,7 @@ class Opening:
             context.door.failed(action, str(error))
             self._client.abort()
             return
-        inner = InterceptedConnection(context, self._client.client, action, "https", self._opened)
+        inner = InterceptedConnection(context, self._client.whose, action, "https", self._opened)
         wire = self._client.release()
         context.watched.pop(self, None)  # the handshake has a limit of its own
         if wire is None:
@@ -141,7 +143,7 @@ class Opening:
         wire.resumeProducing()
 
     def _speak_plainly(self) -> None:
-        inner = InterceptedConnection(self._context, self._client.client, self._action, "http", self._opened)
+        inner = InterceptedConnection(self._context, self._client.whose, self._action, "http", self._opened)
         wire = self._client.release()
         if wire is None:
             self._forget()
@@ -196,6 +198,10 @@ class Opening:
         """Nothing has begun that could be finished."""
         self.expired()
 
+    def cut(self, why: str) -> None:
+        """Likewise."""
+        self.expired()
+
 
 class InterceptedConnection(ProxyConnection):
     """Serves the requests inside one tunnel. All of them are for the host that the tunnel was opened to."""
@@ -203,9 +209,10 @@ class InterceptedConnection(ProxyConnection):
     carries = Transport.INTERCEPT
 
     def __init__(
-        self, context: ProxyContext, client: str, connect: Action, scheme: str, opened: Callable[[], None]
+        self, context: ProxyContext, whose: Whose, connect: Action, scheme: str, opened: Callable[[], None]
     ) -> None:
-        super().__init__(context, client)
+        super().__init__(context, connect.client, caller=whose.caller)
+        self._claimed = next((value for name, value in connect.headers if name == "x-pipelock-agent"), "")
         self._tell_opened = opened
         self._connect = connect
         self._scheme = scheme
@@ -234,9 +241,9 @@ class InterceptedConnection(ProxyConnection):
         else:
             self.carry(Destination(head, target))
 
-    def agent(self, claimed: str) -> str:
+    def identity(self, claimed: str, query: str = "") -> Identity:
         """What the CONNECT said holds where a request says nothing."""
-        return self.context.agent_of(claimed) if claimed else self._connect.agent
+        return super().identity(claimed or self._claimed, query)
 
     def _is_same(self, named: Target) -> bool:
         connect = self._connect

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 from pipelock.door.door import Door, Ticket
 from pipelock.door.edges import Call, Clock
 from pipelock.engine.limits import TokenBuckets
-from pipelock.model import Action, BlockReason, Decision, Direction, Kind, ScanKind, Transport, session_key
+from pipelock.identity import NOBODY, Agents, Caller, resolve
+from pipelock.model import Action, BlockReason, Decision, Direction, Kind, ScanKind, Transport
 from pipelock.proxy.api import ApiAnswer
-from pipelock.proxy.headers import sanitise_agent
 from pipelock.proxy.http1 import RequestHead
 from pipelock.proxy.scan_wire import (
     Asked,
@@ -40,6 +40,7 @@ class ScanSettings:
     """Section `scan_api`; replaced as a whole by a reload. Sizes in bytes, times in seconds."""
 
     tokens: tuple[str, ...] = ()
+    agents: Agents = NOBODY
     per_minute: int = 600
     burst: int = 50
     max_body: int = 1_048_576
@@ -115,15 +116,16 @@ class ScanService:
         return scan.cancel
 
     def _action(self, asked: Asked, client: str) -> Action:
-        agent = sanitise_agent(asked.agent) if asked.agent else ""
+        identity = resolve(Caller(client), asked.agent, "", self.settings.agents)
         is_url = asked.kind is ScanKind.URL
         return Action(
             id=self._new_id(),
             kind=Kind.SCAN,
             transport=Transport.SCAN_API,
             direction=Direction.INBOUND if asked.kind is ScanKind.PROMPT_INJECTION else Direction.OUTBOUND,
-            session=session_key(agent, client) if agent else client,
-            agent=agent,
+            session=identity.session,
+            agent=identity.agent,
+            identity=identity,
             client=client,
             url=asked.text if is_url else "",
             host=_host(asked.text) if is_url else "",

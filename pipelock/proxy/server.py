@@ -40,6 +40,13 @@ class ClientConnection(ProxyConnection):
 
     carries = Transport.FORWARD
 
+    def __init__(
+        self, context: ProxyContext, client: str, *, profile: str = "", local_names: frozenset[str] | None = None
+    ) -> None:
+        super().__init__(context, client, profile=profile)
+        self._profile = profile
+        self._names = local_names
+
     def request_head(self, head: RequestHead) -> None:
         """Send the request on its road."""
         try:
@@ -52,7 +59,7 @@ class ClientConnection(ProxyConnection):
         elif target.form == "authority":
             self.road = WhenComplete(self._connect)
         elif self._is_local(head):
-            if open_admin(self.context, self, head, target):
+            if not self._profile and open_admin(self.context, self, head, target):
                 return
             self.road = WhenComplete(lambda: self._local(head, target))
         else:
@@ -74,7 +81,7 @@ class ClientConnection(ProxyConnection):
                 method=head.method,
                 query=query,
                 client=self.client,
-                claimed_agent=claimed,
+                identify=lambda asked: self.identity(claimed, asked),
             )
             road.start()
             return road.cancel
@@ -140,19 +147,30 @@ class ClientConnection(ProxyConnection):
 
     def _is_local(self, head: RequestHead) -> bool:
         # A web page can make a browser send requests here under a name that it owns (DNS rebinding), never under ours.
-        return not self.context.local_names or host_of(head) in self.context.local_names
+        names = self.context.local_names if self._names is None else self._names
+        return not names or host_of(head) in names
 
 
 class ProxyFactory(Factory):
-    """Makes a connection object for each client."""
+    """Makes a connection object for each client.
+
+    Attributes:
+        local_names: The Host values under which local pages may be asked for; `None`: those of the context.
+
+    `profile` is the one in `agents` whose listener it is for; such a listener has no admin API.
+    """
 
     noisy = False
 
-    def __init__(self, context: ProxyContext) -> None:
+    def __init__(self, context: ProxyContext, profile: str = "") -> None:
+        self.local_names: frozenset[str] | None = None
         self._context = context
+        self._profile = profile
 
     def buildProtocol(self, addr: IAddress | None) -> ClientConnection | None:
         """Serve a client, making room first where the table is full."""
         if len(self._context.connections) >= MAX_CONNECTIONS and not self._context.make_room():
             return None
-        return ClientConnection(self._context, str(getattr(addr, "host", "")))
+        return ClientConnection(
+            self._context, str(getattr(addr, "host", "")), profile=self._profile, local_names=self.local_names
+        )

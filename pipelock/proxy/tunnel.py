@@ -109,6 +109,7 @@ class Tunnel:
         self._context = context
         self._client = client
         self._action = action
+        self.session = action.session
         self._race = Race(context.clock, addresses, self._dial, _UpstreamLeg, self._connected, self._unreachable)
         self._upstream: _UpstreamLeg | None = None
         self._hello: FirstBytes | None = FirstBytes() if context.settings.sni_verification else None
@@ -160,7 +161,7 @@ class Tunnel:
 
     def from_client(self, data: bytes) -> None:
         """Bytes from the client."""
-        if self._over or self._is_killed():
+        if self._over or self._is_killed() or self._is_stopped(len(data)):
             return
         self._last = self._context.clock.seconds()
         if self._hello is not None:
@@ -176,7 +177,7 @@ class Tunnel:
 
     def from_upstream(self, data: bytes) -> None:
         """Bytes from the upstream."""
-        if self._over or self._is_killed():
+        if self._over or self._is_killed() or self._is_stopped(len(data)):
             return
         self._last = self._context.clock.seconds()
         self._received += len(data)
@@ -310,6 +311,10 @@ class Tunnel:
     def drain(self) -> None:
         """Nobody knows where a good end would be: the tunnel goes on for as long as the daemon does."""
 
+    def cut(self, why: str) -> None:
+        """End at once; `why` is recorded."""
+        self.end(why, abort=True)
+
     def check_kill_switch(self) -> None:
         """Called when the switch moved: a silent tunnel has no reads to be stopped at."""
         self._is_killed()
@@ -322,6 +327,13 @@ class Tunnel:
         )
         self._context.door.judge(action, lambda decision: self.end(decision.reason, abort=True))
         return True
+
+    def _is_stopped(self, size: int) -> bool:
+        """Whether its session may not have `size` bytes more, nor this tunnel."""
+        why = self._context.door.carried(self._action, size)
+        if why:
+            self.end(why, abort=True)
+        return bool(why)
 
     def end(self, reason: str, *, abort: bool = False) -> None:
         """Close both sides, once; `abort` drops what is still to be written."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -11,6 +13,7 @@ import pytest
 
 from pipelock.control import peers
 from pipelock.control.peers import (
+    Company,
     Credentials,
     DaemonFacts,
     Peer,
@@ -21,6 +24,9 @@ from pipelock.control.peers import (
     read_daemon_facts,
     read_peer_facts,
 )
+from pipelock.identity.commands import Command, read_command
+from pipelock.identity.process import Relative
+from pipelock.identity.programs import Programs
 
 DAEMON = DaemonFacts(ProcessId(100, 1000), 1000, "net:[1]", "user:[1]")
 INIT, SHELL, SELF = ProcessId(1, 0), ProcessId(50, 500), ProcessId(200, 2000)
@@ -84,6 +90,50 @@ def test_rights(peer: PeerFacts, watched: set[tuple[int, int]], may_watch: bool,
     assert bool(rights.why) is bool(why)
 
 
+CLAUDE = read_command("/usr/bin/node", ("node", "/usr/lib/node_modules/@anthropic-ai/claude-code/cli.js"), "node")
+CODE = read_command("/usr/share/code/code", ("/usr/share/code/code", "--type=utility"), "code")
+BASH = read_command("/usr/bin/bash", ("bash",), "bash")
+MINE = read_command("/usr/bin/python3", ("python3", "/srv/my_agent.py"), "python3")
+
+
+@pytest.mark.parametrize(
+    ("above", "company", "why"),
+    [
+        pytest.param(BASH, Company(), "", id="a shell"),
+        pytest.param(CLAUDE, Company(), "runs inside claude (process 70), an agent", id="an agent"),
+        pytest.param(CLAUDE, Company(trust_ides=True), "an agent", id="an agent is no IDE"),
+        pytest.param(CODE, Company(), "runs inside code (process 70), as agents may", id="an IDE"),
+        pytest.param(CODE, Company(trust_ides=True), "", id="a trusted IDE"),
+        pytest.param(MINE, Company(), "", id="an agent of the operator's own that nobody named"),
+        pytest.param(MINE, Company(Programs({"mine": ["my_*"]})), "an agent", id="one that a profile names"),
+    ],
+)
+def test_who_runs_inside_an_agent_or_an_ide_watches(above: Command, company: Company, why: str) -> None:
+    peer = facts(ancestors=(SELF, AGENT, INIT), commands=(BASH, above, BASH))
+    rights = judge_peer(peer, DAEMON, (), company)
+    assert rights.may_watch
+    assert rights.may_decide is (why == "")
+    assert why in rights.why
+
+
+def test_who_started_the_daemon_decides_whatever_it_is_but_an_ide_holds_others_too() -> None:
+    daemon = msgspec.structs.replace(DAEMON, ancestors=(AGENT, INIT))
+    peer = facts(ancestors=(SELF, AGENT, INIT), commands=(BASH, CLAUDE, BASH))
+    assert judge_peer(peer, daemon, {AGENT}).may_decide
+    assert not judge_peer(msgspec.structs.replace(peer, commands=(BASH, CODE, BASH)), daemon).may_decide
+
+
+def test_a_known_program_is_recognised_in_whoever_asks(tmp_path: Path) -> None:
+    link = tmp_path / "codex"
+    link.symlink_to(sys.executable)
+    with subprocess.Popen([str(link), "-c", "input()"], stdin=subprocess.PIPE) as child:
+        found = read_peer_facts(Credentials(child.pid, os.getuid()))
+        child.communicate(b"\n")
+    assert "codex" in found.commands[0].names
+    elsewhere = msgspec.structs.replace(read_daemon_facts(), process=DAEMON.process, ancestors=())
+    assert "runs inside codex" in judge_peer(found, elsewhere).why
+
+
 def test_an_unseen_pid_is_a_problem() -> None:
     found = read_peer_facts(Credentials(0, 1000))
     assert "PID namespace" in found.problem
@@ -93,13 +143,13 @@ def test_an_unseen_pid_is_a_problem() -> None:
 def test_reading_is_tried_again_when_an_ancestor_ends_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
-    def flaky(pid: int, proc: Path) -> tuple[ProcessId, ...]:
+    def flaky(pid: int, proc: Path) -> tuple[Relative, ...]:
         calls.append(pid)
         if len(calls) < 3:
             raise UnreadableProcessError("it is gone")
-        return (ProcessId(pid, 1),)
+        return (Relative(ProcessId(pid, 1), 0, 0),)
 
-    monkeypatch.setattr(peers, "lineage", flaky)
+    monkeypatch.setattr(peers, "relatives", flaky)
     assert read_peer_facts(Credentials(os.getpid(), 5)).ancestors == (ProcessId(os.getpid(), 1),)
     calls.clear()
     monkeypatch.setattr(peers, "_ATTEMPTS", 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol as Shape
 
-from pipelock.model import Action, Kind, Transport, session_key
+from pipelock.model import Action, Identity, Kind, Transport
 from pipelock.proxy.answers import TEXT
 from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.fetch import parameters
@@ -21,9 +21,12 @@ _FORWARDED = frozenset({"authorization", "sec-websocket-protocol", "user-agent"}
 
 
 class LocalNear(Near, Shape):
-    """The client's connection, which knows where the client is."""
+    """The client's connection, which knows where the client is, and who."""
 
     client: str
+
+    def identity(self, claimed: str, query: str = "") -> Identity:
+        """Whose request it is, by what its header and its `?agent=` say."""
 
 
 def open_local(
@@ -40,19 +43,20 @@ def open_local(
         _say(client, 400, "invalid URL: must be ws or wss" if url else "missing 'url' query parameter")
         return None
     fields = forwarded(head.headers, target, settings)
-    name = context.agent_of(claimed, agent)
+    identity = client.identity(claimed, agent)
     action = Action(
         id=context.new_id(),
         kind=Kind.REQUEST,
         transport=Transport.WEBSOCKET,
-        session=session_key(name, client.client),
-        agent=name,
+        session=identity.session,
+        agent=identity.agent,
         client=client.client,
         method=head.method,
         url=target.url,
         host=target.host,
         port=target.port,
-        headers=(("x-pipelock-agent", name), *fields),
+        headers=(("x-pipelock-agent", identity.agent), *fields),
+        identity=identity,
     )
     road = WebSocketRoad(context, client, action, Destination(head, target), fields)
     road.start()

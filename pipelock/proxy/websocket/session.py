@@ -99,6 +99,7 @@ class WebSocketSession:
         self._context = context
         self._client = client
         self._action = action
+        self.session = action.session
         self._settings = settings
         self._is_over = False
         self._relay = Relay(
@@ -260,6 +261,11 @@ class WebSocketSession:
         if self._close_by == _NEVER and self._context.door.engine.kill.applies_to(self._action.client):
             self._judging.give_up()
             self._judging.ask_about(Side.CLIENT, None, lambda decision: self.refuses(Side.CLIENT, decision))
+
+    def cut(self, why: str) -> None:
+        """End at once; `why` is recorded."""
+        self._reason = why
+        self._abort()
 
     def drain(self) -> None:
         """The daemon stops: a WebSocket has no end of its own to be waited for."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelock.control import _process
-from pipelock.control._process import (
+from pipelock.identity import process as _process
+from pipelock.identity.process import (
     MAX_DEPTH,
     ProcessId,
     UnreadableProcessError,

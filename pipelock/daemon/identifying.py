@@ -1,0 +1,69 @@
+"""Finding out who talks, put together: a thread for the look-ups, and what config says about them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+from pipelock.config import Config
+from pipelock.control.peers import Company, UnreadableProcessError, process_id
+from pipelock.door.edges import Reactor
+from pipelock.identity import Agents, Identify, Programs, Root
+
+__all__ = ["Identifying"]
+
+
+class Identifying:
+    """Who clients are, by their processes. `start` before use, `stop` in the end."""
+
+    def __init__(self, reactor: Reactor, config: Config) -> None:
+        self._reactor = reactor
+        # One thread: look-ups share a cache, and another one would only compete for the interpreter.
+        self._pool = ThreadPool(0, 1, "identity")
+        own = None
+        with contextlib.suppress(UnreadableProcessError):
+            own = process_id(os.getpid())
+        self._identify = Identify(self._offload, reactor, daemon=own)
+        self._company = Company()
+        self._enabled = True
+        self.configure(config)
+
+    @property
+    def identify(self) -> Identify | None:
+        """What asks for processes; `None` where config wants none asked for."""
+        return self._identify if self._enabled else None
+
+    def configure(self, config: Config) -> None:
+        """Go by `config` from now on."""
+        programs = Programs(Agents.from_config(config).programs)
+        self._enabled = config.identity.processes
+        self._company = Company(programs, config.approvals.trust_ides)
+        self._identify.configure(programs)
+
+    def company(self) -> Company:
+        """In which programs nobody who decides may run."""
+        return self._company
+
+    def launched(self, pid: int) -> None:
+        """The daemon has started process `pid`, an agent."""
+        self._identify.launch(pid)
+
+    def agents(self) -> frozenset[tuple[int, int]]:
+        """Processes that were seen to be agents, as (pid, start time)."""
+        return self._identify.agents()
+
+    def start(self) -> None:
+        """Begin."""
+        self._pool.start()
+
+    def stop(self) -> None:
+        """Let go of the thread and of what it has open."""
+        self._pool.stop()
+        self._identify.close()
+
+    def _offload(self, call: Callable[[], list[Root | None]], then: Callable[[object], None]) -> None:
+        deferToThreadPool(self._reactor, self._pool, call).addBoth(then)  # type: ignore[arg-type]  # a zope interface there

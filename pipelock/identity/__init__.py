@@ -1,0 +1,26 @@
+"""Who is talking: the process behind a connection, the programs that are known, and what is believed of either."""
+
+from __future__ import annotations
+
+from pipelock.identity.identify import Identify, Lookup
+from pipelock.identity.names import MAX_AGENT_NAME, sanitise_agent
+from pipelock.identity.programs import Programs
+from pipelock.identity.resolve import NOBODY, Agents, Caller, resolve
+from pipelock.identity.root import Root, RootKind
+from pipelock.identity.sockets import Ends, ends_of
+
+__all__ = [
+    "MAX_AGENT_NAME",
+    "NOBODY",
+    "Agents",
+    "Caller",
+    "Ends",
+    "Identify",
+    "Lookup",
+    "Programs",
+    "Root",
+    "RootKind",
+    "ends_of",
+    "resolve",
+    "sanitise_agent",
+]
