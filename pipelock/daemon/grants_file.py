@@ -112,7 +112,7 @@ class GrantsFile:
             return None
         except OSError as error:
             raise GrantsFileError(f"{self.path} can't be read: {error.strerror or error}") from error
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             info = os.fstat(descriptor)
             if not stat.S_ISREG(info.st_mode):
                 raise GrantsFileError(f"{self.path} is not a regular file")
@@ -120,7 +120,12 @@ class GrantsFile:
                 raise GrantsFileError(f"{self.path} belongs to another user")
             if info.st_mode & 0o022:
                 raise GrantsFileError(f"others may change {self.path} (mode {info.st_mode & 0o777:o}); chmod 600 it")
-            return file.read(MAX_BYTES + 1)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise GrantsFileError(f"{self.path} can't be read: {error.strerror or error}") from error
+        finally:
+            os.close(descriptor)
 
     def _parse(self, data: bytes) -> tuple[Grant, ...]:
         try:
