@@ -6,7 +6,7 @@ import os
 
 from pipelock.cli.errors import EXIT_FAILED, CommandError
 from pipelock.cli.lines import kill_text
-from pipelock.cli.link import open_client
+from pipelock.cli.link import open_client, wants_api
 from pipelock.cli.output import complain, mark, print_json
 from pipelock.cli.table import Arguments
 from pipelock.control.client import NotRunning
@@ -18,9 +18,9 @@ __all__ = ["execute"]
 
 def execute(arguments: Arguments) -> int:
     """Move or show the kill switch. `off` fails with code 1 while another source still holds it."""
+    wanted = None if arguments.state == "status" else arguments.state == "on"
     try:
-        with open_client(arguments) as client:
-            state = client.status().kill_switch if arguments.state == "status" else client.kill(arguments.state == "on")
+        state = (_by_api if wants_api(arguments) else _by_socket)(arguments, wanted)
     except NotRunning as error:
         sentinel = home_dir(os.environ, arguments.home) / "KILL"
         raise CommandError(
@@ -36,6 +36,18 @@ def execute(arguments: Arguments) -> int:
         complain(_how_to_release(state))
         return EXIT_FAILED
     return 0
+
+
+def _by_socket(arguments: Arguments, wanted: bool | None) -> KillSwitchState:  # noqa: FBT001 - as HttpDesk.kill
+    with open_client(arguments) as client:
+        return client.status().kill_switch if wanted is None else client.kill(wanted)
+
+
+def _by_api(arguments: Arguments, wanted: bool | None) -> KillSwitchState:  # noqa: FBT001 - as HttpDesk.kill
+    # Imported here: the way by the socket has to be a quick one.
+    from pipelock.cli._admin_http import find_api  # noqa: PLC0415
+
+    return find_api(arguments, os.environ).kill(wanted)
 
 
 _RELEASES = {

@@ -12,6 +12,7 @@ from pipelock.model import (
     Decided,
     Direction,
     Event,
+    GrantsChanged,
     Held,
     KillSwitchChanged,
     KillSwitchState,
@@ -20,6 +21,7 @@ from pipelock.model import (
     Pending,
     Record,
     Released,
+    SessionChanged,
     TunnelClosed,
     escape,
 )
@@ -111,6 +113,12 @@ def _payload(event: Event) -> tuple[str, str]:
             traffic = f"{size_text(payload.sent)} out, {size_text(payload.received)} in"
             why = f": {payload.reason}" if payload.reason else ""
             word, text = "closed", f"{payload.target} after {payload.duration_ms / 1000:.1f} s, {traffic}{why}"
+        case SessionChanged():
+            by = f" (by {payload.by})" if payload.by else ""
+            word, text = "session", f"{payload.session.key}: {payload.detail or payload.what}{by}"
+        case GrantsChanged():
+            by = f" (by {payload.by})" if payload.by else ""
+            word, text = "grants", f"{payload.detail}{by}"
         case Notice():
             word, text = payload.level, payload.text
         case _:

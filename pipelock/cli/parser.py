@@ -128,7 +128,8 @@ def _add_command(verbs: argparse._SubParsersAction[_Parser], command: Command) -
         if operand.many:
             parser.add_argument(operand.name, help=operand.help, metavar=metavar, nargs="+", type=Path)
         else:
-            parser.add_argument(operand.name, help=operand.help, choices=choices, metavar=metavar)
+            times = "?" if operand.optional else None
+            parser.add_argument(operand.name, help=operand.help, choices=choices, metavar=metavar, nargs=times)
     for option in command.options:
         _add_option(parser, option, option.default)
     for option in GLOBAL_OPTIONS:

@@ -76,6 +76,18 @@ class Arguments(argparse.Namespace):
     dry_run: bool
     finish: bool
     dialect: str | None
+    key: str | None
+    tier: str | None
+    to: str
+    choice: str | None
+    no_prompt: bool
+    label: str
+    reason: str
+    source: str | None
+    action: str | None
+    span: str
+    api_url: str | None
+    api_token: str | None
 
 
 class Option(msgspec.Struct, frozen=True):
@@ -105,13 +117,17 @@ class Option(msgspec.Struct, frozen=True):
 
 
 class Operand(msgspec.Struct, frozen=True):
-    """A word that is recognised by its place; with `many`, one or more of them, which are paths."""
+    """A word that is recognised by its place; with `many`, one or more of them, which are paths.
+
+    An `optional` one is the last and may be missing.
+    """
 
     name: str
     help: str
     choices: tuple[str, ...] = ()
     metavar: str = ""
     many: bool = False
+    optional: bool = False
 
 
 class Command(msgspec.Struct, frozen=True):

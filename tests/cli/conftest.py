@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 import pytest
@@ -85,6 +85,7 @@ class FakeDaemon:
         self.after_switch = KillSwitchState(active=True, sources={"api": True})
         self.detail = "policy unchanged"
         self.error: ControlError | None = None
+        self.replies: dict[type[Any], Callable[[Any], Any]] = {}
         self.said: list[tuple[object, ...]] = []
         self.welcome = frames.Welcome(frames.PROTOCOL, "9.9", "epoch-1", may_decide=True)
 
@@ -117,6 +118,13 @@ class FakeDaemon:
     def answer(self, pending_id: str, answer: Answer, binding: str = "") -> frames.AnsweredReply:
         self._do("answer", pending_id, answer, binding)
         return frames.AnsweredReply(self.items[0].twins)
+
+    def ask(self, make: Callable[[int], Any], kind: type[Any], timeout: float = 0.0) -> Any:
+        request = make(1)
+        self._do("ask", request)
+        reply = self.replies[type(request)](request)
+        assert isinstance(reply, kind)
+        return reply
 
     def kill(self, active: bool) -> KillSwitchState:
         self._do("kill", active)
