@@ -31,6 +31,7 @@ _HEADER = """\
 # `pipelock approvals revoke ID` takes one back. What is changed here by hand is in force only after
 # `pipelock approvals review`, or when the daemon starts anew.
 """
+_BARE = frozenset({"action", "scope", "kind", "port"})
 _Line = Annotated[str, Meta(max_length=1024, extra={"rule": "line"})]
 _Name = Annotated[str, Meta(max_length=256, extra={"rule": "line"})]
 
@@ -105,17 +106,26 @@ def parse_approvals(data: bytes, name: str, check: Callable[[Grant], str] = lamb
 
 def format_approvals(grants: tuple[Grant, ...]) -> bytes:
     """The file that holds `grants`; reading it gives them back, but for words and hits."""
-    import yaml  # noqa: PLC0415 - as above
-
     if not grants:
         return f"{_HEADER}approvals: []\n".encode()
-    entries = [_fields(grant) for grant in grants]
-    text = yaml.safe_dump({"approvals": entries}, sort_keys=False, allow_unicode=False, width=10_000)
-    return f"{_HEADER}{text}".encode()
+    lines = ["approvals:"]
+    for grant in grants:
+        fields = [f"{key}: {_scalar(key, value)}" for key, value in _fields(grant).items()]
+        lines += [f"- {fields[0]}", *(f"  {field}" for field in fields[1:])]
+    return (_HEADER + "\n".join(lines) + "\n").encode()
 
 
-def _fields(grant: Grant) -> dict[str, object]:
-    entry = {
+def _scalar(key: str, value: str | int) -> str:
+    """Text in quotation marks: a name such as `0E0` or `no` would be something else without them."""
+    import yaml  # noqa: PLC0415 - as above
+
+    if key in _BARE:
+        return str(value)
+    return str(yaml.safe_dump(value, default_style='"', allow_unicode=False, width=100_000)).strip()
+
+
+def _fields(grant: Grant) -> dict[str, str | int]:
+    entry: dict[str, str | int] = {
         "id": grant.id,
         "created": datetime.fromtimestamp(int(grant.created_at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "by": grant.by,

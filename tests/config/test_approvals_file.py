@@ -20,19 +20,19 @@ def test_what_is_written_is_for_people() -> None:
     assert text.startswith("# Answers that hold for good, written by pipelock.")
     assert text.isascii()
     assert text.partition("approvals:\n")[2] == (
-        "- id: g1a2b3c4\n"
-        "  created: '2023-11-14T22:13:20Z'\n"
-        "  by: dashboard (pid 7)\n"
+        '- id: "g1a2b3c4"\n'
+        '  created: "2023-11-14T22:13:20Z"\n'
+        '  by: "dashboard (pid 7)"\n'
         '  words: "claude may \\u2026"\n'
         "  action: allow\n"
         "  scope: host\n"
-        "  agent: claude\n"
-        "  program: claude\n"
+        '  agent: "claude"\n'
+        '  program: "claude"\n'
         "  kind: request\n"
-        "  host: api.example.com\n"
+        '  host: "api.example.com"\n'
         "  port: 443\n"
-        "  rule: posts\n"
-        "  note: the build's own API\n"
+        '  rule: "posts"\n'
+        '  note: "the build\'s own API"\n'
     )
 
 
