@@ -13,6 +13,7 @@ from pipelock.model import (
     Decided,
     Decision,
     Event,
+    GrantsChanged,
     Held,
     KillSwitchChanged,
     KillSwitchState,
@@ -23,6 +24,8 @@ from pipelock.model import (
     Pending,
     Record,
     Released,
+    Session,
+    SessionChanged,
     Transport,
     TunnelClosed,
     Verdict,
@@ -39,6 +42,7 @@ BLOCK = Decision(
     action_id="a", verdict=Verdict.BLOCK, layer="dlp", reason="a credential", code=BlockReason.DLP_MATCH, status=403
 )
 ALLOW = Decision(action_id="a", verdict=Verdict.ALLOW)
+SESSION = Session(key="a|1", agent="a", client="1", started_at=0, last_seen_at=0)
 PENDING = Pending(id="3", group="g", action=REQUEST, reason="asks", held_at=0, expires_at=60)
 
 
@@ -56,6 +60,9 @@ def line(payload: Payload) -> str:
             Decided(Record(at=0, action=REQUEST, decision=BLOCK)),
             "    12 block     GET http://x.example/ - dlp: a credential",
         ),
+        (SessionChanged(SESSION, "reset", "begun afresh", "Ann"), "    12 session   a|1: begun afresh (by Ann)"),
+        (SessionChanged(SESSION, "taint"), "    12 session   a|1: taint"),
+        (GrantsChanged("g1 was taken back", "Ann"), "    12 grants    g1 was taken back (by Ann)"),
         (
             Decided(Record(at=0, action=CONNECT, decision=ALLOW)),
             "    12 allow     connect x.example:443",
