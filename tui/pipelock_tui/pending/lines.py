@@ -12,18 +12,18 @@ from pipelock_tui.explain import LABEL, action_lines, finding_lines, item
 from pipelock_tui.pending.choices import choices, denial, is_flagged
 from pipelock_tui.prompts import keyed, prompt_line, scope_line
 from pipelock_tui.sessions.lines import process_lines
-from pipelock_tui.text import Line, Part, cut, line, width_of
+from pipelock_tui.text import Line, Part, cut, line, wrap
 from pipelock_tui.widgets.listing import Entry
 from pipelock_tui.words import clock_time, countdown
 
-__all__ = ["MAX_LISTED", "all_lines", "answer_lines", "entries", "group_line", "prompt_lines", "title_line"]
+__all__ = ["MAX_LISTED", "all_lines", "answer_lines", "entries", "group_line", "prompt_lines", "title_lines"]
 
 MAX_LISTED = 12
 """Groups that are named before all of them are allowed."""
 
 
-def title_line(prompts: Sequence[Prompt], wall: float, width: int, overflow: int, said: str = "") -> Line:
-    """The line over the list: how many wait, in how many groups, and the latest word about a key."""
+def title_lines(prompts: Sequence[Prompt], wall: float, width: int, overflow: int, said: str = "") -> list[Line]:
+    """The lines over the list: how many wait, in how many groups, and where there is one the latest word about a key."""
     waiting = [prompt for prompt in prompts if not prompt.state(wall)]
     groups = len({group_of(prompt.pending) for prompt in waiting})
     requests = sum(prompt.pending.twins for prompt in waiting)
@@ -32,10 +32,10 @@ def title_line(prompts: Sequence[Prompt], wall: float, width: int, overflow: int
         parts.append(Part(f"  {requests} requests, {groups} group{'s' if groups != 1 else ''}", "dim"))
     if overflow:
         parts.append(Part(f"  and {overflow} more that are not listed", "warn"))
-    room = width - width_of(tuple(parts)) - 2
-    if said and room > 8:
-        parts.append(Part("  " + cut(said, room), "warn"))
-    return tuple(parts)
+    lines: list[Line] = [tuple(parts)]
+    if said:
+        lines += wrap(line((f" {said}", "warn")), width, 1)[:2]
+    return lines
 
 
 def entries(prompts: Sequence[Prompt], wall: float) -> list[Entry]:
@@ -50,7 +50,7 @@ def entries(prompts: Sequence[Prompt], wall: float) -> list[Entry]:
     for prompt in prompts:
         group = group_of(prompt.pending)
         if group != shown and counts[group][0] > 1:
-            made.append(Entry("", partial(_heading, group, *counts[group])))
+            made.append(Entry("", partial(_heading, group, counts[group][0], counts[group][1])))
         shown = group
         made.append(Entry(prompt.key, partial(_row, prompt, wall)))
     return made

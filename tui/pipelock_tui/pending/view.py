@@ -10,7 +10,7 @@ from textual.events import Key
 from pipelock_tui.actions import Action, bindings, key_names
 from pipelock_tui.pending.actions import ACTIONS, ANSWERS
 from pipelock_tui.pending.choices import offers_of
-from pipelock_tui.pending.lines import entries, prompt_lines, title_line
+from pipelock_tui.pending.lines import entries, prompt_lines, title_lines
 from pipelock_tui.states import empty_lines, loading_lines
 from pipelock_tui.text import Line
 from pipelock_tui.views import Shell
@@ -48,7 +48,7 @@ class PendingView(Split):
     def head_lines(self, width: int) -> list[Line]:
         """How much waits."""
         desk = self.board.desk
-        return [title_line(desk.prompts, self.shell.clock.wall(), width, desk.overflow, self.shell.answering.said)]
+        return title_lines(desk.prompts, self.shell.clock.wall(), width, desk.overflow, self.shell.answering.said)
 
     def refresh_view(self) -> None:
         """Show the desk."""

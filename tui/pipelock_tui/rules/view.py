@@ -109,10 +109,7 @@ class RulesView(Split):
         rows: list[RuleRow] = []
         try:
             while len(rows) < MAX_RULES:
-                start = len(rows)
-                reply = await link.ask(
-                    lambda number, start=start: frames.ListRules(number, start), frames.RulesReply, 5.0
-                )  # type: ignore[misc]
+                reply = await link.ask(partial(frames.ListRules, offset=len(rows)), frames.RulesReply, 5.0)
                 rows += reply.items
                 if not reply.more or not reply.items:
                     break

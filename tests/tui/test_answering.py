@@ -1,0 +1,306 @@
+"""Every answer by its key, as the operator meets it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipelock.control import frames
+from pipelock.control.aio import Disconnected
+from pipelock.control.errors import ControlError
+from pipelock.model import Answer, AnswerWord, Lifetime, Offer, Outcome, Released, Scope
+from pipelock_tui import testing
+from pipelock_tui.pending.attention import LOOK
+from pipelock_tui.pending.editor import EditError
+
+if TYPE_CHECKING:
+    from tests.tui.conftest import Open, Stage
+
+ALLOW, DENY = AnswerWord.ALLOW, AnswerWord.DENY
+ALL = (Lifetime.ONCE, Lifetime.SESSION, Lifetime.M5, Lifetime.H1, Lifetime.H12, Lifetime.RESTART, Lifetime.FOREVER)
+OFFERS = (
+    Offer(Scope.PAYLOAD, "claude may send exactly this", "claude may not send exactly this", ALL[:-1]),
+    Offer(Scope.HOST, "claude may send anything to x.test", "claude may send nothing to x.test", ALL, 3),
+    Offer(Scope.DOMAIN, "claude may send anything to *.x.test", "claude may send nothing to *.x.test", ALL, 5, broad=True),
+)
+
+
+async def at_prompt(show: Stage, *numbers: str, **changes: object) -> None:
+    """The view of prompts, with these waiting and armed."""
+    await show.connect(*(testing.pending(number, offers=OFFERS, **changes) for number in numbers or ("7",)))
+    await show.press("2")
+    show.clock.advance(1)
+
+
+def given(show: Stage) -> list[tuple[str, Answer]]:
+    return [(number, answer) for number, answer, _ in show.link.answers]
+
+
+@pytest.mark.parametrize(
+    ("keys", "answer", "says"),
+    [
+        ("a", Answer(ALLOW), "#7 allowed once."),
+        ("s", Answer(ALLOW, lifetime=Lifetime.SESSION), "#7 allowed for this session (exactly this)."),
+        ("right s", Answer(ALLOW, Scope.HOST, Lifetime.SESSION), "#7 allowed for this session (this host)."),
+        ("right right left F", Answer(ALLOW, Scope.HOST, Lifetime.FOREVER), "#7 allowed for good"),
+        ("d", Answer(DENY), "#7 denied once."),
+        ("right d", Answer(DENY, Scope.HOST), "#7 denied once (this host)."),
+    ],
+)
+async def test_one_key_answers_what_is_on_the_screen(stage: Open, keys: str, answer: Answer, says: str) -> None:
+    async with stage() as show:
+        await at_prompt(show, "7", "8")
+        await show.press(*keys.split())
+        assert given(show) == [("7", answer)]
+        assert show.link.answers[0][2] == testing.pending("7").binding
+        assert says in show.text
+
+
+@pytest.mark.parametrize(
+    ("keys", "answer"),
+    [
+        (("t", "2"), Answer(ALLOW, Scope.PAYLOAD, Lifetime.H1)),
+        (("t", "j", "j", "enter"), Answer(ALLOW, Scope.PAYLOAD, Lifetime.H12)),
+        (("right", "t", "4"), Answer(ALLOW, Scope.HOST, Lifetime.RESTART)),
+        (("right", "D", "6"), Answer(DENY, Scope.HOST, Lifetime.FOREVER)),
+        (("D", "enter"), Answer(DENY, Scope.PAYLOAD, Lifetime.SESSION)),
+    ],
+)
+async def test_menus_ask_for_how_long(stage: Open, keys: tuple[str, ...], answer: Answer) -> None:
+    async with stage() as show:
+        await at_prompt(show)
+        for key in keys:
+            await show.press(key)
+            show.clock.advance(0.4)
+        assert given(show) == [("7", answer)]
+
+
+async def test_a_menu_that_is_left_answers_nothing_and_keys_typed_ahead_do_not_choose(stage: Open) -> None:
+    async with stage() as show:
+        await at_prompt(show)
+        await show.press("t", "1")
+        assert "this window had only just appeared" in show.text
+        await show.press("escape")
+        assert given(show) == []
+        await show.press("a")
+        assert given(show) == [], "the prompt is armed anew when a window closes"
+
+
+async def test_a_broad_scope_is_asked_about_once_more(stage: Open) -> None:
+    async with stage() as show:
+        await at_prompt(show)
+        await show.press("right", "right", "a")
+        assert "ALLOW #7 SO WIDELY?" in show.text
+        assert "Claude may send anything to *.x.test, this once." in show.text
+        await show.press("n")
+        assert given(show) == []
+        show.clock.advance(1)
+        await show.press("d")
+        assert given(show) == [("7", Answer(DENY, Scope.DOMAIN))], "a wide denial is not asked about"
+
+
+async def test_a_broad_scope_that_is_meant(stage: Open) -> None:
+    async with stage() as show:
+        await at_prompt(show)
+        await show.press("right", "right", "F")
+        show.clock.advance(1)
+        await show.press("y")
+        assert given(show) == [("7", Answer(ALLOW, Scope.DOMAIN, Lifetime.FOREVER))]
+
+
+async def test_the_scope_is_narrow_again_for_the_next_prompt(stage: Open) -> None:
+    async with stage() as show:
+        await at_prompt(show, "7", "8")
+        await show.press("right", "right_square_bracket")
+        show.clock.advance(1)
+        await show.press("a")
+        assert given(show) == [("8", Answer(ALLOW))]
+
+
+async def test_there_is_no_scope_beyond_the_last(stage: Open) -> None:
+    async with stage() as show:
+        await at_prompt(show)
+        await show.press("left")
+        assert "There is no narrower scope." in show.text
+        await show.press("right", "right", "right")
+        assert "There is no wider scope." in show.text
+
+
+async def test_what_is_not_offered_is_refused_with_the_reason(stage: Open) -> None:
+    async with stage() as show:
+        await at_prompt(show)
+        await show.press("F")
+        assert "#7: not offered for exactly this." in show.text
+        await show.press("r")
+        assert "#7: nothing in it can be replaced by a placeholder." in show.text
+        assert given(show) == []
+
+
+async def test_redact_sends_exactly_this_once_whatever_scope_is_chosen(stage: Open) -> None:
+    async with stage() as show:
+        await at_prompt(show, redactable=True, findings=(testing.FINDING,))
+        await show.press("right", "r")
+        assert given(show) == [("7", Answer(AnswerWord.REDACT))]
+        assert "#7 sent without what was noticed." in show.text
+
+
+async def test_a_denial_can_carry_a_note(stage: Open) -> None:
+    async with stage() as show:
+        await at_prompt(show)
+        await show.press("n", *"use staging", "enter")
+        assert given(show) == [("7", Answer(DENY, note="use staging"))]
+
+
+async def test_a_body_is_edited_and_sent_bound_to_what_was_read(stage: Open) -> None:
+    async with stage() as show:
+        read: list[tuple[bytes, str]] = []
+
+        async def editor(body: bytes, content_type: str) -> bytes:
+            read.append((body, content_type))
+            return b'{"release": "2.4.2"}'
+
+        show.app.answering.editor = editor
+        await at_prompt(show)
+        await show.press("e")
+        assert read == [(b'{"release": "2.4.1"}', "application/json")]
+        assert [frame.binding for frame in show.link.told(frames.ReadBody)] == [testing.pending("7").binding]
+        assert given(show) == [("7", Answer(AnswerWord.EDIT, body=b'{"release": "2.4.2"}'))]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "says"),
+    [
+        (b'{"release": "2.4.1"}', "the body is as it was; nothing was sent."),
+        (EditError("vi ended with status 1; nothing was sent"), "vi ended with status 1; nothing was sent."),
+    ],
+)
+async def test_an_edit_that_comes_to_nothing_sends_nothing(stage: Open, outcome: bytes | EditError, says: str) -> None:
+    async with stage() as show:
+
+        async def editor(body: bytes, content_type: str) -> bytes:
+            if isinstance(outcome, EditError):
+                raise outcome
+            return outcome
+
+        show.app.answering.editor = editor
+        await at_prompt(show)
+        await show.press("e")
+        assert says in show.text
+        assert given(show) == []
+
+
+async def test_a_body_that_is_stale_is_not_edited(stage: Open) -> None:
+    async with stage() as show:
+        show.link.replies[frames.ReadBody] = ControlError("stale", "that is not what you saw")
+        await at_prompt(show)
+        await show.press("e")
+        assert "#7 can't be edited: that is not what you saw" in show.text
+        assert given(show) == []
+
+
+async def test_all_that_is_harmless_is_allowed_at_once_after_a_question(stage: Open) -> None:
+    async with stage() as show:
+        flagged = testing.pending("9", findings=(testing.FINDING,), host="z.test")
+        await show.connect(testing.pending("7"), testing.pending("8"), flagged)
+        await show.press("A")
+        assert "ALLOW ALL 2 ONCE?" in show.text
+        assert "1 in which something was noticed" in show.text
+        show.clock.advance(1)
+        await show.press("y")
+        assert given(show) == [("7", Answer(ALLOW)), ("8", Answer(ALLOW))]
+        assert "2 of 2 allowed once." in show.text
+
+
+async def test_all_at_once_tells_which_failed(stage: Open) -> None:
+    async with stage() as show:
+        await show.connect(testing.pending("7"), testing.pending("8"))
+        await show.press("A")
+        show.clock.advance(1)
+        show.link.failing = ControlError("stale", "it is gone")
+        await show.press("y")
+        assert "0 of 2 allowed once; 2 were not: it is gone." in show.text
+
+
+async def test_nothing_harmless_nothing_at_once(stage: Open) -> None:
+    async with stage() as show:
+        await show.connect(testing.pending("7", findings=(testing.FINDING,)))
+        await show.press("A")
+        assert "Nothing waits that may be allowed along with others." in show.text
+
+
+async def test_undo_takes_back_the_grant_and_says_what_it_cannot_take_back(stage: Open) -> None:
+    async with stage() as show:
+        await at_prompt(show, "7", "8")
+        await show.press("a")
+        show.clock.advance(1)
+        await show.press("s")
+        await show.press("u")
+        assert [frame.grant for frame in show.link.told(frames.RevokeGrant)] == ["g9"]
+        assert "#8 allowed for this session (exactly this): taken back." in show.text
+        await show.press("u")
+        assert "#7 allowed once: that happened already and can't be taken back." in show.text
+        await show.press("u")
+        assert "Nothing was answered here yet." in show.text
+
+
+async def test_an_undo_that_fails_says_so(stage: Open) -> None:
+    async with stage() as show:
+        await at_prompt(show, "7", "8")
+        await show.press("s")
+        show.link.replies[frames.RevokeGrant] = ControlError("not_found", "there is no such grant")
+        await show.press("u")
+        assert "not taken back: there is no such grant" in show.text
+
+
+async def test_while_the_operator_works_on_a_prompt_its_countdown_waits(stage: Open) -> None:
+    async with stage() as show:
+        await at_prompt(show, "7", "8")
+
+        def looked() -> list[str]:
+            return [frame.pending for frame in show.link.told(frames.LookAt)]
+
+        before = len(looked())
+        await show.press("right", "left", "right")
+        assert looked()[before:] == ["7"], "at most once in a while"
+        show.clock.advance(LOOK)
+        await show.press("j")
+        assert looked()[before + 1 :] == ["7", "8"], "the one that was left, and the one that was come to"
+        done = len(looked())
+        for _ in range(3):
+            show.clock.advance(LOOK)
+            show.app.tick()
+            await show.settle()
+        assert len(looked()) == done, "a prompt that is merely on the screen runs out"
+        await show.press("n")
+        for _ in range(3):
+            show.clock.advance(LOOK)
+            show.app.tick()
+            await show.settle()
+        assert looked()[done:] == ["8"] * 4, "an open window counts as work"
+        await show.press("escape")
+        show.clock.advance(LOOK)
+        show.app.tick()
+        await show.settle()
+        assert len(looked()) == done + 4
+
+
+async def test_the_other_dashboard_was_first(stage: Open) -> None:
+    async with stage() as show:
+        await at_prompt(show)
+        await show.feed(testing.event(1, Released("7", Outcome.APPROVED, "alice"), show.clock.now))
+        await show.press("a")
+        assert "#7 can't be answered: allowed by alice." in show.text
+        assert given(show) == []
+
+
+async def test_disconnected_nothing_is_answered_and_the_prompt_stays_readable(stage: Open) -> None:
+    async with stage() as show:
+        await at_prompt(show)
+        await show.feed(Disconnected("the daemon closed the connection"))
+        show.clock.advance(1)
+        await show.press("a", "A", "u", "e", "t")
+        assert given(show) == []
+        assert show.link.told(frames.ReadBody) == []
+        assert "nothing can be decided until the connection is back" in show.text
+        assert "#7" in show.text
