@@ -26,7 +26,8 @@ _FIRM = frozenset({Evidence.LISTENER, Evidence.PROCESS, Evidence.CIDR})
 def account_of(action: Action) -> str:
     """The key of the account that `action` counts in."""
     identity = action.identity
-    if identity is not None and identity.evidence in _FIRM:
+    # The evidence is the name's: a process that says a name in a header is known by its process all the same.
+    if identity is not None and (identity.processes or identity.evidence in _FIRM):
         return action.session
     return action.client or action.session
 

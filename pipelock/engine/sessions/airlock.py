@@ -6,7 +6,7 @@
 | forward, intercepted and reverse requests | yes | GET, HEAD and OPTIONS without a body | no |
 | CONNECT | yes | where the tunnel is opened and its requests are judged | no |
 | WebSocket messages | yes | from the server only | from the server only, until it is ended |
-| more of an upload | yes | no | yes, until it is ended |
+| more of an upload | yes | no | no |
 | answers to what was let through | yes | yes | yes, until they are ended |
 | a transport that is not listed | yes | no | no |
 
@@ -34,8 +34,6 @@ def objection(tier: Tier, action: Action) -> str:
         return ""
     if tier is Tier.HARD:
         return _hard(action)
-    if action.kind in (Kind.PIECE, Kind.TUNNEL_DATA):
-        return ""  # under way; it is ended with its connection
     return "this session is being closed down (airlock, tier drain): nothing new is let through"
 
 
