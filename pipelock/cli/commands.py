@@ -45,6 +45,23 @@ _REPORTS = (
     Option(("-v", "--verbose"), "tell what was suppressed and skipped", "verbose"),
 )
 
+_REACH = (
+    Option(
+        ("--scope",),
+        "how much like it others must be (default: payload)",
+        "scope",
+        choices=("payload", "url", "path", "host", "domain", "process"),
+        default="payload",
+    ),
+    Option(
+        ("--for",),
+        "how long the answer holds (default: once)",
+        "lifetime",
+        choices=("once", "session", "5m", "1h", "12h", "restart", "forever"),
+        default="once",
+    ),
+    Option(("-y", "--yes"), "do not ask whether a far-reaching answer is meant", "yes"),
+)
 _API = (
     _JSON,
     Option(("--api-url",), "ask the admin API there (default: PIPELOCK_API_URL)", "api_url", "URL"),
@@ -221,22 +238,42 @@ COMMANDS = (
         "pipelock.cli.answer",
         "let a held request pass",
         (
-            Option(("--session",), "also let its repetitions in the same session pass", "session"),
+            *_REACH,
+            Option(("--redact",), "send it without what was found in its body", "redact"),
+            Option(("--body",), "send the text of this file instead", "body", "FILE", convert=Path, path=True),
             Option(("--note",), "kept with the decision (at most 500 characters)", "note", "TEXT", default=""),
             _JSON,
         ),
         (Operand("id", "as shown by `pipelock pending`", metavar="ID"),),
-        details="The approval covers exactly the request that `pipelock pending` shows, and its waiting twins.",
+        details=(
+            "Without --scope and --for the approval covers exactly the request that `pipelock pending` shows, and its\n"
+            "waiting twins. A wider scope answers what else waits too, as far as it is asked for the same reason."
+        ),
     ),
     Command(
         "deny",
         "pipelock.cli.answer",
-        "refuse a held request, once",
+        "refuse a held request",
         (
+            *_REACH,
             Option(("--note",), "told to the agent (at most 500 characters)", "note", "TEXT", default=""),
             _JSON,
         ),
         (Operand("id", "as shown by `pipelock pending`", metavar="ID"),),
+    ),
+    Command(
+        "approvals",
+        "pipelock.cli.approvals",
+        "the answers that hold for more than once",
+        (_JSON,),
+        (
+            Operand("what", "list, diff, review or revoke", ("list", "diff", "review", "revoke")),
+            Operand("id", "for revoke: as shown by list", metavar="ID", optional=True),
+        ),
+        details=(
+            "diff shows what somebody else changed in approvals.yaml while the daemon runs (exit code 1 where that is\n"
+            "anything), review puts the file in force as it is, revoke takes one answer back."
+        ),
     ),
     Command(
         "kill",

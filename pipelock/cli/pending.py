@@ -9,7 +9,7 @@ from pipelock.cli.lines import action_text, count, duration, size_text
 from pipelock.cli.link import open_client
 from pipelock.cli.output import print_json
 from pipelock.cli.table import Arguments
-from pipelock.model import Pending, escape
+from pipelock.model import Offer, Pending, Process, escape
 
 __all__ = ["execute", "report"]
 
@@ -37,9 +37,11 @@ def _item(item: Pending, now: float) -> str:
     who = escape(action.agent or action.client or "an unnamed agent", 80)
     lines = [
         f"{escape(item.id, 20)}  {action_text(action)}",
-        f"    from {who}, {size_text(action.size)} of body, denied in {duration(item.expires_at - now)}",
+        f"    from {who}, {size_text(action.size)} of body, {_deadline(item, now)}",
         f"    why: {escape(item.reason, 500)}",
     ]
+    if item.processes:
+        lines.append(f"    asked by: {' < '.join(map(_process, item.processes[:5]))}")
     if item.twins > 1:
         lines.append(f"    {count(item.twins, 'identical request')} wait; one answer is for all")
     lines += [
@@ -48,6 +50,26 @@ def _item(item: Pending, now: float) -> str:
     ]
     if len(item.findings) > 10:
         lines.append(f"    and {count(len(item.findings) - 10, 'more finding')}")
+    if item.offers:
+        lines.append(f"    scopes: {', '.join(map(_scope, item.offers))}")
+    ways = [word for word, may in (("--redact", item.redactable), ("--body FILE", item.editable)) if may]
+    if ways:
+        lines.append(f"    may be changed first: {', '.join(ways)}")
     if action.preview:
         lines.append(f"    body: {escape(action.preview, 300)}")
     return "\n".join(lines)
+
+
+def _deadline(item: Pending, now: float) -> str:
+    if not item.expires_at:
+        return "waits as long as the client does"
+    paused = " (paused: somebody is looking at it)" if item.paused else ""
+    return f"denied in {duration(item.expires_at - now)}{paused}"
+
+
+def _process(process: Process) -> str:
+    return f"{escape(process.program or 'unknown', 64)} (pid {process.pid})"
+
+
+def _scope(offer: Offer) -> str:
+    return f"{offer.scope.value} ({offer.covers} more)" if offer.covers else offer.scope.value

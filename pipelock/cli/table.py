@@ -36,7 +36,11 @@ class Arguments(argparse.Namespace):
     after: int | None
     backlog: int
     id: str
-    session: bool
+    scope: str
+    lifetime: str
+    yes: bool
+    redact: bool
+    body: Path | None
     note: str
     state: str
     address: str | None

@@ -17,14 +17,19 @@ from pipelock.model import (
     ActionSummary,
     Answer,
     Event,
+    Grant,
     KillSwitchState,
     Kind,
+    Lifetime,
+    Offer,
     Pending,
+    Scope,
     Session,
     Status,
     Transport,
 )
 
+_WHILE = (Lifetime.ONCE, Lifetime.SESSION, Lifetime.H1)
 STATUS = Status(
     version="9.9",
     pid=4321,
@@ -69,6 +74,11 @@ def pending(**changes: object) -> Pending:
         held_at=1_000_000.0,
         expires_at=1_000_060.0,
         binding="bound",
+        offers=(
+            Offer(Scope.PAYLOAD, "helper may send exactly this", "helper may not send exactly this", _WHILE),
+            Offer(Scope.HOST, "helper may send anything to h", "helper may not send anything to h", tuple(Lifetime)),
+            Offer(Scope.DOMAIN, "helper may send anything to d", "helper may not send to d", _WHILE, 2, broad=True),
+        ),
     )
     return msgspec.structs.replace(base, **changes)
 
@@ -85,6 +95,7 @@ class FakeDaemon:
         self.after_switch = KillSwitchState(active=True, sources={"api": True})
         self.detail = "policy unchanged"
         self.error: ControlError | None = None
+        self.grant: Grant | None = None
         self.replies: dict[type[Any], Callable[[Any], Any]] = {}
         self.said: list[tuple[object, ...]] = []
         self.welcome = frames.Welcome(frames.PROTOCOL, "9.9", "epoch-1", may_decide=True)
@@ -117,7 +128,7 @@ class FakeDaemon:
 
     def answer(self, pending_id: str, answer: Answer, binding: str = "") -> frames.AnsweredReply:
         self._do("answer", pending_id, answer, binding)
-        return frames.AnsweredReply(self.items[0].twins)
+        return frames.AnsweredReply(self.items[0].twins, self.grant)
 
     def ask(self, make: Callable[[int], Any], kind: type[Any], timeout: float = 0.0) -> Any:
         request = make(1)

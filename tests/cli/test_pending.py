@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from pipelock.cli.pending import report
-from pipelock.model import Finding, Severity
+from pipelock.model import Finding, Process, Severity
 
 from .conftest import FakeDaemon, pending, summary
 
@@ -14,8 +14,11 @@ GOLDEN = """\
 7  POST http://api.example/submit
     from helper, 2.0 KiB of body, denied in 45 s
     why: rule uploads asks
+    asked by: curl (pid 9) < claude (pid 7)
     2 identical requests wait; one answer is for all
     found: GitHub Token in body: ghp_…
+    scopes: payload, host, domain (2 more)
+    may be changed first: --redact, --body FILE
     body: {"token": …}"""
 
 
@@ -31,8 +34,21 @@ def finding(**changes: str) -> Finding:
 
 
 def test_the_report() -> None:
-    item = pending(twins=2, findings=(finding(),), action=summary(preview='{"token": …}'))
+    item = pending(
+        twins=2,
+        findings=(finding(),),
+        action=summary(preview='{"token": …}'),
+        processes=(Process(9, 1, "curl"), Process(7, 1, "claude")),
+        editable=True,
+        redactable=True,
+    )
     assert report([item], item.held_at + 15) == GOLDEN
+
+
+def test_a_countdown_that_stands_still_or_is_none() -> None:
+    item = pending(paused=True)
+    assert "denied in 45 s (paused: somebody is looking at it)" in report([item], item.held_at + 15)
+    assert "waits as long as the client does" in report([pending(expires_at=0.0)], 0.0)
 
 
 def test_nothing_waits() -> None:
@@ -44,6 +60,7 @@ def test_what_the_network_says_draws_nothing() -> None:
         action=summary(url="http://x/\x1b[2J", agent="\u202eevil", preview="a\nb\x07"),
         reason="why\r\n",
         findings=(finding(excerpt="\x9b2J"),) * 12,
+        processes=(Process(9, 1, "\x1b[31m"),),
     )
     shown = report([item], item.held_at)
     assert not {"\x1b", "\u202e", "\x07", "\r", "\x9b"} & set(shown)
