@@ -35,6 +35,8 @@ def answer_action(request: Action, head: ResponseHead) -> Action:
         headers=head.headers,
         content_type=next((value for name, value in head.headers if name == "content-type"), ""),
         status=head.status,
+        named=request.named,
+        identity=request.identity,
     )
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pipelock.engine.sessions.account import MAX_NOTES, Account, Accounts, account_of
-from pipelock.model import Evidence, Identity, Level, SessionNote, Tier
+from pipelock.model import Evidence, Identity, Level, Process, SessionNote, Tier
 from tests.factories import an_action
 
 
@@ -23,6 +23,12 @@ def test_only_who_cannot_choose_his_name_has_an_account_by_it(evidence: Evidence
     key = "claude|10.1.1.1"
     identity = None if evidence is None else Identity(agent="claude", session=key, evidence=evidence)
     assert account_of(an_action(session=key, identity=identity)) == expected
+
+
+@pytest.mark.parametrize("evidence", Evidence)
+def test_a_process_is_known_by_itself_whatever_name_it_says(evidence: Evidence) -> None:
+    identity = Identity(agent="ann", session="curl@7|127.0.0.1", evidence=evidence, processes=(Process(7, 1, "curl"),))
+    assert account_of(an_action(session="curl@7|127.0.0.1", identity=identity)) == "curl@7|127.0.0.1"
 
 
 def test_without_an_address_the_session_is_all_there_is() -> None:
