@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from pipelock.model import Answer, AnswerWord
+from pipelock.control import frames
+from pipelock.model import Answer as Said
+from pipelock.model import AnswerWord, Lifetime, Scope
 from tests.detect.media_files import jpeg, segment
 from tests.e2e.conftest import BASE_CONFIG, Trust, wait_for
 from tests.e2e.origins import Answer
@@ -240,15 +242,64 @@ class Held:
         self._thread = threading.Thread(target=lambda: self._reply.append(lab.ask(road, request)), daemon=True)
         self._thread.start()
 
-    def answered(self, word: AnswerWord) -> Reply:
-        """What the client gets once the operator said `word`, and not before."""
+    def answered(self, said: AnswerWord | Said) -> Reply:
+        """What the client gets once the operator said that, and not before."""
         with self._lab.daemon.client() as operator:
             (item,) = wait_for(operator.pending, what="what is held")
             assert not self._reply
-            operator.answer(item.id, Answer(word), item.binding)
+            answer = Said(said) if isinstance(said, AnswerWord) else said
+            operator.answer(item.id, answer, item.binding)
         self._thread.join(PATIENCE)
         (reply,) = self._reply
         return reply
+
+
+@asking
+@pytest.mark.parametrize("road", ROADS)
+def test_an_answer_is_read_without_what_was_found_in_it(lab: Lab, road: str) -> None:
+    lab.origin(road).answers["/x"] = WHOLE["gzip"]
+    reply = Held(lab, road, Request("/x")).answered(AnswerWord.REDACT)
+    assert (reply.status, reply.complete) == (200, True)
+    assert TELLING not in reply.text
+    assert "removed by pipelock" in reply.text
+    assert reply.text.count(LINE.strip()) == 6
+    assert int(reply.headers["content-length"]) == len(reply.body)
+    assert "content-encoding" not in reply.headers
+    (record,) = lab.records({"strip"})
+    assert record["reason"] == "the operator sent it without what was found"
+
+
+@asking
+@pytest.mark.parametrize("road", FLOWING_ROADS)
+@pytest.mark.parametrize("sent", ["as it is", "in chunks", "gzip"])
+def test_another_body_arrives_with_its_own_length_and_coding(lab: Lab, road: str, sent: str) -> None:
+    body = b"drop everything" * 20
+    headers = {"Digest": "sha-256=of-what-the-client-sent", "Content-Type": "text/plain"}
+    if sent == "gzip":
+        headers["Content-Encoding"] = "gzip"
+    pieces = (body[:7], body[7:]) if sent == "in chunks" else gzip.compress(body) if sent == "gzip" else body
+    reply = Held(lab, road, Request("/held", pieces, headers)).answered(
+        Said(AnswerWord.EDIT, body="drop nöthing".encode())
+    )
+    assert reply.status == 200
+    (arrived,) = lab.origin(road).seen
+    assert arrived.body == "drop nöthing".encode()
+    assert arrived.headers["content-length"] == str(len(arrived.body))
+    assert not {"content-encoding", "transfer-encoding", "digest"} & set(arrived.headers)
+    (record,) = lab.records({"redact"})
+    assert record["reason"] == "the operator sent it with another body"
+
+
+@asking
+def test_an_answer_for_a_url_holds_until_it_is_taken_back(lab: Lab) -> None:
+    said = Said(AnswerWord.ALLOW, Scope.URL, Lifetime.M5)
+    assert Held(lab, "forward", Request("/held", b"1")).answered(said).status == 200
+    assert lab.ask("forward", Request("/held", b"2")).status == 200
+    with lab.daemon.client() as operator:
+        assert operator.pending() == ()
+        (grant,) = operator.ask(frames.ListGrants, frames.GrantsReply).items
+        operator.ask(lambda number: frames.RevokeGrant(number, grant.id), frames.Ok)
+    assert Held(lab, "forward", Request("/held", b"3")).answered(AnswerWord.DENY).status == 403
 
 
 @asking
