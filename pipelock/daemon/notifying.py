@@ -89,8 +89,10 @@ class Notifying:
         self.configure(settings)
 
     def configure(self, settings: NotifySettings) -> None:
-        """Take over settings; what waits to be told goes to the new place."""
+        """Take over settings; what waits to be told goes to the new place, or nowhere."""
         self._settings = settings
+        if settings.webhook is None:
+            self._webhook.stop()
         self._webhook.settings = settings.webhook
         self._desktop.enabled = settings.desktop
         self.reader.settings = settings.answers

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from twisted.python.failure import Failure
 
@@ -51,6 +51,11 @@ class WebhookSettings:
     secret: bytes
 
 
+class _Message(NamedTuple):
+    topic: str
+    body: bytes
+
+
 class Webhook:
     """Delivers messages. `complain` is told, at most once a minute, that it does not work; `wall` is for signing."""
 
@@ -68,7 +73,8 @@ class Webhook:
         self._clock = clock
         self._wall = wall
         self._complain = complain
-        self._queue: deque[tuple[str, bytes]] = deque()
+        self._queue: deque[_Message] = deque()
+        self._current: _Message | None = None
         self._tries = 0
         self._busy = False
         self._pause: Call | None = None
@@ -78,24 +84,25 @@ class Webhook:
         """Send a message when those before it are through; dropped where too many wait, or no webhook is set."""
         if self.settings is None:
             return
-        if len(self._queue) > QUEUE:
+        if len(self._queue) >= QUEUE:
             self._say("too many messages wait; this one is dropped")
             return
-        self._queue.append((topic, body))
+        self._queue.append(_Message(topic, body))
         self._go_on()
 
     def withdraw(self, topic: str) -> bool:
         """Take back what waits about `topic` and was not tried yet; false where there is no such message."""
-        under_way = 1 if self._busy or self._tries else 0
-        for index in range(under_way, len(self._queue)):
-            if self._queue[index][0] == topic:
+        for index, message in enumerate(self._queue):
+            if message.topic == topic:
                 del self._queue[index]
                 return True
         return False
 
     def stop(self) -> None:
-        """Send nothing more. What is under way in a thread ends by its own deadline."""
+        """Send nothing more, unless settings come again. What is under way in a thread ends by its own deadline."""
         self._queue.clear()
+        self._current = None
+        self._tries = 0
         if self._pause is not None and self._pause.active():
             self._pause.cancel()
         self._pause = None
@@ -103,20 +110,31 @@ class Webhook:
 
     def _go_on(self) -> None:
         settings = self.settings
-        if self._busy or self._pause is not None or not self._queue or settings is None:
+        if self._busy or self._pause is not None or settings is None:
             return
+        if self._current is None:
+            if not self._queue:
+                return
+            self._current = self._queue.popleft()
         self._busy = True
-        body = self._queue[0][1]
+        message = self._current
         # Signed anew for each attempt: the time in it has to be fresh.
-        headers = {HEADER: sign(settings.secret, body, int(self._wall())), "User-Agent": "pipelock"}
-        self._in_thread(lambda: self._post(settings.url, body, headers, SECONDS), self._sent)
+        headers = {HEADER: sign(settings.secret, message.body, int(self._wall())), "User-Agent": "pipelock"}
+        self._in_thread(
+            lambda: self._post(settings.url, message.body, headers, SECONDS),
+            lambda result: self._sent(message, result),
+        )
 
-    def _sent(self, result: int | Failure) -> None:
+    def _sent(self, message: _Message, result: int | Failure) -> None:
         self._busy = False
-        if not self._queue:
-            return  # stopped meanwhile
+        # Where all was stopped meanwhile, the outcome is nobody's.
+        if message is self._current:
+            self._weigh(result)
+        self._go_on()
+
+    def _weigh(self, result: int | Failure) -> None:
         if isinstance(result, int) and 200 <= result < 300:
-            self._next()
+            self._done()
             return
         self._tries += 1
         why = f"answered with status {result}" if isinstance(result, int) else _reason(result)
@@ -124,18 +142,17 @@ class Webhook:
         hopeless = isinstance(result, int) and result < 500 and result not in (408, 429)
         if hopeless or self._tries >= ATTEMPTS:
             self._say(why)
-            self._next()
-            return
-        self._pause = self._clock.callLater(_PAUSES[self._tries - 1], self._again)
+            self._done()
+        else:
+            self._pause = self._clock.callLater(_PAUSES[self._tries - 1], self._again)
 
     def _again(self) -> None:
         self._pause = None
         self._go_on()
 
-    def _next(self) -> None:
+    def _done(self) -> None:
         self._tries = 0
-        self._queue.popleft()
-        self._go_on()
+        self._current = None
 
     def _say(self, why: str) -> None:
         now = self._clock.seconds()

@@ -97,6 +97,20 @@ def test_after_the_end_nothing_is_sent() -> None:
     assert late.clock.getDelayedCalls() == []
 
 
+def test_what_was_under_way_when_all_was_stopped_says_nothing_of_what_came_after() -> None:
+    far = Far(slow=True)
+    settings = far.webhook.settings
+    far.webhook.tell("t", b"old")
+    far.webhook.stop()
+    far.webhook.settings = settings
+    far.webhook.tell("t", b"new")
+    assert len(far.waiting) == 1
+    far.waiting.pop()()
+    far.waiting.pop()()
+    assert far.seen == [b"old", b"new"]
+    assert far.waiting == []
+
+
 def test_where_none_is_set_nothing_is_kept() -> None:
     far = Far()
     far.webhook.settings = None
