@@ -36,7 +36,8 @@ def concluded(decision: Decision, settled: Settled, held_ms: int) -> Decision:
         case _:
             reason = f"{decision.reason}; the daemon stopped before anyone answered"
             ended = denied(decision, settled.outcome, reason, note=note)
-    return msgspec.structs.replace(ended, held_ms=held_ms, grant=settled.grant)
+    by = answer.by if answer is not None else ""
+    return msgspec.structs.replace(ended, held_ms=held_ms, grant=settled.grant, by=by)
 
 
 def covered(decision: Decision, grant: Grant) -> Decision:
@@ -46,18 +47,20 @@ def covered(decision: Decision, grant: Grant) -> Decision:
     else:
         reason = _no("the operator denied this before", grant.note)
         ended = denied(decision, Outcome.DENIED_BEFORE, reason, note=grant.note)
-    return msgspec.structs.replace(ended, grant=grant.id)
+    return msgspec.structs.replace(ended, grant=grant.id, by=grant.by)
 
 
 def changed(decision: Decision, settled: Settled, held_ms: int, body: bytes, comes_in: bool) -> Decision:  # noqa: FBT001 - a fact
     """The final decision about what a person changed, as it was judged then; `body` is what goes on."""
     answer = settled.answer
     edited = answer is not None and answer.word is AnswerWord.EDIT
-    note = answer.note if answer is not None else ""
+    note, by = (answer.note, answer.by) if answer is not None else ("", "")
     how = "with another body" if edited else "without what was found"
     if decision.verdict is Verdict.BLOCK:
         reason = f"the operator sent it {how}, and that was refused: {decision.reason}"
-        return msgspec.structs.replace(decision, reason=reason, outcome=Outcome.REDACTED, note=note, held_ms=held_ms)
+        return msgspec.structs.replace(
+            decision, reason=reason, outcome=Outcome.REDACTED, note=note, by=by, held_ms=held_ms
+        )
     return msgspec.structs.replace(
         decision,
         verdict=Verdict.STRIP if comes_in else Verdict.REDACT,
@@ -68,11 +71,14 @@ def changed(decision: Decision, settled: Settled, held_ms: int, body: bytes, com
         body=body,
         outcome=Outcome.REDACTED,
         note=note,
+        by=by,
         held_ms=held_ms,
     )
 
 
-def denied(decision: Decision, outcome: Outcome, reason: str, *, note: str = "", held_ms: int = 0) -> Decision:
+def denied(
+    decision: Decision, outcome: Outcome, reason: str, *, note: str = "", by: str = "", held_ms: int = 0
+) -> Decision:
     """Nobody said yes: refused, this once."""
     rule = decision.findings[0].rule if decision.findings else ""
     code, status = _TOLD.get(outcome) or (code_for(decision.layer, rule), 403)
@@ -84,6 +90,7 @@ def denied(decision: Decision, outcome: Outcome, reason: str, *, note: str = "",
         reason=reason,
         outcome=outcome,
         note=note,
+        by=by,
         held_ms=held_ms,
     )
 

@@ -144,7 +144,8 @@ class Holding:
             self.ask(ticket, decision)
         else:
             reason = f"{decision.reason}; it was to be sent without that, and what is left still holds it"
-            self._finish(ticket, denied(decision, Outcome.REDACTED, reason, held_ms=revision.held_ms))
+            by = revision.settled.answer.by if revision.settled.answer is not None else ""
+            self._finish(ticket, denied(decision, Outcome.REDACTED, reason, by=by, held_ms=revision.held_ms))
 
     def _hold(self, ticket: Ticket, decision: Decision) -> None:
         waited = ticket.held_at is not None
@@ -332,7 +333,7 @@ class Holding:
         body = answer.body if answer.word is AnswerWord.EDIT else redacted_body(ticket.action, decision)
         if body is None:
             reason = f"{decision.reason}; it was to be sent without that, and it could not be taken out"
-            self._finish(ticket, denied(decision, Outcome.REDACTED, reason, held_ms=held_ms))
+            self._finish(ticket, denied(decision, Outcome.REDACTED, reason, by=answer.by, held_ms=held_ms))
             return
         ticket.revision = Revision(decision, settled, held_ms)
         ticket.action = msgspec.structs.replace(ticket.action, body=body, size=len(body))

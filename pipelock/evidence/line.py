@@ -2,7 +2,8 @@
 
 JSON Lines, compatible with the reference's log where they meet: `time` (RFC 3339, whole seconds, UTC), `level`,
 `component`, `event`, `message`, then the context (`url` or `target`, `client_ip`, `request_id`, `agent`), then the
-event's own fields. Ours on top: `verdict`, `policy`, `rule`, `outcome`, `note`, `held_ms`, `findings`, `took_us`.
+event's own fields. Ours on top: `verdict`, `policy`, `rule`, `outcome`, `note`, `answered_by`, `grant`,
+`held_ms`, `findings`, `took_us`.
 Every string that came from outside is escaped; no line holds a secret, because a `Finding` holds none.
 """
 
@@ -161,6 +162,8 @@ def _explain(entry: dict[str, Value], decision: Decision, event: str) -> None:
         "block_reason": decision.code.value if decision.code is not None else "",
         "rule": escape(decision.rule),
         "note": escape(decision.note),
+        "answered_by": escape(decision.by),
+        "grant": decision.grant,
     }
     entry.update({key: value for key, value in optional.items() if value})
     if not decision.enforced:

@@ -109,6 +109,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
         enforced: False where a mode turned a refusal into a warning.
         outcome: How holding ended, if it was held.
         note: The operator's words.
+        by: Who answered, or gave the earlier answer that decided; empty where nobody did.
         body: Replacement body for `STRIP` and `REDACT`.
         held_ms: How long a person was waited for, milliseconds.
         grant: Id of the earlier answer that decided.
@@ -133,6 +134,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     enforced: bool = True
     outcome: Outcome | None = None
     note: str = ""
+    by: str = ""
     body: bytes | None = None
     held_ms: int = 0
     grant: str = ""

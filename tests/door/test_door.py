@@ -240,8 +240,8 @@ def test_a_person_answers(
     house.clock.advance(2.5)
     assert house.door.answer(held.pending.id, answer, held.pending.binding).count == 1
     decision = settled(answers)
-    assert (decision.verdict, decision.outcome, decision.code, decision.held_ms, decision.note) == (
-        verdict, outcome, code, 2500, answer.note,
+    assert (decision.verdict, decision.outcome, decision.code, decision.held_ms, decision.note, decision.by) == (
+        verdict, outcome, code, 2500, answer.note, "ann",
     )  # fmt: skip
     assert decision.reason.endswith(words)
     assert decision.status == (403 if code else 0)

@@ -116,6 +116,8 @@ def test_a_refusal_explains_itself() -> None:
             findings=(finding, a_finding(rule="Other", place="body"), finding),
             outcome=Outcome.DENIED,
             note="no",
+            by="dashboard (pid 7)",
+            grant="g1",
             rule="posts",
             held_ms=250,
         )
@@ -125,6 +127,7 @@ def test_a_refusal_explains_itself() -> None:
     assert entry["message"] == entry["reason"] == "AWS Access ID found in body"
     assert (entry["scanner"], entry["mitre_technique"], entry["block_reason"]) == ("body_dlp", "T1048", "dlp_match")
     assert (entry["rule"], entry["note"], entry["outcome"], entry["held_ms"]) == ("posts", "no", "denied", 250)
+    assert (entry["answered_by"], entry["grant"]) == ("dashboard (pid 7)", "g1")
     assert entry["findings"][0] == {
         "scanner": "body_dlp", "rule": "AWS Access ID", "severity": "critical", "place": "body", "path": ["base64"],
     }  # fmt: skip
