@@ -12,7 +12,8 @@ from twisted.python.threadpool import ThreadPool
 from pipelock.config import Config
 from pipelock.control.peers import Company, UnreadableProcessError, process_id
 from pipelock.door.edges import Reactor
-from pipelock.identity import Agents, Identify, Programs, Root
+from pipelock.identity import Agents, Identify, Programs
+from pipelock.identity.quick import Sighting
 
 __all__ = ["Identifying"]
 
@@ -65,5 +66,5 @@ class Identifying:
         self._pool.stop()
         self._identify.close()
 
-    def _offload(self, call: Callable[[], list[Root | None]], then: Callable[[object], None]) -> None:
+    def _offload(self, call: Callable[[], list[Sighting | None]], then: Callable[[object], None]) -> None:
         deferToThreadPool(self._reactor, self._pool, call).addBoth(then)  # type: ignore[arg-type]  # a zope interface there

@@ -110,12 +110,10 @@ def masked_command(words: Sequence[str], mask: Callable[[str], str] | None = Non
 
 
 def _masked_word(word: str) -> str:
-    name, mark, value = word.partition("=")
-    if mark and value and _speaks_of_secrets(name):
-        return f"{name}={_MASK}"
-    name, mark, value = word.partition(":")
-    if mark and value and " " not in name and _speaks_of_secrets(name) and not value.startswith("//"):
-        return f"{name}: {_MASK}"
+    at = min((place for mark in "=:" if (place := word.find(mark)) > 0), default=0)
+    name, value = word[:at], word[at + 1 :]
+    if value and _speaks_of_secrets(name) and " " not in name and not value.startswith("//"):
+        return f"{name}={_MASK}" if word[at] == "=" else f"{name}: {_MASK}"
     if "://" in word:
         word = _without_password(word)
     return " ".join([_masked_piece(piece) for piece in word.split(" ")])

@@ -1,8 +1,9 @@
 """Finds the session's root process of each new connection, off the caller's thread and within a second.
 
-Look-ups are done one after the other, in batches that `offload` carries to a thread, so that many connections at once
-cost few switches between threads. A process that was found before is not examined again: what it belongs to when it
-is first met, it belongs to until it ends, whatever becomes of its ancestors.
+A process that connected a moment ago is recognised at once. Other look-ups are done one after the other, in batches
+that `offload` carries to a thread, so that many connections at once cost few switches between threads. A process that
+was found before is not examined again: what it belongs to when it is first met, it belongs to until it ends, whatever
+becomes of its ancestors.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pipelock.identity.process import (
     relatives,
 )
 from pipelock.identity.programs import Known, ProgramKind, Programs, known_programs
+from pipelock.identity.quick import Quick, Sighting
 from pipelock.identity.root import Family, Root, find_root
 from pipelock.identity.sockets import Ends, SocketOwners
 
@@ -63,7 +65,7 @@ class Timer(Protocol):
 class Offload(Protocol):
     """Runs something in a thread."""
 
-    def __call__(self, call: Callable[[], list[Root | None]], then: Callable[[object], None], /) -> None:
+    def __call__(self, call: Callable[[], list[Sighting | None]], then: Callable[[object], None], /) -> None:
         """Run `call` there and `then` here, with what it returned, or with anything else if it failed."""
 
 
@@ -117,6 +119,7 @@ class Identify:
         self._timer = timer
         self._daemon = daemon
         self._owners = owners if owners is not None else SocketOwners(proc)
+        self._quick = Quick(proc)
         self._mask = mask
         self._proc = proc
         self._programs = known_programs()
@@ -134,6 +137,7 @@ class Identify:
 
     def configure(self, programs: Programs) -> None:
         """Go by other programs from now on. Processes that were known agents of the data file stay that."""
+        self._quick.forget()
         with self._lock:
             self._programs = programs
             self._roots.clear()
@@ -146,6 +150,7 @@ class Identify:
             (relative, *_) = relatives(pid, self._proc)
         except UnreadableProcessError:
             return
+        self._quick.forget()
         with self._lock:
             self._launched = describe(relative, self._proc)
             self._roots.clear()
@@ -160,11 +165,12 @@ class Identify:
     def __call__(self, ends: Ends, then: Callable[[Root | None], None]) -> Lookup:
         """Find the root for the client's end of `ends`; `then` is called with it, or with `None` where it isn't found.
 
-        It is called at once where too many wait already.
+        It is called at once where the process was just seen, and where too many wait already.
         """
         lookup = Lookup(ends, then, self._timer.seconds() + SECONDS)
-        if len(self._queue) >= MAX_WAITING:
-            lookup.tell(None)
+        root = self._quick.find(ends)
+        if root is not None or len(self._queue) >= MAX_WAITING:
+            lookup.tell(root)
             return lookup
         self._waiting[lookup] = None
         self._queue.append(lookup)
@@ -187,13 +193,16 @@ class Identify:
             return
         self._busy = True
         ends = [lookup.ends for lookup in batch]
-        self._offload(lambda: [self._look_up(one) for one in ends], lambda roots: self._found(batch, roots))
+        self._offload(lambda: [self._look_up(one) for one in ends], lambda seen: self._found(batch, seen))
 
-    def _found(self, batch: list[Lookup], roots: object) -> None:
+    def _found(self, batch: list[Lookup], seen: object) -> None:
         self._busy = False
-        for index, lookup in enumerate(batch):
+        sightings: list[Sighting | None] = seen if isinstance(seen, list) else [None] * len(batch)
+        for lookup, sighting in zip(batch, sightings, strict=True):
             self._waiting.pop(lookup, None)
-            lookup.tell(roots[index] if isinstance(roots, list) else None)
+            if sighting is not None:
+                self._quick.remember(sighting)
+            lookup.tell(sighting.root if sighting is not None else None)
         if not self._waiting and self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
@@ -213,10 +222,12 @@ class Identify:
 
     # -- in the thread ---------------------------------------------------------------------------------------------
 
-    def _look_up(self, ends: Ends) -> Root | None:
-        process = self._owners.find(ends)
-        if process is None:
-            return None
+    def _look_up(self, ends: Ends) -> Sighting | None:
+        held = self._owners.find(ends)
+        root = self._root_of(held.process) if held is not None else None
+        return Sighting(held, root) if held is not None and root is not None else None
+
+    def _root_of(self, process: ProcessId) -> Root | None:
         with self._lock:
             root = self._roots.get(process)
             if root is not None:
@@ -256,6 +267,7 @@ class Identify:
         self._waiting.clear()
         self._queue.clear()
         self._owners.close()
+        self._quick.close()
 
 
 def _remember(table: OrderedDict[_K, _V], key: _K, value: _V) -> None:

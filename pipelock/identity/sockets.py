@@ -19,7 +19,8 @@ from pathlib import Path
 
 from pipelock.identity._netlink import Ends, Found, SocketDiag, folded
 from pipelock.identity._tables import find_in_tables
-from pipelock.identity.process import PROC, ProcessId, UnreadableProcessError, process_id
+from pipelock.identity.process import PROC, UnreadableProcessError, process_id
+from pipelock.identity.quick import Held
 
 __all__ = ["MAX_DESCRIPTORS", "MAX_RECENT", "Ends", "SocketOwners", "ends_of"]
 
@@ -40,7 +41,7 @@ def ends_of(client: str, client_port: int, server: str, server_port: int) -> End
     """The ends of a connection whose client may be on this machine; `None` where it can't be."""
     ends = Ends(folded(client), client_port, folded(server), server_port)
     try:
-        is_here = ends.client == ends.server or ip_address(ends.client).is_loopback
+        is_here = ip_address(ends.client).is_loopback or ends.client == ends.server
     except ValueError:
         return None
     return ends if is_here and (":" in ends.client) == (":" in ends.server) else None
@@ -63,8 +64,8 @@ class SocketOwners:
             self._diag.close()
             self._diag = None
 
-    def find(self, ends: Ends) -> ProcessId | None:
-        """The process that has the client's end of `ends`; one of them where several have it."""
+    def find(self, ends: Ends) -> Held | None:
+        """The process that has the client's end of `ends`, and where; one of them where several have it."""
         if not self._has_proc:
             return _ask_psutil(ends)
         found = self._socket(ends)
@@ -85,7 +86,7 @@ class SocketOwners:
         self._recent.move_to_end(pid)
         if len(self._recent) > MAX_RECENT:
             self._recent.popitem(last=False)
-        return process
+        return Held(process, descriptor)
 
     # -- the socket ------------------------------------------------------------------------------------------------
 
@@ -152,7 +153,7 @@ class SocketOwners:
                     yield pid
 
 
-def _ask_psutil(ends: Ends) -> ProcessId | None:
+def _ask_psutil(ends: Ends) -> Held | None:
     import psutil  # noqa: PLC0415 - only systems without /proc need it
 
     wanted = (ends.client, ends.client_port), (ends.server, ends.server_port)
@@ -162,7 +163,7 @@ def _ask_psutil(ends: Ends) -> ProcessId | None:
             with contextlib.suppress(psutil.Error, OSError, UnreadableProcessError):
                 links = psutil.Process(pid).net_connections("tcp") if pid != own else []
                 if any((_plain(link.laddr), _plain(link.raddr)) == wanted for link in links[:MAX_DESCRIPTORS]):
-                    return process_id(pid)
+                    return Held(process_id(pid), -1)
     return None
 
 

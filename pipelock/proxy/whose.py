@@ -83,16 +83,17 @@ class Whose:
         ends = ends_of(far.host, far.port, near.host, near.port)
         if ends is None:
             return
-        transport.pauseProducing()
 
         def found(root: Root | None) -> None:
-            self._lookup = None
             self.caller = msgspec.structs.replace(self.caller, root=root)
-            transport.resumeProducing()
+            if self._lookup is not None:
+                self._lookup = None
+                transport.resumeProducing()
 
         lookup = identify(ends, found)
         if lookup.is_wanted:
             self._lookup = lookup
+            transport.pauseProducing()
 
     def identity(self, claimed: str, query: str = "") -> Identity:
         """Whose a request is, by what its header, and its `?agent=`, say. It counts for that session from now on."""

@@ -14,28 +14,20 @@ from pipelock.identity.process import (
     MAX_DEPTH,
     ProcessId,
     UnreadableProcessError,
+    describe,
     lineage,
     namespaces,
     process_id,
+    readable_process,
+    relatives,
 )
-
-
-def stat_line(pid: int, parent: int, start: int, comm: str = "x") -> str:
-    return f"{pid} ({comm}) S {parent} " + " ".join(["0"] * 17) + f" {start} 0 0\n"
+from pipelock.model import Process
+from tests.identity.trees import add, empty_proc
 
 
 @pytest.fixture
 def proc(tmp_path: Path) -> Path:
-    (tmp_path / "self").mkdir()
-    (tmp_path / "self" / "stat").write_text("")
-    return tmp_path
-
-
-def add(proc: Path, pid: int, parent: int, start: int, comm: str = "x") -> None:
-    (proc / str(pid) / "ns").mkdir(parents=True)
-    (proc / str(pid) / "stat").write_text(stat_line(pid, parent, start, comm))
-    (proc / str(pid) / "ns" / "net").symlink_to("net:[1]")
-    (proc / str(pid) / "ns" / "user").symlink_to("user:[2]")
+    return empty_proc(tmp_path)
 
 
 def test_the_chain_goes_up_to_the_first_process(proc: Path) -> None:
@@ -108,3 +100,52 @@ def test_this_process_and_its_child() -> None:
         child.communicate(b"\n")
     with pytest.raises(UnreadableProcessError):
         _process.lineage(child.pid)
+
+
+def test_parents_and_sessions_are_told_too(proc: Path) -> None:
+    add(proc, 1, 0, 0)
+    add(proc, 50, 1, 500, session=50)
+    add(proc, 60, 50, 600, session=50)
+    assert relatives(60, proc) == ((ProcessId(60, 600), 50, 50), (ProcessId(50, 500), 1, 50), (ProcessId(1, 0), 0, 0))
+
+
+def test_as_far_as_it_can_be_read(proc: Path) -> None:
+    add(proc, 60, 50, 500)
+    assert relatives(60, proc, whole=False) == ((ProcessId(60, 500), 50, 0),)
+    with pytest.raises(UnreadableProcessError):
+        relatives(61, proc, whole=False)
+
+
+def test_what_a_process_runs_is_read_and_kept_masked(proc: Path) -> None:
+    add(
+        proc,
+        60,
+        1,
+        600,
+        "node",
+        session=50,
+        words=("node", "/x/cli.js", "--token", "abc"),
+        exe="/usr/bin/node (deleted)",
+    )
+    facts = describe(relatives(60, proc, whole=False)[0], proc)
+    assert (facts.process, facts.session, facts.command.names) == (ProcessId(60, 600), 50, ("node", "cli.js"))
+    assert facts.command.paths == ("/usr/bin/node", "/x/cli.js")
+    assert readable_process(facts) == Process(60, 600, "cli.js", "node /x/cli.js --token ***")
+    assert readable_process(facts, "known", lambda line: line[:4]) == Process(60, 600, "known", "node")
+
+
+def test_what_can_not_be_read_is_left_empty(proc: Path) -> None:
+    add(proc, 60, 1, 600)
+    for name in ("comm", "cmdline"):
+        (proc / "60" / name).unlink()
+    facts = describe(relatives(60, proc, whole=False)[0], proc)
+    assert facts.command.names == ()
+    assert readable_process(facts).program == "?"
+
+
+def test_psutil_tells_what_proc_tells(tmp_path: Path) -> None:
+    own = describe(relatives(os.getpid())[0])
+    other = describe(relatives(os.getpid(), tmp_path)[0], tmp_path)
+    assert other.session == own.session
+    assert other.command.words[:1] == own.command.words[:1]
+    assert other.command.paths == own.command.paths
