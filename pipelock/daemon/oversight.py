@@ -32,7 +32,7 @@ _PUBLISHED = {
     What.TAINT: "taint",
     What.BUDGET: "budget",
 }
-_STRICTER = frozenset({What.ESCALATION, What.AIRLOCK})
+_STRICTER = frozenset({What.ESCALATION, What.AIRLOCK, What.TAINT})
 # Event and level in the audit log. What has no line has one of its own already, or is only counted.
 _EVENTS = {
     What.ANOMALY: ("session_anomaly", "warn"),

@@ -276,11 +276,11 @@ class Holding:
 
     def _is_overtaken(self, pending: Pending) -> bool:
         held = map(_held, self._approvals.tokens(pending.id))
-        policy, kill = self._engine.policy.hash, self._engine.kill
+        policy, kill, wall = self._engine.policy.hash, self._engine.kill, self._wall()
         return any(
             decision.policy != policy
             or kill.applies_to(ticket.action.client)
-            or self._engine.sessions.overtakes(ticket.action, decision, self._engine.policy)
+            or self._engine.overtakes(ticket.action, decision, wall)
             for ticket, decision in held
         )
 

@@ -142,6 +142,12 @@ class Engine:
         """Count bytes of a tunnel that nobody reads, opened by `action`; why no more may go, empty where they may."""
         return self.sessions.carried(action, size, facts, self.policy)
 
+    def overtakes(self, action: Action, decision: Decision, wall: float) -> bool:
+        """Whether what waits under `decision` would now be refused: by where its session has got, or what that read."""
+        if self.sessions.overtakes(action, decision, self.policy):
+            return True
+        return self.taints.weigh(account_of(action), action, decision, self.policy, wall).verdict is Verdict.BLOCK
+
     def stopped(self, action: Action) -> Decision | None:
         """The gates alone, which hold whatever policy says or a person answered: kill switch, then faults."""
         if self.kill.applies_to(action.client):

@@ -194,16 +194,19 @@ class Taints:
 def _raised(decision: Decision, weighing: Weighing, action: Action, policy: Policy) -> Decision:
     """`decision` made as strict as `weighing` demands; where nothing is enforced, a warning."""
     demanded = weighing.told.verdict
-    if demanded.rank <= decision.verdict.rank:
+    warned = not policy.enforce and decision.verdict is not Verdict.ALLOW  # it warns, or takes something out, already
+    if warned or demanded.rank < decision.verdict.rank or demanded is Verdict.ALLOW:
         return msgspec.structs.replace(decision, taint=weighing.told)
-    if not policy.enforce and decision.verdict is not Verdict.ALLOW:
-        return msgspec.structs.replace(decision, taint=weighing.told)  # it warns, or takes something out, already
     verdict = demanded if policy.enforce else Verdict.WARN
     blocks = verdict is Verdict.BLOCK
+    reason = weighing.reason(escape(policy.layers.registrable_host(action.host)))
+    if decision.verdict is verdict:
+        # Asked for two reasons, it is taint's question: an earlier answer to the other one knew nothing of this.
+        reason = f"{decision.reason}; besides, {reason}"
     return msgspec.structs.replace(
         decision,
         verdict=verdict,
-        reason=weighing.reason(escape(policy.layers.registrable_host(action.host))),
+        reason=reason,
         layer=LAYER,
         code=weighing.code if blocks else None,
         status=403 if blocks else 0,

@@ -106,3 +106,13 @@ def test_with_taint_off_nothing_is_held() -> None:
     engine = Engine(policy, KillSwitch())
     done(engine, a_response(body=FAKE_ORDER.encode()))
     assert done(engine, post()).verdict is Verdict.ALLOW
+
+
+def test_what_waits_is_overtaken_by_orders_that_were_read_since() -> None:
+    engine = an_engine()
+    done(engine, a_response(body=b"a page"))
+    asked = done(engine, post())
+    assert asked.verdict is Verdict.ASK
+    assert not engine.overtakes(post(), asked, 1_700_001_000.0)
+    done(engine, a_response(body=FAKE_ORDER.encode()))
+    assert engine.overtakes(post(), asked, 1_700_001_000.0)

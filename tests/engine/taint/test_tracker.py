@@ -182,12 +182,21 @@ def test_what_was_found_stays_with_it(verdict: Verdict) -> None:
     assert raised.taint.action_class == "secret"
 
 
-def test_a_question_stays_whose_it_is_but_becomes_a_refusal_where_taint_refuses() -> None:
+def test_what_is_asked_for_another_reason_is_asked_for_both() -> None:
+    # Or an answer to the other question, given for good before anything was read, would do for this one.
     asked = a_decision(layer="egress_rules")
-    same = weigh(read(page()), decision=asked)
-    assert (same.verdict, same.layer, same.reason) == (Verdict.ASK, "egress_rules", asked.reason)
-    assert same.taint is not None
+    both = weigh(read(page()), decision=asked)
+    assert (both.verdict, both.layer, both.rule) == (Verdict.ASK, "taint", "asks")
+    assert both.reason.startswith("the rule asks; besides, this session has read content from outside")
     assert weigh(read(page(), decision=HOSTILE), decision=asked).verdict is Verdict.BLOCK
+
+
+def test_with_an_override_the_other_question_is_all_that_remains() -> None:
+    taints = read(page())
+    trust(taints)
+    asked = weigh(taints, decision=a_decision(layer="egress_rules"))
+    assert (asked.layer, asked.reason) == ("egress_rules", "the rule asks")
+    assert asked.taint is not None
 
 
 def test_a_refusal_is_left_alone() -> None:
