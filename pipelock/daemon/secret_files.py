@@ -21,6 +21,8 @@ __all__ = ["SecretFileError", "known_values", "read_secret", "read_secrets_file"
 
 MAX_FILE = 1 << 20
 MAX_FILES = 64
+SHORTEST_OWN = 12
+"""Characters of a token of our own from which on it can be told from other text."""
 
 _FILES = (
     (".aws/credentials", "aws"),
@@ -59,9 +61,20 @@ def known_values(config: Config, home: Path | None, folder: Path | None) -> tupl
     notes: list[str] = []
     if config.dlp.secrets_file:
         values, notes = read_secrets_file(Path(config.dlp.secrets_file), config.dlp.min_env_secret_length)
+    values = [*_own(config), *values]
     if config.dlp.scan_files:
         values += _well_known(home, folder)
     return values[:MAX_KNOWN], notes
+
+
+def _own(config: Config) -> list[KnownValue]:
+    """What makes its bearer the operator: an agent of the same user may read it, and must not hand it on."""
+    tokens = [
+        (config.kill_switch.api_token, "kill_switch.api_token"),
+        (config.notifications.webhook.secret, "notifications.webhook.secret"),
+        *((token, "scan_api.auth.bearer_tokens") for token in config.scan_api.auth.bearer_tokens),
+    ]
+    return [KnownValue(text, key) for text, key in tokens if SHORTEST_OWN <= len(text) <= LONGEST_VALUE]
 
 
 def read_secrets_file(path: Path, min_length: int) -> tuple[list[KnownValue], list[str]]:

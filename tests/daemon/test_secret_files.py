@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelock.config import Config
+from pipelock.config import Config, loads
 from pipelock.config.schema_scanning import Dlp
 from pipelock.daemon.secret_files import MAX_FILE, SecretFileError, known_values, read_secrets_file
 
@@ -40,6 +40,22 @@ def test_lines_are_values_and_their_numbers_are_named(tmp_path: Path) -> None:
         "dlp.secrets_file: line 7 is too short to be told from other text",
     ]
     assert not any("value" in note for note in notes)
+
+
+def test_tokens_of_our_own_are_not_to_leave_either() -> None:
+    config = loads(
+        "kill_switch: {api_token: operator-token-1}\n"
+        "scan_api: {listen: '127.0.0.1:9', auth: {bearer_tokens: [scan-token-of-ours, short]}}\n"
+        "notifications: {webhook: {url: 'https://h.example', secret: a-secret-of-the-hook}}\n"
+        "dlp: {scan_files: false}\n",
+        "test",
+    ).config
+    values, _ = known_values(config, None, None)
+    assert [(value.value, value.origin) for value in values] == [
+        ("operator-token-1", "kill_switch.api_token"),
+        ("a-secret-of-the-hook", "notifications.webhook.secret"),
+        ("scan-token-of-ours", "scan_api.auth.bearer_tokens"),
+    ]
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640 | 0o020, 0o602, 0o601])
