@@ -11,8 +11,9 @@ from pipelock.detect.hosts import HostSet
 __all__ = ["MAX_CACHED", "Standing", "Standings", "is_internal_address"]
 
 MAX_CACHED = 1024
-"""Hosts whose standing is remembered; beyond it the memory starts afresh."""
+"""Hosts whose standing is remembered, if they are no longer than a name can be; beyond it the memory starts afresh."""
 
+_LONGEST_NAME = 253
 # What an address in a private network (RFC 1918, RFC 4193, RFC 6598, loopback) starts with. Parsing costs more than the
 # rest of a note, and nearly every address is a public one.
 _MAYBE_INTERNAL = ("10.", "127.", "172.", "192.168.", "100.", "169.254.", "fc", "fd", "fe80", "::1")
@@ -64,9 +65,11 @@ class Standings:
         known = self._known.get(host)
         if known is not None:
             return known
-        if len(self._known) >= MAX_CACHED:
-            self._known.clear()
-        standing = self._known[host] = self._look(host)
+        standing = self._look(host)
+        if len(host) <= _LONGEST_NAME:
+            if len(self._known) >= MAX_CACHED:
+                self._known.clear()
+            self._known[host] = standing
         return standing
 
     def _look(self, text: str) -> Standing:

@@ -51,6 +51,8 @@ def test_the_memory_is_bounded() -> None:
         standings.of(f"host-{number}.example")
     assert len(standings._known) <= MAX_CACHED
     assert standings.of("kept.example") is Standing.LISTED
+    assert standings.of("a" * 5000) is Standing.OUTSIDE
+    assert max(map(len, standings._known)) <= 253
 
 
 @pytest.mark.parametrize(
