@@ -61,6 +61,11 @@ class Stage:
         self.clock.advance(1)
 
     @property
+    def told(self) -> str:
+        """All that the operator was told in passing, toasts that are gone included."""
+        return "\n".join(remark.text for remark in self.app.board.remarks)
+
+    @property
     def lines(self) -> list[str]:
         """The screen as text."""
         strips = self.app.screen._compositor.render_strips()

@@ -92,7 +92,7 @@ def rule_line(row: RuleRow, width: int, now: float, *, selected: bool = False) -
     for name in _TITLES:
         if cells[name]:
             parts += [columns[name], Part(" ")]
-    return tuple(parts)
+    return tuple(parts[:-1])
 
 
 def left(expires_at: float, now: float) -> str:

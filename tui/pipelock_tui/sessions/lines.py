@@ -174,7 +174,7 @@ def session_line(session: Session, width: int, now: float, *, selected: bool = F
     for name in _TITLES:
         if cells[name]:
             parts += [*columns[name], Part(" ")]
-    return tuple(parts)
+    return tuple(parts[:-1])
 
 
 def _share(use: BudgetUse) -> float:

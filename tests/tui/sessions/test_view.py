@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from pipelock.control import frames
+from pipelock.control.aio import Disconnected
+from pipelock.control.errors import ControlError
+from pipelock.model import Level, SessionChanged, SessionVerb, Tier
+from pipelock_tui import testing
+from pipelock_tui.sessions.trust import MINUTES
+
+if TYPE_CHECKING:
+    from tests.tui.conftest import Open, Stage
+
+CODEX, CLAUDE = "codex@5120|127.0.0.1", "claude@4711|127.0.0.1"
+
+
+async def at_sessions(show: Stage) -> None:
+    await show.connect()
+    await show.press("4")
+
+
+def acts(show: Stage) -> list[tuple[str, SessionVerb, Tier]]:
+    return [(frame.key, frame.verb, frame.tier) for frame in show.link.told(frames.ActOnSession)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected", "says"),
+    [
+        ("x", (CODEX, SessionVerb.TERMINATE, Tier.NONE), "codex was ended: 3 connections closed."),
+        ("R", (CODEX, SessionVerb.AIRLOCK, Tier.SOFT), "codex is observed now"),
+        ("j h", (CLAUDE, SessionVerb.AIRLOCK, Tier.HARD), "claude is read only now"),
+        ("j j R", ("aider@6001|127.0.0.1", SessionVerb.AIRLOCK, Tier.NONE), "aider is open now"),
+        ("z", (CODEX, SessionVerb.RESET, Tier.NONE), "codex was reset"),
+        ("j w", (CLAUDE, SessionVerb.TASK, Tier.NONE), "claude begins a new task"),
+    ],
+)
+async def test_acts_ask_first(stage: Open, keys: str, expected: tuple[str, SessionVerb, Tier], says: str) -> None:
+    async with stage() as show:
+        await at_sessions(show)
+        await show.press(*keys.split())
+        assert acts(show) == []
+        show.clock.advance(1)
+        await show.press("y")
+        assert acts(show) == [expected]
+        assert says in show.told
+
+
+async def test_a_question_that_is_left_does_nothing(stage: Open) -> None:
+    async with stage() as show:
+        await at_sessions(show)
+        await show.press("x", "y")
+        assert acts(show) == [], "a key typed ahead does not count"
+        show.clock.advance(1)
+        await show.press("n")
+        assert acts(show) == []
+
+
+async def test_what_makes_no_sense_is_refused_with_the_reason(stage: Open) -> None:
+    async with stage() as show:
+        await at_sessions(show)
+        await show.press("h")
+        assert "It is closed in already: hard." in show.told
+        await show.press("j", "R")
+        assert "It is not in the airlock." in show.told
+
+
+async def test_trust_takes_what_it_is_about_and_for_how_long(stage: Open) -> None:
+    async with stage() as show:
+        await at_sessions(show)
+        await show.press("j", "T")
+        assert "https://docs.example.org/guide?page=2" in show.text
+        show.clock.advance(1)
+        await show.press("down", "tab", *"POST", "enter")
+        (frame,) = show.link.told(frames.ActOnSession)
+        assert (frame.key, frame.verb) == (CLAUDE, SessionVerb.TRUST)
+        assert (frame.source_match, frame.action_match) == ("https://docs.example.org/guide?page=2", "POST")
+        assert frame.expires_at == show.clock.now + MINUTES[1] * 60
+
+
+async def test_trust_of_everything_is_not_taken(stage: Open) -> None:
+    async with stage() as show:
+        await at_sessions(show)
+        await show.press("j", "T")
+        show.clock.advance(1)
+        await show.press("ctrl+u", "enter")
+        assert acts(show) == []
+        await show.press("escape")
+        assert "SESSIONS" in show.text
+
+
+async def test_changes_are_seen_at_once_and_the_chosen_one_is_asked_for_again(stage: Open) -> None:
+    async with stage() as show:
+        await at_sessions(show)
+        asked = len(show.link.told(frames.InspectSession))
+        now = msgspec.structs.replace(testing.sessions()[1], level=Level.NORMAL, tier=Tier.NONE)
+        await show.feed(testing.event(9, SessionChanged(now, "recovery", "quiet again"), show.clock.now))
+        assert "▶ codex" in show.text, "the cursor stays on its session"
+        assert "‼ critical" not in show.text.split("────")[0]
+        assert [frame.key for frame in show.link.told(frames.InspectSession)[asked:]] == [CODEX]
+
+
+async def test_orders_and_focus(stage: Open) -> None:
+    async with stage() as show:
+        await at_sessions(show)
+        await show.press("o")
+        assert "by suspicion" in show.text
+        await show.press("tab", "G")
+        assert "hard_block" in show.text or "WHAT COUNTED" in show.text
+        await show.press("tab", "j")
+        assert "▶ claude" in show.text
+
+
+async def test_on_a_short_screen_enter_opens_and_escape_closes(stage: Open) -> None:
+    async with stage((80, 24)) as show:
+        await at_sessions(show)
+        assert "known" not in show.text
+        await show.press("j", "enter")
+        assert "by its process, as the kernel tells" in show.text
+        await show.press("escape")
+        assert "▶ claude" in show.text
+
+
+async def test_no_session_a_slow_daemon_and_a_lost_one(stage: Open) -> None:
+    async with stage() as show:
+        show.link.now_sessions = ()
+        await show.press("4")
+        assert "being asked" in show.text
+        await show.connect()
+        assert "No session yet" in show.text
+        show.link.now_sessions = testing.sessions()
+        show.link.failing = ControlError("timeout", "the daemon did not answer")
+        show.app.poll()
+        await show.settle()
+        assert "not told: the daemon did not answer" in show.text
+        show.link.failing = None
+        show.app.poll()
+        await show.settle()
+        await show.feed(Disconnected("gone"))
+        await show.press("x")
+        assert acts(show) == []
+        assert "▶ codex" in show.text, "what was known stays readable"
+
+
+async def test_an_act_that_is_refused_says_so(stage: Open) -> None:
+    async with stage() as show:
+        await at_sessions(show)
+        show.link.replies[frames.ActOnSession] = ControlError("not_found", "no such session")
+        await show.press("z")
+        show.clock.advance(1)
+        await show.press("y")
+        assert "Not done to codex: no such session" in show.told
