@@ -46,6 +46,12 @@ class Answering:
         """Look after it no more."""
         self._watch.stop()
 
+    def sweep(self) -> None:
+        """Forget what was answered for sessions that are over."""
+        ended = self._approvals.grants.end_sessions(lambda key: self._door.engine.sessions.one(key) is not None)
+        if ended:
+            self._door.bus.publish(GrantsChanged(f"{ended} answers ended with their sessions"))
+
     # -- what waits ------------------------------------------------------------------------------------------------
 
     def pending(self) -> Sequence[Pending]:

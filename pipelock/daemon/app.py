@@ -28,14 +28,15 @@ from pipelock.daemon.answering import Answering
 from pipelock.daemon.dial import Dial
 from pipelock.daemon.echo import Echo
 from pipelock.daemon.grants_file import GrantsFile
+from pipelock.daemon.health import health_facts
 from pipelock.daemon.identifying import Identifying
 from pipelock.daemon.listeners import bind, bind_agents, local_names, written_address
-from pipelock.daemon.memory import GIVE_BACK_SECONDS, releaser
+from pipelock.daemon.memory import GIVE_BACK_SECONDS, releaser, resident_bytes
 from pipelock.daemon.notifying import Notifying, NotifySettings, notify_settings
 from pipelock.daemon.oversight import SWEEP_SECONDS as SESSION_SECONDS
 from pipelock.daemon.oversight import Oversight
 from pipelock.daemon.pages import Pages
-from pipelock.daemon.reviewing import Reviewing
+from pipelock.daemon.reviewing import Reviewing, ReviewParts
 from pipelock.daemon.sentinel import sentinel_probe
 from pipelock.daemon.settings import (
     api_limits,
@@ -113,6 +114,7 @@ class Daemon:
         self.version = __version__
         self.loaded = loaded
         self.started_at = time.time()
+        notify = notify_settings(loaded.config, place.environ)  # first: it may fail, and nothing is open yet
         self._reactor = reactor
         self._place = place
         self._scan_pool = ThreadPool(1, SCAN_THREADS, "scan")
@@ -143,7 +145,20 @@ class Daemon:
         )
         self.answering = Answering(self.door, GrantsFile(place.home / "approvals.yaml"), reactor)
         self.oversight = Oversight(self.door, reactor, self.recorder.write_session)
-        self.reviewing = Reviewing()
+        self.reviewing = Reviewing(
+            ReviewParts(
+                reactor=reactor,
+                bus=self.bus,
+                home=place.home,
+                loaded=lambda: self.loaded,
+                policy=lambda: self.engine.policy,
+                read=place.read,
+                reload=self.request_reload,
+                grants=self.answering.grants,
+                facts=lambda: health_facts(self, place),
+                audit=lambda: self.recorder.log.path,
+            )
+        )
         interception = interception_of(loaded.config, place.home)
         self.identifying = Identifying(reactor, loaded.config)
         self._dial = dial = Dial(reactor, _upstream_tls(loaded, place, interception))
@@ -160,8 +175,7 @@ class Daemon:
             routes=pages.routes(),
         )
         self.oversight.connect(self.context)
-        settings = notify_settings(loaded.config, place.environ)
-        self._notifying = Notifying(reactor, self.bus, place.environ, settings, lambda: self.admin_address)
+        self._notifying = Notifying(reactor, self.bus, place.environ, notify, lambda: self.admin_address)
         self.admin = Admin(self, reactor, place.environ, self._notifying)
         self.admin.configure()
         self._metrics_context: ProxyContext | None = None
@@ -187,6 +201,7 @@ class Daemon:
         self._lookup_pool.start()
         self.identifying.start()
         self.answering.start()
+        self.reviewing.start()
         port = bind(self._reactor, "fetch_proxy.listen", config.fetch_proxy.listen, ProxyFactory(self.context))
         self._ports.append(port)
         self.context.local_names = local_names(config.fetch_proxy.listen, port.getHost().port)
@@ -214,6 +229,7 @@ class Daemon:
         self._in(self._scan_pool, lambda: warm(self.engine.policy), self._warmed)
         self._every(SWEEP_SECONDS, self.context.sweep)
         self._every(SESSION_SECONDS, self.oversight.sweep)
+        self._every(SESSION_SECONDS, self.answering.sweep)
         self._every(KILL_LOOK_SECONDS, self._look_at_sentinel)
         release = releaser()
         if release is not None:
@@ -310,6 +326,7 @@ class Daemon:
         self._notifying.stop()
         self._scan_pool.stop()
         self._lookup_pool.stop()
+        self.reviewing.stop()
         self.identifying.stop()
         self.recorder.log.close()
 
@@ -370,6 +387,7 @@ class Daemon:
             self.approvals.limits = approval_limits(loaded.config)
             self._configure_kill(loaded)
             self._configure_recorder(loaded)
+            self.reviewing.configure()
             self._notifying.configure(made.notify)
             self.admin.configure()
             self.context.settings = proxy_settings(loaded)
@@ -485,6 +503,8 @@ class Daemon:
             matcher=self.engine.policy.secrets.engine,
             egress_default=config.egress_default,
             audit_path=str(self.recorder.log.path),
+            history=self.reviewing.history.total if self.reviewing.history is not None else 0,
+            rss=resident_bytes(),
             ca_cert=self.context.interception.certificate if self.context.interception is not None else "",
             websockets=stats.websockets,
             top_blocked=stats.top_blocked(),

@@ -137,3 +137,14 @@ def test_a_text_is_given_to_be_changed(office: Office) -> None:
 def test_stopping_leaves_no_clock_behind(office: Office) -> None:
     office.answering.stop()
     assert office.house.clock.getDelayedCalls() == []
+
+
+def test_what_was_answered_for_a_session_ends_with_it(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.house.post()
+    office.answering.answer(office.house.pending(), Answer(AnswerWord.ALLOW, Scope.HOST, Lifetime.SESSION), "")
+    office.answering.sweep()
+    assert len(office.answering.grants()) == 1
+    monkeypatch.setattr(office.house.engine.sessions, "one", lambda _key: None)
+    office.answering.sweep()
+    assert office.answering.grants() == ()
+    assert office.house.events(GrantsChanged)[-1].detail == "1 answers ended with their sessions"

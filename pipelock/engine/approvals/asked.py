@@ -54,11 +54,13 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         path: The path where it is plain; empty otherwise.
         domain: The registrable domain, where the host has one.
         layer: The layer that asks. rules: What it found, and the egress rule that asks, in order.
+        born: When the session's root process started, in the system's units: numbers of processes are used again.
         flagged: Something was found: such an answer reaches no further than the URL.
         digest: Fingerprint of everything that goes out, but for the session; hex.
     """
 
     session: str = ""
+    born: int = 0
     agent: str = ""
     program: str = ""
     kind: str = ""
@@ -77,10 +79,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 def asked_of(action: Action, decision: Decision, digest: str) -> Asked:
     """What `action` asks for, and why `decision` asks a person about it."""
     found = {finding.rule for finding in decision.findings}
+    processes = action.identity.processes if action.identity is not None else ()
     asked = Asked(
         session=action.session,
+        born=processes[-1].started if processes else 0,
         agent=action.agent,
-        program=action.identity.program if action.identity is not None else "",
+        program=processes[-1].program if processes else "",
         kind=_kind(action),
         method=action.method,
         layer=decision.layer,

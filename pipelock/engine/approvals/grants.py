@@ -7,7 +7,7 @@ wins. Grants of exact payloads end with the policy under which they were given: 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -28,6 +28,7 @@ class _Entry(msgspec.Struct):
     until: float
     """Monotonic seconds; 0 does not end by time."""
     policy: str
+    born: int
 
 
 class Grants:
@@ -40,8 +41,14 @@ class Grants:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def add(self, grant: Grant, steady: float, policy: str = "") -> tuple[Grant, ...]:
+    def add(self, grant: Grant, steady: float, policy: str = "", born: int = 0) -> tuple[Grant, ...]:
         """Let `grant` hold from now on.
+
+        Args:
+            grant: What was answered.
+            steady: Now.
+            policy: For an exact payload, the hash of the policy under which it was given.
+            born: For one session, when its root process started.
 
         Returns:
             The grants that it takes the place of: an earlier answer to the very same, or the oldest of too many.
@@ -53,7 +60,7 @@ class Grants:
         if same is not None:
             gone.append(self._drop(same))
         seconds = grant.lifetime.seconds
-        self._entries[grant.id] = _Entry(grant, key, steady + seconds if seconds else 0.0, policy)
+        self._entries[grant.id] = _Entry(grant, key, steady + seconds if seconds else 0.0, policy, born)
         self._by_key.setdefault(key, {})[slot] = grant.id
         if len(self._entries) > MAX_GRANTS:
             oldest = next(
@@ -68,7 +75,7 @@ class Grants:
             return None
         found: _Entry | None = None
         for key in lookup_keys(asked):
-            for entry in self._live(key, asked.session, steady):
+            for entry in self._live(key, asked, steady):
                 if found is None or (found.grant.allow and not entry.grant.allow):
                     found = entry
         if found is None:
@@ -110,9 +117,10 @@ class Grants:
             hits = (known.hits, known.last_hit_at) if known is not None else (0, 0.0)
             self.add(msgspec.structs.replace(grant, hits=hits[0], last_hit_at=hits[1]), steady)
 
-    def end_session(self, session: str) -> int:
-        """Drop what was answered for a session that is over; how many that were."""
-        ended = [one for one, entry in self._entries.items() if entry.grant.session == session and session]
+    def end_sessions(self, is_known: Callable[[str], bool]) -> int:
+        """Drop what was answered for sessions that are over; how many that were."""
+        of_one = ((one, entry.grant.session) for one, entry in self._entries.items() if entry.grant.session)
+        ended = [one for one, session in of_one if not is_known(session)]
         for grant_id in ended:
             self._drop(grant_id)
         return len(ended)
@@ -126,18 +134,18 @@ class Grants:
             self._drop(grant_id)
         return len(ended)
 
-    def _live(self, key: Key, session: str, steady: float) -> list[_Entry]:
+    def _live(self, key: Key, asked: Asked, steady: float) -> list[_Entry]:
         ids = self._by_key.get(key)
         if not ids:
             return []
         found = []
-        for slot in dict.fromkeys(((session, False), ("", False), ("", True))):
+        for slot in dict.fromkeys(((asked.session, False), ("", False), ("", True))):
             entry = self._entries.get(ids.get(slot, ""))
             if entry is None:
                 continue
             if _is_over(entry, steady):
                 self._drop(entry.grant.id)
-            else:
+            elif not entry.grant.session or entry.born == asked.born:
                 found.append(entry)
         return found
 

@@ -254,7 +254,7 @@ class Approvals:
             grant = made(group.asked, offer, answer, self._grant_id(), now)
             if grant.lifetime is Lifetime.FOREVER:
                 self._keep(grant)
-            self.grants.add(grant, steady, group.policy)
+            self.grants.add(grant, steady, group.policy, group.asked.born)
         outcome = _OUTCOMES[answer.word]
         settled = [
             (one.id, self._settle(one, outcome, answer, grant.id if grant else ""))

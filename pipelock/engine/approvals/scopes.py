@@ -6,8 +6,6 @@ asks about may be answered more widely. What is asked because of what the sessio
 
 from __future__ import annotations
 
-import msgspec
-
 from pipelock.engine.approvals.asked import TAINT, Asked, folder_of
 from pipelock.engine.approvals.words import clause, exactly
 from pipelock.model import ActionSummary, Answer, AnswerWord, Grant, Lifetime, Offer, Scope
@@ -37,11 +35,11 @@ def offers_for(asked: Asked, summary: ActionSummary, *, keeps: bool) -> tuple[Of
 
 
 def _nameless(exact: Offer, asked: Asked, summary: ActionSummary) -> Offer:
-    """The words without a name that holds, or may hold, a secret."""
+    """Without a name that holds, or may hold, a secret: neither words nor a grant repeat it."""
     if summary.agent == asked.agent:
         return exact
     texts = [exactly(summary, asked.kind, summary.agent, "", allow=allow) for allow in (True, False)]
-    return msgspec.structs.replace(exact, allow=texts[0], deny=texts[1])
+    return Offer(Scope.PAYLOAD, texts[0], texts[1], (Lifetime.ONCE,))
 
 
 def _scopes(asked: Asked, summary: ActionSummary) -> list[Scope]:

@@ -73,8 +73,16 @@ def test_a_session_that_ends_takes_its_answers_along() -> None:
     grants.add(a_grant("a", session="s", lifetime=Lifetime.SESSION), 0.0)
     grants.add(a_grant("b", session="t", lifetime=Lifetime.SESSION), 0.0)
     grants.add(a_grant("c"), 0.0)
-    assert (grants.end_session("s"), grants.end_session("s"), grants.end_session("")) == (1, 0, 0)
+    known = {"t"}
+    assert (grants.end_sessions(known.__contains__), grants.end_sessions(known.__contains__)) == (1, 0)
     assert [grant.id for grant in grants.all(0.0)] == ["c", "b"]
+
+
+def test_a_process_that_got_the_number_of_another_does_not_inherit_its_answers() -> None:
+    grants = Grants()
+    grants.add(a_grant("a", session="claude@7|::1", lifetime=Lifetime.SESSION), 0.0, born=100)
+    assert grants.covering(asked("a", session="claude@7|::1", born=100), 0.0, 0.0) is not None
+    assert grants.covering(asked("a", session="claude@7|::1", born=200), 0.0, 0.0) is None
 
 
 def test_exact_payloads_end_with_their_policy() -> None:

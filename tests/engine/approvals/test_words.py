@@ -154,6 +154,7 @@ def test_a_name_that_is_left_out_of_the_summary_is_left_out_of_the_words() -> No
     action = an_action(agent="sk_live_123456", transport=Transport.FORWARD)
     (offer,) = offers(action, decision).values()
     assert "sk_live" not in offer.allow + offer.deny
+    assert offer.lifetimes == (Lifetime.ONCE,), "a grant would hold the name"
 
 
 def test_a_grant_from_a_file_gets_its_words_from_its_fields() -> None:
