@@ -11,7 +11,8 @@ from websockets.sync.server import ServerConnection, serve
 
 from pipelock.control import frames
 from pipelock.control.client import ControlError
-from pipelock.model import Evidence, Level, SessionActed, SessionVerb, TaintLevel, Tier
+from pipelock.model import Answer as Answered
+from pipelock.model import AnswerWord, Evidence, Level, SessionActed, SessionVerb, TaintLevel, Tier
 from tests.e2e.conftest import BASE_CONFIG, DaemonProcess, wait_for
 from tests.e2e.origins import Answer, RecordingOrigin
 from tests.e2e.shells import Shell
@@ -266,18 +267,30 @@ def test_what_was_read_holds_what_is_sent_until_a_new_task_begins(shell: Shell, 
     assert session.lamps.egress.what == "POST to strange.example"
     at = f"strange.example:{origin.port}"
     posting = f"POST {strange} HTTP/1.1\r\nhost: {at}\r\ncontent-length: 1\r\n\r\nx".encode()
-    held = shell.start(posting)
+    denied = shell.start(posting)
     with shell.daemon.client() as client:
         (pending,) = wait_for(client.pending, what="the held request")
         assert "has read content from outside" in pending.reason
+        client.answer(pending.id, Answered(AnswerWord.DENY))
+        denied.wait_for(b"x-pipelock-block-reason: request_policy_deny")
+        stopped = shell.start(posting)
+        wait_for(client.pending, what="the second held request")
         client.kill(True)
         try:
-            held.wait_for(b"503")
+            stopped.wait_for(b"x-pipelock-block-reason: kill_switch_active")
         finally:
             client.kill(False)
     acted = act(shell, SessionVerb.TASK, label="another errand")
     assert acted.taint_cleared
     assert shell.session().task == "another errand"
     assert shell.status(strange, "-d", "x") == 200
-    (line,) = [line for line in shell.daemon.lines() if line["event"] == "kill_switch_deny"]
-    assert line["client_ip"] == "127.0.0.1"
+    lines = shell.daemon.lines()
+    (line,) = [line for line in lines if line["event"] == "taint_decision"]
+    assert (line["session_taint_level"], line["action_class"], line["authority_kind"], line["decision"]) == (
+        "external_untrusted",
+        "publish",
+        "user_broad",
+        "ask",
+    )
+    assert line["source_url"] == page
+    assert [line["event"] for line in lines].count("kill_switch_deny") == 1
