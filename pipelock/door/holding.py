@@ -36,7 +36,6 @@ from pipelock.model import (
     Held,
     Notice,
     Outcome,
-    Pending,
     Released,
     Verdict,
     escape,
@@ -259,14 +258,14 @@ class Holding:
         if ended:
             self._bus.publish(GrantsChanged(f"the policy changed: {ended} answers to exact payloads no longer hold"))
         moved: list[Settled] = []
-        for pending in self._approvals.waiting():
-            if not self._is_overtaken(pending):
+        for pending_id in self._approvals.ids():
+            if not self._is_overtaken(pending_id):
                 continue
-            leased = self._approvals.leased(pending.id)
-            for settled in self._approvals.withdraw(pending.id):
+            leased = self._approvals.leased(pending_id)
+            for settled in self._approvals.withdraw(pending_id):
                 _held(settled.token)[0].leased = leased
                 moved.append(settled)
-            self._bus.publish(Released(pending.id, Outcome.WITHDRAWN))
+            self._bus.publish(Released(pending_id, Outcome.WITHDRAWN))
         for settled in moved:
             ticket, _ = _held(settled.token)
             ticket.pending = None
@@ -274,8 +273,8 @@ class Holding:
             self._judge(_held(settled.token)[0])
         self._watch()
 
-    def _is_overtaken(self, pending: Pending) -> bool:
-        held = map(_held, self._approvals.tokens(pending.id))
+    def _is_overtaken(self, pending_id: str) -> bool:
+        held = map(_held, self._approvals.tokens(pending_id))
         policy, kill, wall = self._engine.policy.hash, self._engine.kill, self._wall()
         return any(
             decision.policy != policy
@@ -287,8 +286,8 @@ class Holding:
     def close(self) -> None:
         """Deny everything that waits, and from now on everything that would: the daemon stops."""
         self._closing = True
-        for pending in self._approvals.waiting():
-            self._release(pending.id, self._approvals.withdraw(pending.id))
+        for pending_id in self._approvals.ids():
+            self._release(pending_id, self._approvals.withdraw(pending_id))
 
     def _watch(self) -> None:
         change = self._approvals.next_change()

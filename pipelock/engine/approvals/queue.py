@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import msgspec
 
@@ -75,6 +75,8 @@ class _Group(msgspec.Struct):
     policy: str
     keys: frozenset[Key]
     """Under which a wider answer would be filed that settles this group too; none where it is flagged."""
+    wider: tuple[tuple[Offer, Key], ...]
+    """The offers beyond the payload, and under what an answer to them would be filed."""
     members: dict[int, object] = {}
     leased: float = 0.0
     lease_ends: float = 0.0
@@ -231,6 +233,10 @@ class Approvals:
         group = self._groups.get(pending_id)
         return () if group is None else self._settle(group, Outcome.WITHDRAWN)
 
+    def ids(self) -> tuple[str, ...]:
+        """Under which ids something waits, oldest first."""
+        return tuple(self._groups)
+
     def tokens(self, pending_id: str) -> tuple[object, ...]:
         """The tokens that wait under an id."""
         group = self._groups.get(pending_id)
@@ -313,21 +319,20 @@ class Approvals:
         return asked_of(action, decision, self._prints.of(action, decision.policy, "").hex())
 
     def _view(self, group: _Group) -> Pending:
+        offers = group.pending.offers
+        if not group.asked.flagged:
+            offers = (offers[0], *(self._counted(group, offer, key) for offer, key in group.wider))
         return msgspec.structs.replace(
             group.pending,
             twins=len(group.members),
             expires_at=group.expires_at,
             paused=group.lease_ends > 0,
-            offers=tuple(self._counted(group, group.pending.offers)),
+            offers=offers,
         )
 
-    def _counted(self, group: _Group, offers: Iterable[Offer]) -> Iterable[Offer]:
-        for offer in offers:
-            if offer.scope is Scope.PAYLOAD or group.asked.flagged:
-                yield offer
-            else:
-                others = self._waiting_for[key_of(group.asked, offer.scope)] - len(group.members)
-                yield msgspec.structs.replace(offer, covers=others) if others > 0 else offer
+    def _counted(self, group: _Group, offer: Offer, key: Key) -> Offer:
+        others = self._waiting_for[key] - len(group.members)
+        return msgspec.structs.replace(offer, covers=others) if others > 0 else offer
 
     def _count(self, group: _Group, change: int) -> None:
         self._waiting += change
@@ -364,7 +369,8 @@ class Approvals:
             redactable=redacted_body(action, decision) is not None,
         )
         keys = frozenset() if asked.flagged else frozenset(lookup_keys(asked))
-        group = _Group(pending_id, fingerprint, pending, asked, decision.policy, keys)
+        wider = tuple((offer, key_of(asked, offer.scope)) for offer in pending.offers[1:])
+        group = _Group(pending_id, fingerprint, pending, asked, decision.policy, keys, wider)
         self._groups[pending_id] = group
         self._by_fingerprint[fingerprint] = group
         return group
