@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pipelock.control.backend import BackendError
 from pipelock.daemon.grants_file import GrantsFile, GrantsFileError
@@ -10,16 +10,23 @@ from pipelock.daemon.watch import FileWatch
 from pipelock.door.door import Door
 from pipelock.door.edges import Clock
 from pipelock.engine import BadAnswerError, StaleAnswerError
+from pipelock.evidence.session_line import SessionEntry
 from pipelock.model import Answer, Grant, GrantsChanged, Lifetime, Notice, Pending, escape
 
 __all__ = ["Answering"]
 
 
 class Answering:
-    """Answers, grants and approvals.yaml. The file's grants are in force from the beginning."""
+    """Answers, grants and approvals.yaml. The file's grants are in force from the beginning.
 
-    def __init__(self, door: Door, file: GrantsFile, clock: Clock) -> None:
+    `write` writes a line of the audit log; raises OSError where it can't.
+    """
+
+    def __init__(
+        self, door: Door, file: GrantsFile, clock: Clock, write: Callable[[SessionEntry, float], None]
+    ) -> None:
         self._door = door
+        self._write = write
         self._file = file
         self._clock = clock
         self._approvals = door.approvals
@@ -70,6 +77,8 @@ class Answering:
             raise BackendError("stale", str(error)) from error
         except BadAnswerError as error:
             raise BackendError("bad_request", str(error)) from error
+        if answered.grant is not None:
+            self._record("approval_given", answered.grant.words, answer.by, answered.grant)
         return answered.count, answered.grant
 
     def look_at(self, pending_id: str) -> None:
@@ -125,6 +134,7 @@ class Answering:
         grants.remove(grant_id)
         said = f"no longer in force: {grant.words}"
         self._door.bus.publish(GrantsChanged(said, by))
+        self._record("approval_revoked", said, by, grant)
         return said
 
     def review(self, by: str) -> str:
@@ -144,6 +154,7 @@ class Answering:
             return f"nothing had changed; {len(kept)} answers of {self._file.path.name} are in force"
         said = f"{self._file.path.name} was reviewed; {len(kept)} answers of it are in force"
         self._door.bus.publish(GrantsChanged(said, by))
+        self._record("approvals_reviewed", said, by)
         return said
 
     def _keep(self, grants: tuple[Grant, ...]) -> None:
@@ -161,6 +172,22 @@ class Answering:
                 "`pipelock approvals review`",
             )
         self._told = lines
+
+    def _record(self, event: str, message: str, by: str, grant: Grant | None = None) -> None:
+        more = {"answered_by": by}
+        if grant is not None:
+            more |= {
+                "grant": grant.id,
+                "scope": grant.scope.value,
+                "lifetime": grant.lifetime.value,
+                "note": grant.note,
+            }
+        session = grant.session if grant is not None else ""
+        entry = SessionEntry(event=event, level="info", message=message, session=session, more=more)
+        try:
+            self._write(entry, self._door.wall())
+        except OSError as error:
+            self._tell("error", f"the audit log cannot be written: {error}")
 
     def _tell(self, level: str, text: str) -> None:
         self._door.bus.publish(Notice(level, escape(text, 500)))

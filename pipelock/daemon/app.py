@@ -143,7 +143,9 @@ class Daemon:
                 inspect=lambda call, then: self._in(self._scan_pool, call, then),
             )
         )
-        self.answering = Answering(self.door, GrantsFile(place.home / "approvals.yaml"), reactor)
+        self.answering = Answering(
+            self.door, GrantsFile(place.home / "approvals.yaml"), reactor, self.recorder.write_session
+        )
         self.oversight = Oversight(self.door, reactor, self.recorder.write_session)
         self.reviewing = Reviewing(
             ReviewParts(

@@ -8,6 +8,7 @@ from pipelock.control.backend import BackendError
 from pipelock.daemon.answering import Answering
 from pipelock.daemon.grants_file import GrantsFile
 from pipelock.daemon.watch import DEBOUNCE_SECONDS, LOOK_SECONDS
+from pipelock.evidence.session_line import SessionEntry
 from pipelock.model import Answer, AnswerWord, GrantsChanged, Lifetime, Notice, Outcome, Scope
 from tests.door.house import House, settled
 
@@ -21,7 +22,14 @@ class Office:
     def __init__(self, home: Path) -> None:
         self.path = home / "approvals.yaml"
         self.house = House()
-        self.answering = Answering(self.house.door, GrantsFile(self.path), self.house.clock)
+        self.lines: list[SessionEntry] = []
+        self.disk_is_full = False
+        self.answering = Answering(self.house.door, GrantsFile(self.path), self.house.clock, self._write)
+
+    def _write(self, entry: SessionEntry, _at: float) -> None:
+        if self.disk_is_full:
+            raise OSError("disk full")
+        self.lines.append(entry)
 
     def started(self) -> Office:
         self.answering.start()
@@ -60,6 +68,12 @@ def test_one_taken_back_is_taken_out_of_the_file(office: Office, tmp_path: Path)
     said = office.answering.revoke(grant.id, "ann")
     assert said == f"no longer in force: {grant.words}"
     assert office.house.events(GrantsChanged)[-1] == GrantsChanged(said, "ann")
+    assert [(line.event, line.message) for line in office.lines] == [
+        ("approval_given", grant.words), ("approval_revoked", said),
+    ]  # fmt: skip
+    assert office.lines[0].more == {
+        "answered_by": "ann", "grant": grant.id, "scope": "host", "lifetime": "forever", "note": "",
+    }  # fmt: skip
     assert office.house.post()[1] == []
     assert not Office(tmp_path).started().answering.grants()
     with pytest.raises(BackendError) as caught:
@@ -91,6 +105,7 @@ def test_what_somebody_else_writes_is_told_once_and_reviewed_before_it_holds(off
     assert len(office.house.approvals) == 2
     assert office.answering.review("ann") == "approvals.yaml was reviewed; 1 answers of it are in force"
     assert office.answering.unreviewed() == ()
+    assert office.lines[-1].event == "approvals_reviewed"
     decision = settled(office.house.post(url="http://example.org/", host="example.org")[1])
     assert decision.outcome is Outcome.DENIED_BEFORE
     assert office.answering.review("ann").startswith("nothing had changed")
@@ -148,3 +163,10 @@ def test_what_was_answered_for_a_session_ends_with_it(office: Office, monkeypatc
     office.answering.sweep()
     assert office.answering.grants() == ()
     assert office.house.events(GrantsChanged)[-1].detail == "1 answers ended with their sessions"
+
+
+def test_a_log_that_cannot_be_written_is_told(office: Office) -> None:
+    office.disk_is_full = True
+    office.house.post()
+    office.answering.answer(office.house.pending(), Answer(AnswerWord.ALLOW, Scope.HOST, Lifetime.H1), "")
+    assert office.notices() == ["the audit log cannot be written: disk full"]

@@ -68,7 +68,7 @@ def test_a_file_that_vanished_is_a_change(path: Path) -> None:
     file = GrantsFile(path)
     file.write((a_grant(),))
     path.unlink()
-    assert any(line.startswith("-- id: \"g1\"") for line in file.unreviewed())
+    assert any(line.startswith('-- id: "g1"') for line in file.unreviewed())
     assert file.load() == ()
     assert file.unreviewed() == ()
 

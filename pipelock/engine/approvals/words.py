@@ -101,7 +101,7 @@ def _what(it: _Told, scope: Scope, folder: str) -> tuple[str, str]:
     where, extent, what = "", "any method, path and body", "anything to "
     match scope:
         case Scope.PATH:
-            where, extent = f"any path below {_quoted(f'{_place(it.host, it.port)}{folder}')}", "any body"
+            where, extent = f"any path below {_quoted(f'{_place(it.host, it.port)}{folder}')}", "any query and body"
             what = f"{_name(it.method)} requests to "
         case Scope.HOST:
             where = _place(it.host, it.port)

@@ -41,7 +41,7 @@ TABLE = [
      '(any body; as far as the rule "posts" asks)')),
     (POST, RULED, Scope.PATH,
      ('any process of claude may send POST requests to any path below "api.example.com/v1/" '
-     '(any body; as far as the rule "posts" asks)')),
+     '(any query and body; as far as the rule "posts" asks)')),
     (POST, DEFAULT, Scope.HOST,
      ("any process of claude may send anything to api.example.com "
      "(any method, path and body; as far as no egress rule names it)")),
