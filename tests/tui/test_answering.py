@@ -22,7 +22,9 @@ ALL = (Lifetime.ONCE, Lifetime.SESSION, Lifetime.M5, Lifetime.H1, Lifetime.H12, 
 OFFERS = (
     Offer(Scope.PAYLOAD, "claude may send exactly this", "claude may not send exactly this", ALL[:-1]),
     Offer(Scope.HOST, "claude may send anything to x.test", "claude may send nothing to x.test", ALL, 3),
-    Offer(Scope.DOMAIN, "claude may send anything to *.x.test", "claude may send nothing to *.x.test", ALL, 5, broad=True),
+    Offer(
+        Scope.DOMAIN, "claude may send anything to *.x.test", "claude may send nothing to *.x.test", ALL, 5, broad=True
+    ),
 )
 
 

@@ -1,36 +1,50 @@
 from __future__ import annotations
 
-from pipelock.model import Kind, Pending
+import msgspec
+
+from pipelock.model import Verdict
 from pipelock_tui import testing
-from pipelock_tui.explain import consequences, record_lines
-from pipelock_tui.text import plain
+from pipelock_tui.explain import action_lines, finding_lines, receipt_lines, verdict_lines
+from pipelock_tui.text import Line, plain
 
 
-def words_for(kind: Kind, twins: int = 1) -> str:
-    base = testing.pending(twins=twins)
-    action = testing.summary("h.example", "/p", method="POST", kind=kind, status=200 if kind is Kind.RESPONSE else 0)
-    fields = {name: getattr(base, name) for name in base.__struct_fields__} | {"action": action}
-    return consequences(Pending(**fields))[0][1]
-
-
-def test_what_is_allowed_is_said_plainly() -> None:
-    assert words_for(Kind.REQUEST).startswith("Send this one POST request to https://h.example/p.")
-    assert words_for(Kind.REQUEST, 3).startswith("Send these 3 identical POST requests to https://h.example/p.")
-    assert words_for(Kind.RESPONSE).startswith("Let this one answer from https://h.example/p reach the agent")
-    assert words_for(Kind.CONNECT).startswith(
-        "Open this one tunnel to h.example:443; what goes through is judged only where TLS interception opens it."
-    )
+def text(lines: list[Line]) -> str:
+    return "\n".join(plain(line) for line in lines)
 
 
 def test_the_match_is_marked() -> None:
-    lines = record_lines(testing.blocked())
-    marked = [part.text for each in lines for part in each if part.role == "match"]
-    assert marked == ["[masked]"]
+    lines = finding_lines((testing.FINDING,))
+    assert [part.text for each in lines for part in each if part.role == "match"] == ["[masked]"]
 
 
 def test_a_header_that_sounds_like_a_credential_is_masked_here_too() -> None:
-    action = testing.summary(headers=(("x-my-token", "made-up-value"), ("accept", "text/html")))
-    text = "\n".join(plain(each) for each in record_lines(testing.record(action)))
-    assert "made-up-value" not in text
-    assert "x-my-token: [13 characters]" in text
-    assert "accept: text/html" in text
+    shown = text(action_lines(testing.summary(headers=(("x-my-token", "made-up-value"), ("accept", "text/html")))))
+    assert "made-up-value" not in shown
+    assert "x-my-token: [13 characters]" in shown
+    assert "accept: text/html" in shown
+
+
+def test_who_it_was_is_named_with_its_program() -> None:
+    action = msgspec.structs.replace(testing.summary(), program="curl", pid=4730)
+    assert "claude  from 127.0.0.1, program curl 4730" in text(action_lines(action))
+
+
+def test_a_verdict_says_what_made_it_stricter_and_which_answer_decided() -> None:
+    record = testing.blocked()
+    changed = msgspec.structs.replace(record.decision, upgraded=Verdict.WARN, grant="g3", enforced=False)
+    shown = text(verdict_lines(msgspec.structs.replace(record, decision=changed)))
+    assert "The session's level made it so; it was warn." in shown
+    assert "An earlier answer decided: g3." in shown
+    assert "the mode in force only warns" in shown
+
+
+def test_every_label_stands_apart_from_its_text() -> None:
+    record = testing.blocked()
+    for drawn in (*verdict_lines(record), *receipt_lines(record), *action_lines(record.action)):
+        if drawn and drawn[0].role == "dim" and len(drawn) > 1:
+            assert drawn[0].text.endswith(" ")
+
+
+def test_many_findings_are_counted() -> None:
+    assert "and 10 more" in text(finding_lines((testing.FINDING,) * 60))
+    assert finding_lines(()) == []

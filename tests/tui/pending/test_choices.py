@@ -29,7 +29,15 @@ def objections(pending: Pending, offer: Offer) -> dict[str, str]:
 def test_what_is_not_offered_says_so() -> None:
     refused = objections(testing.pending(), PAYLOAD)
     assert refused["forever"] == "not offered for exactly this"
-    assert [name for name, why in refused.items() if not why] == ["once", "session", "timed", "deny", "deny_rule", "note", "edit"]
+    assert [name for name, why in refused.items() if not why] == [
+        "once",
+        "session",
+        "timed",
+        "deny",
+        "deny_rule",
+        "note",
+        "edit",
+    ]
 
 
 def test_a_scope_without_once_can_be_denied_only_exactly() -> None:
@@ -59,9 +67,7 @@ def test_words_name_the_lifetime_and_how_many_others_are_settled() -> None:
     assert words["answer.deny_rule"] == "from now on: session, 5m"
 
 
-@pytest.mark.parametrize(
-    ("allow", "expected"), [(True, (Lifetime.M5,)), (False, (Lifetime.SESSION, Lifetime.M5))]
-)
+@pytest.mark.parametrize(("allow", "expected"), [(True, (Lifetime.M5,)), (False, (Lifetime.SESSION, Lifetime.M5))])
 def test_lifetimes_of_the_menus(allow: bool, expected: tuple[Lifetime, ...]) -> None:
     assert lifetimes(PAYLOAD, allow=allow) == expected
 

@@ -55,7 +55,21 @@ def test_rows_fit_every_width_and_tell_states_in_words(width: int) -> None:
 def test_a_row_under_its_titles() -> None:
     session = testing.sessions()[0]
     assert plain(session_line(session, 120, NOW, selected=True)).split() == (
-        "▶ claude claude@4711 △ elevated 6.5/10 open U●P●E○ 412/3 41% requests 4 s".split()
+        [
+            "▶",
+            "claude",
+            "claude@4711",
+            "△",
+            "elevated",
+            "6.5/10",
+            "open",
+            "U●P●E○",
+            "412/3",
+            "41%",
+            "requests",
+            "4",
+            "s",
+        ]
     )
 
 

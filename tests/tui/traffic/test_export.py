@@ -19,7 +19,11 @@ def request(url: str = "https://x.test/a", *headers: tuple[str, str], size: int 
 
 def test_a_request_as_a_curl_command() -> None:
     record = request(
-        "https://x.test/a?b='c", ("host", "x.test"), ("accept", "*/*"), ("authorization", "Bearer abcdefghijkl"), size=12
+        "https://x.test/a?b='c",
+        ("host", "x.test"),
+        ("accept", "*/*"),
+        ("authorization", "Bearer abcdefghijkl"),
+        size=12,
     )
     command = curl_command(record)
     assert command.splitlines() == [

@@ -14,6 +14,7 @@ def cursor_row(stage: Stage) -> str:
 
 
 async def filled(stage: Stage) -> Decisions:
+    await stage.press("3")
     await stage.feed(testing.connected(), *testing.busy_day())
     return stage.app.query_one(Decisions)
 
@@ -37,7 +38,7 @@ async def test_keys_move_and_pause(stage: Open) -> None:
             (["j"], 39),
             (["down", "down", "down"], 40),
             (["g"], 1),
-            (["pagedown"], 20),
+            (["pagedown"], 19),
             (["pageup"], 1),
             (["end"], 40),
             (["home"], 1),
@@ -75,12 +76,12 @@ async def test_rows_that_fall_out_take_the_view_along(stage: Open) -> None:
         assert len(decisions.journal) == 10_000
 
 
-async def test_f_pauses_and_follows(stage: Open) -> None:
+async def test_a_key_pauses_and_follows(stage: Open) -> None:
     async with stage() as show:
         await filled(show)
-        await show.press("f")
+        await show.press("full_stop")
         assert "PAUSED" in show.text
-        await show.press("f")
+        await show.press("full_stop")
         assert "FOLLOWING" in show.text
 
 

@@ -137,7 +137,7 @@ async def test_a_page_wraps_again_when_it_is_resized(stage: Open) -> None:
     async with stage((120, 40)) as show:
         await show.connect(testing.pending())
         await show.press("v")
-        page = show.app.query_one("#detail", Page)
+        page = show.app.query_one("#pending-page", Page)
         page.show([line("word " * 60)])
         await show.pilot.pause()
         before = page.virtual_size.height

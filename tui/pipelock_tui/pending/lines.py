@@ -23,7 +23,7 @@ MAX_LISTED = 12
 
 
 def title_lines(prompts: Sequence[Prompt], wall: float, width: int, overflow: int, said: str = "") -> list[Line]:
-    """The lines over the list: how many wait, in how many groups, and where there is one the latest word about a key."""
+    """The lines over the list: how many wait, in how many groups, and the latest word about a key."""
     waiting = [prompt for prompt in prompts if not prompt.state(wall)]
     groups = len({group_of(prompt.pending) for prompt in waiting})
     requests = sum(prompt.pending.twins for prompt in waiting)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 
-from pipelock.control.paths import home_dir
 from pipelock.model import Kind, Record
 from pipelock_tui.dialogs.menu import Menu
 from pipelock_tui.files import save
@@ -63,7 +61,7 @@ class Taking:
     async def _save(self, exchange: Exchange, record: Record, form: str) -> None:
         shell = self._view.shell
         response = exchange.response if exchange.response is not record else None
-        folder = home_dir(os.environ) / "exports"
+        folder = shell.home / "exports"
         try:
             path = await asyncio.to_thread(save, folder, file_name(record, form), exported(record, response, form))
         except OSError as error:

@@ -36,7 +36,7 @@ def suggestion(typed: str) -> str | None:
     word = typed[start:]
     name, colon, rest = word.partition(":")
     if not colon:
-        found = next((key for key in KEYS if name and key.startswith(name) and key != name), None)
+        found = next((key for key in KEYS if name and key.startswith(name)), None)
         return f"{typed[:start]}{found}:" if found is not None else None
     last = rest.rpartition(",")[2]
     found = next((value for value in _VALUES.get(name, ()) if last and value.startswith(last) and value != last), None)
