@@ -22,6 +22,7 @@ from pipelock.control.aio import ControlError
 from pipelock.control.paths import home_dir
 from pipelock.model import escape
 from pipelock_tui.actions import Action, Needs, bindings, key_names
+from pipelock_tui.alerts import Alerts
 from pipelock_tui.answering import Answering
 from pipelock_tui.board import Board
 from pipelock_tui.catalogue import ACTIONS, ANSWERS, SHELL, action_of, place_of
@@ -79,6 +80,7 @@ class Dashboard(App[None]):
         self.shell_deeds = ShellDeeds(self)
         self.settings = settings or Settings()
         self.home = home or home_dir(os.environ)
+        self._alerts = Alerts(self._to_terminal, os.environ, wanted=self.settings.notify)
         self._chosen_keys = resolve(ACTIONS, self.settings.keys)
         self._inbox = Inbox()
         for theme in THEMES:
@@ -151,11 +153,13 @@ class Dashboard(App[None]):
             self.say(text, severity)
         if change.connected:
             self.poll()
+        self._alert()
         self.draw()
 
     def tick(self) -> None:
         """Countdowns and ages go on."""
         self.board.desk.sweep(self.clock.monotonic())
+        self._alert()
         self.answering.attention.tick()
         self.draw()
 
@@ -167,6 +171,14 @@ class Dashboard(App[None]):
         view = self.switcher.view
         if view is not None:
             self.switcher.guard(view, view.poll)
+
+    def _alert(self) -> None:
+        self._alerts.look(self.board.desk, self.clock.monotonic(), focused=self.app_focus)
+
+    def _to_terminal(self, sequence: str) -> None:
+        """Hand a control sequence of our own to the terminal; nothing of it is drawn."""
+        if self._driver is not None:
+            self._driver.write(sequence)
 
     async def _learn(self) -> None:
         revision = self.board.desk.revision
@@ -204,8 +216,14 @@ class Dashboard(App[None]):
         else:
             performer.deeds[action_id](argument)
 
+    def go_and_do(self, action: Action, argument: str = "") -> None:
+        """Carry out an action by its name; what belongs to another view goes there first."""
+        if action.views and self.switcher.current not in action.views:
+            self.show(action.views[0])
+        self.call_after_refresh(self.do, action.id, argument)
+
     def on_command_line_typed(self, message: CommandLine.Typed) -> None:
-        """Carry out a command line; what belongs to another view goes there first."""
+        """Carry out a command line."""
         line = self.screen_stack[0].query_one(CommandLine)
         try:
             action, argument = parse(message.text, ACTIONS)
@@ -213,10 +231,7 @@ class Dashboard(App[None]):
             line.objects(str(error))
             return
         line.close()
-        view = self.switcher.view
-        if action.views and (view is None or view.NAME not in action.views):
-            self.show(action.views[0])
-        self.call_after_refresh(self.do, action.id, argument)
+        self.go_and_do(action, argument)
 
     def on_command_line_left(self) -> None:
         """Keys typed into the line must not answer what waits."""
