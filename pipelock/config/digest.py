@@ -22,6 +22,7 @@ _OPERATIONAL = (
     ("kill_switch", "api_token"),
     ("notifications",),
     ("logging",),
+    ("history",),
     ("sentry",),
     ("emit",),
     ("flight_recorder",),

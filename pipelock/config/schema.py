@@ -34,7 +34,15 @@ from pipelock.config.schema_mcp import (
     ToolChainDetection,
 )
 from pipelock.config.schema_notifications import Notifications
-from pipelock.config.schema_operations import Approvals, EgressRule, HealthWatchdog, KillSwitch, Logging, ScanApi
+from pipelock.config.schema_operations import (
+    Approvals,
+    EgressRule,
+    HealthWatchdog,
+    History,
+    KillSwitch,
+    Logging,
+    ScanApi,
+)
 from pipelock.config.schema_proxy import (
     Dns,
     FetchProxy,
@@ -174,6 +182,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     scan_api: ScanApi = ScanApi()
     health_watchdog: HealthWatchdog = HealthWatchdog()
     logging: Logging = Logging()
+    history: History = History()
     emit: Emit = Emit()
     sentry: Sentry = Sentry()
     flight_recorder: FlightRecorder = FlightRecorder()

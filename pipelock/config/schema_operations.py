@@ -16,6 +16,7 @@ from pipelock.config.kinds import (
     Method,
     Natural,
     Seconds,
+    Switch,
     Texts,
     UnsupportedSwitch,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "Approvals",
     "EgressRule",
     "HealthWatchdog",
+    "History",
     "KillSwitch",
     "Logging",
     "ScanApi",
@@ -63,6 +65,20 @@ class Logging(msgspec.Struct, frozen=True, kw_only=True):
     include_blocked: bool = True
     max_file_mb: Annotated[int, Meta(ge=1, le=10_240)] = 64
     keep_files: Annotated[int, Meta(ge=0, le=1000)] = 8
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """Decisions that can be searched and judged again, in the daemon's home. Ours.
+
+    Attributes:
+        enabled: Keep them.
+        max_mb: Size of the file; the oldest go first.
+        days: How long they are kept.
+    """
+
+    enabled: Switch = True
+    max_mb: Annotated[int, Meta(ge=1, le=65_536)] = 512
+    days: Annotated[int, Meta(ge=1, le=3_650)] = 30
 
 
 class Approvals(msgspec.Struct, frozen=True, kw_only=True):

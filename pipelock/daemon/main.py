@@ -44,6 +44,7 @@ from pipelock.daemon.desk import Desk
 from pipelock.daemon.listeners import BindError, raise_file_limit
 from pipelock.daemon.secret_files import SecretFileError, known_values
 from pipelock.daemon.signals import as_before, await_usr1
+from pipelock.daemon.suppressions import with_suppressions
 from pipelock.daemon.watch import FileWatch
 from pipelock.detect.known import KnownValue
 from pipelock.detect.matcher import MatcherError
@@ -128,6 +129,7 @@ def _read(options: RunOptions) -> Loaded:
     else:
         loaded = load(options.config, mode=mode, listen=listen, reverse=reverse)
     loaded = options.adjust(loaded) if options.adjust is not None else loaded
+    loaded = with_suppressions(loaded, home_dir(os.environ, options.home))
     return with_lines(loaded) if options.lines else loaded
 
 

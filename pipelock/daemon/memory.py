@@ -10,7 +10,9 @@ import ctypes
 import sys
 from collections.abc import Callable
 
-__all__ = ["GIVE_BACK_SECONDS", "releaser"]
+import psutil
+
+__all__ = ["GIVE_BACK_SECONDS", "releaser", "resident_bytes"]
 
 GIVE_BACK_SECONDS = 60.0
 """How often. It takes a millisecond or two."""
@@ -30,3 +32,8 @@ def releaser() -> Callable[[], None] | None:
         trim(0)
 
     return release
+
+
+def resident_bytes() -> int:
+    """This process's resident memory."""
+    return int(psutil.Process().memory_info().rss)

@@ -35,10 +35,11 @@ class SuppressionsFile:
             return ()
         except OSError as error:
             raise self._wrong(f"cannot be read: {error.strerror or error}") from error
+        info = os.fstat(fd)
+        if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid():
+            os.close(fd)
+            raise self._wrong("is not a regular file of this user; move it away")
         with os.fdopen(fd, "rb") as file:
-            info = os.fstat(fd)
-            if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid():
-                raise self._wrong("is not a regular file of this user; move it away")
             if info.st_mode & 0o022:
                 raise self._wrong("others may write it, and with it the policy (chmod 600)")
             try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pipelock.query._fields import FLAGS, KEYS, SHORTCUTS
 from pipelock.query._parse import EVERYTHING, MAX_DEPTH, MAX_LENGTH, MAX_TERMS, Filter, parse
-from pipelock.query._terms import FilterError
+from pipelock.query._terms import FilterError, Term
 from pipelock.query._times import read_time
 from pipelock.query._where import Where, where
 
@@ -24,6 +24,7 @@ __all__ = [
     "SHORTCUTS",
     "Filter",
     "FilterError",
+    "Term",
     "Where",
     "parse",
     "read_time",
