@@ -78,7 +78,7 @@ def test_a_held_request_waits_for_approve_while_others_flow(make_daemon, origin:
 def test_approving_for_the_session_covers_this_payload_and_no_other(make_daemon, origin: Origin) -> None:
     daemon = make_daemon(BASE_CONFIG + HOLD)
     held = Background(daemon, f"{origin.url}/post", "-d", "same")
-    daemon.cli("approve", pending_of(daemon)[0]["id"], "--session", check=True)
+    daemon.cli("approve", pending_of(daemon)[0]["id"], "--for", "session", check=True)
     assert status_of(held.wait()) == 200
     assert status_of(curl(daemon, f"{origin.url}/post", "-d", "same")) == 200
     other = Background(daemon, f"{origin.url}/post", "-d", "other")
@@ -86,6 +86,31 @@ def test_approving_for_the_session_covers_this_payload_and_no_other(make_daemon,
     refused = other.wait()
     assert status_of(refused) == 403
     assert "use the draft endpoint" in refused.stdout
+
+
+def test_what_holds_for_good_holds_after_a_restart_and_what_others_write_does_not(make_daemon, origin: Origin) -> None:
+    daemon = make_daemon(BASE_CONFIG + HOLD)
+    held = Background(daemon, f"{origin.url}/post", "-d", "one")
+    far = ("approve", pending_of(daemon)[0]["id"], "--scope", "url", "--for", "forever")
+    assert "Say --yes to mean it" in daemon.cli(*far).stderr
+    daemon.cli(*far, "--yes", check=True)
+    assert status_of(held.wait()) == 200
+    daemon.stop()
+    daemon.start()
+    assert status_of(curl(daemon, f"{origin.url}/post", "-d", "two")) == 200
+    (grant,) = json.loads(daemon.cli("approvals", "list", "--json", check=True).stdout)["grants"]
+    assert (grant["scope"], grant["hits"]) == ("url", 1)
+    file = daemon.home / "approvals.yaml"
+    file.write_text(file.read_text().replace("action: allow", "action: deny"))
+    assert "+  action: deny" in daemon.cli("approvals", "diff").stdout
+    assert status_of(curl(daemon, f"{origin.url}/post", "-d", "three")) == 200
+    daemon.cli("approvals", "review", check=True)
+    refused = curl(daemon, f"{origin.url}/post", "-d", "four")
+    assert (status_of(refused), "the operator denied this before" in refused.stdout) == (403, True)
+    daemon.cli("approvals", "revoke", grant["id"], check=True)
+    assert "url" not in file.read_text()
+    events = [line["event"] for line in daemon.lines() if line["event"].startswith("approval")]
+    assert events == ["approval_given", "approvals_reviewed", "approval_revoked"]
 
 
 def test_twins_are_one_prompt_and_one_answer(make_daemon, origin: Origin) -> None:
