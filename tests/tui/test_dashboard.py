@@ -5,33 +5,33 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipelock.control import frames
 from pipelock.control.aio import Disconnected
 from pipelock.control.errors import ControlError
 from pipelock.control.frames import Gap
-from pipelock.model import AnswerWord, ConfigReloaded, Outcome, Released
+from pipelock.model import Answer, AnswerWord, ConfigReloaded, ConfigReview, Lifetime, Outcome, Released
 from pipelock_tui import testing
-from pipelock_tui.widgets.decisions import Decisions
 
 if TYPE_CHECKING:
     from tests.tui.conftest import Open
 
 
 @pytest.mark.parametrize(
-    ("key", "word", "says"),
+    ("key", "answer", "says"),
     [
-        ("a", AnswerWord.ONCE, "#7 allowed once."),
-        ("s", AnswerWord.SESSION, "#7 allowed for the session."),
-        ("d", AnswerWord.DENY, "#7 denied."),
+        ("a", Answer(AnswerWord.ALLOW), "#7 allowed once."),
+        ("s", Answer(AnswerWord.ALLOW, lifetime=Lifetime.SESSION), "#7 allowed for this session"),
+        ("d", Answer(AnswerWord.DENY), "#7 denied once."),
     ],
 )
-async def test_a_prompt_is_answered(stage: Open, key: str, word: AnswerWord, says: str) -> None:
+async def test_a_prompt_is_answered(stage: Open, key: str, answer: Answer, says: str) -> None:
     async with stage() as show:
         item = testing.pending(twins=3)
         await show.connect(item, testing.pending("8"))
         assert "2 WAITING FOR YOU" in show.text
-        assert "Send these 3 identical POST requests to https://deploy.example.com/v1/releases" in show.text
+        assert "Claude may send exactly this to https://deploy.example.com/v1/releases, this once." in show.text
         await show.press(key)
-        assert show.link.answers == [("7", word, "", item.binding)]
+        assert show.link.answers == [("7", answer, item.binding)]
         assert says in show.text
         assert "1 WAITING FOR YOU" in show.text
 
@@ -131,7 +131,7 @@ async def test_a_lost_connection_keeps_the_data_and_refuses_decisions(stage: Ope
         assert "nothing can be decided until the connection is back" in show.text
         await show.feed(testing.connected(), *testing.busy_day(), testing.decided(41))
         assert "NOT CONNECTED" not in show.text
-        texts = [show.app.journal.row(index).text for index in range(len(show.app.journal))]
+        texts = [show.app.board.journal.row(index).text for index in range(len(show.app.board.journal))]
         assert len(texts) == 43, "40 decisions, lost, again, and the one that is new"
         await show.press("a")
         assert show.link.answers == [], "the prompt is not armed right after the connection came back"
@@ -177,53 +177,50 @@ async def test_gaps_and_reloads_are_rows(stage: Open) -> None:
             testing.event(251, ConfigReloaded(ok=True, detail="policy 00ff", weaker=("dlp off",)), show.clock.now)
         )
         assert "250 earlier events are not shown here" in show.text
-        assert "WEAKER: dlp off" in show.app.journal.row(1).text
+        assert "WEAKER: dlp off" in show.app.board.journal.row(1).text
         told = [notification.message for notification in show.app._notifications]
         assert told == ["policy 00ff Weaker now: dlp off."], "and as a toast"
         await show.feed(testing.event(252, ConfigReloaded(ok=False, detail="line 3: no such key"), show.clock.now))
-        assert show.app.journal.row(2).text == "✗ reload failed, the old policy stays: line 3: no such key"
+        assert show.app.board.journal.row(2).text == "✗ reload failed, the old policy stays: line 3: no such key"
+
+
+async def test_a_weaker_configuration_is_put_in_force_only_after_a_question(stage: Open) -> None:
+    async with stage() as show:
+        await show.connect()
         await show.press("ctrl+r")
+        assert "dlp.action is warn: credentials leave" in show.text
+        await show.press("n", "ctrl+r")
+        assert show.link.reloads == 0
+        show.clock.advance(1)
+        await show.press("y")
         assert show.link.reloads == 1
         assert await show.until(lambda: "nothing weaker" in show.text)
-
-
-async def test_detail_follows_the_cursor_and_closes(stage: Open) -> None:
-    async with stage() as show:
-        await show.feed(testing.connected(), *testing.busy_day())
-        await show.press("k", "enter")
-        for words in [
-            "✗ BLOCK",
-            "A credential would leave",
-            "Remove the key",
-            "url:query:token, 12 to 32",
-            "base64 → url",
-        ]:
-            assert words in show.text
-        await show.press("tab", *["pagedown"] * 4)
-        for words in ["token=[masked]&region=eu", "policy 3f9a1c2e55d0b7aa", "code dlp_match", "judged in 312 µs"]:
-            assert words in show.text
-        await show.press("shift+tab", "k")
-        assert "An instruction is hidden" in show.text
-        await show.press("escape")
-        assert "JUDGED" not in show.text
-        assert show.app.focused is show.app.query_one(Decisions)
+        show.link.replies[frames.ReviewConfig] = frames.ConfigReply(ConfigReview("a", "b"))
+        await show.press("ctrl+r")
+        assert show.link.reloads == 2, "nothing weaker, no question"
+        show.link.replies[frames.ReviewConfig] = ControlError("timeout", "no answer")
+        await show.press("ctrl+r")
+        assert show.link.reloads == 2
+        assert await show.until(lambda: "could not be compared" in show.text)
 
 
 async def test_the_palette_offers_the_actions(stage: Open) -> None:
     async with stage() as show:
         await show.press("ctrl+p")
-        await show.pilot.pause(0.3)
-        assert "Kill switch" in show.text
-        await show.press("escape")
+        assert await show.until(lambda: "Allow it this once (not now)" in show.text), "and says so where it can't"
+        await show.press(*"doctor")
+        assert await show.until(lambda: "Go to Doctor" in show.text)
+        await show.press("down", "enter")
+        assert await show.until(lambda: show.app.switcher.current == "doctor")
 
 
 async def test_themes_go_round(stage: Open) -> None:
     async with stage() as show:
         seen = []
-        for _ in range(5):
-            await show.press("T")
-            seen.append(show.app.theme)
-        assert seen == ["pipelock-light", "pipelock-contrast", "ansi-dark", "ansi-light", "pipelock-dark"]
+        for _ in range(6):
+            await show.press("ctrl+t")
+            seen.append(show.app.theme.removeprefix("pipelock-"))
+        assert seen == ["light", "contrast", "colour-blind", "ansi-dark", "ansi-light", "dark"]
 
 
 async def test_q_quits_at_once_and_answers_nothing(stage: Open) -> None:
@@ -246,5 +243,5 @@ async def test_two_hundred_events_a_second_with_ten_thousand_rows_leave_keys_qui
             await show.pilot.press("k" if turn % 2 else "j")
             show.app.flush()
             took.append(time.perf_counter() - began)
-        assert len(show.app.journal) == 10_000
+        assert len(show.app.board.journal) == 10_000
         assert sorted(took)[len(took) // 2] < 0.5, took

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from pipelock.control import frames
 from pipelock.control.aio import ControlError
 from pipelock_tui.actions import DIALOG, LIST, key_words
-from pipelock_tui.catalogue import ACTIONS, PLACES
+from pipelock_tui.catalogue import ACTIONS, PLACES, place_of
 from pipelock_tui.dialogs.jump import Jump
 from pipelock_tui.dialogs.manual import Manual, manual_lines
 from pipelock_tui.dialogs.question import Question
@@ -61,10 +61,14 @@ class ShellDeeds:
         for action in ACTIONS:
             if LIST in action.views or DIALOG in action.views:
                 continue
-            reason = shell.objection(action)
+            elsewhere = bool(action.views) and shell.switcher.current not in action.views
+            reason = "" if elsewhere else shell.objection(action)
+            where = f"in {place.title}: " if elsewhere and (place := place_of(action.views[0])) else ""
             keys = key_words(shell.keys(action))
             title = action.label[0].upper() + action.label[1:] + (" (not now)" if reason else "")
-            yield SystemCommand(title, reason or f"{action.id}  {keys}".strip(), partial(shell.do, action.id))
+            yield SystemCommand(
+                title, reason or f"{where}{action.id}  {keys}".strip(), partial(shell.go_and_do, action)
+            )
 
     def _help(self) -> None:
         shell = self._shell

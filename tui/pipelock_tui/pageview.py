@@ -43,6 +43,10 @@ class PageView(View):
         """The page works the keys."""
         self.page.focus()
 
+    def on_resize(self) -> None:
+        """Write it for the new width, once the page has it."""
+        self.call_after_refresh(self.refresh_view)
+
     def refresh_view(self) -> None:
         """Write it anew."""
         self.page.show(self.lines(max(self.page.scrollable_content_region.width, 20)))

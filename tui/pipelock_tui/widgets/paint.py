@@ -119,7 +119,8 @@ class Page(Painted, ScrollView, can_focus=True):
 
     def _layout(self, *, force: bool = False) -> None:
         width = self.scrollable_content_region.width
-        if not force and width == self._width:
+        # Without a width yet, wrapping would make a long text, and a scrollbar that stays.
+        if width == 0 or (not force and width == self._width):
             return
         self._width = width
         self._wrapped = [piece for line in self._source for piece in wrap(line, max(width, 4), self._hang)]
