@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelock.engine import ApprovalLimits, ApprovalRefused, Approvals, StaleAnswerError, summarise
+from pipelock.engine import ApprovalLimits, ApprovalRefused, Approvals, Settled, StaleAnswerError, summarise
 from pipelock.engine.approvals import LEASE_SECONDS, MAX_EDIT, MAX_GRANTS, MAX_LEASE_SECONDS, BadAnswerError
 from pipelock.model import Action, Answer, AnswerWord, Grant, Lifetime, Offer, Outcome, Pending, Scope
 from tests.factories import a_decision, a_finding, a_response, an_action
@@ -194,41 +194,75 @@ def test_the_tokens_of_a_group_can_be_looked_at() -> None:
 
 
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["hold", "hold", "answer", "abandon", "expire", "withdraw"]), st.integers(0, 5)),
+    st.tuples(
+        st.sampled_from(["hold", "hold", "hold", "answer", "abandon", "expire", "withdraw", "look"]),
+        st.integers(0, 5),
+        st.sampled_from([Scope.PAYLOAD, Scope.URL, Scope.HOST, Scope.DOMAIN]),
+        st.sampled_from([Lifetime.ONCE, Lifetime.SESSION, Lifetime.M5]),
+    ),
     max_size=60,
 )
 
 
+def answer_with(queue: Approvals, item: Pending, answer: Answer) -> list[Settled]:
+    """What an answer settled, which is as much as it said."""
+    offer = next((offer for offer in item.offers if offer.scope is answer.scope), None)
+    if offer is None:
+        with pytest.raises(BadAnswerError):
+            queue.answer(item.id, answer)
+        return []
+    answered = queue.answer(item.id, answer, item.binding)
+    settled = [one for _, group in answered.groups for one in group]
+    assert answered.count == len(settled)
+    assert answer.lifetime is Lifetime.SESSION or answered.count == item.twins + offer.covers
+    return settled
+
+
 @given(STEPS)
-def test_whatever_happens_each_action_is_settled_once_and_the_limits_hold(steps: list[tuple[str, int]]) -> None:
+def test_whatever_happens_each_action_is_settled_once_and_the_limits_hold(
+    steps: list[tuple[str, int, Scope, Lifetime]],
+) -> None:
     limits = ApprovalLimits(timeout_seconds=5, max_pending=6, max_pending_per_session=4)
     queue = Approvals(KEY, limits)
     waiting: dict[int, tuple[str, int]] = {}
     ended: Counter[object] = Counter()
-    for now, (step, choice) in enumerate(steps):
-        ids = [pending.id for pending in queue.waiting()]
-        chosen = ids[choice % len(ids)] if ids else "none"
-        settled: tuple[object, ...] = ()
+    for now, (step, choice, scope, lifetime) in enumerate(steps):
+        known = queue.waiting()
+        chosen = known[choice % len(known)] if known else None
+        settled: list[Settled] = []
         if step == "hold":
-            result = hold(queue, an_action(session=f"s{choice % 2}", body=b"%d" % (choice % 3)), now, token=now)
+            action = an_action(
+                session=f"s{choice % 2}", body=b"%d" % (choice % 3), url=f"http://{'ab'[choice % 2]}.example.com/x",
+                host=f"{'ab'[choice % 2]}.example.com",
+            )  # fmt: skip
+            found = (a_finding(place="body"),) if choice == 5 else ()
+            result = hold(queue, action, now, token=now, findings=found)
             if not isinstance(result, ApprovalRefused):
                 waiting[now] = (result[0].id, result[1])
-        elif step == "answer" and ids:
-            ((_, settled),) = queue.answer(chosen, Answer([AnswerWord.ALLOW, AnswerWord.DENY][choice % 2])).groups
+        elif step == "answer" and chosen:
+            settled = answer_with(
+                queue, chosen, Answer([AnswerWord.ALLOW, AnswerWord.DENY][choice % 2], scope, lifetime)
+            )
         elif step == "abandon" and waiting:
             one, _ = queue.abandon(*list(waiting.values())[choice % len(waiting)])
-            settled = (one,)
+            settled = [one] if one is not None else []
         elif step == "expire":
-            settled = queue.expire(now)
-        elif step == "withdraw":
-            settled = queue.withdraw(chosen)
+            settled = [*queue.expire(now)]
+        elif step == "withdraw" and chosen:
+            settled = [*queue.withdraw(chosen.id)]
+        elif step == "look" and chosen:
+            queue.look_at(chosen.id, now)
         for one in settled:
             ended[one.token] += 1
             del waiting[one.token]
         by_session = Counter(pending.action.session for pending in queue.waiting() for _ in range(pending.twins))
         assert len(queue) == len(waiting) == by_session.total() <= limits.max_pending
         assert max(by_session.values(), default=0) <= limits.max_pending_per_session
+        assert queue.ids() == tuple(pending.id for pending in queue.waiting())
     assert set(ended.values()) <= {1}
+    for pending_id in queue.ids():
+        queue.withdraw(pending_id)
+    assert not queue._waiting_for, "what is counted for offers is counted down again"
 
 
 # -- answers that reach further ----------------------------------------------------------------------------------------

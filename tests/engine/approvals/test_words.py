@@ -2,35 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from pipelock.engine import summarise
-from pipelock.engine.approvals.asked import Asked, asked_of
-from pipelock.engine.approvals.scopes import offers_for
+from pipelock.engine.approvals.asked import Asked
 from pipelock.engine.approvals.words import MAX_QUOTED, clause, grant_words, who
-from pipelock.model import Action, Decision, Grant, Identity, Kind, Lifetime, Offer, Process, Scope, Span, Transport
+from pipelock.model import Action, Decision, Grant, Kind, Lifetime, Scope, Transport
+from tests.engine.approvals.questions import DEFAULT, FLAGGED, POST, RULED, TAINTED, TUNNEL, offers
 from tests.factories import a_decision, a_finding, a_response, an_action
-
-CLAUDE = Identity("claude", "claude@7|127.0.0.1", processes=(Process(9, 1, "curl"), Process(7, 1, "claude")))
-POST = an_action(
-    method="POST", url="https://api.example.com/v1/items", host="api.example.com", port=443, body=b"hello",
-    agent="claude", identity=CLAUDE,
-)  # fmt: skip
-TUNNEL = an_action(kind=Kind.CONNECT, method="CONNECT", url="https://git.example.org:22/", host="git.example.org",
-                   port=22, agent="helper")  # fmt: skip
-RULED = a_decision(layer="egress_rules", rule="posts")
-DEFAULT = a_decision(layer="egress_rules", rule="")
-FLAGGED = a_decision(
-    layer="response_scan",
-    rule="",
-    findings=(a_finding(scanner="response_scan", rule="Fake Order", place="body", span=Span(0, 5)),),
-)
-TAINTED = a_decision(layer="taint", rule="")
-
-
-def offers(action: Action, decision: Decision, *, keeps: bool = True) -> dict[Scope, Offer]:
-    made = offers_for(asked_of(action, decision, "d"), summarise(action, decision), keeps=keeps)
-    assert made[0].scope is Scope.PAYLOAD
-    return {offer.scope: offer for offer in made}
-
 
 TABLE = [
     (POST, RULED, Scope.PAYLOAD,
@@ -82,40 +58,6 @@ def test_denying_says_so_and_nothing_of_what_would_go_through() -> None:
     assert offer.deny == (
         'any client called helper may not open tunnels to git.example.org:22 (as far as the rule "posts" asks)'
     )
-
-
-SCOPES = [
-    (POST, RULED, "payload url path host domain process"),
-    (POST, TAINTED, "payload url host"),
-    (POST, FLAGGED, "payload url"),
-    (TUNNEL, RULED, "payload host domain"),
-    (an_action(url="http://10.0.0.1/a/b", host="10.0.0.1"), RULED, "payload url path host"),
-    (an_action(url="http://example.com/x"), RULED, "payload url host domain"),
-    (an_action(url="http://user:pw@example.com/x"), RULED, "payload"),
-    (an_action(url="http://example.com/" + "x" * 3000), RULED, "payload host domain"),
-    (POST, a_decision(findings=(a_finding(place="url"),)), "payload"),
-]
-
-
-@pytest.mark.parametrize(("action", "decision", "scopes"), SCOPES)
-def test_which_scopes_are_offered(action: Action, decision: Decision, scopes: str) -> None:
-    assert " ".join(offers(action, decision)) == scopes
-
-
-def test_only_what_an_egress_rule_asks_is_kept_for_good_and_not_everything() -> None:
-    kept = {scope for scope, offer in offers(POST, RULED).items() if Lifetime.FOREVER in offer.lifetimes}
-    assert kept == {Scope.URL, Scope.PATH, Scope.HOST, Scope.DOMAIN}
-    for action, decision in ((POST, TAINTED), (POST, FLAGGED)):
-        assert not any(Lifetime.FOREVER in offer.lifetimes for offer in offers(action, decision).values())
-    asked = an_action(url="http://example.com/x?token=1")
-    assert Lifetime.FOREVER not in offers(asked, RULED)[Scope.URL].lifetimes
-    assert not any(Lifetime.FOREVER in one.lifetimes for one in offers(POST, RULED, keeps=False).values())
-
-
-def test_what_lets_through_much_more_is_marked() -> None:
-    assert {scope for scope, offer in offers(POST, RULED).items() if offer.broad} == {Scope.DOMAIN, Scope.PROCESS}
-    assert {scope for scope, offer in offers(TUNNEL, RULED).items() if offer.broad} == {Scope.HOST, Scope.DOMAIN}
-    assert not any(offer.broad for offer in offers(POST, FLAGGED).values())
 
 
 @pytest.mark.parametrize(

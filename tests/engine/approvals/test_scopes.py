@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from pipelock.model import Action, Decision, Lifetime, Scope
+from tests.engine.approvals.questions import FLAGGED, POST, RULED, TAINTED, TUNNEL, offers
+from tests.factories import a_decision, a_finding, an_action
+
+SCOPES = [
+    (POST, RULED, "payload url path host domain process"),
+    (POST, TAINTED, "payload url host"),
+    (POST, FLAGGED, "payload url"),
+    (TUNNEL, RULED, "payload host domain"),
+    (an_action(url="http://10.0.0.1/a/b", host="10.0.0.1"), RULED, "payload url path host"),
+    (an_action(url="http://example.com/x"), RULED, "payload url host domain"),
+    (an_action(url="http://user:pw@example.com/x"), RULED, "payload"),
+    (an_action(url="http://example.com/" + "x" * 3000), RULED, "payload host domain"),
+    (POST, a_decision(findings=(a_finding(place="url"),)), "payload"),
+]
+
+
+@pytest.mark.parametrize(("action", "decision", "scopes"), SCOPES)
+def test_which_scopes_are_offered(action: Action, decision: Decision, scopes: str) -> None:
+    assert " ".join(offers(action, decision)) == scopes
+
+
+def test_only_what_an_egress_rule_asks_is_kept_for_good_and_not_everything() -> None:
+    kept = {scope for scope, offer in offers(POST, RULED).items() if Lifetime.FOREVER in offer.lifetimes}
+    assert kept == {Scope.URL, Scope.PATH, Scope.HOST, Scope.DOMAIN}
+    for action, decision in ((POST, TAINTED), (POST, FLAGGED)):
+        assert not any(Lifetime.FOREVER in offer.lifetimes for offer in offers(action, decision).values())
+    asked = an_action(url="http://example.com/x?token=1")
+    assert Lifetime.FOREVER not in offers(asked, RULED)[Scope.URL].lifetimes
+    assert not any(Lifetime.FOREVER in one.lifetimes for one in offers(POST, RULED, keeps=False).values())
+
+
+def test_what_lets_through_much_more_is_marked() -> None:
+    assert {scope for scope, offer in offers(POST, RULED).items() if offer.broad} == {Scope.DOMAIN, Scope.PROCESS}
+    assert {scope for scope, offer in offers(TUNNEL, RULED).items() if offer.broad} == {Scope.HOST, Scope.DOMAIN}
+    assert not any(offer.broad for offer in offers(POST, FLAGGED).values())
