@@ -218,6 +218,13 @@ def answer_with(queue: Approvals, item: Pending, answer: Answer) -> list[Settled
     return settled
 
 
+def hold_one(queue: Approvals, choice: int, now: int) -> tuple[Pending, int] | ApprovalRefused:
+    """Hold one of six: of two sessions, to two hosts, three bodies; the last is flagged."""
+    host = f"{'ab'[choice % 2]}.example.com"
+    action = an_action(session=f"s{choice % 2}", body=b"%d" % (choice % 3), url=f"http://{host}/x", host=host)
+    return hold(queue, action, now, token=now, findings=(a_finding(place="body"),) if choice == 5 else ())
+
+
 @given(STEPS)
 def test_whatever_happens_each_action_is_settled_once_and_the_limits_hold(
     steps: list[tuple[str, int, Scope, Lifetime]],
@@ -231,12 +238,7 @@ def test_whatever_happens_each_action_is_settled_once_and_the_limits_hold(
         chosen = known[choice % len(known)] if known else None
         settled: list[Settled] = []
         if step == "hold":
-            action = an_action(
-                session=f"s{choice % 2}", body=b"%d" % (choice % 3), url=f"http://{'ab'[choice % 2]}.example.com/x",
-                host=f"{'ab'[choice % 2]}.example.com",
-            )  # fmt: skip
-            found = (a_finding(place="body"),) if choice == 5 else ()
-            result = hold(queue, action, now, token=now, findings=found)
+            result = hold_one(queue, choice, now)
             if not isinstance(result, ApprovalRefused):
                 waiting[now] = (result[0].id, result[1])
         elif step == "answer" and chosen:
@@ -244,8 +246,7 @@ def test_whatever_happens_each_action_is_settled_once_and_the_limits_hold(
                 queue, chosen, Answer([AnswerWord.ALLOW, AnswerWord.DENY][choice % 2], scope, lifetime)
             )
         elif step == "abandon" and waiting:
-            one, _ = queue.abandon(*list(waiting.values())[choice % len(waiting)])
-            settled = [one] if one is not None else []
+            settled = [queue.abandon(*list(waiting.values())[choice % len(waiting)])[0]]
         elif step == "expire":
             settled = [*queue.expire(now)]
         elif step == "withdraw" and chosen:
