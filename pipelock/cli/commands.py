@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 
 from pipelock.cli.table import Command, Operand, Option
@@ -31,6 +32,17 @@ def _size(text: str) -> int:
     if not unit or not 0 < _natural(digits) * unit <= _MAX_SIZE:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 5MiB, 1 GiB at most")
     return _natural(digits) * unit
+
+
+def _moment(text: str) -> float:
+    """Seconds since the epoch of `2h` (ago), `today`, `2026-11-21` and the like."""
+    # Imported here: few commands take a time.
+    from pipelock.query import read_time  # noqa: PLC0415
+
+    try:
+        return read_time(text, time.time())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 _MAX_SIZE = 2**30
@@ -286,7 +298,100 @@ COMMANDS = (
             f"{_API_DETAILS}"
         ),
     ),
-    Command("reload", "pipelock.cli.reload", "read the configuration again", (_JSON,)),
+    Command(
+        "reload",
+        "pipelock.cli.reload",
+        "read the configuration again",
+        (Option(("--dry-run",), "only say what it would change", "dry_run"), _JSON),
+        details="With --dry-run exit code 1 says that the file is not valid, or that it makes something weaker.",
+    ),
+    Command(
+        "history",
+        "pipelock.cli.history",
+        "search the decisions of the past",
+        (
+            Option(("--since",), "2h, 7d, today, 2026-11-21 (default: all)", "since", "TIME", convert=_moment),
+            Option(("-n", "--limit"), "the newest N (default: 100)", "limit", "N", (), _natural, default=100),
+            _JSON,
+        ),
+        (Operand("query", "what to look for, in quotes", metavar="QUERY", optional=True),),
+        details=(
+            "For example: pipelock history 'verdict:block (host:github.com or agent:claude) size>10k !method:GET'\n"
+            "No daemon is needed. With --json each decision is one line. Exit code 1: nothing was found."
+        ),
+    ),
+    Command(
+        "policy",
+        "pipelock.cli.policy",
+        "what another configuration would have changed",
+        (
+            Option(("--since",), "look back to then (default: 7d)", "since", "TIME", convert=_moment),
+            Option(
+                ("--base",),
+                "the configuration of that time, for rules it had of its own",
+                "base",
+                "FILE",
+                (),
+                Path,
+                path=True,
+            ),
+            Option(
+                ("--fail-on",),
+                "which changes give exit code 1 (default: any)",
+                "fail_on",
+                choices=("any", "weaker", "stricter", "never"),
+                default="any",
+            ),
+            Option(("-v", "--verbose"), "list every group and more examples", "verbose"),
+            _JSON,
+        ),
+        (Operand("what", "diff", ("diff",)), Operand("new", "the new configuration", metavar="NEW.yaml")),
+        details=(
+            "Judges the decisions in the history again, by the new file and the suppressions of this home. No daemon\n"
+            "is needed. Exit code 0: no change that --fail-on names; 1: some; 2: it could not be tried."
+        ),
+    ),
+    Command(
+        "rules",
+        "pipelock.cli.rules",
+        "what each rule met since the daemon started",
+        (Option(("--all",), "those that met nothing, too", "all"), _JSON),
+    ),
+    Command(
+        "suppress",
+        "pipelock.cli.suppress",
+        "declare a finding harmless, as narrowly as can be",
+        (
+            Option(("--days",), "until it expires (default: 30)", "days", "N", (), _natural, default=30),
+            Option(
+                ("--finding",),
+                "which finding of the action (default: 0, the deciding one)",
+                "finding",
+                "N",
+                (),
+                _natural,
+                default=0,
+            ),
+            Option(("-y", "--yes"), "write without asking (add)", "yes"),
+            _JSON,
+        ),
+        (
+            Operand("what", "list, propose, add or remove", ("list", "propose", "add", "remove")),
+            Operand("id", "of the action (propose, add) or the entry (remove)", metavar="ID", optional=True),
+        ),
+        details=(
+            "propose says what would be written and which other refusals it would have lifted; add writes it to\n"
+            "suppressions.yaml in the daemon's home and puts it in force. Ids are shown by `pipelock history` and\n"
+            "`pipelock suppress list`. Exit code 1: no suppression may lift it, or nothing was written."
+        ),
+    ),
+    Command(
+        "doctor",
+        "pipelock.cli.doctor",
+        "what of the running daemon is wrong, or soon will be",
+        (_JSON,),
+        details="Exit code 1: a check failed. Which programs trust its certificates, `pipelock trust doctor` says.",
+    ),
     Command(
         "session",
         "pipelock.cli.session",
@@ -340,6 +445,8 @@ COMMANDS = (
             Option(("-n", "--last"), "the last N matching lines (default: all)", "last", "N", (), _natural, default=0),
             Option(("--filter",), "only lines with this `event`, for example blocked", "filter", "EVENT", default=""),
             Option(("-f", "--follow"), "go on as lines are written", "follow"),
+            Option(("--check",), "look it through instead: torn lines, order, who may read it", "check"),
+            _JSON,
         ),
     ),
     Command(

@@ -100,6 +100,8 @@ def execute(arguments: Arguments, sleep: Callable[[float], None] = time.sleep) -
     if arguments.last > MAX_LAST:
         raise UsageError(f"--last takes at most {MAX_LAST}")
     path = arguments.file or _running_log(arguments)
+    if arguments.check:
+        return _check(path, as_json=arguments.json)
     try:
         tail = Tail(path)
     except OSError as error:
@@ -126,6 +128,23 @@ def _print(tail: Tail, arguments: Arguments, sleep: Callable[[float], None]) -> 
         sleep(POLL)
         for line in wanted():
             print(escape(line, MAX_LINE), flush=True)
+
+
+def _check(path: Path, *, as_json: bool) -> int:
+    """Look the log through; exit code 1 where something is wrong with it."""
+    # Imported here: printing needs none of it.
+    from pipelock.cli.output import print_json  # noqa: PLC0415
+    from pipelock.daemon.audit_review import read_audit  # noqa: PLC0415
+
+    state = read_audit(path)
+    if as_json:
+        print_json(state)
+    else:
+        part = "" if state.complete else f" (the newest {state.read_bytes // 2**20} MiB)"
+        print(f"{len(state.files)} files, {state.lines} lines{part}, {state.blocked} blocked")
+        for problem in state.problems:
+            print(f"! {escape(problem, 500)}")
+    return 1 if state.problems else 0
 
 
 def _running_log(arguments: Arguments) -> Path:

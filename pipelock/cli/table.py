@@ -90,6 +90,16 @@ class Arguments(argparse.Namespace):
     source: str | None
     action: str | None
     span: str
+    query: str | None
+    since: float | None
+    limit: int
+    all: bool
+    days: int
+    finding: int
+    new: str
+    base: Path | None
+    fail_on: str
+    check: bool
     api_url: str | None
     api_token: str | None
 

@@ -26,7 +26,7 @@ def complete(*words: str) -> list[str]:
     [
         (("sta",), ["status"]),
         (("--ho",), ["--home"]),
-        (("--home", "/x", "ru"), ["run"]),
+        (("--home", "/x", "ru"), ["run", "rules"]),
         (("--home", "ki"), []),
         (("kill", "o"), ["on", "off"]),
         (("run", "--mode", ""), ["strict", "balanced", "audit"]),
