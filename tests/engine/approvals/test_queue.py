@@ -225,6 +225,16 @@ def hold_one(queue: Approvals, choice: int, now: int) -> tuple[Pending, int] | A
     return hold(queue, action, now, token=now, findings=(a_finding(place="body"),) if choice == 5 else ())
 
 
+def do(queue: Approvals, step: str, item: Pending, answer: Answer, now: int) -> list[Settled]:
+    """What came of answering an item, withdrawing it, or looking at it."""
+    if step == "answer":
+        return answer_with(queue, item, answer)
+    if step == "withdraw":
+        return [*queue.withdraw(item.id)]
+    queue.look_at(item.id, now)
+    return []
+
+
 @given(STEPS)
 def test_whatever_happens_each_action_is_settled_once_and_the_limits_hold(
     steps: list[tuple[str, int, Scope, Lifetime]],
@@ -241,18 +251,13 @@ def test_whatever_happens_each_action_is_settled_once_and_the_limits_hold(
             result = hold_one(queue, choice, now)
             if not isinstance(result, ApprovalRefused):
                 waiting[now] = (result[0].id, result[1])
-        elif step == "answer" and chosen:
-            settled = answer_with(
-                queue, chosen, Answer([AnswerWord.ALLOW, AnswerWord.DENY][choice % 2], scope, lifetime)
-            )
-        elif step == "abandon" and waiting:
-            settled = [queue.abandon(*list(waiting.values())[choice % len(waiting)])[0]]
         elif step == "expire":
             settled = [*queue.expire(now)]
-        elif step == "withdraw" and chosen:
-            settled = [*queue.withdraw(chosen.id)]
-        elif step == "look" and chosen:
-            queue.look_at(chosen.id, now)
+        elif step == "abandon" and waiting:
+            settled = [queue.abandon(*list(waiting.values())[choice % len(waiting)])[0]]
+        elif chosen:
+            answer = Answer([AnswerWord.ALLOW, AnswerWord.DENY][choice % 2], scope, lifetime)
+            settled = do(queue, step, chosen, answer, now)
         for one in settled:
             ended[one.token] += 1
             del waiting[one.token]
