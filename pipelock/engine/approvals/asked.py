@@ -41,6 +41,10 @@ Key = tuple[object, ...]
 _HIDING = ("url", "headers", "header:x-pipelock-agent")
 # Escapes that some server takes for a delimiter or a dot. What is escaped twice begins with %25.
 _TRICKS = ("%00", "%25", "%2e", "%2f", "%3b", "%3f", "%5c")
+# Headers by which some servers take another method or path than the request line's.
+_OVERRIDING = frozenset(
+    {"x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url"}
+)
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,=:@%/")
 
 
@@ -97,15 +101,11 @@ def asked_of(action: Action, decision: Decision, digest: str) -> Asked:
     view = _view(action)
     if view is None:
         return asked
-    host = view.host.name
-    return msgspec.structs.replace(
-        asked,
-        url=spelling_of(view),
-        host=host,
-        port=action.port,
-        path=view.path if is_plain_path(view.path) else "",
-        domain=_domain(view.host),
-    )
+    asked = msgspec.structs.replace(asked, host=view.host.name, port=action.port, domain=_domain(view.host))
+    if any(name in _OVERRIDING for name, _ in action.headers):
+        return asked
+    path = view.path if is_plain_path(view.path) else ""
+    return msgspec.structs.replace(asked, url=spelling_of(view), path=path)
 
 
 def _kind(action: Action) -> str:

@@ -45,7 +45,7 @@ def _nameless(exact: Offer, asked: Asked, summary: ActionSummary) -> Offer:
 def _scopes(asked: Asked, summary: ActionSummary) -> list[Scope]:
     tunnel = asked.kind in _TUNNELS
     # A URL that is shown cut would be approved unseen.
-    scopes = [] if tunnel or summary.url.endswith("…") else [Scope.URL]
+    scopes = [] if tunnel or not asked.url or summary.url.endswith("…") else [Scope.URL]
     if asked.flagged:
         return scopes
     if asked.layer == TAINT:

@@ -158,6 +158,14 @@ def test_each_kind_and_direction_is_a_question_of_its_own() -> None:
     assert len({asked(action).kind for action in KINDS}) == len(KINDS)
 
 
+@pytest.mark.parametrize("name", ["x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url"])
+def test_a_header_that_means_another_method_or_path_rides_on_neither(name: str) -> None:
+    granted = asked(to("https://api.example.com/v1/items", "api.example.com"))
+    tricky = asked(to("https://api.example.com/v1/items", "api.example.com", headers=((name, "/admin"),)))
+    assert [covered(granted, scope, tricky) for scope in (Scope.URL, Scope.PATH)] == [False, False]
+    assert covered(granted, Scope.HOST, tricky), "anything to the host is anything"
+
+
 FIELDS = {
     "agent": st.sampled_from(["claude", "codex", ""]),
     "program": st.sampled_from(["claude", "python", ""]),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from pipelock.model import Action, Decision, Lifetime, Scope
 from tests.engine.approvals.questions import FLAGGED, POST, RULED, TAINTED, TUNNEL, offers
@@ -16,6 +17,7 @@ SCOPES = [
     (an_action(url="http://user:pw@example.com/x"), RULED, "payload"),
     (an_action(url="http://example.com/" + "x" * 3000), RULED, "payload host domain"),
     (POST, a_decision(findings=(a_finding(place="url"),)), "payload"),
+    (replace(POST, headers=(("x-http-method-override", "DELETE"),)), RULED, "payload host domain process"),
 ]
 
 
