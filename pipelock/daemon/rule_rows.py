@@ -38,7 +38,9 @@ def _egress(config: Config, hits: Hits) -> Iterator[RuleRow]:
         yield RuleRow(
             kind=RuleKind.EGRESS,
             name=rule.name,
-            where=" ".join(part for part in (*parts, f"agent {rule.agent}" if rule.agent else "") if part),
+            where=" ".join(
+                part for part in (*parts, f"agent {rule.agent}" if rule.agent not in ("", "*") else "") if part
+            ),
             action=rule.action,
             hits=count,
             last_hit_at=last,

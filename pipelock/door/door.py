@@ -23,6 +23,7 @@ from pipelock.door.edges import Clock
 from pipelock.door.holding import MAX_NOTE, Holding, HoldingParts, Then, Ticket
 from pipelock.door.resolver import Resolver
 from pipelock.door.stats import Stats
+from pipelock.door.veil import Veil
 from pipelock.engine import (
     Answered,
     Answers,
@@ -32,7 +33,6 @@ from pipelock.engine import (
     Facts,
     Lookup,
     refuse,
-    summarise,
 )
 from pipelock.model import (
     Action,
@@ -94,6 +94,7 @@ class Door:
         self._clock = parts.clock
         self.wall = parts.wall
         self._inspect = parts.inspect
+        self._veil = Veil()
         self.holding = Holding(
             HoldingParts(
                 engine=parts.engine,
@@ -103,6 +104,7 @@ class Door:
                 wall=parts.wall,
                 judge=self._start,
                 finish=self._finish,
+                summarise=self._veil.summarise,
             )
         )
         self._complained_at = -_COMPLAINT_SECONDS
@@ -302,7 +304,7 @@ class Door:
     def _record(self, ticket: Ticket, decision: Decision) -> Record:
         return Record(
             at=self.wall(),
-            action=summarise(ticket.action, decision),
+            action=self._veil.summarise(ticket.action, decision),
             decision=decision if decision.body is None else msgspec.structs.replace(decision, body=None),
             took_us=int((time.perf_counter() - ticket.began) * 1e6),
         )

@@ -29,6 +29,7 @@ from pipelock.engine import (
 )
 from pipelock.model import (
     Action,
+    ActionSummary,
     Answer,
     AnswerWord,
     Decision,
@@ -88,7 +89,10 @@ class Ticket:
 
 
 class HoldingParts(msgspec.Struct, frozen=True):
-    """What it is made of. `judge` judges a ticket anew, `finish` ends one with a decision."""
+    """What it is made of.
+
+    `judge` judges a ticket anew, `finish` ends one with a decision, `summarise` says what of an action is shown.
+    """
 
     engine: Engine
     approvals: Approvals
@@ -97,6 +101,7 @@ class HoldingParts(msgspec.Struct, frozen=True):
     wall: Callable[[], float]
     judge: Callable[[Ticket], None]
     finish: Callable[[Ticket, Decision], None]
+    summarise: Callable[[Action, Decision], ActionSummary] = summarise
 
 
 class Holding:
@@ -108,6 +113,7 @@ class Holding:
         self._approvals = parts.approvals
         self._bus = parts.bus
         self._clock = parts.clock
+        self._summarise = parts.summarise
         self._wall = parts.wall
         self._judge = parts.judge
         self._finish = parts.finish
@@ -153,7 +159,7 @@ class Holding:
         now = self._now()
         held = self._approvals.hold(
             ticket.action,
-            summarise(ticket.action, decision),
+            self._summarise(ticket.action, decision),
             decision,
             (ticket, decision),
             now,

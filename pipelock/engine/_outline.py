@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from pipelock.engine._suppress import matches_path
 from pipelock.model import ActionSummary, Finding
 
-__all__ = ["MAX_SEGMENTS", "REDUCED", "has_no_unknown", "is_whole", "matcher", "may_match", "outline"]
+__all__ = ["MAX_SEGMENTS", "REDUCED", "has_no_unknown", "is_whole", "matcher", "may_match", "origin_of", "outline"]
 
 REDUCED = "/[redacted]"
 """Ends a URL of which the host alone is kept."""
@@ -101,5 +101,12 @@ def matcher(action: ActionSummary) -> Callable[[str], bool | None]:
         return lambda pattern: matches_path(pattern, url)
     if not url.endswith(REDUCED):
         return lambda _pattern: None
-    origin = url.removesuffix(REDUCED)
+    origin = origin_of(action)
     return lambda pattern: may_match(pattern, origin, action.path)
+
+
+def origin_of(action: ActionSummary) -> str:
+    """`scheme://host[:port]` of a URL that was reduced, which names no port."""
+    origin = action.url.removesuffix(REDUCED)
+    standard = {"http": 80, "https": 443}.get(origin.partition("://")[0])
+    return origin if action.port in (0, standard) else f"{origin}:{action.port}"

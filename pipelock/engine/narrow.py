@@ -13,7 +13,7 @@ import msgspec
 
 from pipelock.config.core_names import CORE_NAMES
 from pipelock.config.schema_scanning import Suppression
-from pipelock.engine._outline import REDUCED
+from pipelock.engine._outline import REDUCED, origin_of
 from pipelock.engine._suppress import CROWDED, FULL, is_never_suppressed
 from pipelock.engine.content import folded
 from pipelock.engine.policy import Policy
@@ -100,7 +100,7 @@ def _path(action: ActionSummary) -> tuple[str, str]:
         return "", "the URL has a user name in it, and no entry means such a URL"
     if not action.url.endswith(REDUCED):
         return _written_path(action)
-    origin = action.url.removesuffix(REDUCED)
+    origin = origin_of(action)
     if not action.path:
         return f"{origin}/*", f"any path of {action.host}, because this one's was not kept"
     return origin + action.path, _said(action.host, action.path)

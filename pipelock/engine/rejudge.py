@@ -20,7 +20,7 @@ from pipelock.detect.addresses import HostError
 from pipelock.detect.hosts import HostSet
 from pipelock.detect.url_reasons import DNS_RULE
 from pipelock.detect.url_view import UrlError, UrlView, parse_url, split_url
-from pipelock.engine._outline import REDUCED, is_whole, matcher
+from pipelock.engine._outline import is_whole, matcher, origin_of
 from pipelock.engine._paths import rule_paths
 from pipelock.engine._retold import LIMITS, Retold, RuleBook
 from pipelock.engine._suppress import CROWDED, FULL
@@ -136,10 +136,10 @@ class Judge:
         if not case.host:
             case.doubts.append("its host was not kept")
             return None
-        case.view = _view_of(case.action)
+        case.view = _view_of(case.record.action)
         if case.view is not None:
-            origin = f"{case.view.scheme}://{case.action.url.partition('://')[2].partition('/')[0]}/"
-            fresh = self._policy.layers.before_dns(origin, partial(self._is_excused, case)).findings
+            origin = origin_of(case.record.action)
+            fresh = self._policy.layers.before_dns(f"{origin}/", partial(self._is_excused, case)).findings
             self._take(case, (one for one in fresh if one.scanner in _URL_HOST))
         if deciding is not None and deciding.scanner in _URL_HOST:
             case.doubts.append("the host was refused before the rest of the URL was searched")
@@ -267,10 +267,10 @@ def _is_literal(case: _Case) -> bool:
     return case.view is not None and case.view.host.is_address
 
 
-def _view_of(action: Action) -> UrlView | None:
+def _view_of(action: ActionSummary) -> UrlView | None:
     """The host and port of a URL that was reduced."""
     try:
-        return parse_url(split_url(action.url.removesuffix(REDUCED) + "/"))
+        return parse_url(split_url(f"{origin_of(action)}/"))
     except (UrlError, HostError):
         return None
 

@@ -14,7 +14,7 @@ from pipelock.engine._outline import REDUCED, outline
 from pipelock.engine._preview import MAX_PREVIEW, preview
 from pipelock.model import Action, ActionSummary, Decision, Evidence, Finding, Span, Verdict
 
-__all__ = ["MAX_PREVIEW", "MAX_SHOWN_HEADERS", "MAX_SHOWN_URL", "summarise"]
+__all__ = ["MAX_PREVIEW", "MAX_SHOWN_HEADERS", "MAX_SHOWN_URL", "REDUCED", "summarise"]
 
 MAX_SHOWN_HEADERS = 64
 MAX_SHOWN_VALUE = 256

@@ -38,6 +38,8 @@ def refused(action: Action, *findings: Finding) -> Record:
         (an_action(), {"scanner": "header_dlp", "place": "headers"}, "http://example.com/path", "headers"),
         (an_action(url="http://example.com/v1/items?t=x"), {"scanner": "dlp", "place": "url:query:t"},
          "http://example.com/v1/items", "url:query:t"),
+        (an_action(url="http://example.com:8080/v1/items?t=x", port=8080), {"scanner": "dlp", "place": "url:query:t"},
+         "http://example.com:8080/v1/items", "url:query:t"),
         (an_action(url="http://example.com/v1/Ab1/items?t=x"), {"scanner": "dlp", "place": "url:query:t"},
          "http://example.com/v1/*/items", "url:query:t"),
         (an_action(url="http://example.com/v1/xyz"), {"scanner": "dlp", "place": "url:path"},
