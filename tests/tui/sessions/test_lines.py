@@ -12,6 +12,7 @@ from pipelock_tui.sessions.lines import (
     head_line,
     lamp_parts,
     level_words,
+    name_of,
     ordered,
     session_line,
     tier_words,
@@ -145,3 +146,15 @@ def test_names_from_outside_are_escaped() -> None:
 def test_the_title_says_what_is_wrong_with_the_list() -> None:
     assert plain(title_line(3, "seen", 60)) == " SESSIONS  3  by seen"
     assert plain(title_line(3, "seen", 60, note="not told: too slow")).endswith("  not told: too slow")
+
+
+@pytest.mark.parametrize(
+    ("key", "processes", "name"),
+    [
+        ("claude@1|127.0.0.1", True, "claude"),
+        ("anonymous|127.0.0.1", True, "claude"),
+        ("anonymous|127.0.0.1", False, "anonymous|127.0.0.1"),
+    ],
+)
+def test_what_a_person_calls_it(key: str, processes: bool, name: str) -> None:
+    assert name_of(testing.session(key, processes=testing.processes() if processes else ())) == name

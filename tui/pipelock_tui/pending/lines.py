@@ -29,7 +29,8 @@ def title_lines(prompts: Sequence[Prompt], wall: float, width: int, overflow: in
     requests = sum(prompt.pending.twins for prompt in waiting)
     parts = [Part(f" ◆ {len(waiting)} WAITING FOR YOU " if waiting else " PROMPTS ", "badge" if waiting else "title")]
     if waiting:
-        parts.append(Part(f"  {requests} requests, {groups} group{'s' if groups != 1 else ''}", "dim"))
+        counts = f"  {requests} request{'s' if requests != 1 else ''}, {groups} group{'s' if groups != 1 else ''}"
+        parts.append(Part(counts, "dim"))
     if overflow:
         parts.append(Part(f"  and {overflow} more that are not listed", "warn"))
     lines: list[Line] = [tuple(parts)]

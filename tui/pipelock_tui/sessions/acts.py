@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipelock.model import Session, SessionActed, SessionVerb, Tier
+from pipelock_tui.sessions.lines import name_of
 from pipelock_tui.text import Line, line
 
 __all__ = ["acted_words", "question_of"]
@@ -10,7 +11,7 @@ __all__ = ["acted_words", "question_of"]
 
 def question_of(session: Session, verb: SessionVerb, tier: Tier) -> tuple[str, list[Line], str]:
     """Title, text and offer of the question before `verb` is done to `session`."""
-    name = session.agent or session.key
+    name = name_of(session)
     who = line((name, "strong"), (f"   {session.key}", "dim"))
     open_now = f"{session.in_flight} connection{'' if session.in_flight == 1 else 's'}"
     match verb:
@@ -53,7 +54,7 @@ def _airlock(name: str, who: Line, open_now: str, tier: Tier) -> tuple[str, list
 
 def acted_words(session: Session, acted: SessionActed) -> str:
     """What came of it, in a sentence."""
-    name = session.agent or session.key
+    name = name_of(session)
     if not acted.changed:
         return f"{name}: nothing had to be changed."
     match acted.verb:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import tzinfo
 
 from pipelock.model import (
+    ANONYMOUS,
     BudgetUse,
     Evidence,
     Lamp,
@@ -29,6 +30,7 @@ __all__ = [
     "head_line",
     "lamp_parts",
     "level_words",
+    "name_of",
     "ordered",
     "process_lines",
     "session_line",
@@ -95,6 +97,13 @@ def ordered(sessions: Sequence[Session], by: str) -> list[Session]:
             return sorted(sessions, key=lambda it: (-it.last_seen_at, it.key))
 
 
+def name_of(session: Session) -> str:
+    """What a person calls it: the agent, or the program where no agent is known, or its key."""
+    if session.agent and session.agent != ANONYMOUS:
+        return session.agent
+    return session.processes[-1].program if session.processes else session.key
+
+
 def level_words(level: Level) -> str:
     """Glyph and word."""
     return f"{_LEVELS[level][0]} {level.value}"
@@ -151,9 +160,7 @@ def session_line(session: Session, width: int, now: float, *, selected: bool = F
     process = f"{root.program}@{root.pid}" if root is not None else session.client
     ended = " (ended)" if session.ended else ""
     columns: dict[str, Line] = {
-        "agent": (
-            Part(fit((session.agent or session.key) + ended, cells["agent"]), "dim" if session.ended else "strong"),
-        ),
+        "agent": (Part(fit(name_of(session) + ended, cells["agent"]), "dim" if session.ended else "strong"),),
         "process": (Part(fit(process, cells["process"]), "dim"),),
         "level": (Part(fit(level_words(session.level), cells["level"]), _LEVELS[session.level][1]),),
         "score": (Part(fit(score, cells["score"]), "dim"),),
@@ -230,7 +237,7 @@ def detail_lines(
     level, tier = _LEVELS[session.level], _TIERS[session.tier]
     lines: list[Line] = [
         line(
-            (session.agent or "anonymous", "strong"),
+            (name_of(session), "strong"),
             ("   ", ""),
             (level_words(session.level), level[1]),
             ("   tier ", "dim"),
@@ -269,7 +276,12 @@ def _state_lines(session: Session, now: float, zone: tzinfo | None) -> list[Line
         until = f"; until {clock_time(session.tier_until, zone)}" if session.tier_until else "; until you release it"
         lines.append(item("airlock", words + until, _TIERS[session.tier][1]))
     seen = f"{number(session.requests)} requests, {number(session.blocked)} blocked, {size(session.bytes)} bytes"
-    lines.append(item("traffic", f"{seen}, {session.domains} hosts; {session.in_flight} connections open"))
+    lines.append(
+        item(
+            "traffic",
+            f"{seen}, {session.domains} host{'s' if session.domains != 1 else ''}; {session.in_flight} connections open",
+        )
+    )
     last = ago(now - session.last_seen_at)
     lines.append(item("times", f"since {clock_time(session.started_at, zone)}, last {last} ago"))
     return lines

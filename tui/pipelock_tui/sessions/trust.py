@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from pipelock.model import Session
 from pipelock_tui.desk import ARM_DELAY
+from pipelock_tui.sessions.lines import name_of
 from pipelock_tui.text import Line, line
 from pipelock_tui.widgets.paint import Page
 
@@ -41,7 +42,7 @@ def trust_lines(session: Session, minutes: int, said: str = "") -> list[Line]:
         for each in MINUTES
     ]
     lines: list[Line] = [
-        line((" TRUST THIS TASK FOR A WHILE? ", "alarm"), f"  {session.agent or session.key}"),
+        line((" TRUST THIS TASK FOR A WHILE? ", "alarm"), f"  {name_of(session)}"),
         (),
         line("What it read from the source below no longer makes its actions stricter, until the time is over or a"),
         line("new task begins. Scanners, rules and the kill switch judge as before."),

@@ -15,7 +15,7 @@ from pipelock_tui.board import Change
 from pipelock_tui.dialogs.question import Question
 from pipelock_tui.sessions.actions import ACTIONS
 from pipelock_tui.sessions.acts import acted_words, question_of
-from pipelock_tui.sessions.lines import SORTS, detail_lines, head_line, ordered, session_line, title_line
+from pipelock_tui.sessions.lines import SORTS, detail_lines, head_line, name_of, ordered, session_line, title_line
 from pipelock_tui.sessions.trust import Trust, Trusted
 from pipelock_tui.states import empty_lines, loading_lines
 from pipelock_tui.text import Line
@@ -201,7 +201,7 @@ class SessionsView(Split):
             self.poll()
 
         def fail(error: ControlError) -> None:
-            self.shell.say(f"Not done to {session.agent or session.key}: {error.message}", "error")
+            self.shell.say(f"Not done to {name_of(session)}: {error.message}", "error")
 
         self.ask(make, frames.ActedReply, take, fail, group="act")
 

@@ -13,7 +13,9 @@ TABS = ("request", "response", "scan", "timeline", "receipt")
 
 ACTIONS = (
     Action("traffic.filter", "slash", "filter the list", _HERE, "filter", 1, argument="QUERY", verb="history"),
-    Action("traffic.follow", "full_stop", "follow the newest decision, or pause", _HERE, "follow", 3, verb="logs --follow"),
+    Action(
+        "traffic.follow", "full_stop", "follow the newest decision, or pause", _HERE, "follow", 3, verb="logs --follow"
+    ),
     Action(
         "traffic.search",
         "H",

@@ -34,6 +34,11 @@ class Search:
         return len(self._found)
 
     @property
+    def newest(self) -> str:
+        """The key of the newest row that was found."""
+        return str(self._found[0].row) if self._found else ""
+
+    @property
     def before(self) -> int:
         """Where the next page begins."""
         return self._page.before

@@ -209,7 +209,7 @@ class TrafficView(View):
 
     def _keep_focus(self) -> None:
         if self.is_short and self._viewing is not None and not self._page.has_focus:
-            self._page.focus()
+            self.call_after_refresh(self._page.focus)
 
     def back(self) -> bool:
         """Close the detail, then the history."""
@@ -221,7 +221,8 @@ class TrafficView(View):
             self._show_lists()
         else:
             return False
-        self.take_focus()
+        # What was hidden can have the focus only when it is laid out again.
+        self.call_after_refresh(self.take_focus)
         return True
 
     def _follow(self) -> None:
@@ -269,7 +270,7 @@ class TrafficView(View):
         self.back_to_list()
         self._search = Search(query or self.board.journal.filter.source)
         self._show_lists()
-        self._found.focus()
+        self.call_after_refresh(self.take_focus)
         self._more()
         self.shell.draw()
 
@@ -286,7 +287,11 @@ class TrafficView(View):
         search.busy = True
 
         def take(reply: frames.HistoryReply) -> None:
+            first = not len(search)
             search.take(reply.page)
+            if first and search is self._search:
+                # The newest of them is what follows on what was seen before; older ones are above it.
+                self._found.show(search.entries(self.shell.clock.zone), key=search.newest)
 
         def fail(error: ControlError) -> None:
             search.busy, search.error = False, error.message

@@ -119,8 +119,11 @@ class Page(Painted, ScrollView, can_focus=True):
 
     def _layout(self, *, force: bool = False) -> None:
         width = self.scrollable_content_region.width
-        # Without a width yet, wrapping would make a long text, and a scrollbar that stays.
-        if width == 0 or (not force and width == self._width):
+        if width == 0:
+            # Not on the screen: wrapping would make a long text, and a scrollbar that stays. It is done when it is.
+            self._width = 0
+            return
+        if not force and width == self._width:
             return
         self._width = width
         self._wrapped = [piece for line in self._source for piece in wrap(line, max(width, 4), self._hang)]

@@ -75,7 +75,8 @@ class Split(View):
         if not self.page.has_focus and not self.has_class("detailed"):
             return False
         self.remove_class("detailed")
-        self.list.focus()
+        # What was hidden can have the focus only when it is laid out again.
+        self.call_after_refresh(self.list.focus)
         return True
 
     def on_resize(self) -> None:
@@ -93,7 +94,7 @@ class Split(View):
     def open_detail(self) -> None:
         """Show the detail and give it the keys."""
         self.add_class("detailed")
-        self.page.focus()
+        self.call_after_refresh(self.page.focus)
 
     def tell(self, key: str, lines: list[Line]) -> None:
         """Show the detail of `key`; another one than before begins at its top."""
