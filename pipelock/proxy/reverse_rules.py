@@ -12,6 +12,7 @@ import msgspec
 
 from pipelock.config.schema_proxy import ReverseProxy, TrustedUpstream
 from pipelock.config.upstream import Upstream, last_moment, parse_upstream, why_not_canonical
+from pipelock.detect.overriding import OVERRIDING_HEADERS
 from pipelock.model import BlockReason, Fault
 from pipelock.proxy._http1_errors import RemoteProtocolError
 from pipelock.proxy._http1_events import Headers
@@ -27,19 +28,6 @@ _ENCODED = Fault(
 _DECODINGS = 4
 """How often a path is decoded to see whether it climbs; one that is encoded more often is taken to."""
 
-# Frameworks take the method, or the path, from these instead of the request line: a listed request could be another.
-_OVERRIDES = frozenset(
-    {
-        "x-http-method",
-        "x-http-method-override",
-        "x-method-override",
-        "x-original-method",
-        "x-original-uri",
-        "x-original-url",
-        "x-rewrite-uri",
-        "x-rewrite-url",
-    }
-)
 _UNENDING = float("inf")
 
 
@@ -140,7 +128,7 @@ class ReverseRules(msgspec.Struct, frozen=True, kw_only=True):
         if path not in self.paths:
             why = why_not_canonical(path)
             return f"the path {why}" if why else "this path is not on reverse_proxy.allowed_paths"
-        if any(name in _OVERRIDES for name, _ in headers):
+        if any(name in OVERRIDING_HEADERS for name, _ in headers):
             return "a header asks for another method or path than the request line"
         if any(name == "upgrade" for name, _ in headers):
             return "profile submit lets requests through, and no other protocol"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from pipelock.detect.addresses import Host, HostError, fold_host
+from pipelock.detect.overriding import OVERRIDING_HEADERS
 from pipelock.detect.suffixes import has_public_suffix, registrable_name
 from pipelock.detect.url_view import UrlError, UrlView, parse_url, split_url
 from pipelock.model import Action, Decision, Direction, Grant, Kind, Scope
@@ -41,10 +42,6 @@ Key = tuple[object, ...]
 _HIDING = ("url", "headers", "header:x-pipelock-agent")
 # Escapes that some server takes for a delimiter or a dot. What is escaped twice begins with %25.
 _TRICKS = ("%00", "%25", "%2e", "%2f", "%3b", "%3f", "%5c")
-# Headers by which some servers take another method or path than the request line's.
-_OVERRIDING = frozenset(
-    {"x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url"}
-)
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,=:@%/")
 
 
@@ -102,7 +99,7 @@ def asked_of(action: Action, decision: Decision, digest: str) -> Asked:
     if view is None:
         return asked
     asked = msgspec.structs.replace(asked, host=view.host.name, port=action.port, domain=_domain(view.host))
-    if any(name in _OVERRIDING for name, _ in action.headers):
+    if any(name in OVERRIDING_HEADERS for name, _ in action.headers):
         return asked
     path = view.path if is_plain_path(view.path) else ""
     return msgspec.structs.replace(asked, url=spelling_of(view), path=path)
