@@ -33,12 +33,15 @@ MAX_DESCRIPTORS = 20_000
 MAX_PROCESSES = 10_000
 """Processes that are looked at in one search."""
 
+_USUAL = "127.0.0.1"
 _NEIGHBOURS = (0, 1, -1, 2, 3, 4)
 """Where the next socket of a process is likely: the lowest free number is given out again."""
 
 
 def ends_of(client: str, client_port: int, server: str, server_port: int) -> Ends | None:
     """The ends of a connection whose client may be on this machine; `None` where it can't be."""
+    if client == server == _USUAL:
+        return Ends(client, client_port, server, server_port)
     ends = Ends(folded(client), client_port, folded(server), server_port)
     try:
         is_here = ip_address(ends.client).is_loopback or ends.client == ends.server

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from pipelock.identity import quick
 from pipelock.identity._netlink import Ends, Found
-from pipelock.identity.process import ProcessId
+from pipelock.identity.process import PROC, ProcessId, process_id
 from pipelock.identity.quick import MAX_TRIED, Held, Quick, Sighting
 from pipelock.identity.root import Root, RootKind
 from pipelock.model import Process
@@ -57,6 +59,17 @@ def test_it_is_recognised_at_and_beside_the_descriptor_it_used(
     assert look.find(ENDS) is None
 
 
+def test_descriptors_that_were_used_are_used_again(proc: Path) -> None:
+    add(proc, 20, 1, 20, links={31: "socket:[77]"})
+    look = Quick(proc)
+    for descriptor in (31, 9, 40, 50):
+        look.remember(sighting(20, descriptor))
+    assert look.find(ENDS) is not None
+    for descriptor in (9, 40, 50, 60):
+        look.remember(sighting(20, descriptor))
+    assert look.find(ENDS) is None
+
+
 def test_another_process_with_its_number_is_not_it(proc: Path) -> None:
     add(proc, 20, 1, 20, links={5: "socket:[77]"})
     look = Quick(proc)
@@ -64,6 +77,21 @@ def test_another_process_with_its_number_is_not_it(proc: Path) -> None:
     assert look.find(ENDS) is None
     (proc / "20" / "stat").write_text(stat_line(20, 1, 19))
     assert look.find(ENDS) is None  # it was forgotten
+    look.remember(sighting(20, 5, start=18))
+    look.remember(sighting(20, 5, start=19))
+    assert look.find(ENDS) is not None
+
+
+def test_a_real_process_is_watched_until_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        watch = quick._Watch(process_id(child.pid), PROC)
+        stranger = quick._Watch(ProcessId(child.pid, 1), PROC)
+        assert watch.is_there()
+        assert not stranger.is_there()
+        child.communicate(b"\n")
+    assert not watch.is_there()
+    watch.close()
+    assert not watch.is_there()
 
 
 def test_a_process_that_is_gone_is_not_it(proc: Path) -> None:
