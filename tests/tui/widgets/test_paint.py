@@ -128,8 +128,9 @@ async def test_square_brackets_are_not_markup(stage: Open) -> None:
     async with stage() as show:
         await show.feed(testing.connected())
         made = testing.record(testing.summary("a.example", "/[bold]x[/bold][@click=q]"))
-        await show.feed(testing.decided(1, made), testing.event(2, Notice("error", "[blink]look[/blink] [/]")))
+        await show.feed(testing.decided(1, made))
         assert "/[bold]x[/bold][@click=q]" in show.text
+        await show.feed(testing.event(2, Notice("error", "[blink]look[/blink] [/]")))
         assert await show.until(lambda: show.text.count("[blink]look[/blink] [/]") == 2), "a row and a toast"
 
 
