@@ -8,13 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from pipelock.cli.link import open_client, wants_api
-from pipelock.cli.table import Arguments
-from pipelock.control import frames
-from pipelock.control.client import Client
-from pipelock.model import Session, SessionActed, SessionDetail, SessionVerb, Tier, session_key
-from pipelock.proxy.admin import views
-from pipelock.proxy.admin.wire import (
+from pipelock.admin import views
+from pipelock.admin.wire import (
     AdaptiveStatus,
     AirlockDone,
     Explanation,
@@ -28,6 +23,11 @@ from pipelock.proxy.admin.wire import (
     TrustWish,
     Whoami,
 )
+from pipelock.cli.link import open_client, wants_api
+from pipelock.cli.table import Arguments
+from pipelock.control import frames
+from pipelock.control.client import Client
+from pipelock.model import Session, SessionActed, SessionDetail, SessionVerb, Tier, session_key
 
 __all__ = ["LOCKDOWN_SECONDS", "SessionDesk", "SocketDesk", "open_desk"]
 

@@ -12,15 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
-from pipelock.cli.errors import EXIT_FAILED, EXIT_USAGE, CommandError, UsageError
-from pipelock.cli.link import URL_VARIABLE
-from pipelock.cli.output import complain
-from pipelock.cli.table import Arguments
-from pipelock.config import ConfigError, load
-from pipelock.config.schema import Config
-from pipelock.config.validate_admin import TOKEN_VARIABLE
-from pipelock.model import KillSwitchState, Tier, escape
-from pipelock.proxy.admin.wire import (
+from pipelock.admin.wire import (
     AdaptiveStatus,
     AirlockDone,
     Explanation,
@@ -36,6 +28,14 @@ from pipelock.proxy.admin.wire import (
     TrustWish,
     Whoami,
 )
+from pipelock.cli.errors import EXIT_FAILED, EXIT_USAGE, CommandError, UsageError
+from pipelock.cli.link import URL_VARIABLE
+from pipelock.cli.output import complain
+from pipelock.cli.table import Arguments
+from pipelock.config import ConfigError, load
+from pipelock.config.schema import Config
+from pipelock.config.validate_admin import TOKEN_VARIABLE
+from pipelock.model import KillSwitchState, Tier, escape
 
 __all__ = ["HttpDesk", "find_api", "token_of_file"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import get_close_matches
 
+from pipelock.admin.wire import Snapshot
 from pipelock.cli.errors import CommandError, UsageError
 from pipelock.model import escape
-from pipelock.proxy.admin.wire import Snapshot
 
 __all__ = ["find_key"]
 

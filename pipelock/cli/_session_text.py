@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import UnsetType
 
+from pipelock.admin.wire import AdaptiveStatus, EventRow, Explanation, Inspection, Snapshot, Whoami
 from pipelock.cli.lines import count, duration, size_text
 from pipelock.model import escape
-from pipelock.proxy.admin.wire import AdaptiveStatus, EventRow, Explanation, Inspection, Snapshot, Whoami
 
 __all__ = ["HEADS", "adaptive_text", "explained", "inspected", "row", "whoami_text"]
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from pipelock.admin.wire import MAX_TEXT, SessionList, TrustWish
 from pipelock.cli._admin import SessionDesk, open_desk
 from pipelock.cli._session_keys import find_key
 from pipelock.cli._session_text import HEADS, explained, inspected, row
@@ -18,7 +19,6 @@ from pipelock.cli.output import print_json, print_table
 from pipelock.cli.table import Arguments
 from pipelock.config.rules import ValueRuleError, parse_duration
 from pipelock.model import Tier, escape
-from pipelock.proxy.admin.wire import MAX_TEXT, SessionList, TrustWish
 
 __all__ = ["execute"]
 

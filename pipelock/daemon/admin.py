@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 
+from pipelock.admin.wire import AnswerDone
 from pipelock.config.validate_admin import TOKEN_VARIABLE
 from pipelock.control.backend import BackendError, SessionWish
 from pipelock.daemon.notifying import Notifying
@@ -17,7 +18,6 @@ from pipelock.model import Answer, Grant, KillSwitchState, Pending, Session, Ses
 from pipelock.notify.answers import RefusedError
 from pipelock.proxy.admin.desk import AdminCall, DeskError, SessionOrder, SignedError
 from pipelock.proxy.admin.service import MAX_BODY, AdminService
-from pipelock.proxy.admin.wire import AnswerDone
 from pipelock.proxy.api import ApiContext, ApiLimits
 
 if TYPE_CHECKING:

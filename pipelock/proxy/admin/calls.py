@@ -9,12 +9,8 @@ from urllib.parse import parse_qs
 import msgspec
 from msgspec import UNSET
 
-from pipelock.identity.names import sanitise_agent
-from pipelock.model import AnswerWord, Pending, Session, SessionActed, SessionVerb, session_key
-from pipelock.proxy.admin import views
-from pipelock.proxy.admin.desk import AdminDesk, DeskError, SessionOrder
-from pipelock.proxy.admin.routes import Ask, Route
-from pipelock.proxy.admin.wire import (
+from pipelock.admin import views
+from pipelock.admin.wire import (
     AirlockWish,
     AnswerDone,
     AnswerWish,
@@ -28,9 +24,12 @@ from pipelock.proxy.admin.wire import (
     TaskWish,
     TrustDone,
     TrustWish,
-    WrongBodyError,
-    read_body,
 )
+from pipelock.identity.names import sanitise_agent
+from pipelock.model import AnswerWord, Pending, Session, SessionActed, SessionVerb, session_key
+from pipelock.proxy.admin.body import WrongBodyError, answer_of, read_body
+from pipelock.proxy.admin.desk import AdminDesk, DeskError, SessionOrder
+from pipelock.proxy.admin.routes import Ask, Route
 from pipelock.proxy.http1 import RequestHead
 
 __all__ = ["Calls", "Done"]
@@ -247,6 +246,6 @@ class Calls:
 
     def _answer(self, call: _Call) -> Done:
         wish = call.wish(AnswerWish)
-        count, grant = self._desk.answer(call.route.key, wish.answer(call.by), wish.binding)
+        count, grant = self._desk.answer(call.route.key, answer_of(wish, call.by), wish.binding)
         word = "denied" if wish.word is AnswerWord.DENY else "let pass"
         return Done(AnswerDone(count, grant if grant is not None else UNSET), f"{count} {word}")

@@ -11,12 +11,13 @@ from typing import Protocol
 
 import msgspec
 
+from pipelock.admin.wire import AnswerDone
 from pipelock.door.edges import Clock
+from pipelock.proxy.admin.body import WrongBodyError
 from pipelock.proxy.admin.calls import Calls
 from pipelock.proxy.admin.desk import AdminCall, AdminDesk, DeskError, SignedError
 from pipelock.proxy.admin.gate import RETRY_SECONDS, Refusals, Turnstile, bearer, is_known
 from pipelock.proxy.admin.routes import Ask, Route, RouteError, find_route, is_admin_path
-from pipelock.proxy.admin.wire import AnswerDone, WrongBodyError
 from pipelock.proxy.api import ApiAnswer
 from pipelock.proxy.http1 import RequestHead
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pipelock.admin.wire import AnswerDone
 from pipelock.proxy.admin.desk import AdminCall, DeskError, SignedError
-from pipelock.proxy.admin.wire import AnswerDone
 from tests.proxy.admin.desks import CLOSED, TOKEN, Api
 
 READS = (

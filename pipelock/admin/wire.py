@@ -6,15 +6,15 @@ Field names and shapes are those of the original's session API; what is ours on 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from pipelock.model import Answer, AnswerWord, BudgetUse, Grant, Lifetime, Pending, Scope, Tier
-from pipelock.proxy.unique_keys import has_unique_keys
+from pipelock.model import AnswerWord, BudgetUse, Grant, Lifetime, Pending, Scope, Tier
 
 __all__ = [
+    "MAX_BINDING",
     "MAX_TEXT",
     "AdaptiveStatus",
     "AirlockDone",
@@ -40,21 +40,12 @@ __all__ = [
     "TrustDone",
     "TrustWish",
     "Whoami",
-    "WrongBodyError",
-    "read_body",
 ]
 
 MAX_TEXT = 500
 """Characters of a label, reason, note or pattern."""
-MAX_WORD = 128
+MAX_BINDING = 128
 """Characters of a binding."""
-
-T = TypeVar("T", bound=msgspec.Struct)
-
-
-class WrongBodyError(ValueError):
-    """The body is not what this route takes; the text says why."""
-
 
 # -- what is sent ------------------------------------------------------------------------------------------------------
 
@@ -109,18 +100,6 @@ class AnswerWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lifetime: Lifetime = Lifetime.ONCE
     note: str = ""
     binding: str = ""
-
-    def answer(self, by: str) -> Answer:
-        """As the daemon takes it.
-
-        Raises:
-            WrongBodyError: another body can't be sent this way, or nothing says what is let through.
-        """
-        if self.word is AnswerWord.EDIT:
-            raise WrongBodyError("a request is edited in the dashboard, where it can be seen")
-        if self.word is not AnswerWord.DENY and not self.binding:
-            raise WrongBodyError("the binding of what was shown is needed to let it pass")
-        return Answer(self.word, self.scope, self.lifetime, self.note, by)
 
 
 # -- what is answered --------------------------------------------------------------------------------------------------
@@ -339,38 +318,3 @@ class AnswerDone(msgspec.Struct, frozen=True):
 
     count: int
     grant: Grant | UnsetType = UNSET
-
-
-def read_body(body: bytes, kind: type[T], limit: int = 65_536) -> T:
-    """One JSON object of a `kind` whose fields all may be left out, or that is asked for.
-
-    Raises:
-        WrongBodyError: more than `limit` bytes, not exactly one object, an unknown or repeated key, a wrong value, or
-            a text of more than 500 characters.
-    """
-    if len(body) > limit:
-        raise WrongBodyError(f"the body is larger than {limit} bytes")
-    body = body.strip(b" \t\r\n") or b"{}"
-    try:
-        wish = msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
-        raise WrongBodyError(f"the body does not have the right form: {error}") from error
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise WrongBodyError("the body is not one JSON object") from error
-    if not has_unique_keys(body):
-        raise WrongBodyError("the body has a key twice")
-    for name in wish.__struct_fields__:
-        value = getattr(wish, name)
-        if isinstance(value, str):
-            _check_text(name, value)
-    return wish
-
-
-def _check_text(name: str, value: str) -> None:
-    most = MAX_WORD if name == "binding" else MAX_TEXT
-    if len(value) > most:
-        raise WrongBodyError(f"{name} has at most {most} characters")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:  # a lone surrogate, which JSON can spell and UTF-8 can't
-        raise WrongBodyError(f"{name} is not valid Unicode text") from error

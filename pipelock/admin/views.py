@@ -9,8 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from pipelock.model import Level, Session, SessionActed, SessionDetail, SessionNote, TaintLevel, Tier
-from pipelock.proxy.admin.wire import (
+from pipelock.admin.wire import (
     AdaptiveStatus,
     AirlockDone,
     EventRow,
@@ -23,6 +22,7 @@ from pipelock.proxy.admin.wire import (
     TerminateDone,
     Whoami,
 )
+from pipelock.model import Level, Session, SessionActed, SessionDetail, SessionNote, TaintLevel, Tier
 
 __all__ = [
     "adaptive_status",
