@@ -29,8 +29,8 @@ import msgspec
 
 from pipelock.detect.addresses import HostError, fold_host
 from pipelock.detect.body_place import field_of
+from pipelock.detect.globs import glob_match
 from pipelock.detect.hosts import HostSet
-from pipelock.engine._glob import glob_match
 from pipelock.model import Action, Finding, Span
 
 __all__ = ["CROWDED", "FULL", "Entry", "Suppressions", "is_never_suppressed", "matches_path"]

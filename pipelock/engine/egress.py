@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from pipelock.detect.globs import glob_match
 from pipelock.detect.hosts import HostSet
-from pipelock.engine._glob import glob_match
 from pipelock.engine._paths import RulePaths
 from pipelock.model import Verdict
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from urllib.parse import unquote
 
-from pipelock.engine._glob import glob_match
+from pipelock.detect.globs import glob_match
 from pipelock.engine._paths import rule_paths
 from pipelock.engine.taint.hosts import Standing
 from pipelock.model import Action, Category, Finding, Kind, Transport

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pipelock.engine._glob import glob_match
+from pipelock.detect.globs import glob_match
 from pipelock.engine._suppress import matches_path
 from pipelock.engine.taint.classes import ActionClass
 

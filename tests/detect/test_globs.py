@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelock.engine._glob import glob_match
+from pipelock.detect.globs import glob_match
 
 
 @pytest.mark.parametrize(
