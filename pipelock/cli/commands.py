@@ -6,7 +6,8 @@ import argparse
 import time
 from pathlib import Path
 
-from pipelock.cli.table import Command, Operand, Option
+from pipelock.cli._operator_commands import OPERATOR_COMMANDS
+from pipelock.cli.table import JSON, Command, Operand, Option
 
 __all__ = ["COMMANDS", "DEFAULT_ADDRESS", "GLOBAL_OPTIONS", "MODES", "SHELLS"]
 
@@ -46,10 +47,9 @@ def _moment(text: str) -> float:
 
 
 _MAX_SIZE = 2**30
-_JSON = Option(("--json",), "print JSON", "json")
 _CONFIG = Option(("-c", "--config"), "configuration file", "config", "FILE", convert=Path, path=True)
 _REPORTS = (
-    _JSON,
+    JSON,
     Option(("--format",), "form of the result (default: text)", "format", choices=("text", "json", "sarif")),
     Option(("-o", "--output"), "write it to this file", "output", "FILE", convert=Path, path=True),
     Option(("--exclude",), "leave these out; may be repeated", "exclude", "GLOB", repeat=True),
@@ -57,35 +57,6 @@ _REPORTS = (
     Option(("-v", "--verbose"), "tell what was suppressed and skipped", "verbose"),
 )
 
-_REACH = (
-    Option(
-        ("--scope",),
-        "how much like it others must be (default: payload)",
-        "scope",
-        choices=("payload", "url", "path", "host", "domain", "process"),
-        default="payload",
-    ),
-    Option(
-        ("--for",),
-        "how long the answer holds (default: once)",
-        "lifetime",
-        choices=("once", "session", "5m", "1h", "12h", "restart", "forever"),
-        default="once",
-    ),
-    Option(("-y", "--yes"), "do not ask whether a far-reaching answer is meant", "yes"),
-)
-_API = (
-    _JSON,
-    Option(("--api-url",), "ask the admin API there (default: PIPELOCK_API_URL)", "api_url", "URL"),
-    Option(("--api-token",), "its token; better in PIPELOCK_KILLSWITCH_API_TOKEN", "api_token", "TOKEN"),
-    Option(("-c", "--config"), "take both from this file", "config", "FILE", convert=Path, path=True),
-)
-_API_DETAILS = (
-    "The control socket is asked, without a token; with one of --api-url, --api-token, --config and PIPELOCK_API_URL\n"
-    "the admin API. A configuration file that others may read is refused.\n"
-    "Exit code 1: no such session, too many calls, no answer; 2: the command line, the configuration or the token."
-)
-_SESSION_VERBS = ("list", "inspect", "explain", "release", "terminate", "trust", "recover", "reset", "task")
 
 GLOBAL_OPTIONS = (
     Option(
@@ -123,7 +94,7 @@ COMMANDS = (
         "check",
         "pipelock.cli.check",
         "validate a configuration, or say what would become of a URL",
-        (_CONFIG, Option(("--url",), "judge this URL as a GET request", "url", "URL"), _JSON),
+        (_CONFIG, Option(("--url",), "judge this URL as a GET request", "url", "URL"), JSON),
         details="Exit code 0: valid (allowed); 1: the URL would be refused or held; 2: the configuration is not valid.",
     ),
     Command(
@@ -143,7 +114,7 @@ COMMANDS = (
             ),
             Option(("--resolve",), "look the host up, and judge its addresses too", "resolve"),
             _CONFIG,
-            _JSON,
+            JSON,
             Option(("--no-color",), "no colours, whatever the terminal can show", "no_color"),
         ),
         details=(
@@ -229,7 +200,7 @@ COMMANDS = (
         "open the dashboard",
         (Option(("--plain",), "lines instead of a screen, commands on standard input", "plain"),),
     ),
-    Command("status", "pipelock.cli.status", "the daemon at a glance", (_JSON,)),
+    Command("status", "pipelock.cli.status", "the daemon at a glance", (JSON,)),
     Command(
         "events",
         "pipelock.cli.events",
@@ -240,69 +211,16 @@ COMMANDS = (
             Option(
                 ("--backlog",), "at most this many past ones (default: 100)", "backlog", "N", (), _natural, default=100
             ),
-            _JSON,
+            JSON,
         ),
         details="With --json each event is one line of JSON.",
     ),
-    Command("pending", "pipelock.cli.pending", "requests that wait for a person", (_JSON,)),
-    Command(
-        "approve",
-        "pipelock.cli.answer",
-        "let a held request pass",
-        (
-            *_REACH,
-            Option(("--redact",), "send it without what was found in its body", "redact"),
-            Option(("--body",), "send the text of this file instead", "body", "FILE", convert=Path, path=True),
-            Option(("--note",), "kept with the decision (at most 500 characters)", "note", "TEXT", default=""),
-            _JSON,
-        ),
-        (Operand("id", "as shown by `pipelock pending`", metavar="ID"),),
-        details=(
-            "Without --scope and --for the approval covers exactly the request that `pipelock pending` shows, and its\n"
-            "waiting twins. A wider scope answers what else waits too, as far as it is asked for the same reason."
-        ),
-    ),
-    Command(
-        "deny",
-        "pipelock.cli.answer",
-        "refuse a held request",
-        (
-            *_REACH,
-            Option(("--note",), "told to the agent (at most 500 characters)", "note", "TEXT", default=""),
-            _JSON,
-        ),
-        (Operand("id", "as shown by `pipelock pending`", metavar="ID"),),
-    ),
-    Command(
-        "approvals",
-        "pipelock.cli.approvals",
-        "the answers that hold for more than once",
-        (_JSON,),
-        (
-            Operand("what", "list, diff, review or revoke", ("list", "diff", "review", "revoke")),
-            Operand("id", "for revoke: as shown by list", metavar="ID", optional=True),
-        ),
-        details=(
-            "diff shows what somebody else changed in approvals.yaml while the daemon runs (exit code 1 where that is\n"
-            "anything), review puts the file in force as it is, revoke takes one answer back."
-        ),
-    ),
-    Command(
-        "kill",
-        "pipelock.cli.kill",
-        "stop all traffic, or let it flow again",
-        _API,
-        (Operand("state", "on, off or status", ("on", "off", "status")),),
-        details=(
-            "The switch is on while any source holds it: configuration, signal, sentinel file or this command.\n"
-            f"{_API_DETAILS}"
-        ),
-    ),
+    *OPERATOR_COMMANDS,
     Command(
         "reload",
         "pipelock.cli.reload",
         "read the configuration again",
-        (Option(("--dry-run",), "only say what it would change", "dry_run"), _JSON),
+        (Option(("--dry-run",), "only say what it would change", "dry_run"), JSON),
         details="With --dry-run exit code 1 says that the file is not valid, or that it makes something weaker.",
     ),
     Command(
@@ -312,7 +230,7 @@ COMMANDS = (
         (
             Option(("--since",), "2h, 7d, today, 2026-11-21 (default: all)", "since", "TIME", convert=_moment),
             Option(("-n", "--limit"), "the newest N (default: 100)", "limit", "N", (), _natural, default=100),
-            _JSON,
+            JSON,
         ),
         (Operand("query", "what to look for, in quotes", metavar="QUERY", optional=True),),
         details=(
@@ -343,7 +261,7 @@ COMMANDS = (
                 default="any",
             ),
             Option(("-v", "--verbose"), "list every group and more examples", "verbose"),
-            _JSON,
+            JSON,
         ),
         (Operand("what", "diff", ("diff",)), Operand("new", "the new configuration", metavar="NEW.yaml")),
         details=(
@@ -355,7 +273,7 @@ COMMANDS = (
         "rules",
         "pipelock.cli.rules",
         "what each rule met since the daemon started",
-        (Option(("--all",), "those that met nothing, too", "all"), _JSON),
+        (Option(("--all",), "those that met nothing, too", "all"), JSON),
     ),
     Command(
         "suppress",
@@ -373,7 +291,7 @@ COMMANDS = (
                 default=0,
             ),
             Option(("-y", "--yes"), "write without asking (add)", "yes"),
-            _JSON,
+            JSON,
         ),
         (
             Operand("what", "list, propose, add or remove", ("list", "propose", "add", "remove")),
@@ -389,50 +307,8 @@ COMMANDS = (
         "doctor",
         "pipelock.cli.doctor",
         "what of the running daemon is wrong, or soon will be",
-        (_JSON,),
+        (JSON,),
         details="Exit code 1: a check failed. Which programs trust its certificates, `pipelock trust doctor` says.",
-    ),
-    Command(
-        "session",
-        "pipelock.cli.session",
-        "who is talking through the daemon, and what to do about one of them",
-        (
-            *_API,
-            Option(("--tier",), "only these (list)", "tier", choices=("none", "soft", "hard", "drain", "normal")),
-            Option(
-                ("--to",), "how far (release; default: none)", "to", choices=("none", "normal", "soft"), default="none"
-            ),
-            Option(
-                ("--choice",),
-                "what to do, without being asked (recover)",
-                "choice",
-                choices=("release-none", "release-soft", "terminate", "leave"),
-            ),
-            Option(("--no-prompt",), "never ask (recover)", "no_prompt"),
-            Option(("--label",), "what the new task is (task)", "label", "TEXT", default=""),
-            Option(("--source",), "trust what was read from there, a glob (trust)", "source", "GLOB"),
-            Option(("--action",), "trust this being done, a glob (trust)", "action", "GLOB"),
-            Option(("--for",), "for how long (trust; default: 1h)", "span", "DURATION", default="1h"),
-            Option(("--reason",), "recorded with what is done (at most 500 characters)", "reason", "TEXT", default=""),
-        ),
-        (
-            Operand("what", f"one of {', '.join(_SESSION_VERBS)}", _SESSION_VERBS, "ACTION"),
-            Operand("key", "the session: its key or its beginning, an agent, a process", metavar="KEY", optional=True),
-        ),
-        details=(
-            "explain says why a session is closed in, release lets it out (never further in), recover explains and\n"
-            "asks. reset forgets what counted against it, terminate ends its connections too. task says that a new\n"
-            "task begins: what was read before taints it no more. trust makes an exception for the present task.\n"
-            f"{_API_DETAILS}"
-        ),
-    ),
-    Command(
-        "adaptive",
-        "pipelock.cli.adaptive",
-        "all sessions in numbers, all of them reset, or who you are to the daemon",
-        (*_API, Option(("--agent",), "name of the agent (whoami)", "name", "NAME", default="")),
-        (Operand("what", "status, flush or whoami", ("status", "flush", "whoami")),),
-        details=_API_DETAILS,
     ),
     Command(
         "logs",
@@ -446,7 +322,7 @@ COMMANDS = (
             Option(("--filter",), "only lines with this `event`, for example blocked", "filter", "EVENT", default=""),
             Option(("-f", "--follow"), "go on as lines are written", "follow"),
             Option(("--check",), "look it through instead: torn lines, order, who may read it", "check"),
-            _JSON,
+            JSON,
         ),
     ),
     Command(
@@ -490,7 +366,7 @@ COMMANDS = (
         "trust",
         "pipelock.cli.trust",
         "find out which programs use the proxy and trust its certificates",
-        (_CONFIG, _JSON),
+        (_CONFIG, JSON),
         (Operand("what", "doctor: try out what is installed", ("doctor",)),),
         details=(
             "Each program that is found makes one request to a test server on this machine, through a daemon of the\n"
@@ -519,7 +395,7 @@ COMMANDS = (
             ),
             Option(("--dry-run",), "say what would be done", "dry_run"),
             Option(("--finish",), "trust the replaced one no more (rotate)", "finish"),
-            _JSON,
+            JSON,
         ),
         (
             Operand(

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["Arguments", "Command", "Operand", "Option"]
+__all__ = ["JSON", "Arguments", "Command", "Operand", "Option"]
 
 
 class Arguments(argparse.Namespace):
@@ -160,3 +160,7 @@ class Command(msgspec.Struct, frozen=True):
     operands: tuple[Operand, ...] = ()
     details: str = ""
     takes_agent: bool = False
+
+
+JSON = Option(("--json",), "print JSON", "json")
+"""For every command that has something to print."""
