@@ -6,7 +6,9 @@ import struct
 
 import pytest
 
-from pipelock.model import Kind
+from pipelock.engine.sessions import SessionPolicy
+from pipelock.engine.sessions.policy import Budget
+from pipelock.model import Kind, Tier
 from pipelock.proxy.limits import HELLO_SECONDS, STAGGER_SECONDS, WRITE_SECONDS
 from tests.factories import a_policy
 from tests.proxy.house import ADDRESSES, Caller, Dialled, House, get, ok
@@ -262,3 +264,29 @@ def test_a_client_that_leaves_while_we_dial() -> None:
     assert house.dials[0].is_cancelled
     assert len(house.dials) == 1
     house.assert_nothing_is_left()
+
+
+def test_a_tunnel_ends_where_its_sessions_budget_does_and_not_a_byte_later() -> None:
+    house = House(a_policy(sessions=SessionPolicy(budgets={"_default": Budget(bytes=100)})))
+    client, origin = opened(house)
+    origin.says(b"x" * 60)
+    client.says(b"SSH-2.0-client\r\n" + b"y" * 24)
+    assert (client.heard, len(origin.heard)) == (b"x" * 60, 40)
+    assert house.engine.sessions.known()[0].bytes == 100
+    origin.says(b"z")
+    assert client.heard == b"x" * 60
+    assert client.line.is_closing
+    assert "budget of 100 bytes" in house.closed[0].reason
+    ended(house, client, origin)
+
+
+def test_no_tunnel_goes_on_in_the_airlock() -> None:
+    house = House()
+    client, origin = opened(house)
+    account = house.engine.sessions.accounts.use("127.0.0.1")
+    account.tier = account.floor = Tier.HARD
+    client.says(b"more")
+    assert origin.heard == b""
+    assert client.line.is_closing
+    assert "airlock" in house.closed[0].reason
+    ended(house, client, origin)
