@@ -14,9 +14,10 @@ FOREGROUND, BACKGROUND = "#d0d0d0", "#101010"
 
 def _colours(style: Style) -> tuple[str, str]:
     """Text and background, empty where they are the terminal's own."""
-    ends = []
-    for colour in (style.color, style.bgcolor):
-        ends.append("" if colour is None or colour.is_default else colour.get_truecolor().hex)
+    ends = [
+        "" if colour is None or colour.is_default else colour.get_truecolor().hex
+        for colour in (style.color, style.bgcolor)
+    ]
     return (ends[1] or BACKGROUND, ends[0] or FOREGROUND) if style.reverse else (ends[0], ends[1])
 
 
@@ -27,6 +28,9 @@ def _rule(style: Style) -> str:
     parts += ["opacity:.6"] if style.dim else []
     parts += ["text-decoration:underline"] if style.underline else []
     return ";".join(parts)
+
+
+_INK = f'fill="{FOREGROUND}" xml:space="preserve"'
 
 
 def picture(strips: list[Strip], width: int, height: int) -> str:
@@ -63,8 +67,7 @@ def picture(strips: list[Strip], width: int, height: int) -> str:
     rules = "".join(f".{name}{{{rule}}}" for rule, name in classes.items())
     size = f'width="{width * CELL:.0f}" height="{height * LINE}"'
     head = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="monospace" font-size="14" fill="{FOREGROUND}" '
-        'xml:space="preserve">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="monospace" font-size="14" {_INK}>',
         f"<style>{rules}</style>",
         f'<rect {size} fill="{BACKGROUND}"/>',
     ]

@@ -128,18 +128,18 @@ def name_of(case: tuple[Callable[[Stage], Awaitable[None]], tuple[int, int], str
 
 @pytest.mark.parametrize(("screen", "look"), CASES, ids=lambda each: each if isinstance(each, str) else each.__name__)
 async def test_every_view_looks_as_it_did(stage: Open, screen: Callable[[Stage], Awaitable[None]], look: str) -> None:
-    wrong = []
+    wrong: list[str] = []
+
+    async def tour(show: Stage, size: tuple[int, int]) -> None:
+        for place in PLACES:
+            path = STORED / place.name / f"{name_of((screen, size, look))}.svg"
+            wrong.append(compare(path, await visit(show, place.name)))
+
     async with stage(LARGE, start="overview", **LOOKS[look]) as show:
         await screen(show)
-        for place in PLACES:
-            wrong.append(
-                compare(STORED / place.name / f"{name_of((screen, LARGE, look))}.svg", await visit(show, place.name))
-            )
+        await tour(show, LARGE)
         await show.pilot.resize_terminal(*SMALL)
-        for place in PLACES:
-            wrong.append(
-                compare(STORED / place.name / f"{name_of((screen, SMALL, look))}.svg", await visit(show, place.name))
-            )
+        await tour(show, SMALL)
     assert not any(wrong), f"{[each for each in wrong if each]}; see PIPELOCK_UPDATE_SNAPSHOTS"
 
 

@@ -58,6 +58,12 @@ START = "overview"
 """The view that is shown first."""
 
 
+class Base(Screen[None]):
+    """The screen under all windows. The focus is the view's, never that of a line that is not even open."""
+
+    AUTO_FOCUS = ""
+
+
 class Dashboard(App[None]):
     """Shows one daemon and answers its prompts. All that it does to the daemon goes through `link`."""
 
@@ -91,6 +97,10 @@ class Dashboard(App[None]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Names that the style sheet uses and foreign themes lack."""
         return {"quiet": "ansi_bright_black", "ink": "ansi_black"}
+
+    def get_default_screen(self) -> Screen[None]:
+        """The screen under all windows."""
+        return Base(id="_default")
 
     def compose(self) -> ComposeResult:
         """Title, views' names, banner, the view, prompts, keys."""

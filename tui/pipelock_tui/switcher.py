@@ -11,7 +11,7 @@ from textual.widget import Widget
 from pipelock_tui.catalogue import Place, place_of
 from pipelock_tui.states import broken_lines
 from pipelock_tui.views import Shell, View
-from pipelock_tui.widgets.paint import Page
+from pipelock_tui.widgets.paint import VIEWS, Page, Painted
 
 __all__ = ["Switcher"]
 
@@ -20,7 +20,7 @@ class Switcher(Container):
     """The part of the screen that is one view at a time."""
 
     def __init__(self, shell: Shell) -> None:
-        super().__init__(id="views")
+        super().__init__(id=VIEWS)
         self._shell = shell
         self._views: dict[str, View] = {}
         self._broken: dict[str, Page] = {}
@@ -62,6 +62,18 @@ class Switcher(Container):
         if view is not None:
             self.guard(view, view.opened)
         self.call_after_refresh(self.take_focus)
+
+    def on_view_ready(self) -> None:
+        """A view that was just made can have the focus now, and be drawn."""
+        self.take_focus()
+        self._shell.draw()
+
+    def on_painted_broke(self, message: Painted.Broke) -> None:
+        """Something in a view could not be drawn."""
+        message.stop()
+        view = self.owner(message.widget)
+        if view is not None:
+            self.breaks(view, message.error)
 
     def take_focus(self) -> None:
         """Give the focus to the view, unless it has it already."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 import msgspec
 from textual.containers import Vertical
+from textual.message import Message
 from textual.screen import Screen
 
 from pipelock.control import frames
@@ -90,10 +91,17 @@ class View(Vertical):
     NOTES: ClassVar[tuple[str, ...]] = ()
     """Sentences for the help, besides the keys."""
 
+    class Ready(Message):
+        """Its parts are there."""
+
     def __init__(self, shell: Shell) -> None:
         super().__init__(id=f"view-{self.NAME}", classes="view")
         self.shell = shell
         self.deeds: dict[str, Deed] = {}
+
+    def on_mount(self) -> None:
+        """Let the shell know, so that the focus comes here."""
+        self.call_after_refresh(self.post_message, self.Ready())
 
     @property
     def board(self) -> Board:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
@@ -16,8 +18,10 @@ from pipelock.model import escape
 from pipelock_tui.actions import LISTS, bindings
 from pipelock_tui.text import Line, wrap
 
-__all__ = ["ROLES", "Bar", "Page", "Painted"]
+__all__ = ["ROLES", "VIEWS", "Bar", "Page", "Painted"]
 
+VIEWS = "views"
+"""Id of the part of the screen where views are."""
 ROLES = (
     "alarm",
     "allow",
@@ -48,6 +52,23 @@ class Painted(Widget):
     """A widget that draws lines."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"role--{role}" for role in ROLES} | {"row--selected"}
+
+    @dataclass
+    class Broke(Message):
+        """Drawing `widget` raised this."""
+
+        widget: Widget
+        error: Exception
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw; a defect in a view is told to who can end that view alone, and leaves a blank meanwhile."""
+        try:
+            return super().render_lines(crop)
+        except Exception as error:
+            if not any(node.id == VIEWS for node in self.ancestors):
+                raise
+            self.post_message(self.Broke(self, error))
+            return [Strip.blank(crop.width)] * crop.height
 
     def paint(self, line: Line, width: int, *, selected: bool = False) -> Strip:
         """Draw one line in exactly `width` cells."""
