@@ -140,12 +140,22 @@ class Judge:
         if case.view is not None:
             origin = origin_of(case.record.action)
             fresh = self._policy.layers.before_dns(f"{origin}/", partial(self._is_excused, case)).findings
-            self._take(case, (one for one in fresh if one.scanner in _URL_HOST))
+            self._take(case, (one for one in fresh if one.scanner in _URL_HOST | {"subdomain_entropy"}))
         if deciding is not None and deciding.scanner in _URL_HOST:
             case.doubts.append("the host was refused before the rest of the URL was searched")
+        elif deciding is not None and deciding.scanner == "dlp" and self._measures(case.host):
+            case.doubts.append("whether the URL looks random was not looked at, because a rule refused it first")
         elif not recorded and case.record.decision.layer != "egress_rules":
             case.doubts.append("the URL was not kept")
         return None
+
+    def _measures(self, host: str) -> bool:
+        """Whether path or query of URLs to `host` may be refused for their entropy."""
+        settings = self._policy.layers.settings
+        exempt = host in HostSet(settings.subdomain_entropy_exclusions) and host in HostSet(
+            settings.query_entropy_exclusions
+        )
+        return self._policy.enforce and settings.entropy_threshold > 0 and not exempt
 
     def _resolved(self, case: _Case, recorded: tuple[Finding, ...]) -> None:
         """The addresses, where they were kept; else what was said of them."""
@@ -220,10 +230,8 @@ class Judge:
             )
         if case.doubts:
             return Rejudged(None, layer, rule, case.doubts[0])
-        depends = ""
-        if then is Verdict.BLOCK and sure is not Verdict.BLOCK and not case.record.decision.addresses:
-            depends = "unless its address is refused, which was never looked up" if _is_request(case) else ""
-        return Rejudged(sure, layer, rule, depends)
+        lifted = then is Verdict.BLOCK and sure is not Verdict.BLOCK and _is_request(case)
+        return Rejudged(sure, layer, rule, _condition(case.record) if lifted else "")
 
     def _weigh(self, case: _Case, findings: list[Finding], then: Verdict) -> tuple[Verdict, str, str]:
         policy, decision = self._policy, case.record.decision
@@ -246,6 +254,14 @@ class Judge:
             if rewrites is not None and enforced and not _was_stripped(case.record):
                 return then, layer or decision.layer, rule
         return verdict, layer, rule
+
+
+def _condition(record: Record) -> str:
+    """On what else it depends that a refusal is lifted: what comes after it was not looked at."""
+    decision = record.decision
+    if decision.findings and decision.layer in _URL:
+        return "unless its headers, body or address are refused, which were not looked at"
+    return "" if decision.addresses else "unless its address is refused, which was not looked up"
 
 
 def _is_doubtful_block(case: _Case) -> bool:
