@@ -31,6 +31,12 @@ def test_a_process_is_known_by_itself_whatever_name_it_says(evidence: Evidence) 
     assert account_of(an_action(session="curl@7|127.0.0.1", identity=identity)) == "curl@7|127.0.0.1"
 
 
+def test_a_process_that_says_a_name_is_known_by_its_process_all_the_same() -> None:
+    key = "bash@7|127.0.0.1"
+    identity = Identity(agent="ann", session=key, evidence=Evidence.HEADER, processes=(Process(7, 1, "bash"),))
+    assert account_of(an_action(session=key, identity=identity)) == key
+
+
 def test_without_an_address_the_session_is_all_there_is() -> None:
     assert account_of(an_action(client="", session="command")) == "command"
 
