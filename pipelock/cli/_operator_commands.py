@@ -36,7 +36,7 @@ _API_DETAILS = (
     "the admin API. A configuration file that others may read is refused.\n"
     "Exit code 1: no such session, too many calls, no answer; 2: the command line, the configuration or the token."
 )
-_SESSION_VERBS = ("list", "inspect", "explain", "release", "terminate", "trust", "recover", "reset", "task")
+_SESSION_VERBS = ("list", "inspect", "explain", "airlock", "release", "terminate", "trust", "recover", "reset", "task")
 
 OPERATOR_COMMANDS = (
     Command("pending", "pipelock.cli.pending", "requests that wait for a person", (JSON,)),
@@ -101,7 +101,10 @@ OPERATOR_COMMANDS = (
             *_API,
             Option(("--tier",), "only these (list)", "tier", choices=("none", "soft", "hard", "drain", "normal")),
             Option(
-                ("--to",), "how far (release; default: none)", "to", choices=("none", "normal", "soft"), default="none"
+                ("--to",),
+                "the tier (airlock), or how far (release; default: none)",
+                "to",
+                choices=("none", "normal", "soft", "hard", "drain"),
             ),
             Option(
                 ("--choice",),
@@ -121,9 +124,10 @@ OPERATOR_COMMANDS = (
             Operand("key", "the session: its key or its beginning, an agent, a process", metavar="KEY", optional=True),
         ),
         details=(
-            "explain says why a session is closed in, release lets it out (never further in), recover explains and\n"
-            "asks. reset forgets what counted against it, terminate ends its connections too. task says that a new\n"
-            "task begins: what was read before taints it no more. trust makes an exception for the present task.\n"
+            "explain says why a session is closed in, release lets it out (never further in), airlock closes it in\n"
+            "(soft: watched, hard: read only, drain: nothing new), recover explains and asks. reset forgets what\n"
+            "counted against it, terminate ends its connections too. task says that a new task begins: what was read\n"
+            "before taints it no more. trust makes an exception for the present task.\n"
             f"{_API_DETAILS}"
         ),
     ),

@@ -75,7 +75,20 @@ def _explain(desk: SessionDesk, key: str, arguments: Arguments) -> int:
     return _show(arguments, why, explained(why, time.time()))
 
 
+def _airlock(desk: SessionDesk, key: str, arguments: Arguments) -> int:
+    if not arguments.to:
+        raise UsageError("airlock needs --to: soft (watched), hard (read only), drain (nothing new), or none")
+    tier = Tier.NONE if arguments.to == "normal" else Tier(arguments.to)
+    done = desk.airlock(key, tier, arguments.reason)
+    said = (
+        f"is in tier {done.new_tier} now, after {done.previous_tier}" if done.changed else f"was in tier {tier} already"
+    )
+    return _show(arguments, done, [f"{escape(key, 80)} {said}."])
+
+
 def _release(desk: SessionDesk, key: str, arguments: Arguments) -> int:
+    if arguments.to in ("hard", "drain"):
+        raise UsageError(f"a release never closes a session in; `pipelock session airlock --to {arguments.to}` does")
     return _release_to(desk, key, Tier.SOFT if arguments.to == "soft" else Tier.NONE, arguments)
 
 
@@ -159,6 +172,7 @@ def _asked(read: Callable[[], str]) -> str:
 _VERBS: dict[str, Callable[[SessionDesk, str, Arguments], int]] = {
     "inspect": _inspect,
     "explain": _explain,
+    "airlock": _airlock,
     "release": _release,
     "terminate": _terminate,
     "trust": _trust,

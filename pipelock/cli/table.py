@@ -82,7 +82,7 @@ class Arguments(argparse.Namespace):
     dialect: str | None
     key: str | None
     tier: str | None
-    to: str
+    to: str | None
     choice: str | None
     no_prompt: bool
     label: str

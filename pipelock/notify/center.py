@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pipelock.model import Event, Held, Released
 from pipelock.notify.desktop import Desktop
-from pipelock.notify.message import closed_message, held_message, words
+from pipelock.notify.message import brief, closed_message, held_message
 from pipelock.notify.webhook import Webhook
 
 __all__ = ["MAX_TOLD", "Center"]
@@ -36,7 +36,7 @@ class Center:
             self._told[pending.id] = None
             url = self._answer_url()
             self._webhook.tell(pending.id, held_message(pending, url, wide=self.allow_scopes and bool(url)))
-            self._desktop.show(words(pending))
+            self._desktop.show(brief(pending))
         elif isinstance(payload, Released) and payload.id in self._told:
             del self._told[payload.id]
             # What nobody has been told of yet needs no retraction.

@@ -6,7 +6,7 @@ import msgspec
 
 from pipelock.model import Lifetime, Outcome, Pending, Scope, escape
 
-__all__ = ["Choice", "ClosedMessage", "HeldMessage", "closed_message", "held_message", "words"]
+__all__ = ["Choice", "ClosedMessage", "HeldMessage", "brief", "closed_message", "held_message", "words"]
 
 _WORDS = 500
 _TARGET = 300
@@ -75,6 +75,13 @@ def words(pending: Pending) -> str:
     who = escape(action.agent or action.client or "somebody", 80)
     target = f"{action.method} {action.url}".strip() or f"{action.host}:{action.port}"
     return f"{who} asks: {escape(target, _TARGET)}"
+
+
+def brief(pending: Pending) -> str:
+    """The same for a screen that others may see: the host, and nothing of what is sent there."""
+    action = pending.action
+    who = escape(action.agent or action.client or "somebody", 80)
+    return f"{who} asks: {escape(f'{action.method} to {action.host}'.strip(), 120)}"
 
 
 def closed_message(pending_id: str, outcome: Outcome, by: str) -> bytes:

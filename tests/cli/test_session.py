@@ -180,6 +180,13 @@ def test_release_is_never_upward(ways: Ways) -> None:
     assert "never closes a session in further" in err
 
 
+def test_closing_one_in(ways: Ways) -> None:
+    assert ways("session", "airlock", "helper", "--to", "drain")[1].startswith("helper|127.0.0.1 is in tier drain now")
+    assert [(order.key, order.tier) for order in ways.desk.orders] == [(CALM.key, Tier.DRAIN)]
+    assert ways("session", "airlock", "claude", "--to", "normal", "--json")[0] == 0
+    assert ways.run("session", "airlock", "helper")[0] == 2
+
+
 def test_terminate_and_reset(ways: Ways) -> None:
     code, out, _ = ways("session", "terminate", "claude", "--reason", "enough")
     assert (code, out) == (0, "claude@42|127.0.0.1 is ended, 2 connections closed. What it sends next begins afresh.\n")

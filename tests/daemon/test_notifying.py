@@ -111,7 +111,7 @@ def test_the_desktop_s_program_gets_an_argument_list_and_no_terminal(
     wired.reactor.spawnProcess = spawn
     wired.bus.publish(Held(a_pending()))
     (path, arguments), more = started[0]
-    assert (path, arguments[-1]) == (str(program).encode(), b"helper asks: POST http://api.example/submit")
+    assert (path, arguments[-1]) == (str(program).encode(), b"helper asks: POST to example.com")
     assert len(set(more["childFDs"].values())) == 1
     assert more["env"][b"DISPLAY"] == b":0"
     wired.reactor.advance(10)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from pipelock.model import Lifetime, Offer, Outcome, Scope
-from pipelock.notify.message import closed_message, held_message, words
+from pipelock.notify.message import brief, closed_message, held_message, words
 from tests.factories import a_summary
 from tests.notify.items import a_pending
 
@@ -44,6 +44,11 @@ def test_a_long_address_is_cut() -> None:
 
 def test_where_there_is_no_address_the_host_is_named() -> None:
     assert words(a_pending(action=a_summary(method="", url="", agent="", client=""))) == "somebody asks: example.com:80"
+
+
+def test_a_screen_that_others_see_is_told_the_host_alone() -> None:
+    action = a_summary(method="POST", url="http://api.example/private?x=1", host="api.example", agent="a\x1b")
+    assert brief(a_pending(action=action)) == "a\\x1b asks: POST to api.example"
 
 
 def test_an_end() -> None:
