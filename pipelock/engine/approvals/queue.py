@@ -36,8 +36,9 @@ from pipelock.engine.approvals.limits import (
     Settled,
     StaleAnswerError,
 )
-from pipelock.engine.approvals.revise import MAX_EDIT, is_editable, redacted_body
+from pipelock.engine.approvals.revise import is_editable, redacted_body
 from pipelock.engine.approvals.scopes import made, offers_for
+from pipelock.engine.approvals.taken import taken
 from pipelock.model import (
     Action,
     ActionSummary,
@@ -254,7 +255,7 @@ class Approvals:
             BadAnswerError: this was not offered, or can't be kept; nothing is settled.
         """
         group = self._bound(pending_id, binding)
-        offer = _offered(group.pending, answer)
+        offer = taken(group.pending, answer)
         grant = None
         if answer.lifetime is not Lifetime.ONCE:
             grant = made(group.asked, offer, answer, self._grant_id(), now)
@@ -385,36 +386,3 @@ class Approvals:
     def _close(self, group: _Group) -> None:
         del self._groups[group.id]
         self._by_fingerprint.pop(group.fingerprint, None)
-
-
-def _offered(pending: Pending, answer: Answer) -> Offer:
-    """The offer that `answer` takes.
-
-    Raises:
-        BadAnswerError: it takes none.
-    """
-    offer = next((offer for offer in pending.offers if offer.scope is answer.scope), None)
-    if offer is None:
-        raise BadAnswerError(f"the scope {answer.scope.value} is not offered here")
-    if answer.lifetime not in offer.lifetimes:
-        raise BadAnswerError(f"{answer.lifetime.value} is not offered with the scope {answer.scope.value} here")
-    if answer.word not in (AnswerWord.REDACT, AnswerWord.EDIT):
-        return offer
-    if answer.scope is not Scope.PAYLOAD or answer.lifetime is not Lifetime.ONCE:
-        raise BadAnswerError("what is changed before it is sent is approved for exactly this, once")
-    if answer.word is AnswerWord.REDACT and not pending.redactable:
-        raise BadAnswerError("what was found can't be taken out of this")
-    if answer.word is AnswerWord.EDIT:
-        _check_edit(pending, answer.body)
-    return offer
-
-
-def _check_edit(pending: Pending, body: bytes | None) -> None:
-    if not pending.editable:
-        raise BadAnswerError("this has no text that can be changed")
-    if body is None or len(body) > MAX_EDIT:
-        raise BadAnswerError(f"another body is needed, of at most {MAX_EDIT} bytes")
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise BadAnswerError("another body must be a text in UTF-8") from error

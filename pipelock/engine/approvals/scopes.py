@@ -6,7 +6,9 @@ asks about may be answered more widely. What is asked because of what the sessio
 
 from __future__ import annotations
 
-from pipelock.engine.approvals.asked import TAINT, Asked, folder_of
+from pipelock.detect.addresses import HostError, fold_host
+from pipelock.detect.url_view import UrlError, parse_url, split_url
+from pipelock.engine.approvals.asked import TAINT, Asked, folder_of, spelling_of
 from pipelock.engine.approvals.words import clause, exactly
 from pipelock.model import ActionSummary, Answer, AnswerWord, Grant, Lifetime, Offer, Scope
 
@@ -29,7 +31,7 @@ def offers_for(asked: Asked, summary: ActionSummary, *, keeps: bool) -> tuple[Of
         exactly(summary, asked.kind, asked.agent, asked.program, allow=False),
         _WHILE,
     )
-    if not asked.host or summary.agent != asked.agent:
+    if summary.agent != asked.agent or not _shows_host(summary, asked):
         return (_nameless(exact, asked, summary),)
     return (exact, *(_offer(asked, scope, keeps=keeps) for scope in _scopes(asked, summary)))
 
@@ -44,13 +46,13 @@ def _nameless(exact: Offer, asked: Asked, summary: ActionSummary) -> Offer:
 
 def _scopes(asked: Asked, summary: ActionSummary) -> list[Scope]:
     tunnel = asked.kind in _TUNNELS
-    # A URL that is shown cut would be approved unseen.
-    scopes = [] if tunnel or not asked.url or summary.url.endswith("…") else [Scope.URL]
+    whole = not tunnel and _shows_url(summary, asked)
+    scopes = [Scope.URL] if whole else []
     if asked.flagged:
         return scopes
     if asked.layer == TAINT:
         return [*scopes, Scope.HOST]
-    if not tunnel and asked.path and folder_of(asked.path) != "/":
+    if whole and asked.path and folder_of(asked.path) != "/":
         scopes.append(Scope.PATH)
     scopes.append(Scope.HOST)
     if asked.domain:
@@ -58,6 +60,22 @@ def _scopes(asked: Asked, summary: ActionSummary) -> list[Scope]:
     if asked.program:
         scopes.append(Scope.PROCESS)
     return scopes
+
+
+def _shows_host(summary: ActionSummary, asked: Asked) -> bool:
+    """Whether the host is shown: what is hidden in the summary must not stand in words."""
+    try:
+        return bool(asked.host) and fold_host(summary.host).name == asked.host
+    except HostError:
+        return False
+
+
+def _shows_url(summary: ActionSummary, asked: Asked) -> bool:
+    """Whether all of the URL is shown. One that is cut would be approved unseen, one that is hidden would be told."""
+    try:
+        return bool(asked.url) and spelling_of(parse_url(split_url(summary.url))) == asked.url
+    except UrlError:
+        return False
 
 
 def _offer(asked: Asked, scope: Scope, *, keeps: bool) -> Offer:

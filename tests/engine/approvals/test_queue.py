@@ -222,7 +222,9 @@ def hold_one(queue: Approvals, choice: int, now: int) -> tuple[Pending, int] | A
     """Hold one of six: of two sessions, to two hosts, three bodies; the last is flagged."""
     host = f"{'ab'[choice % 2]}.example.com"
     action = an_action(session=f"s{choice % 2}", body=b"%d" % (choice % 3), url=f"http://{host}/x", host=host)
-    return hold(queue, action, now, token=now, findings=(a_finding(place="body"),) if choice == 5 else ())
+    return hold(
+        queue, action, now, token=now, findings=(a_finding(scanner="body_dlp", place="body"),) if choice == 5 else ()
+    )
 
 
 def do(queue: Approvals, step: str, item: Pending, answer: Answer, now: int) -> list[Settled]:
@@ -292,7 +294,7 @@ def test_a_wider_answer_settles_what_else_it_covers_and_leaves_the_rest() -> Non
     asking(queue, host="www.example.com", token="other host")
     asking(queue, "/c", token="other rule", rule="uploads")
     asking(queue, "/d", token="other agent", agent="bob", session="bob|1")
-    asking(queue, "/e", token="flagged", findings=(a_finding(place="body"),))
+    asking(queue, "/e", token="flagged", findings=(a_finding(scanner="body_dlp", place="body"),))
     answered = queue.answer(first.id, Answer(AnswerWord.ALLOW, Scope.HOST))
     assert [one.token for _, settled in answered.groups for one in settled] == ["shown", "same host"]
     assert (answered.count, answered.grant) == (2, None)
@@ -306,7 +308,7 @@ def test_what_an_answer_would_settle_is_counted_before_it_is_given() -> None:
     asking(queue, "/a/2")
     asking(queue, "/b")
     asking(queue, "/x", host="www.example.com")
-    asking(queue, "/a/3", findings=(a_finding(place="body"),))
+    asking(queue, "/a/3", findings=(a_finding(scanner="body_dlp", place="body"),))
     shown = queue.waiting()[0]
     counts = {offer.scope: offer.covers for offer in shown.offers}
     assert counts == {Scope.PAYLOAD: 0, Scope.URL: 0, Scope.PATH: 1, Scope.HOST: 2, Scope.DOMAIN: 3}
@@ -337,15 +339,15 @@ def covers(queue: Approvals, path: str = "/z", host: str = "api.example.com", st
 
 def test_a_flagged_item_is_answered_by_itself_and_its_grant_needs_the_same_findings() -> None:
     queue = Approvals(KEY)
-    found = (a_finding(place="body", rule="One"),)
+    found = (a_finding(scanner="body_dlp", place="body", rule="One"),)
     first = asking(queue, findings=found, body=b"1")
     asking(queue, findings=found, body=b"2")
     assert [offer.scope for offer in first.offers] == [Scope.PAYLOAD, Scope.URL]
     assert queue.answer(first.id, Answer(AnswerWord.ALLOW, Scope.URL, Lifetime.H1)).count == 1
     assert covers(queue, "/a/1", findings=found, body=b"3")
     assert not covers(queue, "/a/1")
-    assert not covers(queue, "/a/1", findings=(a_finding(place="body", rule="Two"),))
-    assert not covers(queue, "/a/1", findings=(*found, a_finding(place="body", rule="Two")))
+    assert not covers(queue, "/a/1", findings=(a_finding(scanner="body_dlp", place="body", rule="Two"),))
+    assert not covers(queue, "/a/1", findings=(*found, a_finding(scanner="body_dlp", place="body", rule="Two")))
     assert not covers(queue, "/a/1", findings=found, layer="body_dlp")
 
 
@@ -378,7 +380,11 @@ NOT_OFFERED = [
     (Answer(AnswerWord.ALLOW, Scope.PROCESS, Lifetime.H1), {}, "scope process is not offered"),
     (Answer(AnswerWord.ALLOW, Scope.PAYLOAD, Lifetime.FOREVER), {}, "forever is not offered"),
     (Answer(AnswerWord.ALLOW, Scope.HOST, Lifetime.FOREVER), {}, "forever is not offered"),
-    (Answer(AnswerWord.ALLOW, Scope.HOST), {"findings": (a_finding(place="body"),)}, "scope host is not offered"),
+    (
+        Answer(AnswerWord.ALLOW, Scope.HOST),
+        {"findings": (a_finding(scanner="body_dlp", place="body"),)},
+        "scope host is not offered",
+    ),
     (Answer(AnswerWord.REDACT), {}, "can't be taken out"),
     (Answer(AnswerWord.EDIT, body=b"x"), {}, "no text that can be changed"),
     (Answer(AnswerWord.EDIT), {"body": b"text"}, "another body is needed"),

@@ -3,14 +3,17 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from pipelock.engine import summarise
+from pipelock.engine.approvals.asked import asked_of
+from pipelock.engine.approvals.scopes import offers_for
 from pipelock.model import Action, Decision, Lifetime, Scope
 from tests.engine.approvals.questions import FLAGGED, POST, RULED, TAINTED, TUNNEL, offers
-from tests.factories import a_decision, a_finding, an_action
+from tests.factories import a_decision, a_finding, a_response, an_action
 
 SCOPES = [
     (POST, RULED, "payload url path host domain process"),
     (POST, TAINTED, "payload url host"),
-    (POST, FLAGGED, "payload url"),
+    (a_response(), FLAGGED, "payload url"),
     (TUNNEL, RULED, "payload host domain"),
     (an_action(url="http://10.0.0.1/a/b", host="10.0.0.1"), RULED, "payload url path host"),
     (an_action(url="http://example.com/x"), RULED, "payload url host domain"),
@@ -40,3 +43,19 @@ def test_what_lets_through_much_more_is_marked() -> None:
     assert {scope for scope, offer in offers(POST, RULED).items() if offer.broad} == {Scope.DOMAIN, Scope.PROCESS}
     assert {scope for scope, offer in offers(TUNNEL, RULED).items() if offer.broad} == {Scope.HOST, Scope.DOMAIN}
     assert not any(offer.broad for offer in offers(POST, FLAGGED).values())
+
+
+@pytest.mark.parametrize(
+    ("hidden", "scopes"),
+    [
+        ({"url": "https://api.example.com/[redacted]"}, "payload host domain process"),
+        ({"url": "https://[redacted].example.com/[redacted]", "host": "[redacted].example.com"}, "payload"),
+        ({"url": "https://api.example.com/v1/it…"}, "payload host domain process"),
+        ({}, "payload url path host domain process"),
+    ],
+)
+def test_what_the_summary_hides_is_in_no_words_and_in_no_grant(hidden: dict, scopes: str) -> None:
+    summary = replace(summarise(POST, RULED), **hidden)
+    made = offers_for(asked_of(POST, RULED, "d"), summary, keeps=True)
+    assert " ".join(offer.scope for offer in made) == scopes
+    assert not hidden or not any("/v1/items" in offer.allow + offer.deny for offer in made)
