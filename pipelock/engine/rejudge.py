@@ -20,7 +20,7 @@ from pipelock.detect.addresses import HostError
 from pipelock.detect.hosts import HostSet
 from pipelock.detect.url_reasons import DNS_RULE
 from pipelock.detect.url_view import UrlError, UrlView, parse_url, split_url
-from pipelock.engine._outline import is_whole, matcher, origin_of
+from pipelock.engine._outline import has_no_unknown, is_whole, matcher, origin_of
 from pipelock.engine._paths import rule_paths
 from pipelock.engine._retold import LIMITS, Retold, RuleBook
 from pipelock.engine._suppress import CROWDED, FULL
@@ -143,19 +143,20 @@ class Judge:
             self._take(case, (one for one in fresh if one.scanner in _URL_HOST | {"subdomain_entropy"}))
         if deciding is not None and deciding.scanner in _URL_HOST:
             case.doubts.append("the host was refused before the rest of the URL was searched")
-        elif deciding is not None and deciding.scanner == "dlp" and self._measures(case.host):
+        elif deciding is not None and deciding.scanner == "dlp" and self._measures(case):
             case.doubts.append("whether the URL looks random was not looked at, because a rule refused it first")
         elif not recorded and case.record.decision.layer != "egress_rules":
             case.doubts.append("the URL was not kept")
         return None
 
-    def _measures(self, host: str) -> bool:
-        """Whether path or query of URLs to `host` may be refused for their entropy."""
+    def _measures(self, case: _Case) -> bool:
+        """Whether what was not kept of the path, or the query, may be refused for its entropy."""
         settings = self._policy.layers.settings
-        exempt = host in HostSet(settings.subdomain_entropy_exclusions) and host in HostSet(
-            settings.query_entropy_exclusions
+        path = not has_no_unknown(case.record.action.path) and case.host not in HostSet(
+            settings.subdomain_entropy_exclusions
         )
-        return self._policy.enforce and settings.entropy_threshold > 0 and not exempt
+        query = case.host not in HostSet(settings.query_entropy_exclusions)
+        return self._policy.enforce and settings.entropy_threshold > 0 and (path or query)
 
     def _resolved(self, case: _Case, recorded: tuple[Finding, ...]) -> None:
         """The addresses, where they were kept; else what was said of them."""

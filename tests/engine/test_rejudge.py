@@ -104,6 +104,13 @@ BY_PATH = EgressRules([EgressRule("p", Verdict.BLOCK, path="/path")], Verdict.AL
             Verdict.BLOCK, "dlp",
         ),
         (QUERY, {}, {"suppressions": suppressing(field="url:*", path="https://a.test/")}, Verdict.BLOCK, "dlp"),
+        (QUERY, {}, {"suppressions": suppressing(field="url:*")}, None, ""),
+        (
+            QUERY, {},
+            {"suppressions": suppressing(field="url:*"),
+             "settings": UrlSettings(query_entropy_exclusions=("example.com",))},
+            Verdict.ALLOW, "",
+        ),
         (PATH, {}, {"suppressions": suppressing(field="url:path", path="https://example.com/v1/")}, None, "dlp"),
         (PATH, {}, {"suppressions": suppressing(field="url:*", path="https://example.com/*"), **PLAIN}, Verdict.ALLOW, ""),
     ],
