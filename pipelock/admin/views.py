@@ -22,7 +22,7 @@ from pipelock.admin.wire import (
     TerminateDone,
     Whoami,
 )
-from pipelock.model import Level, Session, SessionActed, SessionDetail, SessionNote, TaintLevel, Tier
+from pipelock.model import Level, Session, SessionActed, SessionDetail, SessionNote, TaintLevel, Tier, session_key
 
 __all__ = [
     "adaptive_status",
@@ -31,6 +31,7 @@ __all__ = [
     "in_tier",
     "inspection",
     "is_invocation",
+    "own_session",
     "reset_done",
     "snapshot",
     "stamp",
@@ -235,8 +236,16 @@ def adaptive_status(details: Sequence[SessionDetail], lockdown_seconds: float, *
     )
 
 
-def whoami(client: str, agent: str, key: str, session: Session | None, lockdown_seconds: float) -> Whoami:
-    """What is known of whoever asks; `session` where it has one under that `key`."""
+def own_session(sessions: Sequence[Session], agent: str, client: str) -> Session | None:
+    """The session of an agent at an address: by its key, else the one heard of last, for most keys name a process."""
+    key = session_key(agent, client)
+    named = (one for one in sessions if agent and (one.agent, one.client) == (agent, client))
+    return next((one for one in sessions if one.key == key), next(named, None))
+
+
+def whoami(client: str, agent: str, session: Session | None, lockdown_seconds: float) -> Whoami:
+    """What is known of whoever asks, and of its `session` if it has one."""
+    key = session.key if session is not None else session_key(agent, client)
     known = (
         session
         if session is not None

@@ -27,12 +27,13 @@ from pipelock.cli.link import open_client, wants_api
 from pipelock.cli.table import Arguments
 from pipelock.control import frames
 from pipelock.control.client import Client
-from pipelock.model import Session, SessionActed, SessionDetail, SessionVerb, Tier, session_key
+from pipelock.model import Session, SessionActed, SessionDetail, SessionVerb, Tier
 
 __all__ = ["LOCKDOWN_SECONDS", "SessionDesk", "SocketDesk", "open_desk"]
 
 LOCKDOWN_SECONDS = 1800
 """How long a silent session is remembered, unless configured otherwise; the control socket does not tell."""
+LOCAL = "127.0.0.1"
 
 
 class SessionDesk(Protocol):
@@ -183,11 +184,11 @@ class SocketDesk:
     def whoami(self, agent: str) -> Whoami:
         """The session whose processes are ours or our parents', else the one that the name gives."""
         sessions = self._client.sessions()
-        found = next((one for one in sessions if not agent and _parents() & {p.pid for p in one.processes}), None)
-        client = found.client if found is not None else "127.0.0.1"
-        key = found.key if found is not None else session_key(agent, client)
-        found = found or next((one for one in sessions if one.key == key), None)
-        return views.whoami(client, found.agent if found is not None else agent, key, found, LOCKDOWN_SECONDS)
+        own = set() if agent else _parents()
+        found = next((one for one in sessions if own & {process.pid for process in one.processes}), None)
+        found = found or views.own_session(sessions, agent, LOCAL)
+        client, name = (found.client, found.agent) if found is not None else (LOCAL, agent)
+        return views.whoami(client, name, found, LOCKDOWN_SECONDS)
 
 
 def _parents() -> set[int]:

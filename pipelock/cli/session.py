@@ -97,8 +97,10 @@ def _release_to(desk: SessionDesk, key: str, tier: Tier, arguments: Arguments) -
     if now.rank < tier.rank:
         raise UsageError(f"{escape(key, 80)} is in tier {now.value}; a release never closes a session in further")
     done = desk.airlock(key, tier, arguments.reason)
-    said = "released" if done.changed else "was not closed in"
-    return _show(arguments, done, [f"{escape(key, 80)} {said}: airlock {done.previous_tier}, now {done.new_tier}."])
+    said = (
+        f"released from tier {done.previous_tier} to {done.new_tier}" if done.changed else f"stays in tier {now.value}"
+    )
+    return _show(arguments, done, [f"{escape(key, 80)} {said}."])
 
 
 def _reset(desk: SessionDesk, key: str, arguments: Arguments) -> int:

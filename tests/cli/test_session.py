@@ -169,7 +169,7 @@ def test_a_name_that_several_have(ways: Ways) -> None:
 
 def test_release_is_never_upward(ways: Ways) -> None:
     assert ways("session", "release", "claude") == (
-        0, "claude@42|127.0.0.1 released: airlock hard, now none.\n", ""
+        0, "claude@42|127.0.0.1 released from tier hard to none.\n", ""
     )  # fmt: skip
     assert ways.desk.orders[0].tier is Tier.NONE
     assert ways("session", "release", "claude", "--to", "soft", "--reason", "looked at it")[0] == 0

@@ -26,7 +26,7 @@ from pipelock.admin.wire import (
     TrustWish,
 )
 from pipelock.identity.names import sanitise_agent
-from pipelock.model import AnswerWord, Pending, Session, SessionActed, SessionVerb, session_key
+from pipelock.model import AnswerWord, Pending, SessionActed, SessionVerb
 from pipelock.proxy.admin.body import WrongBodyError, answer_of, read_body
 from pipelock.proxy.admin.desk import AdminDesk, DeskError, SessionOrder
 from pipelock.proxy.admin.routes import Ask, Route
@@ -158,7 +158,7 @@ class Calls:
 
     def _terminate(self, call: _Call) -> Done:
         acted = self._act(call, SessionVerb.TERMINATE, call.wish(Reasoned).reason)
-        return Done(views.terminate_done(acted), f"{acted.ended} connections ended")
+        return Done(views.terminate_done(acted), f"connections ended: {acted.ended}")
 
     def _task(self, call: _Call) -> Done:
         wish = call.wish(TaskWish)
@@ -226,17 +226,14 @@ class Calls:
                 continue
             flushed += 1
             cleared = cleared or acted.ip_state_cleared
-        return Done(Flushed(flushed, flushed, skipped, cleared), f"{flushed} sessions reset")
+        return Done(Flushed(flushed, flushed, skipped, cleared), f"reset: {flushed}")
 
     def _whoami(self, call: _Call) -> Done:
         claimed = next((value for name, value in call.head.headers if name == "x-pipelock-agent"), "")
         said = claimed or call.asked("agent")
         agent = sanitise_agent(said) if said else ""
-        key = session_key(agent, call.client)
-        return Done(views.whoami(call.client, agent, key, self._find(key), self._desk.lockdown_seconds()))
-
-    def _find(self, key: str) -> Session | None:
-        return next((session for session in self._desk.sessions() if session.key == key), None)
+        found = views.own_session(self._desk.sessions(), agent, call.client)
+        return Done(views.whoami(call.client, agent, found, self._desk.lockdown_seconds()))
 
     # -- what waits for a person -----------------------------------------------------------------------------------
 

@@ -215,6 +215,8 @@ def test_who_asks() -> None:
     answer = api.asks("GET", "/api/v1/adaptive/whoami")[1]
     assert (answer["session_key"], answer["exists"], answer["classification"]) == ("127.0.0.1", False, "identity")
     assert "agent" not in answer
+    answer = api.asks("GET", "/api/v1/adaptive/whoami?agent=claude")[1]
+    assert (answer["session_key"], answer["exists"], answer["block_all"]) == (CLOSED.key, True, True)
 
 
 def test_what_waits_is_listed_and_answered() -> None:

@@ -119,7 +119,7 @@ def test_every_call_is_written_down_refused_ones_too() -> None:
     api.asks("GET", "/api/v1/sessions/nobody")
     assert api.desk.calls == [
         AdminCall("list", "127.0.0.1", 200, "", "1 listed"),
-        AdminCall("terminate", "127.0.0.1", 200, CLOSED.key, "2 connections ended"),
+        AdminCall("terminate", "127.0.0.1", 200, CLOSED.key, "connections ended: 2"),
         AdminCall("terminate", "127.0.0.1", 401, CLOSED.key, "unauthorized"),
         AdminCall("inspect", "127.0.0.1", 404, "nobody", "session not found"),
     ]
