@@ -141,6 +141,7 @@ class Oversight:
 
     def _look_again(self) -> None:
         self._is_looking = False
+        self._sessions.recover(self._now())
         self._door.rejudge_held()
 
     def _record(self, entry: SessionEntry) -> None:

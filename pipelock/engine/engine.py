@@ -81,7 +81,7 @@ class Engine:
         self.policy = policy
         self.kill = kill
         self.sessions = Sessions()
-        self.sessions.settings = policy.sessions
+        self.sessions.obey(policy)
         self.cross_request = CrossRequest()
         self.sessions.forget_pieces = self.cross_request.forget
         self.taints = Taints()
@@ -94,7 +94,7 @@ class Engine:
     def replace_policy(self, policy: Policy) -> None:
         """Judge by `policy` from the next action on; windows and sessions stay."""
         self.policy = policy
-        self.sessions.settings = policy.sessions
+        self.sessions.obey(policy)
 
     def inspect(self, action: Action) -> Content:
         """The content scan alone, which any thread may do ahead of `adjudicate`.

@@ -83,6 +83,8 @@ def test_a_session_rises_and_everybody_is_told() -> None:
 def test_a_session_closed_in_loses_what_nobody_reads_and_may_not_write() -> None:
     house, _, lines = a_house()
     leak(house, 7)
+    assert lines.ended == []
+    house.clock.advance(0)
     assert lines.ended == [f"long-lived {KEY}"]
     _, answers = house.post()
     assert answers[0].layer == "airlock"

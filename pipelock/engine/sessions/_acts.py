@@ -98,7 +98,7 @@ def _set_tier(ledger: Ledger, row: Row, account: Account, wish: Wish) -> Session
         new_tier=account.tier,
         previous_level=account.level,
         previous_score=account.score,
-        ended=ledger.close_in(account) if account.tier.rank > before.rank else 0,
+        ended=ledger.end_what_may_not_go_on(account),
     )
 
 

@@ -91,8 +91,8 @@ def over_budget(ledger: Ledger, account: Account, action: Action, facts: Facts, 
 
 def carried(account: Account, action: Action, count: int, facts: Facts, policy: Policy) -> str:
     """Why no more may go through the closed tunnel that `action` opened, after `count` bytes; empty where it may."""
-    if account.tier is not Tier.NONE and tier_of(account, policy) is Tier.HARD:
-        return "this session may only read (airlock, tier hard), and nobody sees what goes through a closed tunnel"
+    if account.tier is not Tier.NONE and tier_of(account, policy).rank >= Tier.HARD.rank:
+        return f"the session is in the airlock (tier {account.tier}), and nobody sees what goes through a closed tunnel"
     budget = policy.sessions.budget(profile_of(action)) if policy.enforce else None
     if budget is None:
         return ""

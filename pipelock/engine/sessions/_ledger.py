@@ -39,7 +39,7 @@ class Ledger:
         in_flight: How many connections of a session are open.
         forget_pieces: Forgets what a client's requests were put together from; whether there was anything.
         taints: What sessions have read.
-        settings: The policy in force when something was last asked.
+        settings: The policy in force when something was last asked; `enforces` is whether it is enforced.
         now: Monotonic seconds; `ahead` is how far the wall clock is ahead of them.
     """
 
@@ -47,6 +47,7 @@ class Ledger:
         self.accounts = Accounts(accounts)
         self.rows = Rows(self._is_calm)
         self.settings = SessionPolicy()
+        self.enforces = True
         self.now = self.ahead = 0.0
         self.listener: Callable[[Change], None] = lambda _change: None
         self.ended: Callable[[str], int] = lambda _key: 0
@@ -74,21 +75,31 @@ class Ledger:
     def advance(self, account: Account) -> None:
         """Let the timers of one account run out."""
         now, before, tier = self.now, account.level, account.tier
-        if account.end_by <= now:
-            account.end_by = FOREVER
-            ended = sum(self.ended(row.key) for row in self.rows.of(account.key))
-            self.tell(What.DRAINED, account, after="timeout" if ended else "completed")
         if levels.recover(account, self.settings.adaptive or _ADAPTIVE, now):
             self.level_moved(What.RECOVERY, account, before, "timer", "no threat was refused for long enough")
         if airlock.advance(account, self.settings.airlock or BY_HAND, now):
             self.tier_moved(What.AIRLOCK_ENDED, account, tier, "timer", "its time is over")
         self.accounts.settle(account)
 
-    def close_in(self, account: Account) -> int:
-        """The tier rose: end what could go on without being asked about; how many connections that were."""
-        if account.tier is not Tier.HARD:
-            return 0
-        return sum(self.closed_in(row.key) for row in self.rows.of(account.key))
+    def end_what_may_not_go_on(self, account: Account) -> int:
+        """End what the tier does not leave open; how many connections that were.
+
+        Not called while something is judged: whose connection is ended hears no decision any more.
+        """
+        ended = 0
+        by_hand = account.floor.rank >= Tier.HARD.rank
+        is_enforced = by_hand or (self.enforces and self.settings.airlock is not None)
+        if account.must_close:
+            account.must_close = False
+            if is_enforced:
+                ended = sum(self.closed_in(row.key) for row in self.rows.of(account.key))
+        if account.end_by <= self.now:
+            account.end_by = FOREVER
+            if is_enforced:
+                drained = sum(self.ended(row.key) for row in self.rows.of(account.key))
+                self.tell(What.DRAINED, account, after="timeout" if drained else "completed")
+                ended += drained
+        return ended
 
     # -- telling -----------------------------------------------------------------------------------------------------
 

@@ -166,4 +166,3 @@ def _enter(ledger: Ledger, account: Account, tier: Tier, *, trigger: str, why: s
     before, settings = account.tier, ledger.settings.airlock
     if settings is not None and airlock.enter(account, tier, why, settings, ledger.now):
         ledger.tier_moved(What.AIRLOCK, account, before, trigger, why)
-        ledger.close_in(account)

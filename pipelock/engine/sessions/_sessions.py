@@ -52,6 +52,10 @@ class Sessions(Ledger):
     def __len__(self) -> int:
         return len(self.rows)
 
+    def obey(self, policy: Policy) -> None:
+        """From now on `policy` is in force."""
+        self.settings, self.enforces = policy.sessions, policy.enforce
+
     # -- judging -----------------------------------------------------------------------------------------------------
 
     def gate(self, action: Action, facts: Facts, policy: Policy) -> Decision | None:
@@ -165,6 +169,7 @@ class Sessions(Ledger):
         """Let timers run out and forget the sessions that are gone. Called every few seconds."""
         self.look_at(facts, self.settings)
         for account in self.accounts.raised():
+            self.end_what_may_not_go_on(account)
             self.advance(account)
         if facts.now - self._cleaned < self.settings.cleanup:
             return

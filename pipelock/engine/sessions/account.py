@@ -55,6 +55,7 @@ class Account(msgspec.Struct):
         tier: With `tier_since`, `tier_until` (`FOREVER`: not by itself) and `tier_why`.
         floor: The tier that a person has set: no timer goes below it. `floor_why` is his reason.
         end_by: When what is still open is ended, in tier drain.
+        must_close: The tier rose so far that closed tunnels and WebSockets are to be ended.
         anomalies: When there were anomalies, the last few.
         seen: Domains that are not new, the oldest first.
         fresh: When the new ones came.
@@ -77,6 +78,7 @@ class Account(msgspec.Struct):
     floor: Tier = Tier.NONE
     floor_why: str = ""
     end_by: float = FOREVER
+    must_close: bool = False
     anomalies: list[float] = []
     seen: dict[int, None] = {}
     fresh: list[float] = []

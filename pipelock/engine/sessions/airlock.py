@@ -7,6 +7,7 @@
 | CONNECT | yes | where the tunnel is opened and its requests are judged | no |
 | WebSocket messages | yes | from the server only | from the server only, until it is ended |
 | more of an upload | yes | no | no |
+| closed tunnels, and WebSockets that are open | yes | ended | ended |
 | answers to what was let through | yes | yes | yes, until they are ended |
 | a transport that is not listed | yes | no | no |
 
@@ -73,6 +74,7 @@ def enter(account: Account, tier: Tier, why: str, settings: AirlockSettings, now
     if rose:
         account.tier_since, account.tier_why = now, why
         account.end_by = now + settings.drain_timeout if tier is Tier.DRAIN and settings.drain_timeout else FOREVER
+        account.must_close = tier.rank >= Tier.HARD.rank
     return rose
 
 
@@ -82,6 +84,7 @@ def set_by_hand(account: Account, tier: Tier, why: str, settings: AirlockSetting
     account.tier, account.tier_since, account.tier_until = tier, now, FOREVER
     account.tier_why = why if tier is not Tier.NONE else ""
     account.end_by = now + settings.drain_timeout if tier is Tier.DRAIN and settings.drain_timeout else FOREVER
+    account.must_close = tier.rank >= Tier.HARD.rank
 
 
 def advance(account: Account, settings: AirlockSettings, now: float) -> bool:
@@ -96,6 +99,4 @@ def advance(account: Account, settings: AirlockSettings, now: float) -> bool:
             account.tier_until = account.tier_since + settings.lasts(account.tier)
     if account.tier is Tier.NONE:
         account.tier_why = ""
-    if account.tier is not Tier.DRAIN:
-        account.end_by = FOREVER
     return account.tier is not before

@@ -84,6 +84,7 @@ class Scene:
     def __init__(self, settings: SessionPolicy = EVERYTHING, *, enforce: bool = True, accounts: int = 4096) -> None:
         self.policy: Policy = a_policy(sessions=settings, enforce=enforce)
         self.sessions = Sessions(accounts)
+        self.sessions.obey(self.policy)
         self.changes: list[Change] = []
         self.sessions.listener = self.changes.append
         self.now = 1000.0

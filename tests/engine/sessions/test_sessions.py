@@ -439,7 +439,19 @@ def test_entering_hard_ends_what_nobody_reads() -> None:
     closed: list[str] = []
     scene.sessions.closed_in = lambda key: closed.append(key) or 1  # type: ignore[func-returns-value]
     at_level(Level.CRITICAL, scene)
+    assert closed == []  # the decision that brought it is still to be delivered
+    scene.passes(0)
+    scene.passes(0)
     assert closed == [CLAUDE]
+
+
+def test_nothing_is_ended_where_nothing_is_enforced() -> None:
+    scene = Scene(enforce=False)
+    closed: list[str] = []
+    scene.sessions.closed_in = lambda key: closed.append(key) or 1  # type: ignore[func-returns-value]
+    at_level(Level.CRITICAL, scene)
+    scene.passes(0)
+    assert closed == []
 
 
 def test_drain_ends_what_is_open_when_its_time_is_over() -> None:
@@ -454,6 +466,21 @@ def test_drain_ends_what_is_open_when_its_time_is_over() -> None:
     assert ended == [CLAUDE]
     assert ("drained", "timeout") in scene.told("after")
     assert scene.session(CLAUDE).tier is Tier.DRAIN
+
+
+@pytest.mark.parametrize(("enforce", "ended"), [(True, [CLAUDE]), (False, [])])
+def test_a_level_that_drains_ends_things_only_where_it_is_enforced(ended: list[str], *, enforce: bool) -> None:
+    drains = AirlockSettings(on_level=(Tier.NONE, Tier.DRAIN, Tier.DRAIN, Tier.DRAIN), drain_timeout=30.0)
+    scene = Scene(msgspec.structs.replace(EVERYTHING, airlock=drains), enforce=enforce)
+    seen: list[str] = []
+    scene.sessions.ended = lambda key: seen.append(key) or 1  # type: ignore[func-returns-value]
+    at_level(Level.ELEVATED, scene)
+    scene.now += 31
+    scene.gate(a_process())
+    assert seen == []  # never in the middle of a judgement
+    scene.passes(0)
+    assert seen == ended
+    assert scene.session(CLAUDE).tier is Tier.HARD
 
 
 def test_a_closed_tunnel_is_told_to_stop() -> None:
