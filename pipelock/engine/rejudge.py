@@ -180,8 +180,10 @@ class Judge:
         port = case.view.port if case.view is not None else action.port
         method = action.method.upper()
         ruling: Ruling | None
-        if case.is_whole and case.view is not None:
-            paths = rule_paths(case.view.decoded_path)
+        outline = case.record.action.path
+        path = case.view.decoded_path if case.is_whole and case.view else outline if has_no_unknown(outline) else ""
+        if path:
+            paths = rule_paths(path)
             ruling = egress.rule(method=method, host=host, port=port, paths=paths, agent=action.agent)
         else:
             ruling = egress.rule_without_path(method=method, host=host, port=port, agent=action.agent)

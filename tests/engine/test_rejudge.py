@@ -105,6 +105,8 @@ BY_PATH = EgressRules([EgressRule("p", Verdict.BLOCK, path="/path")], Verdict.AL
         ),
         (QUERY, {}, {"suppressions": suppressing(field="url:*", path="https://a.test/")}, Verdict.BLOCK, "dlp"),
         (QUERY, {}, {"suppressions": suppressing(field="url:*")}, None, ""),
+        (QUERY, {}, {"suppressions": suppressing(field="url:*"), "egress": BY_PATH, **PLAIN}, Verdict.ALLOW, ""),
+        (PATH, {}, {"suppressions": suppressing(field="url:*"), "egress": BY_PATH, **PLAIN}, None, ""),
         (
             QUERY, {},
             {"suppressions": suppressing(field="url:*"),
