@@ -153,6 +153,24 @@ def test_other_clients_are_other_sessions_and_names_are_not(policy: Policy) -> N
     ]
 
 
+def test_what_a_person_has_forgotten_is_no_part_any_more(policy: Policy, budget: Policy) -> None:
+    halves = queries([KEY[:10], KEY[10:]])
+    session = Session(policy)
+    session.send(client="10.0.0.1", **halves[0])
+    session.send(client="10.0.0.2", **halves[0])
+    before = session.tracker.size
+    assert session.tracker.forget("10.0.0.1")
+    assert session.tracker.size == before // 2
+    assert not session.tracker.forget("10.0.0.1")
+    assert session.send(client="10.0.0.1", **halves[1]) == []
+    assert session.send(client="10.0.0.2", **halves[1]) == ["AWS Access ID"]
+    spender = Session(budget)
+    noise = {"method": "POST", "body": random.Random(1).randbytes(2000)}
+    assert spender.send(**noise) == [BUDGET_RULE]
+    assert spender.tracker.forget("10.1.1.1")
+    assert spender.send(method="POST", body=b"a") == []
+
+
 def test_what_stands_in_one_request_was_found_there(policy: Policy) -> None:
     session = Session(policy)
     context = {"method": "POST", "content_type": "application/json"}

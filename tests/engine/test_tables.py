@@ -33,6 +33,16 @@ def test_the_least_recently_used_goes_first() -> None:
         table.drop()
 
 
+def test_rows_are_taken_out_by_key_whatever_they_hold() -> None:
+    table: ProgressTable[str, int] = ProgressTable(5)
+    for number, key in enumerate("abc"):
+        table.add(key, number)
+    table.promote("c")
+    assert table.keys() == ["a", "b", "c"]
+    assert [table.remove(key) for key in "acx"] == [0, 2, None]
+    assert table.keys() == ["b"]
+
+
 @given(st.lists(st.tuples(st.sampled_from("agp"), st.integers(0, 9)), max_size=60))
 def test_it_is_never_larger_than_its_limit(steps: list[tuple[str, int]]) -> None:
     table: ProgressTable[int, int] = ProgressTable(4)
