@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from pipelock.control._credentials import Credentials, PeerHandle, credentials
+from pipelock.control._moorings import is_adrift
 from pipelock.identity.commands import Command
 from pipelock.identity.process import (
     PROC,
@@ -58,6 +59,7 @@ class PeerFacts(msgspec.Struct, frozen=True):
         ancestors: The peer itself, its parent and so on up to the first process; empty where that can't be read.
         problem: Why the facts are incomplete; empty where they are not.
         commands: What each of `ancestors` runs, in their order, as far as that could be read.
+        adrift: It has neither a terminal nor a login above it, as what has left its family.
     """
 
     pid: int
@@ -67,16 +69,22 @@ class PeerFacts(msgspec.Struct, frozen=True):
     ancestors: tuple[ProcessId, ...] = ()
     problem: str = ""
     commands: tuple[Command, ...] = ()
+    adrift: bool = False
 
 
 class DaemonFacts(msgspec.Struct, frozen=True):
-    """The daemon that peers are measured against. `ancestors` are its own; empty where they can't be read."""
+    """The daemon that peers are measured against.
+
+    `ancestors` are its own; empty where they can't be read. `household` are itself and those in its process session,
+    who started it, but for the first process of all.
+    """
 
     process: ProcessId
     uid: int
     net_ns: str = ""
     user_ns: str = ""
     ancestors: tuple[ProcessId, ...] = ()
+    household: tuple[ProcessId, ...] = ()
 
 
 class Company(msgspec.Struct, frozen=True):
@@ -132,6 +140,8 @@ def _objection(facts: PeerFacts, daemon: DaemonFacts, watched: Collection[tuple[
         why = f"descends from agent process {agent.pid}"
     elif daemon.process in facts.ancestors[1:]:
         why = "was launched by the daemon, as agents are"
+    elif facts.adrift and not set(daemon.household).intersection(facts.ancestors):
+        why = "has neither a terminal nor a login above it, as what an agent cuts loose; decide in a terminal"
     else:
         why = ""
     return why
@@ -161,7 +171,10 @@ def read_daemon_facts(proc: Path = PROC) -> DaemonFacts:
     pid = os.getpid()
     net_ns, user_ns = namespaces(pid, proc)
     own, *above = relatives(pid, proc, whole=False)
-    return DaemonFacts(own.process, os.getuid(), net_ns, user_ns, tuple(relative.process for relative in above))
+    household = tuple(one.process for one in (own, *above) if one.session == own.session and one.process.pid != 1)
+    return DaemonFacts(
+        own.process, os.getuid(), net_ns, user_ns, tuple(relative.process for relative in above), household
+    )
 
 
 def read_peer_facts(peer: Credentials, proc: Path = PROC) -> PeerFacts:
@@ -180,6 +193,7 @@ def read_peer_facts(peer: Credentials, proc: Path = PROC) -> PeerFacts:
                 user_ns,
                 tuple(relative.process for relative in chain),
                 commands=tuple(describe(relative, proc).command for relative in chain),
+                adrift=is_adrift(chain, peer.uid, proc),
             )
         except UnreadableProcessError as error:
             # An ancestor that ends in the middle of the reading is no fault of the peer's: look again.

@@ -49,11 +49,15 @@ class ProcessId(NamedTuple):
 
 
 class Relative(NamedTuple):
-    """A process, its parent's number, and the number of the session (setsid(2)) it is in; 0 where that is not told."""
+    """A process, its parent's number, and the number of the session (setsid(2)) it is in; 0 where that is not told.
+
+    `terminal` is the device number of its controlling terminal, 0 where it has none, -1 where that is not told.
+    """
 
     process: ProcessId
     parent: int
     session: int
+    terminal: int = -1
 
 
 class ProcessFacts(msgspec.Struct, frozen=True):
@@ -162,7 +166,7 @@ def _read(pid: int, proc: Path) -> Relative:
     # process and may hold spaces and parentheses, so fields are counted from the last one.
     fields = text[text.rfind(b")") + 1 :].split()
     try:
-        return Relative(ProcessId(pid, int(fields[19])), int(fields[1]), int(fields[3]))
+        return Relative(ProcessId(pid, int(fields[19])), int(fields[1]), int(fields[3]), int(fields[4]))
     except (IndexError, ValueError) as error:
         raise UnreadableProcessError(f"process {pid} can't be read: its stat line is malformed") from error
 

@@ -106,12 +106,16 @@ def test_parents_and_sessions_are_told_too(proc: Path) -> None:
     add(proc, 1, 0, 0)
     add(proc, 50, 1, 500, session=50)
     add(proc, 60, 50, 600, session=50)
-    assert relatives(60, proc) == ((ProcessId(60, 600), 50, 50), (ProcessId(50, 500), 1, 50), (ProcessId(1, 0), 0, 0))
+    assert relatives(60, proc) == (
+        (ProcessId(60, 600), 50, 50, 0),
+        (ProcessId(50, 500), 1, 50, 0),
+        (ProcessId(1, 0), 0, 0, 0),
+    )
 
 
 def test_as_far_as_it_can_be_read(proc: Path) -> None:
     add(proc, 60, 50, 500)
-    assert relatives(60, proc, whole=False) == ((ProcessId(60, 500), 50, 0),)
+    assert relatives(60, proc, whole=False) == ((ProcessId(60, 500), 50, 0, 0),)
     with pytest.raises(UnreadableProcessError):
         relatives(61, proc, whole=False)
 
