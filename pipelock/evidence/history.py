@@ -111,8 +111,9 @@ class History:
         trimmed_at = float("-inf")
         while True:
             self._wake.wait(TRIM_EVERY)
-            asked, stopping = not self._idle.is_set(), self._stop.is_set()
+            # First this: whoever wakes us after it is heard in the next round.
             self._wake.clear()
+            asked, stopping = not self._idle.is_set(), self._stop.is_set()
             if not (stopping or asked):
                 self._stop.wait(BATCH_SECONDS)  # a batch costs little more than one
             while self._waiting:
