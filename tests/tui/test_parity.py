@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pipelock.cli.commands import COMMANDS
 from pipelock_tui import testing
-from pipelock_tui.actions import DIALOG, LIST, Needs
+from pipelock_tui.actions import DIALOG, LIST, Needs, key_words
 from pipelock_tui.catalogue import ACTIONS
 from pipelock_tui.plain import Conversation
 
@@ -45,3 +47,11 @@ def test_the_line_mode_has_the_same_powers() -> None:
     needed = {action.id for action in ACTIONS if action.verb and not {LIST, DIALOG} & set(action.views)}
     assert needed - there == {"traffic.follow"}, "lines are always followed"
     assert there <= {action.id for action in ACTIONS}
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
+def test_the_documentation_lists_it_with_its_keys(action: object) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "dashboard.md").read_text(encoding="utf-8")
+    row = next(line for line in text.split("\n") if f"| `{action.id}` |" in line)  # type: ignore[attr-defined]
+    for word in key_words(action.keys).split():  # type: ignore[attr-defined]
+        assert f"`{word}`" in row
