@@ -43,6 +43,7 @@ from pipelock_tui.widgets.banner import Banner
 from pipelock_tui.widgets.command_line import CommandLine
 from pipelock_tui.widgets.header import Header
 from pipelock_tui.widgets.hints import Hints
+from pipelock_tui.widgets.paint import STYLES
 from pipelock_tui.widgets.tabs import Tabs
 
 __all__ = ["MAX_TOASTS", "POLL", "SHORT", "Dashboard"]
@@ -72,6 +73,7 @@ class Dashboard(App[None]):
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "f24"  # the palette is one of our own actions
     BINDINGS: ClassVar[list[BindingType]] = bindings((*ANSWERS, *SHELL))
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(STYLES)
 
     def __init__(
         self, link: Watch, clock: Clock | None = None, settings: Settings | None = None, home: Path | None = None

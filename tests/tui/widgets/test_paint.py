@@ -145,3 +145,20 @@ async def test_a_page_wraps_again_when_it_is_resized(stage: Open) -> None:
         await show.pilot.resize_terminal(60, 40)
         await show.settle()
         assert page.virtual_size.height > before
+
+
+async def test_another_theme_is_seen_at_once(stage: Open) -> None:
+    async with stage() as show:
+        await show.press("3")
+        await show.feed(testing.connected(), *testing.busy_day())
+
+        def looks() -> set[str]:
+            strips = show.app.screen._compositor.render_strips()
+            return {str(segment.style.color) for strip in strips for segment in strip if "block" in segment.text}
+
+        dark = looks()
+        await show.press("ctrl+t")
+        light = looks()
+        assert dark
+        assert light
+        assert dark.isdisjoint(light)

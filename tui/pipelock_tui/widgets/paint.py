@@ -18,7 +18,7 @@ from pipelock.model import escape
 from pipelock_tui.actions import LISTS, bindings
 from pipelock_tui.text import Line, wrap
 
-__all__ = ["ROLES", "VIEWS", "Bar", "Page", "Painted"]
+__all__ = ["ROLES", "STYLES", "VIEWS", "Bar", "Page", "Painted"]
 
 VIEWS = "views"
 """Id of the part of the screen where views are."""
@@ -45,13 +45,12 @@ ROLES = (
     "warn",
 )
 """The meanings a part can have; the style sheet has a `.role--NAME` for each."""
-_CLASSES = frozenset(f"role--{role}" for role in ROLES)
+STYLES = frozenset({*(f"role--{role}" for role in ROLES), "row--selected"})
+"""Classes of the style sheet that the app itself has, as its components: worked out once, not by every widget."""
 
 
 class Painted(Widget):
-    """A widget that draws lines."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"role--{role}" for role in ROLES} | {"row--selected"}
+    """A widget that draws lines. How roles look is asked of the app; where that has none, all look alike."""
 
     @dataclass
     class Broke(Message):
@@ -74,13 +73,26 @@ class Painted(Widget):
         """Draw one line in exactly `width` cells."""
         base = self.rich_style
         if selected:
-            base += self.get_component_rich_style("row--selected", partial=True)
-        segments = [Segment(escape(part.text, 8192), base + self._style(part.role)) for part in line if part.text]
+            base += self._style("row--selected")
+        parts = [part for part in line if part.text]
+        segments = [Segment(escape(part.text, 8192), base + self._style(f"role--{part.role}")) for part in parts]
         return Strip(segments).adjust_cell_length(width, base)
 
-    def _style(self, role: str) -> Style:
-        name = f"role--{role}"
-        return self.get_component_rich_style(name, partial=True) if name in _CLASSES else Style.null()
+    def notify_style_update(self) -> None:
+        """The theme, or something else that decides on looks, changed."""
+        super().notify_style_update()
+        self._looks().clear()
+
+    def _looks(self) -> dict[str, Style]:
+        looks: dict[str, Style] = self.__dict__.setdefault("_looked_up", {})
+        return looks
+
+    def _style(self, name: str) -> Style:
+        looks = self._looks()
+        if name not in looks:
+            components = self.app._component_styles  # noqa: SLF001 - widgets can ask for theirs, apps can't
+            looks[name] = components[name].partial_rich_style if name in components else Style.null()
+        return looks[name]
 
 
 class Bar(Painted):
