@@ -24,7 +24,23 @@ _VALUED = frozenset({"-W", "-X", "-r", "--require", "--import", "--loader", "--e
 _INLINE = frozenset({"-c", "-e", "--eval", "-p", "--print", "-"})
 _SUBCOMMANDS = frozenset({"run", "exec"})
 
-_SECRET_WORDS = ("key", "token", "secret", "passw", "passphrase", "auth", "credential", "cookie", "bearer", "session")
+_SECRET_WORDS = (
+    "key",
+    "token",
+    "secret",
+    "passw",
+    "passphrase",
+    "pwd",
+    "auth",
+    "credential",
+    "cookie",
+    "bearer",
+    "session",
+)
+_QUOTES = "\"'"
+_BEFORE = f" \t{_QUOTES}"
+# What ends a value: of a variable or parameter, and of a header or of a name in JSON, which may have several words.
+_ENDS = {"=": " \t\n&;,|)`\"'", ":": "\n|}`\"'"}
 _OPAQUE_LENGTH = 16
 _LONG_OPAQUE = 32
 
@@ -114,9 +130,38 @@ def _masked_word(word: str) -> str:
     name, value = word[:at], word[at + 1 :]
     if value and _speaks_of_secrets(name) and " " not in name and not value.startswith("//"):
         return f"{name}={_MASK}" if word[at] == "=" else f"{name}: {_MASK}"
-    if "://" in word:
-        word = _without_password(word)
-    return " ".join([_masked_piece(piece) for piece in word.split(" ")])
+    return " ".join([_masked_piece(_without_password(piece)) for piece in _without_values(word).split(" ")])
+
+
+def _without_values(word: str) -> str:
+    """A query, a form, a script or JSON in one word, without the values whose names speak of secrets."""
+    done: list[str] = []
+    begin = at = 0
+    while at < len(word):
+        if word[at] not in _ENDS:
+            at += 1
+            continue
+        ends, name = _ENDS[word[at]], _last_name(word[begin:at])
+        at += 1
+        if _speaks_of_secrets(name) and not word.startswith("//", at):
+            while at < len(word) and word[at] in _BEFORE:
+                ends = word[at] if word[at] in _QUOTES else ends
+                at += 1
+            done += (word[begin:at], _MASK)
+            while at < len(word) and word[at] not in ends:
+                at += 1
+        else:
+            done.append(word[begin:at])
+        begin = at
+    return "".join(done) + word[begin:]
+
+
+def _last_name(text: str) -> str:
+    text = text.rstrip(_BEFORE)
+    begin = len(text)
+    while begin and (text[begin - 1].isalnum() or text[begin - 1] in "-_."):
+        begin -= 1
+    return text[begin:]
 
 
 def _masked_piece(piece: str) -> str:
@@ -127,7 +172,9 @@ def _masked_piece(piece: str) -> str:
 
 
 def _without_password(url: str) -> str:
-    scheme, _, rest = url.partition("://")
+    scheme, mark, rest = url.partition("://")
+    if not mark:
+        return url
     authority, slash, path = rest.partition("/")
     user, at, host = authority.rpartition("@")
     return f"{scheme}://{_MASK}@{host}{slash}{path}" if at and user else url

@@ -63,6 +63,13 @@ def test_both_paths_are_kept() -> None:
         (("tool", "q7Zr9xKp2LmN4vBt/q7Zr9xKp2LmN4vBt+A="), "tool ***="),
         (("python3", "/srv/v2/app_2026_release.py"), "python3 /srv/v2/app_2026_release.py"),
         (("node", "./dist/server-2026-10-01.min.js"), "node ./dist/server-2026-10-01.min.js"),
+        (("curl", "https://example.com/?a=1&token=abc&b=2"), "curl https://example.com/?a=1&token=***&b=2"),
+        (("curl", "-d", "user=x&password=abc"), "curl -d user=x&password=***"),
+        (("curl", "-d", '{"a": 1, "password": "a b", "c": 2}'), 'curl -d {"a": 1, "password": "***", "c": 2}'),
+        (("psql", "host=h password=abc user=x"), "psql host=h password=*** user=x"),
+        (("sh", "-c", "A=1 KEY='a b' run"), "sh -c A=1 KEY='***' run"),
+        (("sh", "-c", 'curl -H "Authorization: Bearer abc" x'), 'sh -c curl -H "Authorization: ***" x'),
+        (("sh", "-c", "curl http://a/ http://me:pw@b/"), "sh -c curl http://a/ http://***@b/"),
         ((), ""),
     ],
 )
