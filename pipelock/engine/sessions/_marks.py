@@ -20,10 +20,13 @@ from pipelock.model import Action, ActionSummary, Decision, Kind, SessionNote, T
 if TYPE_CHECKING:
     from pipelock.engine.policy import Policy
 
-__all__ = ["MAX_BODIES", "count", "mark", "tell_refused"]
+__all__ = ["FORBIDDEN_SECONDS", "MAX_BODIES", "MAX_FORBIDDEN", "count", "mark", "tell_refused"]
 
 MAX_BODIES = 16
 """Bodies of which is remembered that they gave points, for each account."""
+MAX_FORBIDDEN = 64
+FORBIDDEN_SECONDS = 300.0
+"""How long a host that only a setting forbids gives no more points, and of how many that is remembered."""
 
 
 def count(
@@ -112,6 +115,8 @@ def tell_refused(ledger: Ledger, row: Row, account: Account, action: Action, dec
 def _fresh(ledger: Ledger, account: Account, action: Action, signal: Signal) -> Signal | None:
     """The part of a signal that counts: a body counts once, in however many parts it comes."""
     adaptive = ledger.settings.adaptive
+    if signal.setting and _is_known(account, hash(action.host), ledger.now):
+        return None
     if signal.type == "near_miss" and adaptive is not None and adaptive.downweight and is_tool(action):
         signal = msgspec.structs.replace(signal, points=signal.points / 2)
     if action.kind is Kind.MESSAGE:
@@ -124,6 +129,18 @@ def _fresh(ledger: Ledger, account: Account, action: Action, signal: Signal) -> 
     if signal.points <= given:
         return None
     return msgspec.structs.replace(signal, points=signal.points - given) if given else signal
+
+
+def _is_known(account: Account, host: int, now: float) -> bool:
+    """Whether it counted already that a setting forbids this host; from now on it has."""
+    known = account.forbidden
+    if known.get(host, 0.0) > now:
+        return True
+    known.pop(host, None)
+    known[host] = now + FORBIDDEN_SECONDS
+    if len(known) > MAX_FORBIDDEN:
+        del known[next(iter(known))]
+    return False
 
 
 def _score(ledger: Ledger, row: Row, account: Account, signal: Signal) -> None:

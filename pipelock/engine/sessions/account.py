@@ -61,6 +61,7 @@ class Account(msgspec.Struct):
         fresh: When the new ones came.
         burst_until: Until when there is a burst of new domains.
         scored: Points that were given for bodies, by id and direction, so that each counts once.
+        forbidden: Hosts (their hashes) that a setting forbids, and until when they count no more.
         shelf: Where it lies in `Accounts`.
     """
 
@@ -84,6 +85,7 @@ class Account(msgspec.Struct):
     fresh: list[float] = []
     burst_until: float = -FOREVER
     scored: dict[tuple[str, bool], float] = {}
+    forbidden: dict[int, float] = {}
     notes: list[SessionNote] = []
     use: Use = msgspec.field(default_factory=Use)
     shelf: int = 0

@@ -7,7 +7,7 @@
 | `strip` | 2 | an answer had to be cleaned of orders |
 | `entropy_budget` | 2 | more noise left than work makes |
 | `domain_burst` | 2 | `pipelock.engine.sessions.bursts` |
-| `near_miss` | 1 | a threat was warned of, or something was refused that only a setting forbids |
+| `near_miss` | 1 | a threat was warned of, or a setting alone forbids something, once in five minutes for each host |
 
 No points: limits that did their work, failures of the network, malformed messages, whatever a person or the lack of
 one decided, the kill switch, and what a level or tier refused (it would feed itself). What a level turned into a
@@ -34,6 +34,8 @@ _SILENT = frozenset(
      "redaction", "session", "taint"}
 )  # fmt: skip
 _COUNTS = frozenset({Category.THREAT, Category.CONFIG_MISMATCH})
+# Lists of where one may go: what is not in them is no threat in itself.
+_LISTS = frozenset({"allowlist"})
 
 _TOOLS = (
     "apache-maven",
@@ -65,7 +67,13 @@ _TOOLS = (
 
 
 class Signal(msgspec.Struct, frozen=True):
-    """Something that counts. `detail` is safe to show."""
+    """Something that counts. `detail` is safe to show.
+
+    Attributes:
+        refused: It was refused.
+        setting: Only a setting forbids it: programs that phone home try again and again, so of one host it counts once
+            in a while.
+    """
 
     type: str
     points: float
@@ -73,6 +81,7 @@ class Signal(msgspec.Struct, frozen=True):
     detail: str = ""
     severity: Severity | None = None
     refused: bool = False
+    setting: bool = False
 
 
 def is_clean(action: Action, decision: Decision) -> bool:
@@ -107,7 +116,7 @@ def signal_of(action: Action, decision: Decision) -> Signal | None:
     deciding = decision.findings[0]
     # Where an egress rule decided, what was found is beside it.
     ruled = deciding.scanner != decision.layer
-    is_threat = deciding.category is Category.THREAT and deciding.scanner != CROSS_REQUEST
+    is_threat = deciding.category is Category.THREAT and deciding.scanner not in {CROSS_REQUEST, *_LISTS}
     if is_threat and not ruled and verdict in _DECIDED:
         return _signal(*_DECIDED[verdict], action, deciding, verdict)
     if spanning:
@@ -123,7 +132,9 @@ def _near_miss(action: Action, decision: Decision, verdict: Verdict) -> Signal |
         return None  # what was found does not go out
     for finding in decision.findings:
         if finding.category in _COUNTS and finding.severity is not Severity.INFO and finding.scanner not in _SILENT:
-            return _signal("near_miss", 1.0, action, finding, verdict)
+            signal = _signal("near_miss", 1.0, action, finding, verdict)
+            setting = finding.category is Category.CONFIG_MISMATCH or finding.scanner in _LISTS
+            return msgspec.structs.replace(signal, setting=setting)
     return None
 
 
@@ -134,7 +145,7 @@ def _unfound(action: Action, decision: Decision, verdict: Verdict) -> Signal | N
     if decision.layer == "sni_mismatch":
         return Signal("hard_block", 3.0, action.host, decision.reason, Severity.HIGH, refused=True)
     if decision.layer == "egress_rules":
-        return Signal("near_miss", 1.0, action.host, decision.reason, Severity.LOW)
+        return Signal("near_miss", 1.0, action.host, decision.reason, Severity.LOW, setting=True)
     return None
 
 

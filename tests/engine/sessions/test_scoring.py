@@ -16,6 +16,7 @@ ORDER = a_finding(scanner="response_scan", severity=Severity.HIGH)
 PIECES = a_finding(scanner="cross_request", rule="AWS Access ID")
 NOISE = a_finding(scanner="cross_request", rule=BUDGET_RULE)
 SEEN = a_finding(scanner="media_policy", severity=Severity.INFO)
+UNLISTED = a_finding(scanner="allowlist")
 BY_RULE = Decision(
     action_id="t-1", verdict=Verdict.BLOCK, layer="egress_rules", code=BlockReason.REQUEST_POLICY_DENY, status=403
 )
@@ -36,6 +37,7 @@ SIGNALS = [
     pytest.param(warned(ORDER, verdict=Verdict.STRIP), ("strip", 2.0), id="a-cleaned-answer"),
     pytest.param(warned(), ("near_miss", 1.0), id="a-warning"),
     pytest.param(blocked(MISTAKE), ("near_miss", 1.0), id="a-mistake-of-settings"),
+    pytest.param(blocked(UNLISTED), ("near_miss", 1.0), id="a-host-that-is-not-listed"),
     pytest.param(BY_RULE, ("near_miss", 1.0), id="an-egress-rule-refuses"),
     pytest.param(blocked(a_finding(), layer="egress_rules"), ("near_miss", 1.0), id="and-something-was-found"),
     pytest.param(blocked(LIMIT, layer="egress_rules"), ("near_miss", 1.0), id="or-only-a-limit"),

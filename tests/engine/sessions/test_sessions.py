@@ -323,6 +323,22 @@ def test_a_body_counts_once_in_however_many_parts_it_comes() -> None:
     assert scene.session(CLAUDE).score == 4.0
 
 
+def test_a_host_that_a_setting_forbids_counts_once_in_a_while() -> None:
+    scene = Scene(SessionPolicy(profiling=Profiling(), adaptive=Adaptive(decay=0.0001)))
+    refused = blocked(layer="egress_rules", findings=())
+    telemetry = a_process(host="telemetry.test")
+    scene.happens(telemetry, refused, times=50)
+    assert scene.session(CLAUDE).score == 1.0
+    scene.happens(a_process(host="other.test"), refused, times=50)
+    assert scene.session(CLAUDE).score == 2.0
+    scene.now += 300
+    scene.happens(telemetry, refused, times=50)
+    assert scene.session(CLAUDE).score == 3.0
+    for number in range(1000):
+        scene.happens(a_process(host=f"h{number}.test"), refused)
+    assert scene.session(CLAUDE).level is Level.CRITICAL
+
+
 def test_each_message_counts() -> None:
     scene = Scene()
     for _ in range(3):
