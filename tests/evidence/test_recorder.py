@@ -8,11 +8,13 @@ import pytest
 from pipelock.evidence.audit import AuditLog
 from pipelock.evidence.line import audit_line
 from pipelock.evidence.recorder import Recorder
+from pipelock.evidence.session_line import SessionEntry
 from pipelock.evidence.text import text_line
 from pipelock.model import Decision, Outcome, TunnelClosed, Verdict
 from tests.factories import a_finding, a_record, an_action
 
 CLOSED = TunnelClosed("t-1", "h:443", 1, 2, 3)
+RISEN = SessionEntry(event="adaptive_escalation", level="warn", message="level high", session="a")
 
 
 @pytest.fixture
@@ -67,14 +69,16 @@ def test_the_echo_repeats_lines_or_tells_people(log: AuditLog) -> None:
     recorder.write(BLOCKED)
     recorder.write_tunnel(CLOSED, 0.0)
     recorder.write_error(an_action(), "why", 0.0)
+    recorder.write_session(RISEN, 0.0)
     assert echoed == lines(log)
     echoed.clear()
     recorder.echo_text = True
     recorder.write(BLOCKED)
     recorder.write_tunnel(CLOSED, 0.0)
     recorder.write_error(an_action(), "why", 0.0)
+    recorder.write_session(RISEN, 0.0)
     assert echoed == [text_line(BLOCKED)]
-    assert len(lines(log)) == 6
+    assert len(lines(log)) == 8
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError(), ValueError("write to closed file")])
@@ -110,6 +114,7 @@ def test_a_log_that_fails_is_the_callers_business(log: AuditLog, monkeypatch: py
         lambda: recorder.write(BLOCKED),
         lambda: recorder.write_tunnel(CLOSED, 0.0),
         lambda: recorder.write_error(an_action(), "why", 0.0),
+        lambda: recorder.write_session(RISEN, 0.0),
     ):
         with pytest.raises(OSError, match="No space"):
             write()
