@@ -6,7 +6,9 @@ leaves its field empty: no scope that needs the field is offered for it, and non
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -41,6 +43,8 @@ Key = tuple[object, ...]
 # Places whose findings may hide in what words would repeat: the URL itself, and names of agents.
 _HIDING = ("url", "headers", "header:x-pipelock-agent")
 # Escapes that some server takes for a delimiter or a dot. What is escaped twice begins with %25.
+_HEX = frozenset("0123456789abcdefABCDEF")
+_DELIMITERS = frozenset("\\;?#\r\n\t\x00")
 _TRICKS = ("%00", "%25", "%2e", "%2f", "%3b", "%3f", "%5c")
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,=:@%/")
 
@@ -137,11 +141,30 @@ def is_plain_path(path: str) -> bool:
     """Whether every server reads `path` in one way."""
     if len(path) > _MAX_PLAIN or not path.startswith("/") or not _PLAIN.issuperset(path):
         return False
+    if "%" in path:
+        decoded = _decoded(path)
+        if decoded is None or decoded.count("/") != path.count("/") or not _DELIMITERS.isdisjoint(decoded):
+            return False
+    else:
+        decoded = path
+    segments = decoded.split("/")
+    # Some systems drop dots and blanks at the end of a name.
+    return all(segment.strip(" .") for segment in segments[1:-1]) and (
+        not segments[-1] or bool(segments[-1].strip(" ."))
+    )
+
+
+def _decoded(path: str) -> str | None:
+    """The path as some server may read it: look-alikes are what they look like. `None` where escapes are wrong."""
     low = path.lower()
-    if "%" in low and any(trick in low for trick in _TRICKS):
-        return False
-    segments = path.split("/")
-    return not ("." in segments or ".." in segments or "" in segments[1:-1])
+    if any(trick in low for trick in _TRICKS):
+        return None
+    if any(len(piece) < 2 or not _HEX.issuperset(piece[:2]) for piece in path.split("%")[1:]):
+        return None  # such as %u002e, which is a dot to a few
+    try:
+        return unicodedata.normalize("NFKC", unquote_to_bytes(path).decode("utf-8"))
+    except UnicodeDecodeError:
+        return None
 
 
 def _domain(host: Host) -> str:
