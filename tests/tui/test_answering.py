@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from pipelock.control import frames
 from pipelock.control.aio import Disconnected
 from pipelock.control.errors import ControlError
@@ -29,58 +27,66 @@ OFFERS = (
 
 
 async def at_prompt(show: Stage, *numbers: str, **changes: object) -> None:
-    """The view of prompts, with these waiting and armed."""
-    await show.connect(*(testing.pending(number, offers=OFFERS, **changes) for number in numbers or ("7",)))
+    """The view of prompts, with these waiting and armed; what was there before is gone."""
+    show.clock.advance(10)
+    await show.connect(*(testing.pending(number, offers=OFFERS, left=600, **changes) for number in numbers))
+    show.app.tick()
     await show.press("2")
     show.clock.advance(1)
 
 
 def given(show: Stage) -> list[tuple[str, Answer]]:
-    return [(number, answer) for number, answer, _ in show.link.answers]
+    """The answers since this was asked last."""
+    answers = [(number, answer) for number, answer, _ in show.link.answers]
+    show.link.answers.clear()
+    return answers
 
 
-@pytest.mark.parametrize(
-    ("keys", "answer", "says"),
-    [
-        ("a", Answer(ALLOW), "#7 allowed once."),
-        ("s", Answer(ALLOW, lifetime=Lifetime.SESSION), "#7 allowed for this session (exactly this)."),
-        ("right s", Answer(ALLOW, Scope.HOST, Lifetime.SESSION), "#7 allowed for this session (this host)."),
-        ("right right left F", Answer(ALLOW, Scope.HOST, Lifetime.FOREVER), "#7 allowed for good"),
-        ("d", Answer(DENY), "#7 denied once."),
-        ("right d", Answer(DENY, Scope.HOST), "#7 denied once (this host)."),
-    ],
-)
-async def test_one_key_answers_what_is_on_the_screen(stage: Open, keys: str, answer: Answer, says: str) -> None:
+async def slowly(show: Stage, *keys: str) -> None:
+    """Press keys one by one, each when the window before it counts."""
+    for key in keys:
+        await show.press(key)
+        show.clock.advance(0.4)
+
+
+KEYS = [
+    ("a", Answer(ALLOW), "allowed once."),
+    ("s", Answer(ALLOW, lifetime=Lifetime.SESSION), "allowed for this session (exactly this)."),
+    ("right s", Answer(ALLOW, Scope.HOST, Lifetime.SESSION), "allowed for this session (this host)."),
+    ("right right left F", Answer(ALLOW, Scope.HOST, Lifetime.FOREVER), "allowed for good"),
+    ("d", Answer(DENY), "denied once."),
+    ("right d", Answer(DENY, Scope.HOST), "denied once (this host)."),
+]
+MENUS = [
+    ("t 2", Answer(ALLOW, Scope.PAYLOAD, Lifetime.H1)),
+    ("t j j enter", Answer(ALLOW, Scope.PAYLOAD, Lifetime.H12)),
+    ("right t 4", Answer(ALLOW, Scope.HOST, Lifetime.RESTART)),
+    ("right D 6", Answer(DENY, Scope.HOST, Lifetime.FOREVER)),
+    ("D enter", Answer(DENY, Scope.PAYLOAD, Lifetime.SESSION)),
+]
+
+
+async def test_one_key_answers_what_is_on_the_screen(stage: Open) -> None:
     async with stage() as show:
-        await at_prompt(show, "7", "8")
-        await show.press(*keys.split())
-        assert given(show) == [("7", answer)]
-        assert show.link.answers[0][2] == testing.pending("7").binding
-        assert says in show.text
+        for number, (keys, answer, says) in enumerate(KEYS, 7):
+            await at_prompt(show, str(number))
+            await show.press(*keys.split())
+            assert show.link.answers[0][2] == testing.pending(str(number)).binding
+            assert given(show) == [(str(number), answer)], keys
+            assert f"#{number} {says}" in show.text
 
 
-@pytest.mark.parametrize(
-    ("keys", "answer"),
-    [
-        (("t", "2"), Answer(ALLOW, Scope.PAYLOAD, Lifetime.H1)),
-        (("t", "j", "j", "enter"), Answer(ALLOW, Scope.PAYLOAD, Lifetime.H12)),
-        (("right", "t", "4"), Answer(ALLOW, Scope.HOST, Lifetime.RESTART)),
-        (("right", "D", "6"), Answer(DENY, Scope.HOST, Lifetime.FOREVER)),
-        (("D", "enter"), Answer(DENY, Scope.PAYLOAD, Lifetime.SESSION)),
-    ],
-)
-async def test_menus_ask_for_how_long(stage: Open, keys: tuple[str, ...], answer: Answer) -> None:
+async def test_menus_ask_for_how_long(stage: Open) -> None:
     async with stage() as show:
-        await at_prompt(show)
-        for key in keys:
-            await show.press(key)
-            show.clock.advance(0.4)
-        assert given(show) == [("7", answer)]
+        for number, (keys, answer) in enumerate(MENUS, 7):
+            await at_prompt(show, str(number))
+            await slowly(show, *keys.split())
+            assert given(show) == [(str(number), answer)], keys
 
 
 async def test_a_menu_that_is_left_answers_nothing_and_keys_typed_ahead_do_not_choose(stage: Open) -> None:
     async with stage() as show:
-        await at_prompt(show)
+        await at_prompt(show, "7")
         await show.press("t", "1")
         assert "this window had only just appeared" in show.text
         await show.press("escape")
@@ -91,47 +97,30 @@ async def test_a_menu_that_is_left_answers_nothing_and_keys_typed_ahead_do_not_c
 
 async def test_a_broad_scope_is_asked_about_once_more(stage: Open) -> None:
     async with stage() as show:
-        await at_prompt(show)
+        await at_prompt(show, "7")
         await show.press("right", "right", "a")
         assert "ALLOW #7 SO WIDELY?" in show.text
         assert "Claude may send anything to *.x.test, this once." in show.text
         await show.press("n")
         assert given(show) == []
-        show.clock.advance(1)
-        await show.press("d")
-        assert given(show) == [("7", Answer(DENY, Scope.DOMAIN))], "a wide denial is not asked about"
-
-
-async def test_a_broad_scope_that_is_meant(stage: Open) -> None:
-    async with stage() as show:
-        await at_prompt(show)
-        await show.press("right", "right", "F")
-        show.clock.advance(1)
-        await show.press("y")
+        await at_prompt(show, "7")
+        await slowly(show, "F", "y")
         assert given(show) == [("7", Answer(ALLOW, Scope.DOMAIN, Lifetime.FOREVER))]
+        await at_prompt(show, "8")
+        await show.press("right", "right", "d")
+        assert given(show) == [("8", Answer(DENY, Scope.DOMAIN))], "a wide denial is not asked about"
 
 
-async def test_the_scope_is_narrow_again_for_the_next_prompt(stage: Open) -> None:
+async def test_scopes_are_for_one_prompt_and_what_is_not_offered_is_refused_with_the_reason(stage: Open) -> None:
     async with stage() as show:
         await at_prompt(show, "7", "8")
-        await show.press("right", "right_square_bracket")
-        show.clock.advance(1)
-        await show.press("a")
-        assert given(show) == [("8", Answer(ALLOW))]
-
-
-async def test_there_is_no_scope_beyond_the_last(stage: Open) -> None:
-    async with stage() as show:
-        await at_prompt(show)
         await show.press("left")
         assert "There is no narrower scope." in show.text
         await show.press("right", "right", "right")
         assert "There is no wider scope." in show.text
-
-
-async def test_what_is_not_offered_is_refused_with_the_reason(stage: Open) -> None:
-    async with stage() as show:
-        await at_prompt(show)
+        await slowly(show, "right_square_bracket", "a")
+        assert given(show) == [("8", Answer(ALLOW))]
+        show.clock.advance(1)
         await show.press("F")
         assert "#7: not offered for exactly this." in show.text
         await show.press("r")
@@ -139,65 +128,46 @@ async def test_what_is_not_offered_is_refused_with_the_reason(stage: Open) -> No
         assert given(show) == []
 
 
-async def test_redact_sends_exactly_this_once_whatever_scope_is_chosen(stage: Open) -> None:
+async def test_redact_and_notes_are_about_exactly_this_whatever_scope_is_chosen(stage: Open) -> None:
     async with stage() as show:
-        await at_prompt(show, redactable=True, findings=(testing.FINDING,))
+        await at_prompt(show, "7", redactable=True, findings=(testing.FINDING,))
         await show.press("right", "r")
         assert given(show) == [("7", Answer(AnswerWord.REDACT))]
         assert "#7 sent without what was noticed." in show.text
-
-
-async def test_a_denial_can_carry_a_note(stage: Open) -> None:
-    async with stage() as show:
-        await at_prompt(show)
-        await show.press("n", *"use staging", "enter")
-        assert given(show) == [("7", Answer(DENY, note="use staging"))]
+        await at_prompt(show, "8")
+        await show.press("right", "n", *"use staging", "enter")
+        assert given(show) == [("8", Answer(DENY, note="use staging"))]
 
 
 async def test_a_body_is_edited_and_sent_bound_to_what_was_read(stage: Open) -> None:
     async with stage() as show:
         read: list[tuple[bytes, str]] = []
+        outcomes: list[bytes | EditError] = [b'{"release": "2.4.2"}']
 
         async def editor(body: bytes, content_type: str) -> bytes:
             read.append((body, content_type))
-            return b'{"release": "2.4.2"}'
-
-        show.app.answering.editor = editor
-        await at_prompt(show)
-        await show.press("e")
-        assert read == [(b'{"release": "2.4.1"}', "application/json")]
-        assert [frame.binding for frame in show.link.told(frames.ReadBody)] == [testing.pending("7").binding]
-        assert given(show) == [("7", Answer(AnswerWord.EDIT, body=b'{"release": "2.4.2"}'))]
-
-
-@pytest.mark.parametrize(
-    ("outcome", "says"),
-    [
-        (b'{"release": "2.4.1"}', "the body is as it was; nothing was sent."),
-        (EditError("vi ended with status 1; nothing was sent"), "vi ended with status 1; nothing was sent."),
-    ],
-)
-async def test_an_edit_that_comes_to_nothing_sends_nothing(stage: Open, outcome: bytes | EditError, says: str) -> None:
-    async with stage() as show:
-
-        async def editor(body: bytes, content_type: str) -> bytes:
+            outcome = outcomes.pop()
             if isinstance(outcome, EditError):
                 raise outcome
             return outcome
 
         show.app.answering.editor = editor
-        await at_prompt(show)
+        await at_prompt(show, "7")
         await show.press("e")
-        assert says in show.text
-        assert given(show) == []
-
-
-async def test_a_body_that_is_stale_is_not_edited(stage: Open) -> None:
-    async with stage() as show:
+        assert read == [(b'{"release": "2.4.1"}', "application/json")]
+        assert [frame.binding for frame in show.link.told(frames.ReadBody)] == [testing.pending("7").binding]
+        assert given(show) == [("7", Answer(AnswerWord.EDIT, body=b'{"release": "2.4.2"}'))]
+        await at_prompt(show, "8")
+        for outcome, says in (
+            (b'{"release": "2.4.1"}', "#8: the body is as it was; nothing was sent."),
+            (EditError("vi ended with status 1; nothing was sent"), "#8: vi ended with status 1; nothing was sent."),
+        ):
+            outcomes.append(outcome)
+            await slowly(show, "e")
+            assert says in show.text
         show.link.replies[frames.ReadBody] = ControlError("stale", "that is not what you saw")
-        await at_prompt(show)
         await show.press("e")
-        assert "#7 can't be edited: that is not what you saw" in show.text
+        assert "#8 can't be edited: that is not what you saw" in show.text
         assert given(show) == []
 
 
@@ -212,46 +182,27 @@ async def test_all_that_is_harmless_is_allowed_at_once_after_a_question(stage: O
         await show.press("y")
         assert given(show) == [("7", Answer(ALLOW)), ("8", Answer(ALLOW))]
         assert "2 of 2 allowed once." in show.text
-
-
-async def test_all_at_once_tells_which_failed(stage: Open) -> None:
-    async with stage() as show:
-        await show.connect(testing.pending("7"), testing.pending("8"))
         await show.press("A")
-        show.clock.advance(1)
+        assert "Nothing waits that may be allowed along with others." in show.text
+        await at_prompt(show, "10", "11")
+        await slowly(show, "A")
         show.link.failing = ControlError("stale", "it is gone")
         await show.press("y")
         assert "0 of 2 allowed once; 2 were not: it is gone." in show.text
 
 
-async def test_nothing_harmless_nothing_at_once(stage: Open) -> None:
-    async with stage() as show:
-        await show.connect(testing.pending("7", findings=(testing.FINDING,)))
-        await show.press("A")
-        assert "Nothing waits that may be allowed along with others." in show.text
-
-
 async def test_undo_takes_back_the_grant_and_says_what_it_cannot_take_back(stage: Open) -> None:
     async with stage() as show:
-        await at_prompt(show, "7", "8")
-        await show.press("a")
-        show.clock.advance(1)
-        await show.press("s")
-        await show.press("u")
+        await at_prompt(show, "7", "8", "9")
+        await slowly(show, "a", "s", "u")
         assert [frame.grant for frame in show.link.told(frames.RevokeGrant)] == ["g9"]
         assert "#8 allowed for this session (exactly this): taken back." in show.text
         await show.press("u")
         assert "#7 allowed once: that happened already and can't be taken back." in show.text
         await show.press("u")
         assert "Nothing was answered here yet." in show.text
-
-
-async def test_an_undo_that_fails_says_so(stage: Open) -> None:
-    async with stage() as show:
-        await at_prompt(show, "7", "8")
-        await show.press("s")
         show.link.replies[frames.RevokeGrant] = ControlError("not_found", "there is no such grant")
-        await show.press("u")
+        await slowly(show, "s", "u")
         assert "not taken back: there is no such grant" in show.text
 
 
@@ -287,22 +238,17 @@ async def test_while_the_operator_works_on_a_prompt_its_countdown_waits(stage: O
         assert len(looked()) == done + 4
 
 
-async def test_the_other_dashboard_was_first(stage: Open) -> None:
+async def test_the_other_dashboard_was_first_and_a_lost_daemon_takes_no_answer(stage: Open) -> None:
     async with stage() as show:
-        await at_prompt(show)
+        await at_prompt(show, "7", "8")
         await show.feed(testing.event(1, Released("7", Outcome.APPROVED, "alice"), show.clock.now))
         await show.press("a")
         assert "#7 can't be answered: allowed by alice." in show.text
-        assert given(show) == []
-
-
-async def test_disconnected_nothing_is_answered_and_the_prompt_stays_readable(stage: Open) -> None:
-    async with stage() as show:
-        await at_prompt(show)
+        await show.press("right_square_bracket")
         await show.feed(Disconnected("the daemon closed the connection"))
         show.clock.advance(1)
         await show.press("a", "A", "u", "e", "t")
         assert given(show) == []
         assert show.link.told(frames.ReadBody) == []
         assert "nothing can be decided until the connection is back" in show.text
-        assert "#7" in show.text
+        assert "#8" in show.text, "it stays readable"

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelock.control import frames
+from pipelock.control.aio import Disconnected
 from pipelock.control.errors import ControlError
 from pipelock.model import GrantsChanged
 from pipelock_tui import testing
@@ -94,6 +95,14 @@ async def test_changed_grants_are_asked_for_at_once_and_errors_are_told(stage: O
         await show.settle()
         assert "✗ not told: too busy" in show.text
         assert "AWS Access ID" in show.text, "what was known stays"
+
+
+async def test_before_the_daemon_has_told_anything(stage: Open) -> None:
+    async with stage() as show:
+        await show.press("5")
+        assert "which rules there are: the daemon is being asked" in show.text
+        await show.feed(Disconnected("it is not running"))
+        assert "It is not known which rules there are" in show.text
 
 
 async def test_detail_on_a_short_screen(stage: Open) -> None:

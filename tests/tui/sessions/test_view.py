@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-import pytest
 
 from pipelock.control import frames
 from pipelock.control.aio import Disconnected
@@ -27,51 +26,53 @@ def acts(show: Stage) -> list[tuple[str, SessionVerb, Tier]]:
     return [(frame.key, frame.verb, frame.tier) for frame in show.link.told(frames.ActOnSession)]
 
 
-@pytest.mark.parametrize(
-    ("keys", "expected", "says"),
-    [
-        ("x", (CODEX, SessionVerb.TERMINATE, Tier.NONE), "codex was ended: 3 connections closed."),
-        ("R", (CODEX, SessionVerb.AIRLOCK, Tier.SOFT), "codex is observed now"),
-        ("j h", (CLAUDE, SessionVerb.AIRLOCK, Tier.HARD), "claude is read only now"),
-        ("j j R", ("aider@6001|127.0.0.1", SessionVerb.AIRLOCK, Tier.NONE), "aider is open now"),
-        ("z", (CODEX, SessionVerb.RESET, Tier.NONE), "codex was reset"),
-        ("j w", (CLAUDE, SessionVerb.TASK, Tier.NONE), "claude begins a new task"),
-    ],
-)
-async def test_acts_ask_first(stage: Open, keys: str, expected: tuple[str, SessionVerb, Tier], says: str) -> None:
+ACTS = [
+    ("x", (CODEX, SessionVerb.TERMINATE, Tier.NONE), "codex was ended: 3 connections closed."),
+    ("R", (CODEX, SessionVerb.AIRLOCK, Tier.SOFT), "codex is observed now"),
+    ("j h", (CLAUDE, SessionVerb.AIRLOCK, Tier.HARD), "claude is read only now"),
+    ("j j R", ("aider@6001|127.0.0.1", SessionVerb.AIRLOCK, Tier.NONE), "aider is open now"),
+    ("z", (CODEX, SessionVerb.RESET, Tier.NONE), "codex was reset"),
+    ("j w", (CLAUDE, SessionVerb.TASK, Tier.NONE), "claude begins a new task"),
+]
+
+
+async def test_acts_ask_first(stage: Open) -> None:
     async with stage() as show:
         await at_sessions(show)
-        await show.press(*keys.split())
-        assert acts(show) == []
-        show.clock.advance(1)
-        await show.press("y")
-        assert acts(show) == [expected]
-        assert says in show.told
+        for done, (keys, expected, says) in enumerate(ACTS):
+            await show.press("g", *keys.split())
+            assert len(acts(show)) == done, keys
+            show.clock.advance(1)
+            await show.press("y")
+            assert acts(show)[done:] == [expected]
+            assert says in show.told
 
 
-async def test_a_question_that_is_left_does_nothing(stage: Open) -> None:
+async def test_a_question_that_is_left_does_nothing_and_what_makes_no_sense_is_refused(stage: Open) -> None:
     async with stage() as show:
         await at_sessions(show)
         await show.press("x", "y")
         assert acts(show) == [], "a key typed ahead does not count"
         show.clock.advance(1)
-        await show.press("n")
-        assert acts(show) == []
-
-
-async def test_what_makes_no_sense_is_refused_with_the_reason(stage: Open) -> None:
-    async with stage() as show:
-        await at_sessions(show)
-        await show.press("h")
+        await show.press("n", "h")
         assert "It is closed in already: hard." in show.told
         await show.press("j", "R")
         assert "It is not in the airlock." in show.told
+        show.link.replies[frames.ActOnSession] = ControlError("not_found", "no such session")
+        await show.press("z")
+        show.clock.advance(1)
+        await show.press("y")
+        assert "Not done to claude: no such session" in show.told
 
 
 async def test_trust_takes_what_it_is_about_and_for_how_long(stage: Open) -> None:
     async with stage() as show:
         await at_sessions(show)
         await show.press("j", "T")
+        show.clock.advance(1)
+        await show.press("ctrl+u", "enter")
+        assert acts(show) == [], "nothing said is not everything trusted"
+        await show.press("escape", "T")
         assert "https://docs.example.org/guide?page=2" in show.text
         show.clock.advance(1)
         await show.press("down", "tab", *"POST", "enter")
@@ -79,17 +80,6 @@ async def test_trust_takes_what_it_is_about_and_for_how_long(stage: Open) -> Non
         assert (frame.key, frame.verb) == (CLAUDE, SessionVerb.TRUST)
         assert (frame.source_match, frame.action_match) == ("https://docs.example.org/guide?page=2", "POST")
         assert frame.expires_at == show.clock.now + MINUTES[1] * 60
-
-
-async def test_trust_of_everything_is_not_taken(stage: Open) -> None:
-    async with stage() as show:
-        await at_sessions(show)
-        await show.press("j", "T")
-        show.clock.advance(1)
-        await show.press("ctrl+u", "enter")
-        assert acts(show) == []
-        await show.press("escape")
-        assert "SESSIONS" in show.text
 
 
 async def test_changes_are_seen_at_once_and_the_chosen_one_is_asked_for_again(stage: Open) -> None:
@@ -128,7 +118,9 @@ async def test_no_session_a_slow_daemon_and_a_lost_one(stage: Open) -> None:
     async with stage() as show:
         show.link.now_sessions = ()
         await show.press("4")
-        assert "being asked" in show.text
+        assert "who talks: the daemon is being asked" in show.text
+        await show.feed(Disconnected("it is not running"))
+        assert "It is not known who talks" in show.text
         await show.connect()
         assert "No session yet" in show.text
         show.link.now_sessions = testing.sessions()
@@ -143,13 +135,3 @@ async def test_no_session_a_slow_daemon_and_a_lost_one(stage: Open) -> None:
         await show.press("x")
         assert acts(show) == []
         assert "▶ codex" in show.text, "what was known stays readable"
-
-
-async def test_an_act_that_is_refused_says_so(stage: Open) -> None:
-    async with stage() as show:
-        await at_sessions(show)
-        show.link.replies[frames.ActOnSession] = ControlError("not_found", "no such session")
-        await show.press("z")
-        show.clock.advance(1)
-        await show.press("y")
-        assert "Not done to codex: no such session" in show.told

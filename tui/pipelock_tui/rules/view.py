@@ -15,9 +15,10 @@ from pipelock_tui.actions import Action, bindings, key_names
 from pipelock_tui.board import Change
 from pipelock_tui.dialogs.asking import Asking
 from pipelock_tui.dialogs.question import Question
+from pipelock_tui.ports import Clock
 from pipelock_tui.rules.actions import ACTIONS
 from pipelock_tui.rules.lines import KINDS, detail_lines, head_line, kind_line, matching, rule_line, unreviewed_lines
-from pipelock_tui.states import empty_lines, error_lines, loading_lines
+from pipelock_tui.states import error_lines
 from pipelock_tui.text import Line, line
 from pipelock_tui.views import Shell
 from pipelock_tui.widgets.listing import Entry
@@ -43,6 +44,8 @@ class RulesView(Split):
         self._word = ""
         self._asked = False
         self._error = ""
+        self._by_key: dict[str, RuleRow] = {}
+        self._entries: list[Entry] | None = None
         self.deeds |= {
             "rules.next_kind": lambda _: self._turn(1),
             "rules.previous_kind": lambda _: self._turn(-1),
@@ -54,7 +57,7 @@ class RulesView(Split):
     @property
     def chosen(self) -> RuleRow | None:
         """The rule under the cursor."""
-        return next((row for row in self._rows if _key(row) == self.list.key), None)
+        return self._by_key.get(self.list.key)
 
     def objection(self, action_id: str) -> str:
         """Only what an operator added can be taken back here; only what somebody else changed can be reviewed."""
@@ -82,18 +85,19 @@ class RulesView(Split):
 
     def refresh_view(self) -> None:
         """Show what was told last."""
-        now = self.shell.clock.wall()
-        rows = matching(self._rows, self._kind, self._word)
-        empty = "No rule of this kind." if self._asked else "… being asked"
-        self.list.show([Entry(_key(row), partial(_row, row, now)) for row in rows], empty=empty)
+        if self._entries is None:
+            rows = matching(self._rows, self._kind, self._word)
+            self._by_key = {_key(row): row for row in rows}
+            self._entries = [Entry(key, partial(_row, row, self.shell.clock)) for key, row in self._by_key.items()]
+        self.list.show(self._entries, empty="No rule of this kind." if self._asked else "")
         self.head.redraw()
         row = self.chosen
         if row is not None:
-            self.tell(_key(row), detail_lines(row, now, self.shell.clock.zone))
+            self.tell(self.list.key, detail_lines(row, self.shell.clock.wall(), self.shell.clock.zone))
         elif self._error:
             self.tell("", error_lines("The rules could not be had", self._error))
         else:
-            self.tell("", empty_lines("No rule is chosen") if self._asked else loading_lines("which rules there are"))
+            self.tell("", self.nothing(self._asked, "which rules there are", "No rule is chosen"))
 
     def absorb(self, change: Change) -> None:
         """Grants came or went: ask anew."""
@@ -117,20 +121,20 @@ class RulesView(Split):
         except ControlError as error:
             self._error = error.message
         else:
-            self._rows, self._asked, self._error = tuple(rows), True, ""
+            self._rows, self._asked, self._error, self._entries = tuple(rows), True, "", None
             self.board.learn_grants(granted.items, granted.unreviewed)
         self.shell.draw()
 
     # -- what is done ----------------------------------------------------------------------------------------------
 
     def _turn(self, step: int) -> None:
-        self._kind = KINDS[(KINDS.index(self._kind) + step) % len(KINDS)]
+        self._kind, self._entries = KINDS[(KINDS.index(self._kind) + step) % len(KINDS)], None
         self.shell.draw()
 
     def _filter(self, word: str) -> None:
         def take(typed: str | None) -> None:
             if typed is not None:
-                self._word = typed
+                self._word, self._entries = typed, None
                 self.shell.draw()
 
         if word:
@@ -185,5 +189,5 @@ def _key(row: RuleRow) -> str:
     return f"{row.kind.value} {row.id} {row.name} {row.where} {row.action}"
 
 
-def _row(row: RuleRow, now: float, width: int, selected: bool) -> Line:  # noqa: FBT001 - Entry's signature
-    return rule_line(row, width, now, selected=selected)
+def _row(row: RuleRow, clock: Clock, width: int, selected: bool) -> Line:  # noqa: FBT001 - Entry's signature
+    return rule_line(row, width, clock.wall(), selected=selected)

@@ -279,7 +279,7 @@ def _state_lines(session: Session, now: float, zone: tzinfo | None) -> list[Line
     lines.append(
         item(
             "traffic",
-            f"{seen}, {session.domains} host{'s' if session.domains != 1 else ''}; {session.in_flight} connections open",
+            f"{seen}; hosts: {session.domains}; open connections: {session.in_flight}",
         )
     )
     last = ago(now - session.last_seen_at)

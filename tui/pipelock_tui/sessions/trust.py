@@ -28,7 +28,7 @@ MAX_MATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Trusted:
-    """What was chosen: patterns for the source and for the action, `*` in them stands for anything; seconds."""
+    """What was chosen: patterns for the source and for the action, either may be empty for any; seconds."""
 
     source: str
     action: str
@@ -77,8 +77,8 @@ class Trust(ModalScreen[Trusted]):
         with Vertical(classes="dialog"):
             yield Page()
             for name, value, hint in (
-                ("trust-source", self._source, "which sources, * for any"),
-                ("trust-action", "*", "which actions, * for any"),
+                ("trust-source", self._source, "which sources: host or URL, * in it for anything; empty for any"),
+                ("trust-action", "", "which actions: POST, or POST api.example.com/*; empty for any"),
             ):
                 entry = Input(value, placeholder=hint, max_length=MAX_MATCH, id=name, compact=True)
                 entry.cursor_blink = False
@@ -101,8 +101,8 @@ class Trust(ModalScreen[Trusted]):
         action = self.query_one("#trust-action", Input).value.strip()
         if self._now() - self._since < ARM_DELAY:
             self._write("Key ignored: this window had only just appeared. Press it again.")
-        elif not source or not action:
-            self._write("Both fields must say something; * stands for anything.")
+        elif not source and not action:
+            self._write("Say which sources, which actions, or both: trusting everything is not offered.")
         else:
             self.dismiss(Trusted(source, action, MINUTES[self._place] * 60.0))
 

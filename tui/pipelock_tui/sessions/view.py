@@ -17,7 +17,6 @@ from pipelock_tui.sessions.actions import ACTIONS
 from pipelock_tui.sessions.acts import acted_words, question_of
 from pipelock_tui.sessions.lines import SORTS, detail_lines, head_line, name_of, ordered, session_line, title_line
 from pipelock_tui.sessions.trust import Trust, Trusted
-from pipelock_tui.states import empty_lines, loading_lines
 from pipelock_tui.text import Line
 from pipelock_tui.views import Shell
 from pipelock_tui.widgets.listing import Entry, Listing
@@ -86,13 +85,13 @@ class SessionsView(Split):
         """Show what the board knows."""
         now = self.shell.clock.wall()
         rows = ordered(self.board.sessions, self._sort)
-        empty = "No session yet: whoever talks through the daemon appears here." if self._asked else "… being asked"
+        empty = "No session yet." if self._asked else ""
         self.list.show([Entry(row.key, partial(_row, row, now)) for row in rows], empty=empty)
         self.head.redraw()
         session = self.chosen
         if session is None:
-            words = empty_lines("No session", "Whoever talks through the daemon appears here.")
-            self.tell("", words if self._asked else loading_lines("who talks"))
+            hint = "Whoever talks through the daemon appears here."
+            self.tell("", self.nothing(self._asked, "who talks", "No session", hint))
             return
         detail = self._detail if self._detail is not None and self._detail.session.key == session.key else None
         width = self.page.size.width or 80
@@ -165,7 +164,7 @@ class SessionsView(Split):
         if session is None:
             return
         detail = self._detail if self._detail is not None and self._detail.session.key == session.key else None
-        source = detail.sources[0] if detail is not None and detail.sources else "*"
+        source = detail.sources[0] if detail is not None and detail.sources else ""
 
         def take(trusted: Trusted | None) -> None:
             if trusted is not None:

@@ -29,6 +29,7 @@ class Search:
         self._found: list[Kept] = []
         self._page = HistoryPage()
         self._asked = False
+        self._entries: list[Entry] | None = None
 
     def __len__(self) -> int:
         return len(self._found)
@@ -53,13 +54,16 @@ class Search:
         oldest = self._found[-1].row if self._found else 0
         self._found += [kept for kept in page.items if not oldest or kept.row < oldest][: MAX_FOUND - len(self._found)]
         self._page, self._asked, self.busy, self.error = page, True, False, ""
+        self._entries = None
 
     def record(self, key: str) -> Record | None:
         """The record behind an entry."""
         return next((kept.record for kept in self._found if str(kept.row) == key), None)
 
     def entries(self, zone: tzinfo | None) -> list[Entry]:
-        """The rows, oldest first, with a heading for each day."""
+        """The rows, oldest first, with a heading for each day; made once for each page."""
+        if self._entries is not None:
+            return self._entries
         made: list[Entry] = []
         day = ""
         for kept in reversed(self._found):
@@ -68,6 +72,7 @@ class Search:
                 day = here
                 made.append(Entry("", partial(_heading, here)))
             made.append(Entry(str(kept.row), partial(_row, kept.record, zone)))
+        self._entries = made
         return made
 
     def title(self, rank: int, width: int) -> Line:

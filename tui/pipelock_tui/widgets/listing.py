@@ -85,11 +85,13 @@ class Listing(Painted, ScrollView, can_focus=True):
     def show(self, entries: Sequence[Entry], *, key: str | None = None, empty: str = "") -> None:
         """Show other entries. The cursor goes to `key`, or stays on its thing, or where that was.
 
-        `empty` is what stands there without entries.
+        `empty` is what stands there without entries. The very same sequence as before costs next to nothing.
         """
-        self._entries, self.empty = entries, empty
-        self._places = {entry.key: place for place, entry in enumerate(entries) if entry.key}
-        self._order = list(self._places)
+        self.empty = empty
+        if entries is not self._entries:
+            self._entries = entries
+            self._places = {entry.key: place for place, entry in enumerate(entries) if entry.key}
+            self._order = list(self._places)
         wanted = self._key if key is None else key
         if wanted in self._places:
             self._put(self._order.index(wanted))

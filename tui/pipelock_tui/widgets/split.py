@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from pipelock_tui.explain import LABEL
+from pipelock_tui.states import empty_lines, error_lines, loading_lines
 from pipelock_tui.text import Line
 from pipelock_tui.views import Shell, View
 from pipelock_tui.widgets.listing import Listing
@@ -95,6 +96,15 @@ class Split(View):
         """Show the detail and give it the keys."""
         self.add_class("detailed")
         self.call_after_refresh(self.page.focus)
+
+    def nothing(self, asked: bool, what: str, empty: str, hint: str = "") -> list[Line]:  # noqa: FBT001 - a state
+        """What stands there without anything to show: `empty`, or that `what` is being asked, or why it can't be."""
+        if asked:
+            return empty_lines(empty, hint)
+        connection = self.board.connection
+        if connection.since and not connection.up:
+            return error_lines(f"It is not known {what}", connection.objection)
+        return loading_lines(what)
 
     def tell(self, key: str, lines: list[Line]) -> None:
         """Show the detail of `key`; another one than before begins at its top."""
