@@ -24,6 +24,8 @@ from pipelock.model import Grant
 __all__ = ["GrantsFile", "GrantsFileError"]
 
 MAX_DIFF_LINES = 200
+MAX_DIFF_LINE = 400
+"""Characters of a line of a diff; a reply has to fit into a frame, whoever wrote the file."""
 _Stamp = tuple[int, int, int, int]
 
 
@@ -71,7 +73,7 @@ class GrantsFile:
         self._ours = data
 
     def unreviewed(self) -> tuple[str, ...]:
-        """What differs from what is in force, as lines of a diff, at most 200; empty where nothing."""
+        """What differs from what is in force, as lines of a diff, at most 200 of 400 characters; empty where nothing."""
         try:
             now = self._read_again()
         except GrantsFileError as error:
@@ -84,7 +86,7 @@ class GrantsFile:
         lines = list(difflib.unified_diff(before, after, "in force", self.path.name, lineterm="", n=2))
         if len(lines) > MAX_DIFF_LINES:
             lines = [*lines[:MAX_DIFF_LINES], f"! and {len(lines) - MAX_DIFF_LINES} more lines"]
-        return tuple(lines) or ("! only line ends or blanks differ",)
+        return tuple(map(_cut, lines)) or ("! only line ends or blanks differ",)
 
     def _read_again(self) -> bytes | None:
         """The file, read only if it looks different from last time: whoever lists grants asks often."""
@@ -133,6 +135,11 @@ class GrantsFile:
         except ConfigError as error:
             raise GrantsFileError(str(error)) from error
         return tuple(msgspec.structs.replace(grant, words=grant_words(grant)) for grant in grants)
+
+
+def _cut(line: str) -> str:
+    more = len(line) - MAX_DIFF_LINE
+    return f"{line[:MAX_DIFF_LINE]}… [{more} more characters]" if more > 0 else line
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -82,6 +82,14 @@ def test_a_long_difference_is_cut(path: Path) -> None:
     assert file.load() == ()
 
 
+def test_a_line_of_megabytes_is_cut_so_that_the_list_still_fits_into_a_frame(path: Path) -> None:
+    file = GrantsFile(path)
+    file.load()
+    by_hand(path, "x" * 3_000_000 + "\n" + "y\n" * 3)
+    assert file.unreviewed()[3] == "+" + "x" * 399 + "… [2999601 more characters]"
+    assert max(map(len, file.unreviewed())) < 500
+
+
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
 def test_a_file_that_others_may_change_is_not_trusted(path: Path, mode: int) -> None:
     by_hand(path, mode=mode)
