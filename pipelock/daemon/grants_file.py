@@ -73,7 +73,7 @@ class GrantsFile:
         self._ours = data
 
     def unreviewed(self) -> tuple[str, ...]:
-        """What differs from what is in force, as lines of a diff, at most 200 of 400 characters; empty where nothing."""
+        """What differs from what is in force, as lines of a diff, at most 200, of 400 characters; empty if nothing."""
         try:
             now = self._read_again()
         except GrantsFileError as error:
