@@ -35,13 +35,18 @@ def is_editable(action: Action, decision: Decision) -> bool:
 
 
 def redacted_body(action: Action, decision: Decision) -> bytes | None:
-    """The body without what was found in it; `None` where something was found elsewhere, or can't be taken out."""
-    if not _is_whole(action) or not decision.findings:
+    """The body without what was found in it; `None` where something was found elsewhere, or can't be taken out.
+
+    What several readings of the body found is taken out where one of them says where it stands: a form field is found
+    as it is, and again in the letters of all fields together. What is left is judged again before it goes on.
+    """
+    if not _is_whole(action) or not all(finding.place.startswith("body") for finding in decision.findings):
         return None
-    if not all(finding.place.startswith("body") for finding in decision.findings):
+    located = [finding for finding in decision.findings if finding.span is not None]
+    if {finding.rule for finding in decision.findings} != {finding.rule for finding in located}:
         return None
     body = action.body if decision.body is None else decision.body
-    stripped = strip(body, decision.findings)
+    stripped = strip(body, located)
     return None if stripped == body else stripped
 
 

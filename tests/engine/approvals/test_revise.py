@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from pipelock.engine.approvals.revise import MAX_EDIT, is_editable, is_same_question, redacted_body, text_of
 from pipelock.model import Action, Decision, Kind, Span
@@ -35,6 +36,8 @@ def test_what_would_go_on_is_what_is_changed() -> None:
     ("decision", "expected"),
     [
         (a_decision(findings=(KEY,)), b"a [removed by pipelock: AWS Access ID] b"),
+        (a_decision(findings=(KEY, replace(KEY, span=None))), b"a [removed by pipelock: AWS Access ID] b"),
+        (a_decision(findings=(KEY, replace(KEY, span=None, rule="Other"))), None),
         (a_decision(findings=(KEY, a_finding(place="header:x"))), None),
         (a_decision(findings=(a_finding(place="body", span=None),)), None),
         (a_decision(), None),
