@@ -324,6 +324,7 @@ def test_the_kill_switch_by_key(make_daemon, origin: Origin, dashboard) -> None:
 def test_the_daemon_is_killed_and_comes_back_under_an_open_dashboard(make_daemon, origin: Origin, dashboard) -> None:
     daemon = make_daemon(BASE_CONFIG + ASKS)
     terminal = dashboard(daemon)
+    terminal.press("3")
     assert status_of(curl(daemon, f"{origin.url}/before")) == 200
     terminal.shows("/before")
     daemon.kill_hard()

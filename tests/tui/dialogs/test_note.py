@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelock.model import AnswerWord
+from pipelock.model import Answer, AnswerWord
 from pipelock_tui import testing
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ async def test_a_denial_with_a_note(stage: Open) -> None:
         await show.press("n")
         assert "DENY #7" in show.text
         await show.press(*"use main", "enter")
-        assert show.link.answers == [("7", AnswerWord.DENY, "use main", item.binding)]
+        assert show.link.answers == [("7", Answer(AnswerWord.DENY, note="use main"), item.binding)]
 
 
 async def test_escape_leaves_the_prompt_alone(stage: Open) -> None:
