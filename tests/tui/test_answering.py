@@ -120,7 +120,9 @@ async def test_scopes_are_for_one_prompt_and_what_is_not_offered_is_refused_with
         assert "There is no wider scope." in show.text
         await slowly(show, "right_square_bracket", "a")
         assert given(show) == [("8", Answer(ALLOW))]
+        await show.press("right", "3", "2")
         show.clock.advance(1)
+        assert "[exactly this]" in show.text, "a wider scope is left behind with the view"
         await show.press("F")
         assert "#7: not offered for exactly this." in show.text
         await show.press("r")

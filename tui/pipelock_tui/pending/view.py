@@ -27,6 +27,11 @@ class PendingView(Split):
     ACTIONS: ClassVar[tuple[Action, ...]] = ACTIONS
     BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
     ALWAYS: ClassVar[bool] = True
+    NOTES: ClassVar[tuple[str, ...]] = (
+        "Answers have the scope in brackets. It is the narrowest again for the next prompt and in other views.",
+        "Moving, typing and an open window stop the countdown for ten seconds each, ten minutes in all.",
+        "u takes back what an answer would let through from now on; what went through already stays through.",
+    )
 
     def __init__(self, shell: Shell) -> None:
         super().__init__(shell)
@@ -44,6 +49,11 @@ class PendingView(Split):
         if len(offers_of(prompt.pending)) < 2:
             return "It can be answered only exactly as it is shown."
         return ""
+
+    def closed(self) -> None:
+        """Elsewhere the panel answers exactly what is shown."""
+        while self.board.desk.widen(-1):
+            pass
 
     def head_lines(self, width: int) -> list[Line]:
         """How much waits."""

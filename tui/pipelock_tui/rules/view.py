@@ -36,6 +36,10 @@ class RulesView(Split):
     NAME: ClassVar[str] = "rules"
     ACTIONS: ClassVar[tuple[Action, ...]] = ACTIONS
     BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    NOTES: ClassVar[tuple[str, ...]] = (
+        "Grants and suppressions can be taken back here; rules stand in the configuration.",
+        "What somebody else wrote into approvals.yaml is not in force before it was reviewed.",
+    )
 
     def __init__(self, shell: Shell) -> None:
         super().__init__(shell)

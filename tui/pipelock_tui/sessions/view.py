@@ -31,6 +31,10 @@ class SessionsView(Split):
     NAME: ClassVar[str] = "sessions"
     ACTIONS: ClassVar[tuple[Action, ...]] = ACTIONS
     BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    NOTES: ClassVar[tuple[str, ...]] = (
+        "Taint: U content from outside was read, P something private was touched, E something can leave.",
+        "Everything that is done to a session asks first, and says how many connections end.",
+    )
 
     def __init__(self, shell: Shell) -> None:
         super().__init__(shell)

@@ -46,6 +46,11 @@ class TrafficView(View):
     NAME: ClassVar[str] = "traffic"
     ACTIONS: ClassVar[tuple[Action, ...]] = ACTIONS
     BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    NOTES: ClassVar[tuple[str, ...]] = (
+        "A search of the history takes the list's place; esc closes it. Moving up beyond the oldest row does it too.",
+        "In the filter: tab completes fields and their values, up and down bring back what you kept before.",
+        "Secrets are masked in whatever is copied or written; bodies are not kept.",
+    )
 
     def __init__(self, shell: Shell) -> None:
         super().__init__(shell)

@@ -161,7 +161,8 @@ class Page(Painted, ScrollView, can_focus=True):
         self._width = width
         self._wrapped = [piece for line in self._source for piece in wrap(line, max(width, 4), self._hang)]
         self.virtual_size = Size(width, len(self._wrapped))
-        self.refresh(layout=force)
+        # Only where the height follows the text does the rest of the screen have to move.
+        self.refresh(layout=force and self.styles.height is not None and self.styles.height.is_auto)
 
     def render_line(self, y: int) -> Strip:
         """One wrapped line."""
