@@ -10,9 +10,10 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from pipelock.config import Config
-from pipelock.control.peers import Company, UnreadableProcessError, process_id
+from pipelock.control.peers import Company, Credentials, UnreadableProcessError, process_id, read_peer_facts
 from pipelock.door.edges import Reactor
 from pipelock.identity import Agents, Identify, Programs
+from pipelock.identity.programs import ProgramKind
 from pipelock.identity.quick import Sighting
 
 __all__ = ["Identifying"]
@@ -56,6 +57,15 @@ class Identifying:
     def agents(self) -> frozenset[tuple[int, int]]:
         """Processes that were seen to be agents, as (pid, start time)."""
         return self._identify.agents()
+
+    def agent_above(self) -> str:
+        """The known agent that this daemon was started in; empty where it was not, or that can't be read."""
+        facts = read_peer_facts(Credentials(os.getpid(), os.getuid()))
+        for command in facts.commands[1:]:
+            known = self._company.programs.known(command)
+            if known is not None and known.kind is ProgramKind.AGENT:
+                return known.name
+        return ""
 
     def start(self) -> None:
         """Begin."""

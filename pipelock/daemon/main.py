@@ -51,6 +51,7 @@ from pipelock.detect.matcher import MatcherError
 from pipelock.detect.ruleset import RuleError
 from pipelock.door.edges import Reactor
 from pipelock.engine.compile import compile_policy
+from pipelock.model import Notice
 from pipelock.tls.authority import AuthorityError
 from pipelock.tls.upstream import TrustError
 
@@ -202,6 +203,11 @@ class _Run:
         )
         self._control_port = listen(self._reactor, self._socket, self._control)
         daemon.start()
+        agent = daemon.identifying.agent_above()
+        if agent:
+            text = f"started inside {agent}, which may therefore decide; start it in a terminal of your own"
+            daemon.bus.publish(Notice("warn", text))
+            sys.stderr.write(f"pipelock: {text}\n")
         if daemon.loaded.path is not None:
             self._watch = FileWatch(daemon.loaded.path, self._reactor, self._reload)
             self._watch.start()

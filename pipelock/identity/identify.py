@@ -14,6 +14,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Protocol, TypeVar
 
+import msgspec
+
+from pipelock.identity.moorings import is_adrift, owner
 from pipelock.identity.process import (
     PROC,
     ProcessFacts,
@@ -25,7 +28,7 @@ from pipelock.identity.process import (
 )
 from pipelock.identity.programs import Known, ProgramKind, Programs, known_programs
 from pipelock.identity.quick import Quick, Sighting
-from pipelock.identity.root import Family, Root, find_root
+from pipelock.identity.root import Family, Root, RootKind, find_root
 from pipelock.identity.sockets import Ends, SocketOwners
 
 __all__ = ["BATCH", "MAX_KNOWN", "MAX_WAITING", "SECONDS", "Identify", "Lookup", "Offload", "Timer"]
@@ -127,6 +130,7 @@ class Identify:
         self._queue: deque[Lookup] = deque()
         self._waiting: OrderedDict[Lookup, None] = OrderedDict()
         self._busy = False
+        self._is_closed = False
         self._alarm: Call | None = None
         # Shared with the thread.
         self._lock = Lock()
@@ -196,6 +200,8 @@ class Identify:
         self._offload(lambda: [self._look_up(one) for one in ends], lambda seen: self._found(batch, seen))
 
     def _found(self, batch: list[Lookup], seen: object) -> None:
+        if self._is_closed:
+            return
         self._busy = False
         sightings: list[Sighting | None] = seen if isinstance(seen, list) else [None] * len(batch)
         for lookup, sighting in zip(batch, sightings, strict=True):
@@ -237,6 +243,8 @@ class Identify:
         chain = self._chain(process)
         root = find_root([describe(relative, self._proc) for relative in chain], family, self._mask)
         if root is not None:
+            if root.kind is RootKind.OTHER and is_adrift(chain, owner(process.pid, self._proc), self._proc):
+                root = msgspec.structs.replace(root, adrift=True)
             self._keep(process, root)
         return root
 
@@ -261,6 +269,7 @@ class Identify:
 
     def close(self) -> None:
         """Give up what waits, and the descriptors. The thread must have ended."""
+        self._is_closed = True
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None

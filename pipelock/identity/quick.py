@@ -104,10 +104,7 @@ class Quick:
         self._proc = proc
         self._latest: OrderedDict[int, _Entry] = OrderedDict()
         self._diag: SocketDiag | None = None
-        try:
-            self._diag = SocketDiag() if proc == PROC else None
-        except OSError:
-            self._diag = None  # there is the long way
+        self._has_diag = proc == PROC
 
     def close(self) -> None:
         """Give the descriptors back."""
@@ -126,7 +123,7 @@ class Quick:
 
     def remember(self, sighting: Sighting) -> None:
         """The long way found this."""
-        if self._diag is None:
+        if not self._can_ask():
             return
         process, descriptor = sighting.held.process, sighting.held.descriptor
         entry = self._latest.get(process.pid)
@@ -140,6 +137,15 @@ class Quick:
         self._latest.move_to_end(process.pid)
         if len(self._latest) > MAX_TRIED:
             self._drop(next(iter(self._latest)))
+
+    def _can_ask(self) -> bool:
+        """Whether the kernel answers; where it does not there is the long way."""
+        if self._diag is None and self._has_diag:
+            try:
+                self._diag = SocketDiag()
+            except OSError:
+                self._has_diag = False
+        return self._diag is not None
 
     def find(self, ends: Ends) -> Root | None:
         """The root of the process at the client's end, if that is one of the latest."""

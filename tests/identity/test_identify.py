@@ -104,6 +104,26 @@ def test_a_process_is_examined_once_and_keeps_its_root(desk: Desk) -> None:
     assert desk.roots() == [50, 50]
 
 
+@pytest.mark.parametrize(
+    ("words", "above", "adrift"),
+    [
+        pytest.param(("curl",), 1, True, id="an orphan"),
+        pytest.param(("curl",), 70, False, id="a login of another user above"),
+        pytest.param(("claude",), 1, False, id="an agent is known by its name"),
+    ],
+)
+def test_who_has_cut_himself_loose_is_told(desk: Desk, words: tuple[str, ...], above: int, adrift: bool) -> None:
+    add(desk.proc, 70, 1, 70, "sshd", session=70)
+    add(desk.proc, 90, above, 90, session=90, words=words)
+    for pid, user in ((70, 0), (90, 1000)):
+        (desk.proc / str(pid) / "status").write_text(f"Uid:\t{user}\t{user}\n")
+    desk.asks(90)
+    desk.runs()
+    (root,) = desk.found
+    assert root is not None
+    assert root.adrift is adrift
+
+
 def test_an_agent_is_remembered_whatever_it_becomes(desk: Desk) -> None:
     add(desk.proc, 60, 1, 60, "claude", session=60, words=("claude",), exe="/usr/bin/claude")
     add(desk.proc, 90, 60, 90, "curl", session=60)
@@ -222,8 +242,11 @@ def test_tables_are_bounded(desk: Desk) -> None:
 
 
 def test_in_the_end_nothing_is_left(desk: Desk) -> None:
+    add(desk.proc, 90, 1, 90, session=90)
     desk.asks(90)
     desk.identify.close()
+    desk.runs()
+    assert desk.found == []
     assert desk.owners.closed
     assert desk.clock.getDelayedCalls() == []
 
