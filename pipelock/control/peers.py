@@ -16,8 +16,8 @@ from pathlib import Path
 import msgspec
 
 from pipelock.control._credentials import Credentials, PeerHandle, credentials
-from pipelock.control._moorings import is_adrift
 from pipelock.identity.commands import Command
+from pipelock.identity.moorings import is_adrift
 from pipelock.identity.process import (
     PROC,
     ProcessId,

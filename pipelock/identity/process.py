@@ -61,11 +61,12 @@ class Relative(NamedTuple):
 
 
 class ProcessFacts(msgspec.Struct, frozen=True):
-    """A process, the session (setsid(2)) it is in, and what it runs."""
+    """A process, the session (setsid(2)) it is in, what it runs, and its terminal as in `Relative`."""
 
     process: ProcessId
     session: int = 0
     command: Command = Command()
+    terminal: int = -1
 
 
 class UnreadableProcessError(Exception):
@@ -118,7 +119,7 @@ def relatives(pid: int, proc: Path = PROC, *, whole: bool = True) -> tuple[Relat
 def describe(relative: Relative, proc: Path = PROC) -> ProcessFacts:
     """What a process runs. Never raises: what can't be read, as of another user's process, is left empty."""
     process = relative.process
-    return ProcessFacts(process, relative.session, _command(process.pid, proc))
+    return ProcessFacts(process, relative.session, _command(process.pid, proc), relative.terminal)
 
 
 def readable_process(facts: ProcessFacts, name: str = "", mask: Callable[[str], str] | None = None) -> Process:

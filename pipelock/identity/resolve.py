@@ -121,6 +121,7 @@ def resolve(caller: Caller, claimed: str, query: str, agents: Agents) -> Identit
         claimed=said if said != name else "",
         profile=profile,
         processes=root.processes if root is not None else (),
+        shared=root is not None and root.adrift,
     )
 
 

@@ -5,7 +5,9 @@
 
 Outermost, because what an agent starts is the agent's, whatever it is called: `exec -a codex`, or one agent inside
 another, makes no new session. What has no agent above it belongs to its setsid(2) session: a terminal's shell, a job.
-A process that makes a session of its own, or that outlives all its ancestors, begins a session here too.
+One without a terminal that was begun from a terminal is that terminal's still: programs give their tools sessions of
+their own, and it is no way out of what is held against them. Who cuts himself loose of all of that begins a session
+too; but what is held against such counts for all of them (`adrift`).
 """
 
 from __future__ import annotations
@@ -59,6 +61,7 @@ class Root(msgspec.Struct, frozen=True):
         agent: The known agent's name; empty where it is none.
         profile: The profile in `agents` that named its program, if one did.
         leader: The agent's own process, where the session is an agent's.
+        adrift: Nothing ties it to anybody (`pipelock.identity.moorings`), so there could be a new one for each request.
     """
 
     kind: RootKind
@@ -66,6 +69,7 @@ class Root(msgspec.Struct, frozen=True):
     agent: str = ""
     profile: str = ""
     leader: ProcessId | None = None
+    adrift: bool = False
 
 
 def find_root(chain: Sequence[ProcessFacts], family: Family, mask: Callable[[str], str] | None = None) -> Root | None:
@@ -117,7 +121,14 @@ def _root_index(
 
 
 def _session_top(chain: Sequence[ProcessFacts]) -> int:
-    """The uppermost ancestor in the same process session, but for the first process of all, which is everybody's."""
+    """The uppermost ancestor in the same process session, but for the first process of all, which is everybody's.
+
+    Of a session without a terminal, the shell of the terminal that it was begun from, if it was.
+    """
+    if chain[0].terminal == 0:
+        for index, facts in enumerate(chain):
+            if facts.terminal > 0 and facts.session == facts.process.pid:
+                return index
     top = 0
     for index, facts in enumerate(chain[1:], 1):
         if facts.session != chain[0].session or facts.process.pid == 1:

@@ -78,6 +78,8 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
         claimed: The name in the client's header where it was not believed.
         profile: The profile in `agents` that holds; empty for the defaults.
         processes: The client's own process first, then its parents up to the session's root; at most 8.
+        shared: It could begin a session for each request: what is held against it counts for all that come from its
+            address, or to its listener.
     """
 
     agent: str = ANONYMOUS
@@ -86,6 +88,7 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     claimed: str = ""
     profile: str = ""
     processes: tuple[Process, ...] = ()
+    shared: bool = False
 
     @property
     def program(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -50,7 +51,7 @@ class Raw:
 
 
 class Shell:
-    """A `sh` that leads a process session, and the clients of `daemon` that it starts."""
+    """A `sh` that leads the process session of a terminal, and the clients of `daemon` that it starts."""
 
     def __init__(self, daemon: DaemonProcess, folder: Path) -> None:
         self.daemon = daemon
@@ -59,15 +60,24 @@ class Shell:
         self._program = folder / "raw.py"
         self._program.write_text(_RAW)
         self._count = 0
+        self._terminal, inside = os.openpty()
+        # The leader of a session that has none gets the first terminal that it opens.
         self._shell = subprocess.Popen(
-            ["sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, bufsize=1
+            ["sh", "-c", f"exec 9<>{os.ttyname(inside)}; exec sh"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            bufsize=1,
         )
+        os.close(inside)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._shell.communicate("exit\n", timeout=10)
+        os.close(self._terminal)
 
     def session(self) -> Session:
         """Its session, as the daemon lists it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,6 +80,14 @@ def test_whose_it_is(
     assert (found.agent, found.evidence, found.profile, found.session) == (agent, evidence, profile, session)
     assert found.claimed == ("" if said in ("", agent) else said)
     assert found.processes == (who.root.processes if who.root is not None else ())
+
+
+def test_who_has_cut_himself_loose_shares_what_is_held_against_such() -> None:
+    assert SHELL is not None
+    loose = msgspec.structs.replace(SHELL, adrift=True)
+    assert resolve(caller(root=loose), "x", "", ALL).shared
+    assert not resolve(caller(root=SHELL), "x", "", ALL).shared
+    assert not resolve(caller(), "x", "", ALL).shared
 
 
 def test_the_query_is_heard_last() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +50,29 @@ def test_roots(chain: list[ProcessFacts], kind: RootKind, root: int, agent: str)
     assert (found.kind, found.processes[-1].pid, found.agent) == (kind, root, agent)
     assert found.processes[0].pid == chain[0].process.pid
     assert found.leader == (ProcessId(root, root) if agent else None)
+
+
+def in_terminal(one: ProcessFacts, terminal: int) -> ProcessFacts:
+    return msgspec.structs.replace(one, terminal=terminal)
+
+
+@pytest.mark.parametrize(
+    ("terminals", "root"),
+    [
+        pytest.param((0, 7, 7), 50, id="a session of its own, begun from a terminal"),
+        pytest.param((0, 0, 7), 50, id="from a job that was begun from one"),
+        pytest.param((0, 0, 0), 90, id="no terminal anywhere"),
+        pytest.param((8, 7, 7), 90, id="another terminal, in a window or multiplexer"),
+        pytest.param((-1, 7, 7), 90, id="it is not told"),
+    ],
+)
+def test_a_session_without_a_terminal_is_that_of_the_terminal_it_comes_from(
+    terminals: tuple[int, int, int], root: int
+) -> None:
+    chain = [facts(90, "curl"), facts(80, "python3", "mine.py", session=50), SHELL]
+    found = find_root([*map(in_terminal, chain, terminals), INIT], FAMILY)
+    assert found is not None
+    assert found.processes[-1].pid == root
 
 
 @pytest.mark.parametrize(

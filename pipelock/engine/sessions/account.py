@@ -2,7 +2,8 @@
 
 A session is what is listed; an account is what counts. Where the client cannot choose who it is (a listener of its own,
 its process, its network) each session has an account. Where it can (a name in a header, or none) all that come from one
-address share one: whoever takes another name, or drops the connection, stays who he was.
+address share one: whoever takes another name, or drops the connection, stays who he was. So do processes that nothing
+ties to a terminal or a login, as far as neither listener nor network says whose they are.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pipelock.model import Action, Evidence, Level, SessionNote, Tier
+from pipelock.model import Action, Evidence, Level, SessionNote, Tier, session_key
 
 __all__ = ["FOREVER", "MAX_ACCOUNTS", "MAX_NOTES", "Account", "Accounts", "Use", "account_of"]
 
@@ -20,15 +21,19 @@ MAX_ACCOUNTS = 4096
 MAX_NOTES = 20
 FOREVER = float("inf")
 
-_FIRM = frozenset({Evidence.LISTENER, Evidence.PROCESS, Evidence.CIDR})
+_PLACES = frozenset({Evidence.LISTENER, Evidence.CIDR})
+_FIRM = _PLACES | {Evidence.PROCESS}
 
 
 def account_of(action: Action) -> str:
     """The key of the account that `action` counts in."""
     identity = action.identity
     # The evidence is the name's: a process that says a name in a header is known by its process all the same.
-    if identity is not None and (identity.processes or identity.evidence in _FIRM):
-        return action.session
+    if identity is not None:
+        if identity.shared and identity.evidence in _PLACES:
+            return session_key(identity.agent, action.client)
+        if not identity.shared and (identity.processes or identity.evidence in _FIRM):
+            return action.session
     return action.client or action.session
 
 

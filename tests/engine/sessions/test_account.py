@@ -37,6 +37,25 @@ def test_a_process_that_says_a_name_is_known_by_its_process_all_the_same() -> No
     assert account_of(an_action(session=key, identity=identity)) == key
 
 
+@pytest.mark.parametrize(
+    ("evidence", "expected"),
+    [
+        (Evidence.LISTENER, "ann|127.0.0.1"),
+        (Evidence.CIDR, "ann|127.0.0.1"),
+        (Evidence.PROCESS, "127.0.0.1"),
+        (Evidence.HEADER, "127.0.0.1"),
+        (Evidence.NONE, "127.0.0.1"),
+    ],
+)
+def test_whoever_could_begin_a_session_for_each_request_gets_no_account_with_it(
+    evidence: Evidence, expected: str
+) -> None:
+    for number in (7, 8):
+        key = f"curl@{number}|127.0.0.1"
+        identity = Identity("ann", key, evidence, processes=(Process(number, 1, "curl"),), shared=True)
+        assert account_of(an_action(session=key, client="127.0.0.1", identity=identity)) == expected
+
+
 def test_without_an_address_the_session_is_all_there_is() -> None:
     assert account_of(an_action(client="", session="command")) == "command"
 

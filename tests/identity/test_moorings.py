@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelock.control._moorings import is_adrift
 from pipelock.control.peers import Credentials, judge_peer, read_daemon_facts, read_peer_facts
+from pipelock.identity.moorings import is_adrift
 from pipelock.identity.process import ProcessId, Relative
 
 TTY = 34816
