@@ -74,15 +74,9 @@ async def full(show: Stage) -> None:
     await show.settle()
 
 
-async def disconnected(show: Stage) -> None:
-    await full(show)
-    await show.feed(Disconnected("the daemon closed the connection"))
-
-
 SMALL, LARGE = (80, 24), (120, 40)
 LOOKS = {"dark": {"PIPELOCK_THEME": "dark"}, "nocolor": {"NO_COLOR": "1"}}
-SCREENS = (empty, full, disconnected)
-CASES = [(screen, look) for screen in SCREENS for look in LOOKS]
+TINY = (60, 20)
 
 
 def compare(path: Path, drawn: str, limit: int = LIMIT) -> str:
@@ -126,25 +120,34 @@ def name_of(case: tuple[Callable[[Stage], Awaitable[None]], tuple[int, int], str
     return f"{screen.__name__}-{width}x{height}-{look}"
 
 
-@pytest.mark.parametrize(("screen", "look"), CASES, ids=lambda each: each if isinstance(each, str) else each.__name__)
-async def test_every_view_looks_as_it_did(stage: Open, screen: Callable[[Stage], Awaitable[None]], look: str) -> None:
-    wrong: list[str] = []
-
-    async def tour(show: Stage, size: tuple[int, int]) -> None:
+async def tour(show: Stage, state: str, look: str, *sizes: tuple[int, int]) -> list[str]:
+    """Goes through all views in these sizes; what looks different."""
+    wrong = []
+    for width, height in sizes:
+        await show.pilot.resize_terminal(width, height)
         for place in PLACES:
-            path = STORED / place.name / f"{name_of((screen, size, look))}.svg"
+            path = STORED / place.name / f"{state}-{width}x{height}-{look}.svg"
             wrong.append(compare(path, await visit(show, place.name)))
+    return [each for each in wrong if each]
 
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_every_view_looks_as_it_did_while_there_is_nothing(stage: Open, look: str) -> None:
     async with stage(LARGE, start="overview", **LOOKS[look]) as show:
-        await screen(show)
-        await tour(show, LARGE)
-        await show.pilot.resize_terminal(*SMALL)
-        await tour(show, SMALL)
-    assert not any(wrong), f"{[each for each in wrong if each]}; see PIPELOCK_UPDATE_SNAPSHOTS"
+        await empty(show)
+        assert await tour(show, "empty", look, LARGE, SMALL) == [], "see PIPELOCK_UPDATE_SNAPSHOTS"
 
 
-async def narrow(show: Stage) -> None:
-    await full(show)
+@pytest.mark.parametrize("look", LOOKS)
+async def test_every_view_looks_as_it_did_while_much_is_there_and_when_the_connection_is_lost(
+    stage: Open, look: str
+) -> None:
+    async with stage(LARGE, start="overview", **LOOKS[look]) as show:
+        await full(show)
+        wrong = await tour(show, "full", look, LARGE, SMALL, TINY)
+        await show.feed(Disconnected("the daemon closed the connection"))
+        wrong += await tour(show, "disconnected", look, LARGE, SMALL)
+        assert wrong == [], "see PIPELOCK_UPDATE_SNAPSHOTS"
 
 
 async def killed(show: Stage) -> None:
@@ -193,7 +196,6 @@ async def broken(show: Stage) -> None:
 
 
 OTHERS = [
-    (narrow, (60, 20), "dark"),
     (killed, SMALL, "dark"),
     (question, SMALL, "dark"),
     (manual, LARGE, "dark"),
