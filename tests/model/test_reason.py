@@ -34,4 +34,7 @@ def test_what_may_pass_later_is_advised_to_be_tried_again() -> None:
         BlockReason.TIMEOUT,
         BlockReason.REDACTION_FAILURE,
         BlockReason.PATTERN_UNAVAILABLE,
+        BlockReason.AIRLOCK_ACTIVE,
+        BlockReason.ESCALATION_LEVEL,
+        BlockReason.SESSION_ANOMALY,
     }
