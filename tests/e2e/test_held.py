@@ -1,20 +1,16 @@
-"""Held requests: with the command line, and in a real terminal with the dashboard."""
+"""Held requests, answered with the command line."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import signal
-import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import BASE_CONFIG, PIPELOCK, DaemonProcess, Origin, curl, status_of, wait_for
+from tests.e2e.terminals import Background
 
 pytestmark = pytest.mark.e2e
 
@@ -25,27 +21,6 @@ egress_rules:
 HOLD = ASKS + "approvals: {unattended: hold, timeout_seconds: 30}\n"
 
 
-class Background:
-    """A curl that runs while the test goes on."""
-
-    def __init__(self, daemon: DaemonProcess, url: str, *words: str) -> None:
-        self.result: subprocess.CompletedProcess[str] | None = None
-        self._thread = threading.Thread(target=self._run, args=(daemon, url, *words), daemon=True)
-        self._thread.start()
-
-    def _run(self, daemon: DaemonProcess, url: str, *words: str) -> None:
-        self.result = curl(daemon, url, *words, timeout=60)
-
-    def wait(self, seconds: float = 15) -> subprocess.CompletedProcess[str]:
-        self._thread.join(seconds)
-        assert self.result is not None, "the client still waits"
-        return self.result
-
-    @property
-    def waits(self) -> bool:
-        return self._thread.is_alive()
-
-
 def pending_of(daemon: DaemonProcess, count: int = 1) -> list[dict]:
     def look() -> tuple[list[dict]] | None:
         found = json.loads(daemon.cli("pending", "--json", check=True).stdout)
@@ -53,9 +28,6 @@ def pending_of(daemon: DaemonProcess, count: int = 1) -> list[dict]:
         return (items,) if len(items) == count else None
 
     return wait_for(look, what=f"{count} pending")[0]
-
-
-# -- the command line ---------------------------------------------------------------------------------------------------
 
 
 def test_a_held_request_waits_for_approve_while_others_flow(make_daemon, origin: Origin) -> None:
@@ -210,146 +182,6 @@ sleep 60
     finally:
         daemon.stop()
     assert origin.seen == []
-
-
-# -- the dashboard in a real terminal -------------------------------------------------------------------------------
-
-
-class Terminal:
-    """tmux with one program in it."""
-
-    def __init__(
-        self, name: str, command: list[str], environ: dict[str, str], size: tuple[int, int] = (120, 40)
-    ) -> None:
-        self.socket = f"pipelock-test-{name}-{os.getpid()}"
-        kept = {k: v for k, v in environ.items() if k not in {"NO_COLOR", "TMUX"}}
-        self._tmux(
-            "new-session", "-d", "-x", str(size[0]), "-y", str(size[1]), "--", *command,
-            env={**kept, "TERM": "xterm-256color", "LANG": "C.UTF-8"},
-        )  # fmt: skip
-
-    def _tmux(self, *words: str, env: dict[str, str] | None = None) -> str:
-        done = subprocess.run(
-            ["tmux", "-L", self.socket, "-f", "/dev/null", *words], env=env, capture_output=True, text=True, check=False
-        )
-        return done.stdout
-
-    def screen(self) -> str:
-        return self._tmux("capture-pane", "-p")
-
-    def press(self, *keys: str) -> None:
-        self._tmux("send-keys", *keys)
-
-    def type(self, text: str) -> None:
-        self._tmux("send-keys", "-l", text)
-
-    def shows(self, *texts: str, seconds: float = 15) -> str:
-        try:
-            return wait_for(lambda: self._showing(texts), seconds, f"{texts} on the screen")
-        except AssertionError as error:
-            raise AssertionError(f"{error}:\n{self.screen()}") from None
-
-    def _showing(self, texts: tuple[str, ...]) -> str:
-        screen = self.screen()
-        return screen if all(text.lower() in screen.lower() for text in texts) else ""
-
-    def pid(self) -> int:
-        return int(self._tmux("list-panes", "-F", "#{pane_pid}").split()[0])
-
-    def close(self) -> None:
-        self._tmux("kill-server")
-
-
-@pytest.fixture
-def dashboard() -> Iterator[Callable[[DaemonProcess, str], Terminal]]:
-    if shutil.which("tmux") is None:
-        pytest.fail("tmux is missing: scripts/tools.sh installs it")
-    opened: list[Terminal] = []
-
-    def open_it(daemon: DaemonProcess, name: str = "a") -> Terminal:
-        terminal = Terminal(name, [PIPELOCK, "tui"], daemon.environ)
-        opened.append(terminal)
-        with daemon.client() as control:
-            before = len(opened)
-            wait_for(lambda: control.status().dashboards >= before, 20, "the dashboard's connection")
-        return terminal
-
-    yield open_it
-    for terminal in opened:
-        terminal.close()
-
-
-def test_hold_approve_and_hold_deny_in_the_dashboard(make_daemon, origin: Origin, dashboard) -> None:
-    daemon = make_daemon(BASE_CONFIG + ASKS)
-    terminal = dashboard(daemon)
-    held = Background(daemon, f"{origin.url}/release", "-d", "one")
-    terminal.shows("/release", "posting needs a person")
-    assert held.waits
-    time.sleep(0.5)  # keys are taken 300 ms after a prompt appears, so that nobody answers by accident
-    terminal.press("a")
-    assert status_of(held.wait()) == 200
-    held = Background(daemon, f"{origin.url}/secret-plans", "-d", "two")
-    terminal.shows("/secret-plans")
-    time.sleep(0.5)
-    terminal.press("d")
-    assert status_of(held.wait()) == 403
-    held = Background(daemon, f"{origin.url}/noted", "-d", "three")
-    terminal.shows("/noted")
-    time.sleep(0.5)
-    terminal.press("n")
-    time.sleep(0.3)
-    terminal.type("ask me on Monday")
-    terminal.press("Enter")
-    refused = held.wait()
-    assert status_of(refused) == 403
-    assert "ask me on Monday" in refused.stdout
-    assert [seen[1] for seen in origin.seen] == ["/release"]
-
-
-def test_the_kill_switch_by_key(make_daemon, origin: Origin, dashboard) -> None:
-    daemon = make_daemon(BASE_CONFIG)
-    terminal = dashboard(daemon)
-    terminal.shows("connected")
-    terminal.press("K")
-    time.sleep(0.6)
-    terminal.press("y")
-    wait_for(lambda: status_of(curl(daemon, origin.url)) == 503, what="the kill switch")
-    terminal.shows("kill switch")
-    terminal.press("K")
-    time.sleep(0.6)
-    terminal.press("y")
-    wait_for(lambda: status_of(curl(daemon, origin.url)) == 200, what="its release")
-
-
-def test_the_daemon_is_killed_and_comes_back_under_an_open_dashboard(make_daemon, origin: Origin, dashboard) -> None:
-    daemon = make_daemon(BASE_CONFIG + ASKS)
-    terminal = dashboard(daemon)
-    terminal.press("3")
-    assert status_of(curl(daemon, f"{origin.url}/before")) == 200
-    terminal.shows("/before")
-    daemon.kill_hard()
-    terminal.shows("disconnected", "/before", seconds=5)
-    daemon.start(listen=f"127.0.0.1:{daemon.port}")
-    with daemon.client() as control:
-        wait_for(lambda: control.status().dashboards == 1, 20, "the dashboard's return")
-    held = Background(daemon, f"{origin.url}/after", "-d", "x")
-    terminal.shows("/after")
-    time.sleep(0.5)
-    terminal.press("a")
-    assert status_of(held.wait()) == 200
-
-
-def test_a_dashboard_that_dies_leaves_the_daemon_and_what_waits_alone(make_daemon, origin: Origin, dashboard) -> None:
-    daemon = make_daemon(BASE_CONFIG + ASKS)
-    terminal = dashboard(daemon)
-    held = Background(daemon, f"{origin.url}/waits", "-d", "x")
-    terminal.shows("/waits")
-    os.kill(terminal.pid(), signal.SIGKILL)
-    with daemon.client() as control:
-        wait_for(lambda: control.status().dashboards == 0, what="the dashboard's end")
-    assert held.waits
-    daemon.cli("approve", pending_of(daemon)[0]["id"], check=True)
-    assert status_of(held.wait()) == 200
 
 
 def test_an_agent_may_pull_the_kill_switch_by_signal_but_not_release_it(origin: Origin, tmp_path) -> None:
