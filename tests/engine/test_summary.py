@@ -18,7 +18,20 @@ from pipelock.engine._suppress import Entry, Suppressions
 from pipelock.engine.compile import compile_policy
 from pipelock.engine.egress import EgressRules
 from pipelock.engine.summary import MAX_SHOWN_HEADERS
-from pipelock.model import Action, BlockReason, Decision, Fault, Finding, Outcome, Severity, Span, Verdict
+from pipelock.model import (
+    Action,
+    BlockReason,
+    Decision,
+    Evidence,
+    Fault,
+    Finding,
+    Identity,
+    Outcome,
+    Process,
+    Severity,
+    Span,
+    Verdict,
+)
 from tests.factories import FAKE_KEY, FakeSecrets, a_finding, a_policy, a_response, an_action
 
 
@@ -297,3 +310,28 @@ def test_no_credential_that_was_stopped_is_kept_in_the_spelling_it_came_in(place
     kept = msgspec.json.encode([summarise(action, decision), decision]).decode().lower()
     assert TOKEN.lower() not in kept
     assert text.lower() not in kept
+
+
+def owned(evidence: Evidence, agent: str, session: str) -> Identity:
+    return Identity(agent, session, evidence, processes=(Process(90, 9, "curl"), Process(60, 6, "claude")))
+
+
+@pytest.mark.parametrize("ask", [False, True])
+def test_the_client_s_own_process_is_shown(ask: bool) -> None:
+    action = an_action(identity=owned(Evidence.PROCESS, "claude", "claude@60|127.0.0.1"))
+    shown = summarise(action, Decision(action_id="1", verdict=Verdict.ASK if ask else Verdict.ALLOW))
+    assert (shown.program, shown.pid) == ("curl", 90)
+
+
+def test_what_is_hidden_of_a_claimed_name_leaves_the_process_s_session() -> None:
+    name = "x" * 40
+    refused = Decision(action_id="1", verdict=Verdict.BLOCK, hard=True)
+    claimed = an_action(
+        agent=name, session="bash@60|127.0.0.1", identity=owned(Evidence.HEADER, name, "bash@60|127.0.0.1")
+    )
+    shown = summarise(claimed, refused)
+    assert (shown.session, shown.agent) == ("bash@60|127.0.0.1", "[redacted]")
+    proven = an_action(
+        agent=name, session=f"{name}|10.0.0.1", identity=Identity(name, f"{name}|10.0.0.1", Evidence.CIDR)
+    )
+    assert summarise(proven, refused).agent == name
