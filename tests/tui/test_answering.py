@@ -53,7 +53,7 @@ KEYS = [
     ("a", Answer(ALLOW), "allowed once."),
     ("s", Answer(ALLOW, lifetime=Lifetime.SESSION), "allowed for this session (exactly this)."),
     ("right s", Answer(ALLOW, Scope.HOST, Lifetime.SESSION), "allowed for this session (this host)."),
-    ("right right left F", Answer(ALLOW, Scope.HOST, Lifetime.FOREVER), "allowed for good"),
+    ("right right left F", Answer(ALLOW, Scope.HOST, Lifetime.FOREVER), "allowed for good (this host)."),
     ("d", Answer(DENY), "denied once."),
     ("right d", Answer(DENY, Scope.HOST), "denied once (this host)."),
 ]

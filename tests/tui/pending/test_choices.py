@@ -91,6 +91,7 @@ def test_sentences(clause: str, lifetime: Lifetime, covers: int, expected: str) 
         (Answer(AnswerWord.DENY), "denied once"),
         (Answer(AnswerWord.ALLOW, Scope.HOST), "allowed once (this host)"),
         (Answer(AnswerWord.ALLOW, Scope.URL, Lifetime.H1), "allowed for 1 hour (this URL)"),
+        (Answer(AnswerWord.ALLOW, Scope.HOST, Lifetime.FOREVER), "allowed for good (this host)"),
         (Answer(AnswerWord.DENY, Scope.PAYLOAD, Lifetime.SESSION), "denied for this session (exactly this)"),
         (Answer(AnswerWord.REDACT), "sent without what was noticed"),
         (Answer(AnswerWord.EDIT, body=b"x"), "sent as changed"),

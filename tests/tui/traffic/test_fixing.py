@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pipelock.model import Fix
+from pipelock.model import Fix, Verdict
 from pipelock_tui import testing
 from pipelock_tui.text import plain
 from pipelock_tui.traffic.fixing import DAYS, days_line, fix_lines
@@ -30,6 +30,12 @@ def test_a_proposal_says_what_else_it_would_let_through() -> None:
 def test_nothing_else_was_refused_for_it() -> None:
     alone = msgspec.structs.replace(testing.fix(), others=0, unblocked=0, examples=(), unknown=0)
     assert "no other refusal for this rule is recorded" in text(alone)
+
+
+def test_a_fix_that_does_not_help_says_so() -> None:
+    still = msgspec.structs.replace(testing.fix(), verdict=Verdict.BLOCK, unblocked=0)
+    assert "would still be refused, as far as the record tells" in text(still)
+    assert [part.role for line in fix_lines(still, 30) for part in line if "un-block" in part.text] == ["warn"]
 
 
 def test_what_no_suppression_may_lift() -> None:

@@ -36,6 +36,7 @@ SCOPES = {
     Scope.DOMAIN: "the domain",
     Scope.PROCESS: "the program",
 }
+_SHORT = {Lifetime.ONCE: "once", Lifetime.FOREVER: "for good"}
 TIMED = (Lifetime.M5, Lifetime.H1, Lifetime.H12, Lifetime.RESTART)
 
 
@@ -148,5 +149,5 @@ def answered_words(answer: Answer) -> str:
             word = "denied"
     if answer.lifetime is Lifetime.ONCE and answer.scope is Scope.PAYLOAD:
         return f"{word} once"
-    when = "once" if answer.lifetime is Lifetime.ONCE else answer.lifetime.words
+    when = _SHORT.get(answer.lifetime, answer.lifetime.words)
     return f"{word} {when} ({SCOPES[answer.scope]})"

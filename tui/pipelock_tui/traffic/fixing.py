@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import tzinfo
 
-from pipelock.model import Fix
+from pipelock.model import Fix, Verdict
 from pipelock_tui.explain import item
 from pipelock_tui.rules.lines import day_time
 from pipelock_tui.text import Line, line
@@ -36,7 +36,7 @@ def fix_lines(fix: Fix, days: int, zone: tzinfo | None = None) -> list[Line]:
         line((fix.words, "strong")),
         (),
         days_line(days),
-        item("this one", f"would be: {verdict_words(fix.verdict)}", fix.verdict.value),
+        _this_one(fix),
         _replay(fix, zone),
     ]
     lines += [line(("             ", ""), (each, "dim")) for each in fix.examples]
@@ -45,10 +45,16 @@ def fix_lines(fix: Fix, days: int, zone: tzinfo | None = None) -> list[Line]:
     return lines
 
 
+def _this_one(fix: Fix) -> Line:
+    if fix.verdict is Verdict.BLOCK:
+        return item("this one", "would still be refused, as far as the record tells", "warn")
+    return item("this one", f"would be: {verdict_words(fix.verdict)}", fix.verdict.value)
+
+
 def _replay(fix: Fix, zone: tzinfo | None) -> Line:
     since = f" since {day_time(fix.since, zone)}" if fix.since else ""
     unknown = f"; {fix.unknown} could not be judged again" if fix.unknown else ""
     if not fix.others:
         return item("others", f"no other refusal for this rule is recorded{since}{unknown}", "allow")
     words = f"would also un-block {fix.unblocked} of {fix.others} others{since}{unknown}"
-    return item("others", words, "warn" if fix.unblocked else "allow")
+    return item("others", words, "warn" if fix.unblocked or fix.unknown else "allow")
