@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from pipelock.control.errors import ControlError
 from pipelock.model import KillSwitchChanged, KillSwitchState
 from pipelock_tui import testing
+from pipelock_tui.settings import Settings
 
 if TYPE_CHECKING:
     from tests.tui.conftest import Open
@@ -75,3 +76,16 @@ async def test_a_refusal_is_told(stage: Open) -> None:
         show.clock.advance(1)
         await show.press("y")
         assert "agents may not do this" in show.text
+
+
+async def test_keys_of_the_operator_s_own_hold_and_are_shown(stage: Open) -> None:
+    keys = {"dialog.agree": "Y", "dialog.leave": "x"}
+    async with stage(settings=Settings(start="traffic", keys=keys)) as show:
+        await show.connect()
+        await show.press("K")
+        assert "Y stop everything    x leave it" in show.text
+        show.clock.advance(1)
+        await show.press("y", "n")
+        assert show.link.kills == []
+        await show.press("Y")
+        assert show.link.kills == [True]

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from pipelock_tui.actions import DIALOGS, bindings, key_word
 from pipelock_tui.desk import ARM_DELAY
 from pipelock_tui.text import Line, line
 from pipelock_tui.widgets.paint import Page
@@ -23,10 +24,7 @@ class Question(ModalScreen[bool]):
     `y` counts only once the question has been on the screen for `ARM_DELAY`; `now` gives monotonic seconds.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "agree", "Yes", show=False),
-        Binding("n,escape,q", "leave", "No", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(DIALOGS, {"dialog.agree": "agree", "dialog.leave": "leave"})
 
     def __init__(self, title: str, body: list[Line], offer: str, now: Callable[[], float]) -> None:
         super().__init__()
@@ -60,10 +58,20 @@ class Question(ModalScreen[bool]):
 
     def _write(self, said: str) -> None:
         lines = [line((self._title, "alarm")), (), *self._body, ()]
+        leaving = self._keys("dialog.leave")
         if self._offer:
-            lines.append(line(("y", "key"), f" {self._offer}    ", ("n", "key"), " or ", ("esc", "key"), " leave it"))
+            agreeing = self._keys("dialog.agree")
+            lines.append(
+                line((agreeing[0], "key"), f" {self._offer}    ", (" or ".join(leaving[:2]), "key"), " leave it")
+            )
         else:
-            lines.append(line(("esc", "key"), " close"))
+            lines.append(line((leaving[min(1, len(leaving) - 1)], "key"), " close"))
         if said:
             lines.append(line((said, "warn")))
         self.query_one(Page).show(lines)
+
+    def _keys(self, action_id: str) -> list[str]:
+        """The keys in force, the operator's own included."""
+        return [key_word(key) for key, active in self.active_bindings.items() if active.binding.id == action_id] or [
+            "?"
+        ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import tzinfo
-from itertools import zip_longest
+from itertools import islice, zip_longest
 
 from pipelock.model import Level, Session, Status, Tier
 from pipelock_tui.board import Board, Remark
@@ -14,10 +14,12 @@ from pipelock_tui.states import loading_lines
 from pipelock_tui.text import Line, Part, cut, fit, line, width_of
 from pipelock_tui.words import ago, clock_time, countdown, number, size
 
-__all__ = ["LATEST", "beside", "overview_lines"]
+__all__ = ["LATEST", "LOOKED", "beside", "overview_lines"]
 
 LATEST = 6
 """Rows of what was not simply allowed, and remarks, that are shown."""
+LOOKED = 1_000
+"""Newest rows that are looked through for them, so that a long quiet day costs nothing."""
 _WIDE = 100
 _LABEL = 13
 
@@ -180,7 +182,7 @@ def _tops(status: Status, width: int) -> list[Line]:
 def _latest(board: Board, width: int, zone: tzinfo | None) -> list[Line]:
     journal = board.journal
     found: list[Row] = []
-    for row in journal.newest():
+    for row in islice(journal.newest(), LOOKED):
         if row.record is None or row.record.decision.verdict.value != "allow":
             found.append(row)
         if len(found) == LATEST:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from pipelock.control.aio import ControlError
+from pipelock.model import Level, Tier
 from pipelock_tui.overview.lines import overview_lines
 from pipelock_tui.pageview import PageView
 from pipelock_tui.text import Line
@@ -22,7 +23,13 @@ class OverviewView(PageView):
         return overview_lines(self.board, self.shell.clock.wall(), width, self.shell.clock.zone)
 
     def poll(self) -> None:
-        """The sessions are listed by their suspicion, so they are asked for here, too."""
+        """The suspicious sessions are named here, so they are asked for where the daemon counts any."""
+        status = self.board.status
+        counted = {**status.levels, **status.tiers} if status is not None else {}
+        if any(count for name, count in counted.items() if name not in {Level.NORMAL, Tier.NONE}):
+            self._ask_sessions()
+
+    def _ask_sessions(self) -> None:
         self.run_worker(self._learn(), name="overview-sessions", group="overview-sessions", exclusive=True)
 
     async def _learn(self) -> None:
