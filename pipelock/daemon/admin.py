@@ -38,7 +38,7 @@ class Admin:
         """Where its own listener is; empty where it has none."""
         self._counter = _Counter(daemon, environ)
         self._notifying = notifying
-        self.service = AdminService(self._counter, clock, time.time)
+        self.service = AdminService(self._counter, clock, time.time, daemon.identifying.objection)
         limits = ApiLimits(connections=CONNECTIONS, body=MAX_BODY, read_seconds=SECONDS, write_seconds=SECONDS)
         self.context = ApiContext(self.service, clock, limits)
 

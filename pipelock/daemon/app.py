@@ -179,6 +179,7 @@ class Daemon:
         self.oversight.connect(self.context)
         self._notifying = Notifying(reactor, self.bus, place.environ, notify, lambda: self.admin_address)
         self.admin = Admin(self, reactor, place.environ, self._notifying)
+        self.admin.context.identify = self.identifying.identify
         self.admin.configure()
         self._metrics_context: ProxyContext | None = None
         self._reverse: ReverseFactory | None = None
@@ -384,7 +385,7 @@ class Daemon:
             self.engine.replace_policy(made.policy)
             self.context.interception = made.interception
             self.identifying.configure(loaded.config)
-            self.context.identify = self.identifying.identify
+            self.context.identify = self.admin.context.identify = self.identifying.identify
             self._dial.upstream = made.upstream_tls
             self.approvals.limits = approval_limits(loaded.config)
             self._configure_kill(loaded)

@@ -10,9 +10,17 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from pipelock.config import Config
-from pipelock.control.peers import Company, Credentials, UnreadableProcessError, process_id, read_peer_facts
+from pipelock.control.peers import (
+    Company,
+    Credentials,
+    ProcessId,
+    UnreadableProcessError,
+    process_id,
+    read_daemon_facts,
+    read_peer_facts,
+)
 from pipelock.door.edges import Reactor
-from pipelock.identity import Agents, Identify, Programs
+from pipelock.identity import Agents, Identify, Programs, Root, RootKind
 from pipelock.identity.programs import ProgramKind
 from pipelock.identity.quick import Sighting
 
@@ -26,9 +34,10 @@ class Identifying:
         self._reactor = reactor
         # One thread: look-ups share a cache, and another one would only compete for the interpreter.
         self._pool = ThreadPool(0, 1, "identity")
-        own = None
+        own, self._above = None, frozenset[ProcessId]()
         with contextlib.suppress(UnreadableProcessError):
             own = process_id(os.getpid())
+            self._above = frozenset(read_daemon_facts().ancestors)
         self._identify = Identify(self._offload, reactor, daemon=own)
         self._company = Company()
         self._enabled = True
@@ -57,6 +66,17 @@ class Identifying:
     def agents(self) -> frozenset[tuple[int, int]]:
         """Processes that were seen to be agents, as (pid, start time)."""
         return self._identify.agents()
+
+    def objection(self, root: Root | None) -> str:
+        """What stands against a caller of the admin API deciding; empty for nothing, and where nobody knows who calls.
+
+        As on the control socket, the agent in which this daemon was started may.
+        """
+        if root is None or root.leader in self._above:
+            return ""
+        if root.kind is RootKind.LAUNCHED:
+            return "launched by the daemon, as agents are"
+        return f"runs inside {root.agent}, an agent" if root.agent else ""
 
     def agent_above(self) -> str:
         """The known agent that this daemon was started in; empty where it was not, or that can't be read."""

@@ -13,9 +13,11 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
 from pipelock.door.edges import Clock
+from pipelock.identity import Lookup, Root
 from pipelock.proxy.connection import ServerConnection
 from pipelock.proxy.http1 import Limits, RemoteProtocolError, RequestHead
 from pipelock.proxy.serving import Pace, Road
+from pipelock.proxy.whose import Identify, find_root_of
 
 __all__ = [
     "ApiAnswer",
@@ -50,8 +52,11 @@ class ApiAnswer:
 class ApiService(Shape):
     """Decides what is answered."""
 
-    def refusal(self, head: RequestHead, client: str) -> ApiAnswer | None:
-        """The answer that needs no body to be read, or `None` to read on. `client` is the peer's address."""
+    def refusal(self, head: RequestHead, client: str, root: Root | None) -> ApiAnswer | None:
+        """The answer that needs no body to be read, or `None` to read on.
+
+        `client` is the peer's address, `root` its session's root process where that is known.
+        """
 
     def too_large(self) -> ApiAnswer:
         """The answer to a body over the limit of its listener."""
@@ -70,6 +75,10 @@ class Speaker(Shape):
 
     client: str
     road: Road | None
+
+    @property
+    def root(self) -> Root | None:
+        """The root process of the client's session, where it is known."""
 
     def say_continue(self) -> None:
         """Have the client send its body."""
@@ -90,11 +99,15 @@ class ApiLimits:
 
 @dataclass(slots=True, eq=False)
 class ApiContext:
-    """What the connections of one listener share. `limits` is replaced as a whole by a reload."""
+    """What the connections of one listener share. `limits` is replaced as a whole by a reload.
+
+    `identify` finds out who calls; `None` for a service that serves everybody alike.
+    """
 
     service: ApiService
     clock: Clock
     limits: ApiLimits = field(default_factory=ApiLimits)
+    identify: Identify | None = None
     connections: dict[ApiConnection, None] = field(default_factory=dict)
 
     def sweep(self) -> None:
@@ -121,13 +134,22 @@ class ApiConnection(ServerConnection):
         pace = Pace(head=reading, body_idle=reading, request=reading, write=limits.write_seconds)
         super().__init__(context.clock, client, Limits(head=_HEAD_BYTES), pace)
         self._context = context
+        self._lookup: Lookup | None = None
+        self.root: Root | None = None
 
     def opened(self) -> None:
-        """Have it looked at once a second."""
+        """Have it looked at once a second, and find out who it is."""
         self._context.connections[self] = None
+        self._lookup = find_root_of(self.transport, self._context.identify, self._found)
+
+    def _found(self, root: Root | None) -> None:
+        self._lookup, self.root = None, root
 
     def closed(self) -> None:
         """No more."""
+        lookup, self._lookup = self._lookup, None
+        if lookup is not None:
+            lookup.cancel()
         self._context.connections.pop(self, None)
 
     def request_head(self, head: RequestHead) -> None:
@@ -198,7 +220,7 @@ class Question:
 
 def put(connection: Speaker, service: ApiService, head: RequestHead, limit: int) -> None:
     """Refuse what the service refuses unread, or set the connection's road to a question of at most `limit` bytes."""
-    answer = service.refusal(head, connection.client)
+    answer = service.refusal(head, connection.client, connection.root)
     if answer is None and (head.content_length or 0) > limit:
         answer = service.too_large()
     if answer is not None:

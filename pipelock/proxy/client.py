@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipelock.door.door import Ticket
-from pipelock.identity import Caller
+from pipelock.identity import Caller, Root
 from pipelock.model import Action, BlockReason, Decision, Fault, Identity, Kind, Transport
 from pipelock.proxy.answers import TEXT
 from pipelock.proxy.connection import ServerConnection
@@ -91,9 +91,7 @@ class ProxyConnection(ServerConnection):
     is_named = False
     """Whether requests go to an upstream that config names."""
 
-    def __init__(
-        self, context: ProxyContext, client: str, *, profile: str = "", caller: Caller | None = None
-    ) -> None:
+    def __init__(self, context: ProxyContext, client: str, *, profile: str = "", caller: Caller | None = None) -> None:
         super().__init__(context.clock, client, context.limits, _PACE)
         self.context = context
         self.target: Target | None = None
@@ -110,6 +108,11 @@ class ProxyConnection(ServerConnection):
         """Count it no more."""
         self.whose.forget()
         self.context.disconnected(self)
+
+    @property
+    def root(self) -> Root | None:
+        """The root process of its session, where it is known."""
+        return self.whose.caller.root
 
     def answered(self) -> None:
         """Forget where the last request went."""

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pipelock.door.door import Door, Ticket
 from pipelock.door.edges import Call, Clock
 from pipelock.engine.limits import TokenBuckets
-from pipelock.identity import NOBODY, Agents, Caller, resolve
+from pipelock.identity import NOBODY, Agents, Caller, Root, resolve
 from pipelock.model import Action, BlockReason, Decision, Direction, Kind, ScanKind, Transport
 from pipelock.proxy.api import ApiAnswer
 from pipelock.proxy.http1 import RequestHead
@@ -61,7 +61,7 @@ class ScanService:
 
     # -- before the body -------------------------------------------------------------------------------------------
 
-    def refusal(self, head: RequestHead, client: str) -> ApiAnswer | None:
+    def refusal(self, head: RequestHead, client: str, _root: Root | None = None) -> ApiAnswer | None:
         """The answer that needs no body to be read, or `None`."""
         if head.target.partition("?")[0] != PATH:
             return self._error(404, "not_found", f"there is nothing here but {PATH}")

@@ -15,7 +15,7 @@ from pipelock.model import Identity
 if TYPE_CHECKING:
     from pipelock.proxy.context import ProxyContext
 
-__all__ = ["BySession", "Identify", "Member", "Whose"]
+__all__ = ["BySession", "Identify", "Member", "Whose", "find_root_of"]
 
 
 class Identify(Shape):
@@ -58,6 +58,35 @@ class BySession:
         return len(self._members.get(key, ()))
 
 
+def find_root_of(
+    transport: Wire | None, identify: Identify | None, then: Callable[[Root | None], None]
+) -> Lookup | None:
+    """Call `then` with the root of the process that a connection comes from, and have it not read before.
+
+    What is returned waits; `None` where `then` was called already, or will not be: there is nobody to ask, or the
+    client is on another machine.
+    """
+    if identify is None or transport is None:
+        return None
+    near, far = transport.getHost(), transport.getPeer()
+    ends = ends_of(far.host, far.port, near.host, near.port)
+    if ends is None:
+        return None
+    is_paused = False
+
+    def found(root: Root | None) -> None:
+        then(root)
+        if is_paused:
+            transport.resumeProducing()
+
+    lookup = identify(ends, found)
+    if not lookup.is_wanted:
+        return None
+    is_paused = True
+    transport.pauseProducing()
+    return lookup
+
+
 class Whose:
     """Whose one connection is.
 
@@ -76,24 +105,12 @@ class Whose:
 
     def find_out(self, transport: Wire | None) -> None:
         """Ask which process the client is; it is not read until that is known, or was looked for long enough."""
-        identify = self._context.identify
-        if identify is None or transport is None:
-            return
-        near, far = transport.getHost(), transport.getPeer()
-        ends = ends_of(far.host, far.port, near.host, near.port)
-        if ends is None:
-            return
 
         def found(root: Root | None) -> None:
             self.caller = msgspec.structs.replace(self.caller, root=root)
-            if self._lookup is not None:
-                self._lookup = None
-                transport.resumeProducing()
+            self._lookup = None
 
-        lookup = identify(ends, found)
-        if lookup.is_wanted:
-            self._lookup = lookup
-            transport.pauseProducing()
+        self._lookup = find_root_of(transport, self._context.identify, found)
 
     def identity(self, claimed: str, query: str = "") -> Identity:
         """Whose a request is, by what its header, and its `?agent=`, say. It counts for that session from now on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import Clock
@@ -16,7 +18,9 @@ from twisted.internet.task import Clock
 from pipelock.config import Config, loads
 from pipelock.daemon.identifying import Identifying
 from pipelock.daemon.listeners import BindError, bind_agents
-from pipelock.identity import Ends, ends_of
+from pipelock.identity import Ends, Root, RootKind, ends_of
+from pipelock.identity.process import ProcessId, process_id
+from pipelock.model import Process
 from tests.proxy.house import House
 
 
@@ -92,6 +96,17 @@ def test_the_agent_that_started_the_daemon_is_named(tmp_path: Path) -> None:
         [str(link), "-c", code, sys.executable], capture_output=True, text=True, check=True, cwd=Path.cwd(), timeout=60
     )
     assert done.stdout.split() == ["goose"]
+
+
+def test_who_calls_the_admin_api_from_an_agent_only_looks() -> None:
+    one = Identifying(Reactor(), Config())  # type: ignore[arg-type]
+    shell = Root(RootKind.OTHER, (Process(5, 5, "bash"),))
+    agent = Root(RootKind.AGENT, (Process(5, 5, "goose"),), "goose", leader=ProcessId(5, 5))
+    assert (one.objection(None), one.objection(shell)) == ("", "")
+    assert one.objection(agent) == "runs inside goose, an agent"
+    assert one.objection(Root(RootKind.LAUNCHED, (Process(5, 5, "x"),))) == "launched by the daemon, as agents are"
+    parent = process_id(os.getppid())
+    assert one.objection(msgspec.structs.replace(agent, leader=parent)) == ""  # it started the daemon
 
 
 def test_ports_of_agents_are_bound_and_named_when_they_are_taken() -> None:

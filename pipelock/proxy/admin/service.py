@@ -1,7 +1,7 @@
 """The admin API as a service of the base in `pipelock.proxy.api`: who may ask, what is answered, what is written down.
 
-Checked in this order: route, method, token configured, token, rate; then the body is read and the daemon asked. The
-route for signed answers has no token: what it is sent proves itself.
+Checked in this order: route, method, token configured, token, rate, caller; then the body is read and the daemon asked.
+The route for signed answers has no token: what it is sent proves itself.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import msgspec
 
 from pipelock.admin.wire import AnswerDone
 from pipelock.door.edges import Clock
+from pipelock.identity import Root
 from pipelock.proxy.admin.body import WrongBodyError
 from pipelock.proxy.admin.calls import Calls
 from pipelock.proxy.admin.desk import AdminCall, AdminDesk, DeskError, SignedError
@@ -42,12 +43,22 @@ class SignedAnswers(Protocol):
 
 
 class AdminService:
-    """Answers the admin API. One for the daemon, whichever listener a call comes by."""
+    """Answers the admin API. One for the daemon, whichever listener a call comes by.
 
-    def __init__(self, desk: AdminDesk, clock: Clock, wall: Callable[[], float]) -> None:
+    `objection` says what stands against a caller's deciding, given the root process of its session; empty for nothing.
+    """
+
+    def __init__(
+        self,
+        desk: AdminDesk,
+        clock: Clock,
+        wall: Callable[[], float],
+        objection: Callable[[Root | None], str] = lambda _root: "",
+    ) -> None:
         self.signed: SignedAnswers | None = None
         self._desk = desk
         self._clock = clock
+        self._objection = objection
         self._calls = Calls(desk, wall)
         self._turns = Turnstile()
         self._refusals = Refusals()
@@ -64,13 +75,13 @@ class AdminService:
 
     # -- before the body -------------------------------------------------------------------------------------------
 
-    def refusal(self, head: RequestHead, client: str) -> ApiAnswer | None:
+    def refusal(self, head: RequestHead, client: str, root: Root | None) -> ApiAnswer | None:
         """The answer that needs no body to be read, or `None`."""
         try:
             route = find_route(_path(head.target))
         except RouteError as error:
             return self._refuse(_action(head.target), client, text(error.status, str(error)))
-        answer = self._unfit(route, head)
+        answer = self._unfit(route, head) or self._unwelcome(route.ask, root)
         return self._refuse(route.ask.value, client, answer, route.key) if answer is not None else None
 
     def _unfit(self, route: Route, head: RequestHead) -> ApiAnswer | None:
@@ -86,6 +97,11 @@ class AdminService:
         if not is_known(bearer(head), token):
             return text(401, "unauthorized", (("www-authenticate", 'Bearer realm="pipelock"'),))
         return self._too_often(ask)
+
+    def _unwelcome(self, ask: Ask, root: Root | None) -> ApiAnswer | None:
+        """Whoever reads the operator's files has the token; a known agent may look, and not decide, all the same."""
+        why = "" if ask.method == "GET" else self._objection(root)
+        return text(403, f"you may watch but not decide: {why}") if why else None
 
     def _too_often(self, ask: Ask) -> ApiAnswer | None:
         if self._turns.passes(ask, self._clock.seconds()):

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import msgspec
+from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 
 from pipelock.model import (
@@ -153,12 +154,16 @@ class Api:
         self.desk = desk or FakeDesk()
         self.clock = Clock()
         self.clock.advance(1000)
-        self.service = AdminService(self.desk, self.clock, lambda: NOW)
+        self.service = AdminService(
+            self.desk, self.clock, lambda: NOW, lambda root: f"runs inside {root.agent}" if root and root.agent else ""
+        )
         self.context = ApiContext(self.service, self.clock, ApiLimits(body=MAX_BODY))
         self.reconnect()
 
     def reconnect(self) -> None:
         self.line = Line()
+        self.line.hostAddr = IPv4Address("TCP", "127.0.0.1", 9099)
+        self.line.peerAddr = IPv4Address("TCP", "127.0.0.1", 40_000)
         self.connection = ApiConnection(self.context, "127.0.0.1")
         self.connection.makeConnection(self.line)
 
@@ -166,13 +171,23 @@ class Api:
         self, method: str, path: str, body: Any = None, *, token: str | None = TOKEN, headers: str = ""
     ) -> tuple[int, Any]:
         """The status and the body of the answer: JSON where it is, else text."""
+        data = self._request(method, path, body, token=token, headers=headers)
+        self.connection.dataReceived(data)
+        return self.heard()
+
+    def asks_later(self, method: str, path: str, body: Any = None) -> bytes:
+        """What a client hears that is not read yet; `held_back` is what it has said."""
+        self.held_back = self._request(method, path, body, token=TOKEN)
+        assert not self.line.is_read
+        return self.line.value()
+
+    def _request(self, method: str, path: str, body: Any, *, token: str | None, headers: str = "") -> bytes:
         self.reconnect()
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         if token is not None:
             headers += f"Authorization: Bearer {token}\r\n"
         length = f"Content-Length: {len(data)}\r\n" if data or method == "POST" else ""
-        self.connection.dataReceived(f"{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}{length}\r\n".encode() + data)
-        return self.heard()
+        return f"{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}{length}\r\n".encode() + data
 
     def heard(self) -> tuple[int, Any]:
         head, _, body = self.line.value().partition(b"\r\n\r\n")

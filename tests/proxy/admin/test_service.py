@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
 
 from pipelock.admin.wire import AnswerDone
+from pipelock.identity import Ends, Lookup, Root, RootKind
+from pipelock.model import Process
 from pipelock.proxy.admin.desk import AdminCall, DeskError, SignedError
 from tests.proxy.admin.desks import CLOSED, TOKEN, Api
 
@@ -43,6 +49,58 @@ def test_without_the_token_nothing_is_told(path: str) -> None:
         assert api.asks(method, path, token=token) == (401, "unauthorized")
         assert api.headers["www-authenticate"] == 'bearer realm="pipelock"'
     assert (api.desk.orders, api.desk.answers, api.desk.switched) == ([], [], [])
+
+
+class Asked:
+    """Says which process a client is, when it is told to."""
+
+    def __init__(self) -> None:
+        self.lookups: list[Lookup] = []
+
+    def __call__(self, ends: Ends, then: Callable[[Root | None], None]) -> Lookup:
+        self.lookups.append(Lookup(ends, then, 0.0))
+        return self.lookups[-1]
+
+
+@pytest.mark.parametrize("path", [*READS, *WRITES])
+def test_an_agent_that_has_found_the_token_may_look_and_not_act(path: str) -> None:
+    api, asked = Api(), Asked()
+    api.context.identify = asked
+    api.service.signed = None if path != "/api/v1/answers" else _NobodySigns()
+    method = "GET" if path in READS else "POST"
+    assert api.asks_later(method, path, {}) == b""  # nothing is read before it is known who it is
+    asked.lookups[0].tell(Root(RootKind.AGENT, (Process(6, 6, "claude"),), "claude"))
+    api.connection.dataReceived(api.held_back)
+    status, said = api.heard()
+    if method == "GET":
+        assert status in (200, 404)
+    else:
+        assert (status, said) == (403, "you may watch but not decide: runs inside claude")
+        assert (api.desk.orders, api.desk.answers, api.desk.switched) == ([], [], [])
+        assert api.desk.calls[-1].status == 403
+
+
+@pytest.mark.parametrize("root", [None, Root(RootKind.OTHER, (Process(6, 6, "bash"),))])
+def test_whoever_else_calls_acts_with_the_token(root: Root | None) -> None:
+    api, asked = Api(), Asked()
+    api.context.identify = asked
+    api.asks_later("POST", "/api/v1/killswitch", {"active": True})
+    asked.lookups[0].tell(root)
+    api.connection.dataReceived(api.held_back)
+    assert api.heard()[0] == 200
+
+
+def test_a_caller_that_leaves_is_not_looked_for() -> None:
+    api, asked = Api(), Asked()
+    api.context.identify = asked
+    api.reconnect()
+    api.connection.connectionLost(Failure(ConnectionDone()))
+    assert not asked.lookups[0].is_wanted
+
+
+class _NobodySigns:
+    def take(self, _signature: str, _body: bytes) -> tuple[str, AnswerDone]:
+        raise AssertionError("an agent's answer was read")
 
 
 def test_two_authorization_fields_or_another_scheme_are_no_token() -> None:
