@@ -106,3 +106,26 @@ async def test_narrow_screens_lose_columns_not_meaning(stage: Open) -> None:
         assert all(len(text.rstrip()) <= 60 for text in show.lines)
         row = next(text for text in show.lines if "✗ block" in text)
         assert "…ctor.example.net" in row, "of a host the end stays"
+
+
+async def test_rows_that_were_drawn_follow_the_theme_the_width_and_the_cursor(stage: Open) -> None:
+    async with stage() as show:
+        await show.feed(testing.connected(), *testing.busy_day())
+        listing = show.app.query_one(Decisions)
+
+        def row(y: int) -> list[object]:
+            return [(segment.text, segment.style) for segment in listing.render_line(y)]
+
+        before = row(3)
+        assert row(3) == before
+        await show.press("ctrl+t")
+        assert row(3) != before, "the theme"
+        assert [text for text, _ in row(3)] == [text for text, _ in before]  # type: ignore[misc]
+        dark = row(3)
+        await show.press("g", "j", "j", "j")
+        assert row(3) != dark, "the cursor"
+        await show.pilot.resize_terminal(80, 40)
+        await show.settle()
+        assert (
+            "".join(segment.text for segment in listing.render_line(3))[:80] != "".join(text for text, _ in dark)[:80]
+        )  # type: ignore[misc]

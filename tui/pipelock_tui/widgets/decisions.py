@@ -19,7 +19,10 @@ from pipelock_tui.rows import Row, row_line
 from pipelock_tui.text import line
 from pipelock_tui.widgets.paint import Painted
 
-__all__ = ["Decisions"]
+__all__ = ["MAX_DRAWN", "Decisions"]
+
+MAX_DRAWN = 512
+"""Rows that are kept as they were drawn: a list that moves on by a few rows draws only those."""
 
 
 class Decisions(Painted, ScrollView, can_focus=True):
@@ -39,6 +42,8 @@ class Decisions(Painted, ScrollView, can_focus=True):
     )
 
     def __init__(self, journal: Journal, zone: tzinfo | None = None) -> None:
+        # Before the widget is one: Textual tells of styles while it is made.
+        self._drawn: dict[tuple[int, bool], tuple[Row, int, Strip]] = {}
         super().__init__(id="decisions")
         self.journal = journal
         self.following = True
@@ -100,9 +105,19 @@ class Decisions(Painted, ScrollView, can_focus=True):
             words = line((f"  {self._empty}", "dim")) if y == 1 and not len(self.journal) else ()
             return self.paint(words, self.size.width)
         selected = index == self.cursor
-        return self.paint(
-            row_line(self.journal.row(index), width, self._zone, selected=selected), self.size.width, selected=selected
-        )
+        row, key = self.journal.row(index), (self.journal.number(index), selected)
+        drawn = self._drawn.get(key)
+        if drawn is None or drawn[0] is not row or drawn[1] != width:
+            strip = self.paint(row_line(row, width, self._zone, selected=selected), self.size.width, selected=selected)
+            if len(self._drawn) >= MAX_DRAWN:
+                self._drawn.clear()
+            drawn = self._drawn[key] = (row, width, strip)
+        return drawn[2]
+
+    def notify_style_update(self) -> None:
+        """Rows that were drawn look different now."""
+        super().notify_style_update()
+        self._drawn.clear()
 
     def action_step(self, step: int) -> None:
         """Move the cursor; reaching the newest row does not resume following. Beyond the oldest row is the history."""
