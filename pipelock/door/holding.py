@@ -119,6 +119,8 @@ class Holding:
         self._finish = parts.finish
         self._prompts = PromptRate()
         self._deadline: Call | None = None
+        # When it is, by the clock. It may be too early, where what it was for has gone; never too late.
+        self._looks_at = 0.0
         self._wall_ahead = parts.wall() - parts.clock.seconds()
         self._closing = False
 
@@ -180,7 +182,7 @@ class Holding:
         self._bus.publish(Held(pending))
         if pending.twins == 1 and not waited and self._prompts.asked(ticket.action.session, now):
             self._tell_of_flood(ticket.action, "it asks more than 10 times a minute; nothing passes unanswered")
-        self._watch()
+        self._watch(pending.expires_at)
 
     def _tell_of_flood(self, action: Action, what: str) -> None:
         who = escape(action.agent or action.client or "an unnamed client", 80)
@@ -220,7 +222,7 @@ class Holding:
         """
         self._expire()
         self._bus.publish(Held(self._approvals.look_at(pending_id, self._now())))
-        self._watch()
+        self._watch(self._approvals.next_change())
 
     def body(self, pending_id: str, binding: str) -> tuple[bytes, str] | None:
         """The text that waits under `pending_id`, unmasked, and its media type; `None` where it is none.
@@ -252,7 +254,7 @@ class Holding:
             return
         self._bus.publish(Held(rest) if rest is not None else Released(pending_id, Outcome.ABANDONED))
         self._conclude(settled)
-        self._watch()
+        self._rest()
 
     def rejudge(self) -> None:
         """Judge again what waits under another policy than that in force, and what kill switch or session stop.
@@ -277,7 +279,7 @@ class Holding:
             ticket.pending = None
         for settled in moved:
             self._judge(_held(settled.token)[0])
-        self._watch()
+        self._rest()
 
     def _is_overtaken(self, pending_id: str) -> bool:
         held = map(_held, self._approvals.tokens(pending_id))
@@ -295,13 +297,26 @@ class Holding:
         for pending_id in self._approvals.ids():
             self._release(pending_id, self._approvals.withdraw(pending_id))
 
-    def _watch(self) -> None:
-        change = self._approvals.next_change()
+    def _watch(self, change: float | None) -> None:
+        """Look after what waits at `change`, or earlier; `None` and 0 are never."""
+        if not change:
+            return
+        looks_at = change - self._wall_ahead
         if self._deadline is not None and self._deadline.active():
+            if self._looks_at <= looks_at:
+                return
             self._deadline.cancel()
-        self._deadline = None
-        if change is not None:
-            self._deadline = self._clock.callLater(max(0.0, change - self._now()), self._expire)
+        self._looks_at = looks_at
+        self._deadline = self._clock.callLater(max(0.0, looks_at - self._clock.seconds()), self._look)
+
+    def _rest(self) -> None:
+        """Look no more while nothing waits."""
+        if not len(self._approvals) and self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+
+    def _look(self) -> None:
+        self._expire()
+        self._watch(self._approvals.next_change())
 
     def _expire(self) -> None:
         by_id: dict[str, list[Settled]] = {}
@@ -312,7 +327,6 @@ class Holding:
             self._release(pending_id, tuple(group))
         for pending in self._approvals.unpaused(self._now()):
             self._bus.publish(Held(pending))
-        self._watch()
 
     def _release(self, pending_id: str, settled: tuple[Settled, ...]) -> None:
         if not settled:
@@ -321,7 +335,7 @@ class Holding:
         self._bus.publish(Released(pending_id, settled[0].outcome, answer.by if answer else ""))
         for one in settled:
             self._conclude(one)
-        self._watch()
+        self._rest()
 
     def _conclude(self, settled: Settled) -> None:
         ticket, decision = _held(settled.token)

@@ -268,6 +268,31 @@ def test_looking_stops_the_countdown_for_a_while() -> None:
     assert house.clock.getDelayedCalls() == []
 
 
+def test_who_leaves_early_takes_no_other_deadline_along() -> None:
+    house = House(limits=ApprovalLimits(timeout_seconds=60))
+    first, _ = house.post(url="http://example.com/1")
+    house.clock.advance(10)
+    _, second = house.post(url="http://example.com/2")
+    first.abandon()
+    house.clock.advance(59)
+    assert second == []
+    house.clock.advance(1)
+    assert settled(second).outcome is Outcome.EXPIRED
+    assert house.clock.getDelayedCalls() == []
+
+
+def test_what_comes_after_the_queue_was_empty_has_all_its_time() -> None:
+    house = House(limits=ApprovalLimits(timeout_seconds=60))
+    house.post()[0].abandon()
+    house.wall_is_ahead = -3600
+    house.clock.advance(30)
+    _, answers = house.post()
+    house.clock.advance(59)
+    assert answers == []
+    house.clock.advance(1)
+    assert settled(answers).outcome is Outcome.EXPIRED
+
+
 def test_a_reload_does_not_take_back_the_time_that_was_given() -> None:
     house = House(limits=ApprovalLimits(timeout_seconds=60))
     _, answers = house.post()

@@ -10,7 +10,7 @@ import msgspec
 
 from pipelock.model import Action
 
-__all__ = ["Fingerprints"]
+__all__ = ["Fingerprints", "digest_of"]
 
 # Headers that never go out as the client sent them. Everything else is bound: what reaches the upstream can change
 # what the request does there, and Connection says which headers do not reach it.
@@ -19,16 +19,21 @@ _VOLATILE = frozenset({"accept-encoding", "content-length", "keep-alive", "proxy
 _encoder = msgspec.json.Encoder()
 
 
+def digest_of(action: Action) -> bytes:
+    """The digest of its body: by far the most of the work, so it is done once for all fingerprints."""
+    return hashlib.sha256(action.body).digest()
+
+
 class Fingerprints:
     """HMACs under a key of at least 16 random bytes that lives as long as the daemon."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def of(self, action: Action, policy: str, session: str) -> bytes:
-        """The fingerprint of `action` in `session` (empty: in whichever) under a policy."""
+    def of(self, action: Action, digest: bytes, policy: str, session: str) -> bytes:
+        """The fingerprint of `action`, whose body has `digest`, in `session` (empty: in whichever) under a policy."""
         return self.mac(
-            hashlib.sha256(action.body).digest(),
+            digest,
             [
                 session,
                 action.kind,

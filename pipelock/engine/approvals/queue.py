@@ -26,7 +26,7 @@ from collections.abc import Callable
 import msgspec
 
 from pipelock.engine.approvals.asked import Asked, Key, asked_of, key_of, lookup_keys
-from pipelock.engine.approvals.fingerprint import Fingerprints
+from pipelock.engine.approvals.fingerprint import Fingerprints, digest_of
 from pipelock.engine.approvals.grants import Grants
 from pipelock.engine.approvals.limits import (
     Answered,
@@ -118,7 +118,9 @@ class Approvals:
 
     def covering(self, action: Action, decision: Decision, now: float, steady: float) -> Grant | None:
         """The earlier answer that decides what `decision` asks about; `None` where a person must be asked."""
-        return self.grants.covering(self._asked(action, decision), now, steady) if len(self.grants) else None
+        if not len(self.grants):
+            return None
+        return self.grants.covering(self._asked(action, decision, digest_of(action)), now, steady)
 
     # -- waiting ---------------------------------------------------------------------------------------------------
 
@@ -164,10 +166,12 @@ class Approvals:
                 Outcome.QUEUE_FULL,
                 f"this session already has {self.limits.max_pending_per_session} requests waiting; denied this once",
             )
-        fingerprint = self._prints.of(action, decision.policy, action.session)
+        digest = digest_of(action)
+        fingerprint = self._prints.of(action, digest, decision.policy, action.session)
         group = self._by_fingerprint.get(fingerprint)
         if group is None:
-            group = self._open(action, summary, decision, fingerprint, now if since is None else since)
+            asked = self._asked(action, decision, digest)
+            group = self._open(action, summary, decision, asked, fingerprint, now if since is None else since)
             group.leased = leased
         member = self._next_member
         self._next_member += 1
@@ -316,8 +320,8 @@ class Approvals:
 
     # -- the table -------------------------------------------------------------------------------------------------
 
-    def _asked(self, action: Action, decision: Decision) -> Asked:
-        return asked_of(action, decision, self._prints.of(action, decision.policy, "").hex())
+    def _asked(self, action: Action, decision: Decision, digest: bytes) -> Asked:
+        return asked_of(action, decision, self._prints.of(action, digest, decision.policy, "").hex())
 
     def _view(self, group: _Group) -> Pending:
         offers = group.pending.offers
@@ -345,15 +349,14 @@ class Approvals:
             if not self._waiting_for[key]:
                 del self._waiting_for[key]
 
-    def _open(
-        self, action: Action, summary: ActionSummary, decision: Decision, fingerprint: bytes, now: float
+    def _open(  # noqa: PLR0917 - what a group is made of
+        self, action: Action, summary: ActionSummary, decision: Decision, asked: Asked, fingerprint: bytes, now: float
     ) -> _Group:
         pending_id = str(self._next_id)
         self._next_id += 1
         is_response = action.comes_in
         timeout = self.limits.response_timeout_seconds if is_response else self.limits.timeout_seconds
         expires_at = now + timeout if timeout else 0.0
-        asked = self._asked(action, decision)
         pending = Pending(
             id=pending_id,
             group=fingerprint.hex()[:16],

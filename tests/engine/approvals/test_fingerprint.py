@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from pipelock.engine.approvals.fingerprint import Fingerprints
-from pipelock.model import Direction, Kind
+from pipelock.engine.approvals.fingerprint import Fingerprints, digest_of
+from pipelock.model import Action, Direction, Kind
 from tests.factories import an_action
 
 PRINTS = Fingerprints(b"k" * 32)
@@ -17,15 +17,19 @@ OTHERS = [
 ]
 
 
+def of(prints: Fingerprints, action: Action, policy: str = "p1", session: str = "s") -> bytes:
+    return prints.of(action, digest_of(action), policy, session)
+
+
 def test_whatever_goes_out_or_comes_in_differently_has_another_fingerprint() -> None:
-    prints = [PRINTS.of(action, "p1", "s") for action in (MESSAGE, *OTHERS)]
-    prints += [PRINTS.of(MESSAGE, "p2", "s"), PRINTS.of(MESSAGE, "p1", "t"), PRINTS.of(MESSAGE, "p1", "")]
+    prints = [of(PRINTS, action) for action in (MESSAGE, *OTHERS)]
+    prints += [of(PRINTS, MESSAGE, "p2"), of(PRINTS, MESSAGE, session="t"), of(PRINTS, MESSAGE, session="")]
     assert len(set(prints)) == len(prints)
 
 
 def test_nobody_makes_one_without_the_key() -> None:
-    assert Fingerprints(b"j" * 32).of(MESSAGE, "p1", "s") != PRINTS.of(MESSAGE, "p1", "s")
-    assert Fingerprints(b"k" * 32).of(MESSAGE, "p1", "s") == PRINTS.of(MESSAGE, "p1", "s")
+    assert of(Fingerprints(b"j" * 32), MESSAGE) != of(PRINTS, MESSAGE)
+    assert of(Fingerprints(b"k" * 32), MESSAGE) == of(PRINTS, MESSAGE)
 
 
 def test_fields_can_not_run_into_each_other() -> None:
