@@ -94,8 +94,8 @@ class Approvals(msgspec.Struct, frozen=True, kw_only=True):
 
     timeout_seconds: Seconds = 60
     unattended: Literal["deny", "hold"] = "deny"
-    max_pending: Annotated[int, Meta(ge=1, le=10_000)] = 200
-    max_pending_per_session: Annotated[int, Meta(ge=1, le=10_000)] = 50
+    max_pending: Annotated[int, Meta(ge=1, le=1_000)] = 200
+    max_pending_per_session: Annotated[int, Meta(ge=1, le=1_000)] = 50
     trust_ides: bool = False
 
 

@@ -11,7 +11,7 @@ from pipelock.notify.webhook import Webhook
 
 __all__ = ["MAX_TOLD", "Center"]
 
-MAX_TOLD = 10_000
+MAX_TOLD = 1_000
 """Held requests whose end will be told; no more can be held."""
 
 
@@ -23,7 +23,8 @@ class Center:
         self._webhook = webhook
         self._desktop = desktop
         self._answer_url = answer_url
-        self._told: dict[str, None] = {}
+        # Whether the webhook was told, too; it may have been set only later.
+        self._told: dict[str, bool] = {}
 
     def heard(self, event: Event) -> None:
         """Tell, if it is about something that waits."""
@@ -33,12 +34,13 @@ class Center:
             # Said again where a twin joins it, or its countdown was stopped: that is no news to anybody elsewhere.
             if pending.id in self._told or len(self._told) >= MAX_TOLD:
                 return
-            self._told[pending.id] = None
-            url = self._answer_url()
-            self._webhook.tell(pending.id, held_message(pending, url, wide=self.allow_scopes and bool(url)))
+            self._told[pending.id] = listens = self._webhook.settings is not None
+            if listens:
+                url = self._answer_url()
+                self._webhook.tell(pending.id, held_message(pending, url, wide=self.allow_scopes and bool(url)))
             self._desktop.show(brief(pending))
-        elif isinstance(payload, Released) and payload.id in self._told:
-            del self._told[payload.id]
+        elif isinstance(payload, Released):
+            told = self._told.pop(payload.id, False)
             # What nobody has been told of yet needs no retraction.
-            if not self._webhook.withdraw(payload.id):
+            if told and not self._webhook.withdraw(payload.id):
                 self._webhook.tell(payload.id, closed_message(payload.id, payload.outcome, payload.by))

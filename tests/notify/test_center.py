@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from pipelock.model import Event, Held, Notice, Outcome, Payload, Released
-from pipelock.notify.center import Center
+from pipelock.notify.center import MAX_TOLD, Center
 from pipelock.notify.desktop import Desktop
 from pipelock.notify.webhook import QUEUE
 from tests.notify.far import Far
@@ -48,9 +48,19 @@ def test_what_ended_before_it_could_be_told_is_not_told_at_all() -> None:
     assert told.events == [("held", "0"), ("held", "2"), ("closed", "0")]
 
 
+def test_a_webhook_that_is_set_meanwhile_hears_of_no_end_without_a_beginning() -> None:
+    told = Told()
+    settings, told.far.webhook.settings = told.far.webhook.settings, None
+    told.hears(Held(a_pending()))
+    told.far.webhook.settings = settings
+    told.hears(Released("7", Outcome.DENIED))
+    told.hears(Held(a_pending(id="8")))
+    assert told.events == [("held", "8")]
+
+
 def test_nothing_grows_without_end() -> None:
     told = Told(slow=True)
-    for number in range(11_000):
+    for number in range(MAX_TOLD + 10):
         told.hears(Held(a_pending(id=str(number))))
-    assert len(told.center._told) == 10_000
+    assert len(told.center._told) == MAX_TOLD
     assert len(told.far.webhook._queue) == QUEUE
