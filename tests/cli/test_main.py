@@ -15,7 +15,7 @@ from pipelock.cli.errors import CommandError
 Run = Callable[..., tuple[int, str, str]]
 HEAVY = {"twisted", "textual", "OpenSSL", "asyncio", "rich", "cryptography", "prometheus_client", "psutil"}
 MATCHERS = {"re2", "hyperscan"}
-JUDGES = [command for command in COMMANDS if command.name in ("explain", "scan", "git")]
+JUDGES = [command for command in COMMANDS if command.name in ("explain", "scan", "git", "policy")]
 LIGHT = [command for command in COMMANDS if command.name not in ("run", "tui") and command not in JUDGES]
 
 
