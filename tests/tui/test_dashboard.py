@@ -56,6 +56,15 @@ async def test_the_next_prompt_is_not_answered_by_a_double_stroke(stage: Open) -
         assert [number for number, *_ in show.link.answers] == ["7"]
 
 
+async def test_a_key_held_down_does_not_answer_what_comes_up_under_it(stage: Open) -> None:
+    async with stage() as show:
+        await show.connect(*[testing.pending(str(number)) for number in range(7, 12)])
+        for _ in range(20):
+            await show.press("a")
+            show.clock.advance(0.1)
+        assert [number for number, *_ in show.link.answers] == ["7"]
+
+
 async def test_choosing_and_viewing_a_prompt(stage: Open) -> None:
     async with stage((120, 80)) as show:
         await show.connect(testing.pending("7"), testing.pending("8", host="billing.example.com"))

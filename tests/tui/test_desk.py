@@ -32,6 +32,18 @@ def test_a_prompt_is_armed_only_after_a_moment() -> None:
     assert desk.objection(ARM_DELAY, WALL) == ""
 
 
+def test_a_key_that_is_held_down_answers_one_prompt_and_none_that_comes_up_under_the_finger() -> None:
+    desk = desk_with(*map(str, range(1, 9)))
+    answered = []
+    for tick in range(200):
+        now = 1.0 + tick / 30
+        if not desk.pressed(now, WALL):
+            answered.append(chosen(desk))
+            desk.answered(chosen(desk), Answer(AnswerWord.ALLOW), now)
+    assert answered == ["1"]
+    assert desk.pressed(1.0 + 200 / 30 + ARM_DELAY, WALL) == ""
+
+
 def test_choosing_another_prompt_disarms() -> None:
     desk = desk_with("1", "2")
     desk.move(1, 10.0)

@@ -109,7 +109,7 @@ class Answering:
     def _armed(self) -> tuple[Pending, Offer] | None:
         """The chosen prompt and scope, if a key counts already; else says why not."""
         desk, clock = self._shell.board.desk, self._shell.clock
-        objection = desk.objection(clock.monotonic(), clock.wall())
+        objection = desk.pressed(clock.monotonic(), clock.wall())
         if objection:
             self.say(objection)
             return None

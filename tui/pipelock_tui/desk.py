@@ -2,7 +2,7 @@
 
 A key that was pressed before its prompt was on the screen must not answer it. So an answer is taken only when the
 chosen prompt has been the chosen one for `ARM_DELAY`; and the choice never moves by itself onto another prompt
-without starting that wait again.
+without starting that wait again. A key that comes too early starts it again too.
 
 Prompts stand in groups: those to one host by one program together, the group that waits longest first.
 """
@@ -239,6 +239,17 @@ class Desk:
         if now - self._chosen_at < ARM_DELAY:
             return "Key ignored: this prompt had only just appeared. Press it again."
         return ""
+
+    def pressed(self, now: float, wall: float) -> str:
+        """A key that answers was pressed: why it does not count, empty where it does.
+
+        A key that comes too early begins the wait anew: whoever holds one down answers the first prompt, and none of
+        those that come up under his finger.
+        """
+        objection = self.objection(now, wall)
+        if objection and now - self._chosen_at < ARM_DELAY:
+            self.rearm(now)
+        return objection
 
     def send(self, pending_id: str, answer: Answer) -> None:
         """An answer is on its way: a second one is not taken."""
