@@ -11,7 +11,7 @@ from pipelock_tui.desk import Prompt, group_of
 from pipelock_tui.explain import LABEL, action_lines, finding_lines, item
 from pipelock_tui.pending.choices import choices, denial, is_flagged
 from pipelock_tui.prompts import keyed, prompt_line, scope_line
-from pipelock_tui.sessions.lines import process_lines
+from pipelock_tui.sessions.detail import process_lines
 from pipelock_tui.text import Line, Part, cut, line, wrap
 from pipelock_tui.widgets.listing import Entry
 from pipelock_tui.words import clock_time, countdown

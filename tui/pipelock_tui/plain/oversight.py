@@ -20,7 +20,7 @@ from pipelock_tui.ports import Clock, Watch
 from pipelock_tui.rows import Row
 from pipelock_tui.rules.lines import matching
 from pipelock_tui.sessions.acts import acted_words, question_of
-from pipelock_tui.sessions.lines import detail_lines
+from pipelock_tui.sessions.detail import detail_lines
 from pipelock_tui.traffic.fixing import DAYS, fix_lines
 
 __all__ = ["PAGE", "Oversight"]

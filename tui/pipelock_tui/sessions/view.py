@@ -15,7 +15,8 @@ from pipelock_tui.board import Change
 from pipelock_tui.dialogs.question import Question
 from pipelock_tui.sessions.actions import ACTIONS
 from pipelock_tui.sessions.acts import acted_words, question_of
-from pipelock_tui.sessions.lines import SORTS, detail_lines, head_line, name_of, ordered, session_line, title_line
+from pipelock_tui.sessions.detail import detail_lines
+from pipelock_tui.sessions.lines import SORTS, head_line, name_of, ordered, session_line, title_line
 from pipelock_tui.sessions.trust import Trust, Trusted
 from pipelock_tui.text import Line
 from pipelock_tui.views import Shell
