@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -42,8 +43,29 @@ _INSERT = f"INSERT INTO decision ({', '.join(COLUMNS)}) VALUES ({', '.join('?' *
 _encoder = msgspec.json.Encoder()
 
 
+# What says nothing of what is in the file (https://sqlite.org/rescode.html), the low byte of the code.
+_PASSING = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+
+
 class BrokenHistoryError(Exception):
     """The file is no history of ours, or damaged."""
+
+
+def is_passing(error: sqlite3.Error) -> bool:
+    """Whether the disk or another process is to blame, and the file may be as good as ever."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _PASSING
 
 
 def columns_of(record: Record) -> tuple[str | float | int, ...]:
@@ -78,6 +100,9 @@ def open_reader(path: Path) -> sqlite3.Connection:
         raise BrokenHistoryError(f"{path}: {error}") from error
     try:
         _check(base, path)
+    except sqlite3.Error as error:
+        base.close()
+        raise BrokenHistoryError(f"{path}: {error}") from error
     except BrokenHistoryError:
         base.close()
         raise
@@ -89,6 +114,8 @@ def _check(base: sqlite3.Connection, path: Path) -> None:
         version = int(base.execute("PRAGMA user_version").fetchone()[0])
         base.execute("SELECT max(row) FROM decision").fetchone()
     except sqlite3.DatabaseError as error:
+        if is_passing(error):
+            raise
         raise BrokenHistoryError(f"{path}: {error}") from error
     if version != VERSION:
         raise BrokenHistoryError(f"{path} is of version {version}, this program reads {VERSION}")
@@ -98,7 +125,7 @@ class HistoryFile:
     """The file, open for writing. For one thread.
 
     Raises:
-        OSError: The folder or file can't be made, or is not ours alone.
+        OSError: The folder or file can't be made, is not ours alone, or can't be used now: it is locked, the disk full.
         BrokenHistoryError: What is there can't be used; `move_aside` makes room.
     """
 
@@ -115,6 +142,8 @@ class HistoryFile:
             self.rows = self._count("SELECT count(*) FROM decision")
         except sqlite3.DatabaseError as error:
             self._base.close()
+            if is_passing(error):
+                raise OSError(f"{path}: {error}") from error
             raise BrokenHistoryError(f"{path}: {error}") from error
         except BrokenHistoryError:
             self._base.close()
@@ -144,16 +173,22 @@ class HistoryFile:
             sqlite3.Error: The disk is full, the file is damaged.
         """
         base = self._base
-        base.execute("BEGIN IMMEDIATE")
-        try:
+        with self._all_or_nothing():
             for record in records:
                 row = base.execute(_INSERT, columns_of(record)).lastrowid
                 base.execute("INSERT INTO record VALUES (?, ?)", (row, _encoder.encode(record)))
-        except BaseException:
-            base.execute("ROLLBACK")
-            raise
-        base.execute("COMMIT")
         self.rows += len(records)
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        self._base.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._base.execute("COMMIT")
+        except BaseException:
+            if self._base.in_transaction:  # a full disk may have ended it already
+                self._base.execute("ROLLBACK")
+            raise
 
     def trim(self, *, max_rows: int, max_bytes: int, before: float) -> int:
         """Remove the oldest rows where there are too many, too much, or from `before`; at most `CHUNK` of them.
@@ -175,10 +210,9 @@ class HistoryFile:
         end = max(end, row + CHUNK if old is None else old)
         if end <= row:
             return 0
-        self._base.execute("BEGIN IMMEDIATE")
-        self._base.execute("DELETE FROM record WHERE row < ?", (end,))
-        gone = self._base.execute("DELETE FROM decision WHERE row < ?", (end,)).rowcount
-        self._base.execute("COMMIT")
+        with self._all_or_nothing():
+            self._base.execute("DELETE FROM record WHERE row < ?", (end,))
+            gone = self._base.execute("DELETE FROM decision WHERE row < ?", (end,)).rowcount
         # Each step of it gives back a page, and `execute` makes one step.
         self._base.executescript("PRAGMA incremental_vacuum(2000)")
         self.rows -= gone

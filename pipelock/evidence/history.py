@@ -65,7 +65,7 @@ class History:
         self._waiting: deque[Record] = deque()
         self._wake = threading.Event()
         self._stop = threading.Event()
-        self._idle = threading.Event()
+        self._asked: deque[threading.Event] = deque()
         self._file: HistoryFile | None = None
         self._thread: threading.Thread | None = None
         self._complained_at = float("-inf")
@@ -93,9 +93,10 @@ class History:
 
     def flush(self, seconds: float = 5.0) -> bool:
         """Wait until what was added is written; whether it is."""
-        self._idle.clear()
+        written = threading.Event()
+        self._asked.append(written)
         self._wake.set()
-        return self._idle.wait(seconds)
+        return written.wait(seconds)
 
     def stop(self, seconds: float = 5.0) -> None:
         """Write what waits and close the file; gives up after so many seconds."""
@@ -113,7 +114,8 @@ class History:
             self._wake.wait(TRIM_EVERY)
             # First this: whoever wakes us after it is heard in the next round.
             self._wake.clear()
-            asked, stopping = not self._idle.is_set(), self._stop.is_set()
+            # Whoever asked before this round has what he added written in it.
+            asked, stopping = len(self._asked), self._stop.is_set()
             if not (stopping or asked):
                 self._stop.wait(BATCH_SECONDS)  # a batch costs little more than one
             while self._waiting:
@@ -122,8 +124,8 @@ class History:
             if now - trimmed_at >= TRIM_EVERY:
                 trimmed_at = now
                 self._trim()
-            if asked:
-                self._idle.set()
+            for _ in range(asked):
+                self._asked.popleft().set()
             if stopping:
                 break
         if self._file is not None:
@@ -176,7 +178,10 @@ class History:
         except BrokenHistoryError as error:
             aside = HistoryFile.move_aside(self.path)
             self._notice(f"the history begins anew ({error}); the old file is {aside}")
+        try:
             return HistoryFile(self.path)
+        except BrokenHistoryError as error:
+            raise OSError(str(error)) from error
 
     def _complain(self, text: str) -> None:
         now = time.monotonic()

@@ -100,7 +100,7 @@ class Reader:
         try:
             rows = self._base.execute(sql, (action_id.casefold(), limit)).fetchall()
             return tuple(record for (data,) in rows if (record := _decoder.decode(data)).action.id == action_id)
-        except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
+        except (sqlite3.DatabaseError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BrokenHistoryError(f"{self._path}: {error}") from error
 
     def every(self, wanted: Filter = EVERYTHING, *, since: float = 0.0) -> Iterator[tuple[Record, int, int]]:
@@ -116,15 +116,17 @@ class Reader:
                     record = _decoder.decode(data)
                     if wanted.matches(record):
                         yield record, last + 1 - row, total
-        except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
+        except (sqlite3.DatabaseError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BrokenHistoryError(f"{self._path}: {error}") from error
 
     def _extent(self) -> tuple[int, int, float, int]:
         """First and last row, when the first was made, how many there are."""
-        first, last = self._base.execute("SELECT min(row), max(row) FROM decision").fetchone()
-        if first is None:
+        # One statement, for rows go meanwhile; and each end by itself, or all rows are looked at.
+        ends = "SELECT row, at, (SELECT max(row) FROM decision) FROM decision ORDER BY row LIMIT 1"
+        found = self._base.execute(ends).fetchone()
+        if found is None:
             return 0, -1, 0.0, 0
-        (oldest,) = self._base.execute("SELECT at FROM decision WHERE row = ?", (first,)).fetchone()
+        first, oldest, last = found
         # Rows are removed at the old end alone, so that there are no holes but those of failed writes.
         return first, last, oldest, last - first + 1
 

@@ -64,10 +64,12 @@ def parse(source: str, now: float | None = None, zone: tzinfo | None = None) -> 
     `now` (seconds since the epoch) and `zone` are what times are relative to; the machine's own where they are `None`.
 
     Raises:
-        FilterError: Unknown field or word, missing value, open quote or parenthesis, too long, too many terms.
+        FilterError: Unknown field or word, missing value, open quote or parenthesis, too long, too many terms, no text.
     """
     if len(source) > MAX_LENGTH:
         raise FilterError(f"a filter has at most {MAX_LENGTH} characters")
+    if any("\ud800" <= char <= "\udfff" for char in source):
+        raise FilterError("a filter is text in UTF-8")  # what a command line held of bytes that are none
     reader = _Reader(_tokens(source), time.time() if now is None else now, zone)
     return Filter(source.strip(), reader.whole())
 

@@ -161,4 +161,4 @@ def _number(key: str, value: str) -> float:
     digits, scale = (value[:-1], _SCALES[value[-1].lower()]) if value[-1].lower() in _SCALES else (value, 1)
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 15):
         raise FilterError(f"{key} is a number, such as 404, 10k or 2m")
-    return int(digits) * scale
+    return float(int(digits) * scale)  # a database takes no whole number of any size

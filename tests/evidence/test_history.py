@@ -186,6 +186,51 @@ def test_a_file_that_is_damaged_while_it_is_open_is_replaced(tmp_path: Path, mon
     assert (history.total, history.lost) == (1, 1)
 
 
+def test_a_file_that_is_locked_or_on_a_full_disk_is_left_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = a_file(tmp_path)
+    written(path, some(3)).close()
+
+    def full(_self: HistoryFile) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    told: list[str] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(HistoryFile, "_set_up", full)
+        with pytest.raises(OSError, match="disk is full"):
+            History(path, HistoryLimits(), told.append, lambda: NOW).start()
+    assert (told, path.with_name("history.db.broken").exists()) == ([], False)
+    history = History(path, HistoryLimits(), told.append, lambda: NOW)
+    history.start()
+    history.stop()
+    assert history.total == 3
+
+
+def test_a_new_file_that_is_no_better_is_said_to_be_impossible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_self: HistoryFile) -> None:
+        raise sqlite3.DatabaseError("not a database")
+
+    monkeypatch.setattr(HistoryFile, "_set_up", broken)
+    with pytest.raises(OSError, match="not a database"):
+        History(a_file(tmp_path), HistoryLimits()).start()
+
+
+def test_rows_that_can_t_be_removed_do_not_keep_others_from_coming(tmp_path: Path) -> None:
+    path = a_file(tmp_path)
+    file = written(path, some(20))
+    other = sqlite3.connect(path)
+    other.execute("CREATE TRIGGER keep BEFORE DELETE ON decision BEGIN SELECT RAISE(FAIL, 'no'); END")
+    other.close()
+    with pytest.raises(sqlite3.Error, match="no"):
+        file.trim(max_rows=0, max_bytes=0, before=0.0)
+    file.add(some(1))
+    assert file.rows == 21
+    file.close()
+
+
 def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     path = a_file(tmp_path)
     path.parent.mkdir()
@@ -201,6 +246,14 @@ def test_a_reader_without_a_file_says_so(tmp_path: Path) -> None:
     (tmp_path / "empty.db").write_bytes(b"")
     with pytest.raises(BrokenHistoryError, match="no such table"):
         Reader(tmp_path / "empty.db")
+
+
+@pytest.mark.parametrize("query", ["size>999999999999999g", "host:a\0b", "pid:999999999999999"])
+def test_any_number_and_text_can_be_looked_for(tmp_path: Path, query: str) -> None:
+    path = a_file(tmp_path)
+    written(path, some(3)).close()
+    with Reader(path) as reader:
+        assert reader.search(parse(query)).items == ()
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,7 @@ def test_matches(source: str, names: str) -> None:
         ("~z x", 'no shortcut "~z"; there are ~a'),
         ("~d", "~d needs a value"),
         ("x" * (MAX_LENGTH + 1), "at most 500 characters"),
+        ("host:\udcff", "UTF-8"),
         (" ".join("abcdefghijklmnpqrstuv"), "at most 20 terms"),
         ("!" * (MAX_DEPTH + 2) + "a", "stand inside each other"),
         ("(" * 400 + "a", "stand inside each other"),
