@@ -7,7 +7,6 @@ change, it is not reached through a symbolic link, and what changes in it while 
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 import secrets
 import stat
@@ -18,6 +17,7 @@ import msgspec
 from pipelock.config import ConfigError
 from pipelock.config.approvals_file import MAX_KEPT, format_approvals, parse_approvals
 from pipelock.config.tree import MAX_BYTES
+from pipelock.daemon.line_diff import line_diff
 from pipelock.engine.approvals import grant_words, wrong_with
 from pipelock.model import Grant
 
@@ -83,7 +83,7 @@ class GrantsFile:
         before, after = (
             (data or b"").decode("utf-8", "replace").splitlines()[: MAX_KEPT * 20] for data in (self._ours, now)
         )
-        lines = list(difflib.unified_diff(before, after, "in force", self.path.name, lineterm="", n=2))
+        lines = list(line_diff(before, after, "in force", self.path.name))
         if len(lines) > MAX_DIFF_LINES:
             lines = [*lines[:MAX_DIFF_LINES], f"! and {len(lines) - MAX_DIFF_LINES} more lines"]
         return tuple(map(_cut, lines)) or ("! only line ends or blanks differ",)
