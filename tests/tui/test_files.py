@@ -39,6 +39,7 @@ def test_a_scratch_file_goes_with_all_that_its_editor_left(tmp_path: Path) -> No
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     path.with_name("body.json~").write_text("left over")
+    path.with_name(".undo").mkdir()
     remove(path)
     remove(path)
     assert list(tmp_path.iterdir()) == []

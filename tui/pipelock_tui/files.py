@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -49,7 +50,4 @@ def scratch(body: bytes, ending: str, folder: Path | None = None) -> Path:
 
 def remove(path: Path) -> None:
     """Remove a scratch file, whatever its editor left beside it, and their folder. What is gone already is no error."""
-    for each in path.parent.iterdir() if path.parent.exists() else ():
-        each.unlink(missing_ok=True)
-    if path.parent.exists():
-        path.parent.rmdir()
+    shutil.rmtree(path.parent, ignore_errors=True)

@@ -51,6 +51,10 @@ class Still(App[None]):
         return self.batch_update()
 
 
+def left_behind(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
 async def edited(tmp_path: Path, program: str) -> bytes:
     script = tmp_path / "editor.py"
     script.write_text(program)
@@ -61,7 +65,7 @@ async def edited(tmp_path: Path, program: str) -> bytes:
         async with Still().run_test() as pilot:
             return await TerminalEditor(pilot.app, environ)(b'{"a": 1}', "application/json")
     finally:
-        assert list(runtime.iterdir()) == [], "nothing of the body is left behind"
+        assert left_behind(runtime) == []
 
 
 async def test_the_body_comes_back_changed(tmp_path: Path) -> None:
@@ -79,6 +83,14 @@ async def test_a_body_that_became_too_long_is_not_taken(tmp_path: Path, monkeypa
     with pytest.raises(EditError, match="longer than 10 bytes"):
         await edited(tmp_path, "import sys; open(sys.argv[1], 'a').write('x' * 100)")
     assert MAX_BODY == 262_144
+
+
+async def test_a_terminal_that_can_not_be_handed_over(tmp_path: Path) -> None:
+    environ = {"EDITOR": "/bin/true", "XDG_RUNTIME_DIR": str(tmp_path)}
+    async with App[None]().run_test() as pilot:
+        with pytest.raises(EditError, match="can't be handed to an editor"):
+            await TerminalEditor(pilot.app, environ)(b"{}", "")
+    assert left_behind(tmp_path) == []
 
 
 async def test_a_file_that_is_gone_and_an_editor_that_is_not_there(tmp_path: Path) -> None:

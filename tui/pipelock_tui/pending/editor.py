@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
-from textual.app import App
+from textual.app import App, SuspendNotSupported
 
 from pipelock_tui.files import remove, scratch
 
@@ -78,6 +78,8 @@ class TerminalEditor:
             if status:
                 raise EditError(f"{command[0]} ended with status {status}; nothing was sent")
             return _read(path)
+        except SuspendNotSupported as error:
+            raise EditError("this terminal can't be handed to an editor; nothing was sent") from error
         except OSError as error:
             raise EditError(f"{command[0]}: {error.strerror or error}; nothing was sent") from error
         finally:
