@@ -4,12 +4,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 from textual.strip import Strip
+from textual.widgets import Input
 
 from pipelock.control.aio import Disconnected
 from pipelock_tui import testing
 from pipelock_tui.catalogue import PLACES
 from pipelock_tui.doctor.view import DoctorView
 from pipelock_tui.overview.view import OverviewView
+from pipelock_tui.widgets.listing import Listing
+from pipelock_tui.widgets.paint import Page
 
 if TYPE_CHECKING:
     from tests.tui.conftest import Open
@@ -109,3 +112,31 @@ async def test_a_view_that_asks_says_what_it_lacks(stage: Open) -> None:
         view = show.app.switcher.view
         assert isinstance(view, DoctorView)
         assert view.value is not None
+
+
+@pytest.mark.parametrize("view", ["3", "4"])
+async def test_whoever_types_goes_on_typing_whatever_the_screen_makes_room_for(stage: Open, view: str) -> None:
+    async with stage((80, 24)) as show:
+        await show.connect()
+        await show.feed(testing.decided(1))
+        await show.press(view, "enter", "colon")
+        # A letter that went elsewhere would be a key, and an answer to what begins to wait now.
+        show.link.now_pending = [testing.pending()]
+        await show.feed(testing.held(2, at=show.clock.now))
+        show.clock.advance(1)
+        await show.press("a")
+        assert show.app.screen.query_one("#command-input", Input).value == "a"
+        assert show.link.answers == []
+
+
+async def test_a_detail_has_the_keys_where_the_list_has_no_room_any_more(stage: Open) -> None:
+    async with stage() as show:
+        await show.connect()
+        await show.press("4", "enter")
+        view = show.app.switcher.view
+        assert view is not None
+        view.query_one(Listing).focus()  # as a click does
+        await show.settle()
+        await show.pilot.resize_terminal(80, 24)
+        await show.settle()
+        assert view.query_one(Page).has_focus

@@ -14,6 +14,8 @@ import msgspec
 from textual.containers import Vertical
 from textual.message import Message
 from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input
 
 from pipelock.control import frames
 from pipelock.control.errors import ControlError
@@ -129,6 +131,15 @@ class View(Vertical):
             if widget.focusable:
                 widget.focus()
                 return
+
+    def hand_over(self, widget: Widget) -> None:
+        """Give `widget` the focus in place of what had it in this view, or of what is gone.
+
+        Whoever types goes on typing: the rest of the line would be keys, and might answer what waits.
+        """
+        focused = self.screen.focused
+        if focused is None or (self in focused.ancestors and not isinstance(focused, Input)):
+            widget.focus()
 
     def absorb(self, change: Change) -> None:
         """A batch came in and the board has it already. Called whether the view is on the screen or not."""

@@ -214,7 +214,7 @@ class TrafficView(View):
 
     def _keep_focus(self) -> None:
         if self.is_short and self._viewing is not None and not self._page.has_focus:
-            self.call_after_refresh(self._page.focus)
+            self.call_after_refresh(self.hand_over, self._page)
 
     def back(self) -> bool:
         """Close the detail, then the history."""

@@ -83,7 +83,7 @@ class Split(View):
     def on_resize(self) -> None:
         """A detail that takes the list's place takes its keys."""
         if self.is_short and self.has_class("detailed") and not self.ALWAYS:
-            self.page.focus()
+            self.hand_over(self.page)
 
     def other_part(self) -> None:
         """Move the focus between list and detail."""
