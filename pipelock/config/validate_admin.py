@@ -8,12 +8,21 @@ from urllib.parse import SplitResult, urlsplit
 from pipelock.config.rules import is_loopback, listen_port
 from pipelock.config.schema import Config
 
-__all__ = ["SECRET_VARIABLE", "SHORTEST_SECRET", "TOKEN_VARIABLE", "admin_contradictions", "admin_warnings"]
+__all__ = [
+    "OPERATORS_VARIABLES",
+    "SECRET_VARIABLE",
+    "SHORTEST_SECRET",
+    "TOKEN_VARIABLE",
+    "admin_contradictions",
+    "admin_warnings",
+]
 
 TOKEN_VARIABLE = "PIPELOCK_KILLSWITCH_API_TOKEN"  # noqa: S105 - a name
 """Wins over `kill_switch.api_token` where it is set and not empty."""
 SECRET_VARIABLE = "PIPELOCK_WEBHOOK_SECRET"  # noqa: S105 - a name
 """Wins over `notifications.webhook.secret` and `secret_file` where it is set and not empty."""
+OPERATORS_VARIABLES = frozenset({TOKEN_VARIABLE, SECRET_VARIABLE})
+"""What lets whoever has it act as the operator: no program that the daemon starts is given it."""
 SHORTEST_SECRET = 16
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 

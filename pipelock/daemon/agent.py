@@ -16,7 +16,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from pipelock.config import Config
-from pipelock.config.validate_admin import SECRET_VARIABLE, TOKEN_VARIABLE
+from pipelock.config.validate_admin import OPERATORS_VARIABLES
 from pipelock.control.peers import process_id
 from pipelock.door.edges import Reactor
 from pipelock.trust.bundle import refresh_home
@@ -25,7 +25,6 @@ from pipelock.trust.variables import TrustFiles, variables
 __all__ = ["AgentProcess", "agent_environment", "become_subreaper", "trust_files"]
 
 _PR_SET_CHILD_SUBREAPER = 36
-_OPERATORS = frozenset({TOKEN_VARIABLE, SECRET_VARIABLE})
 
 
 def become_subreaper() -> bool:
@@ -40,7 +39,7 @@ def agent_environment(environ: Mapping[str, str], proxy: str, files: TrustFiles 
 
     What would let it act as the operator is left out.
     """
-    given = {name: value for name, value in environ.items() if name not in _OPERATORS}
+    given = {name: value for name, value in environ.items() if name not in OPERATORS_VARIABLES}
     return {**given, **variables(proxy, files, environ)}
 
 

@@ -16,7 +16,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from pipelock.config import Config
-from pipelock.config.validate_admin import SECRET_VARIABLE, SHORTEST_SECRET
+from pipelock.config.validate_admin import OPERATORS_VARIABLES, SECRET_VARIABLE, SHORTEST_SECRET
 from pipelock.daemon.secret_files import SecretFileError, read_secret
 from pipelock.door.bus import EventBus
 from pipelock.door.edges import Process, Reactor
@@ -126,13 +126,14 @@ class Notifying:
         threading.Thread(target=run, name="webhook", daemon=True).start()
 
     def _start(self, watcher: ProcessProtocol, command: Sequence[str]) -> Callable[[], None]:
+        given = {name: value for name, value in self._environ.items() if name not in OPERATORS_VARIABLES}
         nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:
             process = self._reactor.spawnProcess(
                 watcher,
                 os.fsencode(command[0]),
                 [os.fsencode(word) for word in command],
-                env={os.fsencode(name): os.fsencode(value) for name, value in self._environ.items()},
+                env={os.fsencode(name): os.fsencode(value) for name, value in given.items()},
                 path=None,
                 childFDs={0: nothing, 1: nothing, 2: nothing},
             )

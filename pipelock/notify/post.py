@@ -6,6 +6,7 @@ authorities. Of the answer only the status is read.
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 import time
@@ -38,7 +39,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> i
     fields = {"Host": authority, "Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
     head = "".join([f"POST {path} HTTP/1.1\r\n", *(f"{name}: {value}\r\n" for name, value in fields.items())])
     try:
-        with socket.create_connection((host, parts.port or _PORTS.get(scheme, 443)), _left(deadline)) as plain:
+        with _connected(host, parts.port or _PORTS.get(scheme, 443), deadline) as plain:
             link = _secured(plain, host, deadline) if scheme == "https" else plain
             with link:
                 link.settimeout(_left(deadline))
@@ -50,6 +51,22 @@ def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> i
         raise PostError(f"{host}: no answer within {seconds:g} s") from error
     except (OSError, UnicodeError) as error:
         raise PostError(f"{host}: {getattr(error, 'strerror', None) or type(error).__name__}") from error
+
+
+def _connected(host: str, port: int, deadline: float) -> socket.socket:
+    """A connection to the first address that takes one; each address may use up what is left of the time."""
+    failure: OSError | None = None
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        link = socket.socket(family, kind, protocol)
+        try:
+            link.settimeout(_left(deadline))
+            link.connect(address)
+        except OSError as error:
+            link.close()
+            failure = error
+        else:
+            return link
+    raise failure or OSError(errno.EADDRNOTAVAIL, "the name has no address")
 
 
 def _left(deadline: float) -> float:

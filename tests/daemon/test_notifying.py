@@ -95,7 +95,9 @@ def test_the_desktop_s_program_gets_an_argument_list_and_no_terminal(
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     monkeypatch.setattr(notifying.sys, "platform", "linux")
-    wired = Wired(monkeypatch, NotifySettings(desktop=True), {"PATH": str(tmp_path), "DISPLAY": ":0"})
+    wired = Wired(
+        monkeypatch, NotifySettings(desktop=True), {"PATH": str(tmp_path), "DISPLAY": ":0", SECRET_VARIABLE: "s" * 16}
+    )
     started: list[Any] = []
 
     class Running:
@@ -113,6 +115,6 @@ def test_the_desktop_s_program_gets_an_argument_list_and_no_terminal(
     (path, arguments), more = started[0]
     assert (path, arguments[-1]) == (str(program).encode(), b"helper asks: POST to example.com")
     assert len(set(more["childFDs"].values())) == 1
-    assert more["env"][b"DISPLAY"] == b":0"
+    assert more["env"] == {b"PATH": str(tmp_path).encode(), b"DISPLAY": b":0"}
     wired.reactor.advance(10)
     assert started[1] == "KILL"

@@ -7,9 +7,11 @@ import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from pipelock.notify import post as post_module
 from pipelock.notify.post import PostError, post
 from tests.tls.peers import Wish, authority, server_side, signed
 
@@ -129,3 +131,40 @@ def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             post(f"https://127.0.0.1:{server.port}/", b"{}", {}, 5.0)
     finally:
         server.close()
+
+
+def named(monkeypatch: pytest.MonkeyPatch, *ports: int) -> None:
+    """From now on every name has these addresses."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port)) for port in ports]
+    monkeypatch.setattr(post_module.socket, "getaddrinfo", lambda *_args, **_more: found)
+
+
+def test_the_next_address_is_tried_where_one_takes_nothing(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    named(monkeypatch, port, server.port)
+    assert post("http://hook.example/", b"{}", {}, 5.0) == 204
+    named(monkeypatch)
+    with pytest.raises(PostError, match=r"hook\.example: the name has no address"):
+        post("http://hook.example/", b"{}", {}, 5.0)
+
+
+def test_all_addresses_together_have_the_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    class Silent:
+        def settimeout(self, seconds: float) -> None:
+            waits.append(seconds)
+
+        def connect(self, _address: object) -> None:
+            raise TimeoutError
+
+        def close(self) -> None:
+            pass
+
+    named(monkeypatch, 1, 2, 3)
+    monkeypatch.setattr(post_module.socket, "socket", lambda *_args: Silent())
+    monkeypatch.setattr(post_module, "time", SimpleNamespace(monotonic=lambda: sum(waits)))
+    with pytest.raises(PostError, match=r"hook\.example: no answer within 5 s"):
+        post("http://hook.example/", b"{}", {}, 5.0)
+    assert waits == [5.0]
