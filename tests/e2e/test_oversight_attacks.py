@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pipelock.model import Level
+from pipelock.model import Level, Session
 from pipelock.notify.signature import HEADER, sign
 from tests.e2e.conftest import BASE_CONFIG, PIPELOCK, DaemonProcess, free_port, wait_for
 from tests.e2e.origins import RecordingOrigin
@@ -291,13 +291,14 @@ def test_neither_a_name_nor_a_session_nor_leaving_its_family_washes_a_score(
     for number in range(2):
         shell.run(f"setsid -w {curl} -H 'X-Pipelock-Agent: new-{number}' '{origin.url}/?key={KEY}'")
     assert (shell.session().blocked, shell.session().level) == (2, Level.ELEVATED)
+
+    def sessions() -> dict[str, Session]:
+        with scene.daemon.client() as operator:
+            return {one.key: one for one in operator.sessions()}
+
+    before = sessions()
     for number in range(7):
         shell.run(f"(setsid sh -c 'sleep 0.1; {curl} \"{origin.url}/?orphan={number}&key={KEY}\"' &)")
-
-    def orphans() -> list[Any]:
-        with scene.daemon.client() as operator:
-            every = operator.sessions()
-        return [one for one in every if one.blocked and one.processes[-1].program == "curl"]
-
-    wait_for(lambda: len(orphans()) >= 7, what="seven sessions that nothing is tied to")
-    assert {one.level for one in orphans()} == {Level.CRITICAL}
+    wait_for(lambda: len(sessions()) == len(before) + 7, what="seven sessions that nothing is tied to")
+    levels = {one.level for key, one in sessions().items() if key not in before}
+    assert levels == {Level.CRITICAL}
