@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pipelock.cli._suppressions import with_suppressions_of_home
 from pipelock.cli.errors import CommandError, UsageError
 from pipelock.cli.table import Arguments
 from pipelock.config import ConfigError, Loaded, load
@@ -16,7 +17,7 @@ from pipelock.detect.ruleset import RuleError
 from pipelock.engine import Engine, KillSwitch
 from pipelock.engine.compile import compile_policy
 
-__all__ = ["Bench", "load_config"]
+__all__ = ["Bench", "load_config", "load_daemon_config"]
 
 
 def load_config(path: Path | None) -> Loaded:
@@ -27,6 +28,18 @@ def load_config(path: Path | None) -> Loaded:
     """
     try:
         return load(path)
+    except ConfigError as error:
+        raise UsageError(str(error.problems[0])) from error
+
+
+def load_daemon_config(path: Path | None, arguments: Arguments) -> Loaded:
+    """Like `load_config`, with the suppressions that a daemon with the home of `arguments` would add.
+
+    Raises:
+        UsageError: as `load_config`, and where suppressions.yaml is not valid.
+    """
+    try:
+        return with_suppressions_of_home(load_config(path), arguments)
     except ConfigError as error:
         raise UsageError(str(error.problems[0])) from error
 

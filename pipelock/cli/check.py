@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 
+from pipelock.cli._suppressions import with_suppressions_of_home
 from pipelock.cli.errors import EXIT_FAILED, EXIT_USAGE
 from pipelock.cli.output import colour_of, complain, mark, print_json
 from pipelock.cli.table import Arguments
@@ -21,7 +22,7 @@ _WORDS = {Verdict.BLOCK: "BLOCKED", Verdict.ASK: "HELD (a person is asked)"}
 def execute(arguments: Arguments) -> int:
     """Validate, print a summary, and with `--url` a judgement."""
     try:
-        loaded = load(arguments.config)
+        loaded = with_suppressions_of_home(load(arguments.config), arguments)
     except ConfigError as error:
         return _invalid(error, as_json=arguments.json)
     decision = _judge(loaded, arguments.url, arguments) if arguments.url is not None else None

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelock.cli._engine import Bench, load_config
+from pipelock.cli._engine import Bench, load_daemon_config
 from pipelock.cli._explain import Explained, ExplainedFinding, explain
 from pipelock.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandError, UsageError
 from pipelock.cli.judge import lookup
@@ -46,7 +46,7 @@ def execute(arguments: Arguments) -> int:
         raise UsageError("give --url, --text, --file or --stdin; see `pipelock explain --help`")
     if arguments.resolve and arguments.url is None:
         raise UsageError("--resolve needs --url")
-    bench = Bench(arguments, load_config(arguments.config))
+    bench = Bench(arguments, load_daemon_config(arguments.config, arguments))
     resolve = lookup if arguments.resolve else None
     engine = bench.engine()
     try:

@@ -5,7 +5,6 @@ It reads the history's file and needs no daemon, so that it can stand in a commi
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -13,15 +12,12 @@ from pathlib import Path
 
 import msgspec
 
-from pipelock.cli._engine import Bench, load_config
-from pipelock.cli.errors import EXIT_USAGE, CommandError, UsageError
+from pipelock.cli._engine import Bench, load_config, load_daemon_config
+from pipelock.cli.errors import EXIT_USAGE, CommandError
 from pipelock.cli.history import history_path
 from pipelock.cli.lines import count
 from pipelock.cli.output import mark, print_json
 from pipelock.cli.table import Arguments
-from pipelock.config import ConfigError, Loaded
-from pipelock.control.paths import home_dir
-from pipelock.daemon.suppressions import with_suppressions
 from pipelock.engine.compile import rule_book
 from pipelock.engine.rejudge import Judge
 from pipelock.engine.time_machine import Changes, Group, compared
@@ -50,7 +46,7 @@ def execute(arguments: Arguments) -> int:
 
 
 def _compare(arguments: Arguments) -> Changes:
-    new = _overlaid(load_config(Path(arguments.new)), arguments)
+    new = load_daemon_config(Path(arguments.new), arguments)
     before = (load_config(arguments.base).config,) if arguments.base is not None else ()
     judge = Judge(Bench(arguments, new).engine(new).policy, rule_book(new.config, *before))
     since = time.time() - 7 * 86_400 if arguments.since is None else arguments.since
@@ -60,14 +56,6 @@ def _compare(arguments: Arguments) -> Changes:
         for changes in compared(watch.watched(reader.every(since=since)), judge):
             watch.tell(changes)
     return changes
-
-
-def _overlaid(loaded: Loaded, arguments: Arguments) -> Loaded:
-    """The daemon would put its own suppressions behind those of the file."""
-    try:
-        return with_suppressions(loaded, home_dir(os.environ, arguments.home))
-    except ConfigError as error:
-        raise UsageError(str(error.problems[0])) from error
 
 
 class _Watch:

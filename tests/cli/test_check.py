@@ -8,6 +8,8 @@ import pytest
 
 from pipelock.cli.check import judgement, summary
 from pipelock.config import loads
+from pipelock.config.schema_scanning import Suppression
+from pipelock.daemon.suppressions import SuppressionsFile
 from pipelock.detect.ruleset import RuleSet
 from pipelock.model import BlockReason, Decision, Finding, Severity, Verdict
 
@@ -106,6 +108,20 @@ def test_a_judgement_as_json(run: Run, file: Path) -> None:
     report = json.loads(out)
     assert (code, report["valid"], report["url"]["verdict"]) == (0, True, "allow")
     assert report["url"]["addresses"] == ["93.184.216.34"]
+
+
+def test_what_stands_in_the_home_holds_as_in_the_daemon(run: Run, file: Path, home: Path) -> None:
+    url = "http://api.example.com/?q=badge-123456789"
+    own = home / "suppressions.yaml"
+    try:
+        SuppressionsFile(home).add(Suppression(rule="Badge", path="http://api.example.com/", field="url:query:q"))
+        assert run("check", "-c", str(file), "--url", url)[0] == 0
+        own.write_text("suppress: 7\n")
+        code, _, err = run("check", "-c", str(file))
+    finally:
+        own.unlink(missing_ok=True)
+    assert (code, f"{own}:1:" in err) == (2, True)
+    assert run("check", "-c", str(file), "--url", url)[0] == 1
 
 
 def test_held_is_not_allowed(run: Run, file: Path) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from pipelock.config.schema_scanning import Suppression
+from pipelock.daemon.suppressions import SuppressionsFile
 from pipelock.engine import Answers
 
 Run = Callable[..., tuple[int, str, str]]
@@ -103,6 +105,17 @@ def test_a_setting_that_was_named_holds_when_it_is_written_down(run: Run, folder
     code, told = explain(run, "-c", "c.yaml", "--url", url)
     assert (code, results(told)["dlp"]) == (0, "suppressed")
     assert told["findings"][0]["suppressed"] is True
+
+
+def test_what_stands_in_the_home_holds_as_in_the_daemon(run: Run, folder: Path) -> None:
+    url = "https://example.com/?b=badge-123456789"
+    (folder / "c.yaml").write_text(BADGE)
+    words = ("--home", str(folder), "-c", "c.yaml", "--url", url)
+    SuppressionsFile(folder).add(Suppression(rule="Badge", path="https://example.com/", field="url:query:b"))
+    code, told = explain(run, *words)
+    assert (code, results(told)["dlp"]) == (0, "suppressed")
+    (folder / "suppressions.yaml").write_text("suppress: 7\n")
+    assert run("explain", *words)[0] == 2
 
 
 def test_several_obstacles_need_several_settings(run: Run, folder: Path) -> None:
