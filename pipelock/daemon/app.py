@@ -159,6 +159,7 @@ class Daemon:
                 grants=self.answering.grants,
                 facts=lambda: health_facts(self, place),
                 audit=lambda: self.recorder.log.path,
+                write=self.recorder.write_session,
             )
         )
         interception = interception_of(loaded.config, place.home)

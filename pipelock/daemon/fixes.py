@@ -41,11 +41,16 @@ class Fixes:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, tuple[float, Suppression]] = OrderedDict()
 
-    def take(self, fix_id: str) -> Suppression | None:
-        """The entry that was proposed under this id; `None` where it is forgotten or was taken."""
+    def get(self, fix_id: str) -> Suppression | None:
+        """The entry that was proposed under this id; `None` where it is forgotten or was applied."""
         with self._lock:
-            made_at, entry = self._kept.pop(fix_id, (float("-inf"), None))
+            made_at, entry = self._kept.get(fix_id, (float("-inf"), None))
         return entry if self._clock() - made_at < FORGET_SECONDS else None
+
+    def applied(self, fix_id: str) -> None:
+        """The proposal is in force, and nobody needs it any more."""
+        with self._lock:
+            self._kept.pop(fix_id, None)
 
     def make(
         self,

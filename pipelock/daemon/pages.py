@@ -70,9 +70,7 @@ class Pages:
                 "active": len(self.engine.sessions),
                 "anomalies": stats.sessions.anomalies,
                 "escalations": stats.sessions.escalations,
-                "top_anomalies": [
-                    {"name": name, "count": count} for name, count in stats.sessions.top_anomalies()
-                ],
+                "top_anomalies": [{"name": name, "count": count} for name, count in stats.sessions.top_anomalies()],
             },
             "cross_request_detection": self._cross_request(),
         }

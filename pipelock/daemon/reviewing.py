@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from pipelock.config import ConfigError, Loaded
+from pipelock.config.schema_scanning import Suppression
 from pipelock.config.suppressions_file import entry_id
 from pipelock.control.backend import BackendError, Then
 from pipelock.daemon.audit_review import read_audit
@@ -31,6 +32,7 @@ from pipelock.door.rule_stats import RuleStats
 from pipelock.engine import Policy
 from pipelock.evidence.history import FILE, History, HistoryLimits
 from pipelock.evidence.history_search import BrokenHistoryError, Reader
+from pipelock.evidence.session_line import SessionEntry
 from pipelock.model import (
     AuditState,
     Check,
@@ -60,7 +62,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ReviewParts:
-    """What it needs of the daemon. `facts` is what the doctor starts from; `audit` where the audit log is."""
+    """What it needs of the daemon.
+
+    `facts` is what the doctor starts from; `audit` where the audit log is. `write` writes a line of it; raises OSError
+    where it can't.
+    """
 
     reactor: Reactor
     bus: EventBus
@@ -72,6 +78,14 @@ class ReviewParts:
     grants: Callable[[], Sequence[Grant]]
     facts: Callable[[], Facts]
     audit: Callable[[], Path]
+    write: Callable[[SessionEntry, float], None]
+
+
+class _Written(msgspec.Struct, frozen=True):
+    """What was done to suppressions.yaml: a sentence, and the line of the audit log where something changed."""
+
+    said: str
+    entry: SessionEntry | None = None
 
 
 class Reviewing:
@@ -85,7 +99,7 @@ class Reviewing:
         self._waiting = 0
         self._fixes = Fixes()
         self._file = SuppressionsFile(parts.home)
-        self._watch = FileWatch(self._file.path, parts.reactor, self._reload)
+        self._watch = FileWatch(self._file.path, parts.reactor, self._reload, may_go=True)
         self._own: frozenset[str] = frozenset()
         self._unsubscribe: Callable[[], None] | None = None
         self._wall, self._steady = time.time(), parts.reactor.seconds()
@@ -178,9 +192,10 @@ class Reviewing:
         config, policy = parts.loaded().config, parts.policy()
 
         def make() -> Fix:
+            if history is not None:
+                history.flush(0.5)  # what was refused a moment ago counts among the others
             record = _deciding([one for one in recent if one.action.id == action_id])
             if record is None and history is not None:
-                history.flush(0.5)
                 with _reader(history.path) as reader:
                     record = _deciding(reader.find(action_id))
             if record is None:
@@ -197,29 +212,31 @@ class Reviewing:
 
     def apply(self, fix_id: str, by: str, then: Then[str]) -> Callable[[], None]:
         """Put a proposal in force."""
-        entry = self._fixes.take(fix_id)
-        if entry is None:
+        proposed = self._fixes.get(fix_id)
+        if proposed is None:
             then(BackendError("not_found", "that proposal is forgotten; propose it again"))
             return _nothing
-        if by:
-            entry = msgspec.structs.replace(entry, reason=f"{entry.reason}, by {by}")
+        entry = msgspec.structs.replace(proposed, reason=f"{proposed.reason}, by {by}") if by else proposed
 
-        def write() -> str:
+        def write() -> _Written:
             added = self._file.add(entry)
-            return f"{self._file.path}: {entry.rule} at {entry.path} {'added' if added else 'was there'}"
+            self._fixes.applied(fix_id)
+            said = f"{self._file.path}: {entry.rule} at {entry.path} {'added' if added else 'was there'}"
+            return _Written(said, _line("suppression_added", entry, by) if added else None)
 
         return self._do(write, self._then_reload(then))
 
     def remove(self, name: str, by: str, then: Then[str]) -> Callable[[], None]:
         """Take an entry of suppressions.yaml out again."""
 
-        def write() -> str:
+        def write() -> _Written:
             gone = self._file.remove(name)
             if gone is None:
                 if any(entry_id(entry) == name for entry in self._parts.loaded().config.suppress):
                     raise BackendError("forbidden", "that entry stands in the configuration; remove it there")
                 raise BackendError("not_found", f"no entry is called {name}")
-            return f"{self._file.path}: {gone.rule} at {gone.path} removed"
+            said = f"{self._file.path}: {gone.rule} at {gone.path} removed"
+            return _Written(said, _line("suppression_removed", gone, by))
 
         return self._do(write, self._then_reload(then))
 
@@ -281,17 +298,26 @@ class Reviewing:
         self._log.failure("a look back failed", failure=failure)
         return BackendError("failed", f"it failed: {type(error).__name__}")
 
-    def _then_reload(self, then: Then[str]) -> Then[str]:
-        def go_on(outcome: str | BackendError) -> None:
-            if isinstance(outcome, str):
-                self._watch.accept()
-                try:
-                    outcome = f"{outcome}; {self._parts.reload()}"
-                except BackendError as error:
-                    outcome = error
-            then(outcome)
+    def _then_reload(self, then: Then[str]) -> Then[_Written]:
+        def go_on(outcome: _Written | BackendError) -> None:
+            if isinstance(outcome, BackendError):
+                then(outcome)
+                return
+            self._watch.accept()
+            self._record(outcome.entry)
+            try:
+                then(f"{outcome.said}; {self._parts.reload()}")
+            except BackendError as error:
+                then(error)
 
         return go_on
+
+    def _record(self, entry: SessionEntry | None) -> None:
+        try:
+            if entry is not None:
+                self._parts.write(entry, time.time())
+        except OSError as error:
+            self._parts.bus.publish(Notice("error", f"the audit log cannot be written: {error}"))
 
     def _reload(self) -> None:
         """Somebody changed the file. What is wrong with it, or what it makes weaker, is published by the reload."""
@@ -302,6 +328,15 @@ class Reviewing:
         """The decisions in the bus's ring, newest first."""
         _, events = self._parts.bus.since(0, self._parts.bus.capacity)
         return [event.payload.record for event in reversed(events) if isinstance(event.payload, Decided)]
+
+
+def _line(event: str, entry: Suppression, by: str) -> SessionEntry:
+    name = {"suppression_added": "no longer counts", "suppression_removed": "counts again"}[event]
+    parts = {part: getattr(entry, part) for part in entry.__struct_fields__}
+    more = {**parts, "id": entry_id(entry), "answered_by": by}
+    return SessionEntry(
+        event=event, level="warn", message=f"{entry.rule} {name} at {entry.path}", session="", more=more
+    )
 
 
 def _nothing() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import stat
+import threading
 from pathlib import Path
 
 from pipelock.config import ConfigError, Loaded
@@ -18,10 +19,11 @@ __all__ = ["SuppressionsFile", "with_suppressions"]
 
 
 class SuppressionsFile:
-    """The file in `home`. Methods read and write it anew: it is small, and others may change it."""
+    """The file in `home`. Methods read and write it anew: it is small, and others may change it. For any thread."""
 
     def __init__(self, home: Path) -> None:
         self.path = home / FILE
+        self._changing = threading.Lock()
 
     def read(self) -> tuple[Suppression, ...]:
         """Its entries; none where there is no file.
@@ -55,13 +57,14 @@ class SuppressionsFile:
             ConfigError: The file is not valid, or full.
             OSError: It can't be written.
         """
-        entries = self.read()
-        if any(entry_id(other) == entry_id(entry) for other in entries):
-            return False
-        if len(entries) >= MAX_ENTRIES:
-            raise self._wrong(f"holds {MAX_ENTRIES} entries already; remove some")
-        self._write((*entries, entry))
-        return True
+        with self._changing:
+            entries = self.read()
+            if any(entry_id(other) == entry_id(entry) for other in entries):
+                return False
+            if len(entries) >= MAX_ENTRIES:
+                raise self._wrong(f"holds {MAX_ENTRIES} entries already; remove some")
+            self._write((*entries, entry))
+            return True
 
     def remove(self, name: str) -> Suppression | None:
         """Take out the entry with this id; what it was, `None` where there is none.
@@ -70,11 +73,12 @@ class SuppressionsFile:
             ConfigError: The file is not valid.
             OSError: It can't be written.
         """
-        entries = self.read()
-        gone = next((entry for entry in entries if entry_id(entry) == name), None)
-        if gone is not None:
-            self._write(tuple(entry for entry in entries if entry_id(entry) != name))
-        return gone
+        with self._changing:
+            entries = self.read()
+            gone = next((entry for entry in entries if entry_id(entry) == name), None)
+            if gone is not None:
+                self._write(tuple(entry for entry in entries if entry_id(entry) != name))
+            return gone
 
     def _write(self, entries: tuple[Suppression, ...]) -> None:
         data = format_file(entries)

@@ -17,12 +17,16 @@ Stamp = tuple[int, int, int] | None
 
 
 class FileWatch:
-    """Calls `changed` once after each change of `path`, when it has settled. A file that is gone is not a change."""
+    """Calls `changed` once after each change of `path`, when it has settled.
 
-    def __init__(self, path: Path, clock: Clock, changed: Callable[[], object]) -> None:
+    That a file is gone is a change where `may_go` says that this means something, and else half of one.
+    """
+
+    def __init__(self, path: Path, clock: Clock, changed: Callable[[], object], *, may_go: bool = False) -> None:
         self._path = path
         self._clock = clock
         self._changed = changed
+        self._may_go = may_go
         self._seen = self._stamp()
         self._timer: Call | None = None
 
@@ -46,16 +50,19 @@ class FileWatch:
             return None
         return info.st_mtime_ns, info.st_size, info.st_ino
 
+    def _says_something(self, stamp: Stamp) -> bool:
+        return stamp is not None or self._may_go
+
     def _look(self) -> None:
         stamp = self._stamp()
-        if stamp is not None and stamp != self._seen:
+        if self._says_something(stamp) and stamp != self._seen:
             self._timer = self._clock.callLater(DEBOUNCE_SECONDS, self._settle, stamp)
         else:
             self._timer = self._clock.callLater(LOOK_SECONDS, self._look)
 
     def _settle(self, before: Stamp) -> None:
         stamp = self._stamp()
-        if stamp is None:
+        if not self._says_something(stamp):
             self._timer = self._clock.callLater(LOOK_SECONDS, self._look)
         elif stamp == before:
             self._seen = stamp

@@ -64,6 +64,7 @@ class History:
         self._wall = wall
         self._waiting: deque[Record] = deque()
         self._wake = threading.Event()
+        self._hurry = threading.Event()
         self._stop = threading.Event()
         self._asked: deque[threading.Event] = deque()
         self._file: HistoryFile | None = None
@@ -95,12 +96,14 @@ class History:
         """Wait until what was added is written; whether it is."""
         written = threading.Event()
         self._asked.append(written)
+        self._hurry.set()
         self._wake.set()
         return written.wait(seconds)
 
     def stop(self, seconds: float = 5.0) -> None:
         """Write what waits and close the file; gives up after so many seconds."""
         self._stop.set()
+        self._hurry.set()
         self._wake.set()
         if self._thread is not None:
             self._thread.join(seconds)
@@ -114,10 +117,11 @@ class History:
             self._wake.wait(TRIM_EVERY)
             # First this: whoever wakes us after it is heard in the next round.
             self._wake.clear()
+            self._hurry.clear()
             # Whoever asked before this round has what he added written in it.
             asked, stopping = len(self._asked), self._stop.is_set()
             if not (stopping or asked):
-                self._stop.wait(BATCH_SECONDS)  # a batch costs little more than one
+                self._hurry.wait(BATCH_SECONDS)  # a batch costs little more than one
             while self._waiting:
                 self._write([self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))])
             now = time.monotonic()

@@ -23,11 +23,14 @@ from pipelock.tls.authority import Authority
 
 
 class Watching:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, may_go: bool = False) -> None:
         self.clock = Clock()
         self.calls: list[float] = []
-        self.watch = FileWatch(path, self.clock, lambda: self.calls.append(self.clock.seconds()))
+        self.watch = FileWatch(path, self.clock, self.changed, may_go=may_go)
         self.watch.start()
+
+    def changed(self) -> None:
+        self.calls.append(self.clock.seconds())
 
 
 def test_a_change_is_told_once_when_it_has_settled(tmp_path: Path) -> None:
@@ -63,6 +66,20 @@ def test_a_file_that_goes_is_no_change_even_while_it_settles_and_its_return_is_o
     assert len(w.calls) == 1
     w.watch.stop()
     assert not w.clock.getDelayedCalls()
+
+
+def test_where_it_means_something_a_file_that_goes_is_a_change(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("a")
+    w = Watching(path, may_go=True)
+    path.unlink()
+    for _ in range(10):
+        w.clock.advance(DEBOUNCE_SECONDS)
+    assert len(w.calls) == 1
+    path.write_text("back again")
+    w.clock.advance(LOOK_SECONDS)
+    w.clock.advance(LOOK_SECONDS)
+    assert len(w.calls) == 2
 
 
 def test_only_a_sentinel_that_is_certainly_not_there_is_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from pipelock.daemon.reviewing import MAX_WAITING, Reviewing, ReviewParts
 from pipelock.daemon.suppressions import SuppressionsFile, with_suppressions
 from pipelock.door.bus import EventBus
 from pipelock.engine.compile import suppressions_of
+from pipelock.evidence.session_line import SessionEntry, session_line
 from pipelock.model import (
     CheckState,
     Decided,
@@ -65,6 +66,7 @@ class Desk:
         self.bus = EventBus(lambda: 1.0)
         self.loaded = self.read()
         self.reloads = 0
+        self.lines: list[SessionEntry] = []
         self.reviewing = Reviewing(
             ReviewParts(
                 reactor=self.reactor,
@@ -77,6 +79,7 @@ class Desk:
                 grants=tuple,
                 facts=lambda: Facts(home=home, running=self.loaded, read=self.read, audit=home / "audit.jsonl"),
                 audit=lambda: home / "audit.jsonl",
+                write=lambda entry, _at: self.lines.append(entry),
             )
         )
 
@@ -173,6 +176,34 @@ def test_a_fix_is_proposed_tried_applied_and_taken_out_again(desk: Desk) -> None
     assert said.endswith("removed; in force")
     assert desk.loaded.config.suppress == ()
     assert desk.outcome(lambda then: desk.reviewing.remove(row.id, "", then)).code == "not_found"
+    assert [line.event for line in desk.lines] == ["suppression_added", "suppression_removed"]
+    line = session_line(desk.lines[0], 0.0)
+    for part in (b'"rule":"JWT Token"', b'"host":"example.com"', b'"field":"body"', b'"answered_by":"dashboard 7"'):
+        assert part in line
+
+
+def test_what_could_not_be_written_can_be_tried_again(desk: Desk) -> None:
+    desk.decide(refused(1))
+    fix = desk.outcome(lambda then: desk.reviewing.propose("a-1", 0, 30, then))
+    path = SuppressionsFile(desk.home).path
+    path.mkdir()
+    assert desk.outcome(lambda then: desk.reviewing.apply(fix.id, "", then)).code == "failed"
+    assert (desk.lines, desk.reloads) == ([], 0)
+    path.rmdir()
+    assert "added" in desk.outcome(lambda then: desk.reviewing.apply(fix.id, "", then))
+
+
+def test_without_a_line_in_the_audit_log_somebody_is_told(desk: Desk) -> None:
+    class Full(list[SessionEntry]):
+        def append(self, _entry: SessionEntry) -> None:
+            raise OSError("disk full")
+
+    desk.lines = Full()
+    desk.decide(refused(1))
+    fix = desk.outcome(lambda then: desk.reviewing.propose("a-1", 0, 30, then))
+    assert "added" in desk.outcome(lambda then: desk.reviewing.apply(fix.id, "", then))
+    _, events = desk.bus.since(0, 10)
+    assert any(isinstance(event.payload, Notice) and "disk full" in event.payload.text for event in events)
 
 
 def test_a_refusal_that_nothing_may_lift_says_so(desk: Desk) -> None:
@@ -207,6 +238,21 @@ def test_somebody_elses_change_of_the_file_is_read(desk: Desk) -> None:
         desk.reactor.advance(0.5)
     assert desk.reloads == 1
     assert desk.loaded.config.suppress[0].rule == "X"
+    file.path.unlink()
+    for _ in range(4):
+        desk.reactor.advance(0.5)
+    assert desk.loaded.config.suppress == ()
+
+
+def test_changes_at_once_lose_nothing(tmp_path: Path) -> None:
+    file = SuppressionsFile(tmp_path)
+    entries = [Suppression(rule=f"R{number}", path="*") for number in range(12)]
+    threads = [threading.Thread(target=file.add, args=(entry,)) for entry in entries]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {entry.rule for entry in file.read()} == {entry.rule for entry in entries}
 
 
 def test_rules_that_met_something_come_first(desk: Desk) -> None:
