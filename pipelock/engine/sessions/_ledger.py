@@ -27,6 +27,7 @@ BY_HAND = AirlockSettings()
 """How long tiers last where section `airlock` is off and a person sets one."""
 _ADAPTIVE = Adaptive()
 _MAX_CACHED = 4096
+_LONGEST_NAME = 253
 
 
 class Ledger:
@@ -69,7 +70,9 @@ class Ledger:
         if domain is None:
             if len(self._domains) >= _MAX_CACHED:
                 self._domains.clear()
-            domain = self._domains[host] = hash(policy.layers.registrable_host(host))
+            domain = hash(policy.layers.registrable_host(host))
+            if len(host) <= _LONGEST_NAME:
+                self._domains[host] = domain
         return domain
 
     def advance(self, account: Account) -> None:

@@ -15,7 +15,7 @@ from pipelock.engine.sessions.changes import Change, What
 from pipelock.engine.sessions.policy import AirlockSettings
 from pipelock.engine.sessions.rows import Row
 from pipelock.engine.sessions.scoring import ANOMALY, BURST_POINTS, Signal, is_clean, is_tool, signal_of
-from pipelock.model import Action, ActionSummary, Decision, Kind, SessionNote, Tier, Verdict
+from pipelock.model import Action, ActionSummary, Decision, Kind, Outcome, SessionNote, Tier, Verdict
 
 if TYPE_CHECKING:
     from pipelock.engine.policy import Policy
@@ -37,8 +37,8 @@ def count(
     if row is None:
         row = _new_row(ledger, action, shown, facts)
     else:
-        if row.ended:
-            row.begin(facts.wall)
+        if row.ended and action.kind in REQUESTS and decision.outcome is not Outcome.ABANDONED:
+            row.begin(facts.wall)  # what was under way when it was ended is no new beginning
         if decision.layer != "escalation":
             # A session to which everything is refused grows old for all its trying.
             ledger.rows.seen(row.key)

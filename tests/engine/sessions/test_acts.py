@@ -8,7 +8,7 @@ import pytest
 
 from pipelock.engine.sessions import NoTaints, SessionPolicy
 from pipelock.engine.sessions.policy import Budget, Profiling
-from pipelock.model import Level, SessionVerb, TaintLevel, Tier
+from pipelock.model import Direction, Kind, Level, Outcome, SessionVerb, TaintLevel, Tier
 from tests.engine.sessions.scene import ALLOWED, AWish, Scene, a_name, a_process, blocked
 
 CLAUDE = "claude@7|127.0.0.1"
@@ -91,6 +91,10 @@ def test_what_is_ended_ends_and_what_comes_then_starts_afresh() -> None:
     session = scene.session(CLAUDE)
     assert (session.ended, session.level, session.requests) == (True, Level.NORMAL, 7)
     scene.now += 10
+    # What was under way then, and comes to its end now.
+    scene.happens(a_process(), blocked(outcome=Outcome.ABANDONED))
+    scene.happens(a_process(kind=Kind.RESPONSE, direction=Direction.INBOUND), ALLOWED)
+    assert scene.session(CLAUDE).ended
     scene.happens(a_process(), ALLOWED)
     session = scene.session(CLAUDE)
     assert (session.ended, session.requests, session.started_at) == (False, 1, 1_700_001_010.0)
