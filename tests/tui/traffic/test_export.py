@@ -28,7 +28,7 @@ def test_a_request_as_a_curl_command() -> None:
     command = curl_command(record)
     assert command.splitlines() == [
         "# 12 bytes of body were sent and not kept: put them into the file BODY",
-        "curl -X POST 'https://x.test/a?b='\"'\"'c' \\",
+        "curl -g --path-as-is -X POST 'https://x.test/a?b='\"'\"'c' \\",
         "  -H 'accept: */*' \\",
         "  -H 'authorization: [19 characters]' \\",
         "  --data-binary @BODY",
@@ -39,9 +39,9 @@ def test_a_request_as_a_curl_command() -> None:
 def test_nothing_in_a_request_can_end_the_quotes(url: str, value: str, method: str) -> None:
     command = curl_command(request(url, ("x-a", value), method=method))
     words = shlex.split(command.replace("\\\n", ""))
-    assert words[0:2] == ["curl", "-X"]
-    assert len(words) == 6
-    assert words[5].startswith("x-a: ")
+    assert words[0:4] == ["curl", "-g", "--path-as-is", "-X"]
+    assert len(words) == 8
+    assert words[7].startswith("x-a: ")
     assert all(escape(each, 20_000) == each for each in command.split("\n"))
 
 

@@ -49,9 +49,11 @@ def exported(record: Record, response: Record | None, form: str) -> str:
 
 
 def curl_command(record: Record) -> str:
-    """The request as a command for a shell, in one line for each header. Nothing in it can end its quotes."""
+    """The request as a command for a shell, a line for each header: one request, and nothing can end its quotes."""
     action = record.action
-    words = [f"curl -X {shlex.quote(escape(action.method or 'GET', 32))} {shlex.quote(escape(action.url, _LONGEST))}"]
+    # Without -g brackets and braces in a URL are many URLs to curl, of whoever chose them.
+    method, url = shlex.quote(escape(action.method or "GET", 32)), shlex.quote(escape(action.url, _LONGEST))
+    words = [f"curl -g --path-as-is -X {method} {url}"]
     for name, value in action.headers:
         if name.casefold() not in _LEFT_OUT:
             pair = escape(f"{name}: {masked(name, value)}", _LONGEST)
