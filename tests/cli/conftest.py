@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -179,12 +180,28 @@ def compiled_rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("rules")
 
 
+class Policies(OrderedDict[bytes, Policy]):
+    """What was compiled last, by configuration: a policy never changes, and most tests look at the same few."""
+
+    def of(self, key: bytes, make: Callable[[], Policy]) -> Policy:
+        policy = self[key] = self.pop(key, None) or make()
+        if len(self) > 4:  # tens of megabytes each
+            self.popitem(last=False)
+        return policy
+
+
+@pytest.fixture(scope="session")
+def policies() -> Policies:
+    return Policies()
+
+
 @pytest.fixture
-def compile_once(monkeypatch: pytest.MonkeyPatch, compiled_rules: Path) -> None:
+def compile_once(monkeypatch: pytest.MonkeyPatch, compiled_rules: Path, policies: Policies) -> None:
     """Commands that judge for themselves use that cache, and know nothing of this machine's secrets."""
 
     def compiled(loaded: Loaded, environ: object, cache: Path, **rest: bool) -> Policy:
         rest.pop("known", None)
-        return compile_policy(loaded, {}, compiled_rules, **rest)
+        key = msgspec.json.encode((loaded.config, loaded.policy_hash, rest))
+        return policies.of(key, lambda: compile_policy(loaded, {}, compiled_rules, **rest))
 
     monkeypatch.setattr("pipelock.cli._engine.compile_policy", compiled)
