@@ -84,6 +84,10 @@ class Judge:
     def __init__(self, policy: Policy, book: RuleBook) -> None:
         self._policy = policy
         self._retold = Retold(policy, book)
+        settings = policy.layers.settings
+        self._quiet_hosts = HostSet(settings.subdomain_entropy_exclusions)
+        self._quiet_queries = HostSet(settings.query_entropy_exclusions)
+        self._trusted = HostSet(settings.trusted_domains)
 
     def judge(self, record: Record) -> Rejudged:
         """What the policy would have made of it."""
@@ -152,10 +156,8 @@ class Judge:
     def _measures(self, case: _Case) -> bool:
         """Whether what was not kept of the path, or the query, may be refused for its entropy."""
         settings = self._policy.layers.settings
-        path = not has_no_unknown(case.record.action.path) and case.host not in HostSet(
-            settings.subdomain_entropy_exclusions
-        )
-        query = case.host not in HostSet(settings.query_entropy_exclusions)
+        path = not has_no_unknown(case.record.action.path) and case.host not in self._quiet_hosts
+        query = case.host not in self._quiet_queries
         return self._policy.enforce and settings.entropy_threshold > 0 and (path or query)
 
     def _resolved(self, case: _Case, recorded: tuple[Finding, ...]) -> None:
@@ -168,7 +170,7 @@ class Judge:
             if finding.scanner not in _RESOLVED or (finding.scanner in _URL_HOST and _is_literal(case)):
                 continue
             settings = layers.settings
-            opens = settings.ip_allowlist or not settings.internal or case.host in HostSet(settings.trusted_domains)
+            opens = settings.ip_allowlist or not settings.internal or case.host in self._trusted
             if finding.scanner == "ssrf" and finding.rule != DNS_RULE and opens:
                 case.doubts.append("the address that it resolved to was not kept")
             case.findings.append(finding)
