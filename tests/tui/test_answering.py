@@ -9,6 +9,7 @@ from pipelock.control.aio import Disconnected
 from pipelock.control.errors import ControlError
 from pipelock.model import Answer, AnswerWord, Lifetime, Offer, Outcome, Released, Scope
 from pipelock_tui import testing
+from pipelock_tui.answering import SAID
 from pipelock_tui.pending.attention import LOOK
 from pipelock_tui.pending.editor import EditError
 
@@ -254,3 +255,16 @@ async def test_the_other_dashboard_was_first_and_a_lost_daemon_takes_no_answer(s
         assert show.link.told(frames.ReadBody) == []
         assert "nothing can be decided until the connection is back" in show.text
         assert "#8" in show.text, "it stays readable"
+
+
+async def test_what_was_said_about_a_key_does_not_stand_over_what_is_asked_later(stage: Open) -> None:
+    async with stage(start="overview") as show:
+        await show.connect()
+        await show.press("a")
+        assert "Nothing waits for an answer." in show.told
+        await show.feed(testing.held(1, at=show.clock.now))
+        assert "Nothing waits" not in show.app.answering.said
+        await show.press("a")
+        assert "only just appeared" in show.app.answering.said
+        show.clock.advance(SAID)
+        assert show.app.answering.said == ""

@@ -20,8 +20,10 @@ from pipelock_tui.pending.lines import all_lines
 from pipelock_tui.text import line
 from pipelock_tui.views import Deed, Shell
 
-__all__ = ["Answering"]
+__all__ = ["SAID", "Answering"]
 
+SAID = 10.0
+"""Seconds that a word about a key stands in the panel: what is asked afterwards has nothing to do with it."""
 _MOVES = frozenset({"answer.previous", "answer.next", "answer.view"})
 
 
@@ -29,7 +31,6 @@ class Answering:
     """Carries out the answers.
 
     Attributes:
-        said: The latest word to the operator about a key.
         editor: Lets the operator change a body.
         attention: Tells the daemon what the operator works on.
     """
@@ -37,7 +38,7 @@ class Answering:
     def __init__(self, shell: Shell, editor: Editor) -> None:
         self._shell = shell
         self.editor = editor
-        self.said = ""
+        self._said = ("", 0.0)
         self.attention = Attention(shell)
         allow, deny = AnswerWord.ALLOW, AnswerWord.DENY
         self.deeds: dict[str, Deed] = {
@@ -76,10 +77,17 @@ class Answering:
         choice = next((each for each in choices(prompt.pending, offer) if each.action == action_id), None)
         return f"#{number}: {choice.objection}." if choice is not None and choice.objection else ""
 
+    @property
+    def said(self) -> str:
+        """The latest word to the operator about a key."""
+        text, at = self._said
+        return text if self._shell.clock.monotonic() - at < SAID else ""
+
     def say(self, text: str) -> None:
         """Tell the operator about a key: in the panel, or where it is closed, at the edge of the screen."""
-        self.said = text
-        if text and not len(self._shell.board.desk):
+        is_open = len(self._shell.board.desk) > 0
+        self._said = (text if is_open else "", self._shell.clock.monotonic())
+        if text and not is_open:
             self._shell.say(text, "warning")
         self._shell.draw()
 

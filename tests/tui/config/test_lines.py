@@ -13,7 +13,7 @@ def text_of(review: ConfigReview) -> str:
 def test_what_differs_and_what_it_gives_up() -> None:
     text = text_of(testing.config_review())
     for words in [
-        "4 keys differ",
+        "4 keys changed",
         "WEAKER IN 2 WAYS",
         "mode ! weaker\n    - balanced\n    + audit\n      nothing is refused any more",
         "fetch_proxy.listen only at the next start",

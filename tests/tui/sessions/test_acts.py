@@ -13,7 +13,7 @@ SESSION = testing.sessions()[0]
 @pytest.mark.parametrize(
     ("verb", "tier", "title", "says"),
     [
-        (SessionVerb.TERMINATE, Tier.NONE, " END claude? ", "Its 3 connections and tunnels end at once"),
+        (SessionVerb.TERMINATE, Tier.NONE, " END claude? ", "it had 3 connections"),
         (SessionVerb.RESET, Tier.NONE, " RESET claude? ", "connections go on"),
         (SessionVerb.TASK, Tier.NONE, " NEW TASK FOR claude? ", "score, level and airlock stay"),
         (SessionVerb.TRUST, Tier.NONE, " TRUST claude? ", "claude@4711|127.0.0.1"),

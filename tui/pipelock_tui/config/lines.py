@@ -25,18 +25,27 @@ def review_lines(review: ConfigReview) -> list[Line]:
         ]
         return lines
     if not review.changes:
-        return [*lines, (), line(("  ✓ The file is what is in force.", "allow")), *_warnings(review)]
+        same = "The file is what is in force." if review.path else "It is what is in force."
+        return [*lines, (), line((f"  ✓ {same}", "allow")), *_warnings(review)]
     lines += [
         (),
-        line((f"  {len(review.changes)} keys differ. ", "strong"), ("ctrl+r", "key"), " puts the file in force."),
+        line(
+            (f"  {_counted(len(review.changes), 'key')} changed. ", "strong"),
+            ("ctrl+r", "key"),
+            " puts the file in force.",
+        ),
     ]
     if review.weaker:
-        lines += [(), line((f" ! WEAKER IN {len(review.weaker)} WAYS ", "badge"))]
+        lines += [(), line((f" ! WEAKER IN {_counted(len(review.weaker), 'WAY', 'S')} ", "badge"))]
         lines += [line(("  ! ", "warn"), text) for text in review.weaker]
     lines += [(), line(("CHANGES", "title"))]
     for change in review.changes:
         lines += _change(change)
     return [*lines, *_warnings(review)]
+
+
+def _counted(count: int, word: str, ending: str = "s") -> str:
+    return f"{count} {word}{'' if count == 1 else ending}"
 
 
 def _change(change: ConfigChange) -> list[Line]:

@@ -43,3 +43,11 @@ class ConfigView(AskedView[frames.ConfigReply]):
         """The file may have been edited since: ask each time."""
         if self.board.connection.up:
             self.inquire()
+
+    def poll(self) -> None:
+        """What was compared is old as soon as another policy is in force."""
+        status = self.board.status
+        if self.value is None or status is None or self.value.review.running == status.policy:
+            super().poll()
+        elif not self._asking and not self._error:
+            self.inquire()

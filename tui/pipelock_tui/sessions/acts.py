@@ -18,10 +18,11 @@ def question_of(session: Session, verb: SessionVerb, tier: Tier) -> tuple[str, l
         case SessionVerb.TERMINATE:
             body = [
                 who,
-                line(f"Its {open_now} and tunnels end at once, in the middle of whatever they do."),
+                line("Its connections and tunnels end at once, in the middle of whatever they do."),
+                line(f"When last asked it had {open_now}."),
                 line("Score, level and airlock are forgotten; what it sends next starts afresh."),
             ]
-            return f" END {name}? ", body, f"end {open_now}"
+            return f" END {name}? ", body, "end the session"
         case SessionVerb.RESET:
             body = [who, line("Score, level, bursts, airlock and notes are forgotten; connections go on.")]
             return f" RESET {name}? ", body, "forget all that counted"
