@@ -22,7 +22,7 @@ from twisted.python.threadpool import ThreadPool
 from pipelock import __version__
 from pipelock.config import Config, ConfigError, Loaded
 from pipelock.config.compare import reconcile, restart_only, weakenings
-from pipelock.control.backend import BackendError
+from pipelock.control.backend import BackendError, Then
 from pipelock.daemon.admin import Admin
 from pipelock.daemon.answering import Answering
 from pipelock.daemon.dial import Dial
@@ -36,6 +36,7 @@ from pipelock.daemon.notifying import Notifying, NotifySettings, notify_settings
 from pipelock.daemon.oversight import SWEEP_SECONDS as SESSION_SECONDS
 from pipelock.daemon.oversight import Oversight
 from pipelock.daemon.pages import Pages
+from pipelock.daemon.reload_answers import ReloadAnswers
 from pipelock.daemon.reviewing import Reviewing, ReviewParts
 from pipelock.daemon.sentinel import sentinel_probe
 from pipelock.daemon.settings import (
@@ -155,7 +156,7 @@ class Daemon:
                 loaded=lambda: self.loaded,
                 policy=lambda: self.engine.policy,
                 read=place.read,
-                reload=self.request_reload,
+                reload=self.reload_then,
                 grants=self.answering.grants,
                 facts=lambda: health_facts(self, place),
                 audit=lambda: self.recorder.log.path,
@@ -191,6 +192,7 @@ class Daemon:
         self._was_killed = self.kill.active
         self._reloading = False
         self._reload_again = False
+        self._reload_answers = ReloadAnswers()
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -362,6 +364,14 @@ class Daemon:
         )
         return f"the file is valid (policy {merged.policy_hash}); it takes effect as soon as it is compiled"
 
+    def reload_then(self, then: Then[str]) -> None:
+        """`request_reload` for whoever waits until what stands in the files now is in force."""
+        self._reload_answers.add(then, is_under_way=self._reloading)
+        try:
+            self.request_reload()
+        except BackendError as error:
+            self._reload_answers.refuse(then, error)
+
     def _compiled(self, loaded: Loaded) -> _Compiled:
         place = self._place
         interception = interception_of(loaded.config, place.home)
@@ -378,8 +388,10 @@ class Daemon:
         self, made: _Compiled | Failure, loaded: Loaded, weaker: tuple[str, ...], kept: tuple[str, ...]
     ) -> None:
         self._reloading = False
+        outcome: str | BackendError
         if isinstance(made, Failure):
-            self._reload_failed(made.getErrorMessage())
+            outcome = BackendError("failed", made.getErrorMessage())
+            self._reload_failed(outcome.message)
         else:
             changed = loaded.policy_hash != self.loaded.policy_hash
             self.loaded = loaded
@@ -403,14 +415,19 @@ class Daemon:
             if self._metrics_context is not None:
                 self._metrics_context.settings = _metrics_settings(self.context.settings)
             said = [*(f"weaker: {text}" for text in weaker), *(f"needs a restart: {text}" for text in kept)]
-            detail = "; ".join(said) or ("a new policy is in force" if changed else "the policy is the same")
+            outcome = "a new policy is in force" if changed else "the policy is the same"
+            detail = "; ".join(said) or outcome
             self.bus.publish(ConfigReloaded(ok=True, detail=detail, policy=loaded.policy_hash, weaker=weaker))
             _say(f"config reloaded: policy {loaded.policy_hash}" + (f"; {detail}" if weaker or kept else ""))
             self.door.rejudge_held()
             self._kill_may_have_moved("config")
+        self._reload_answers.done(outcome)
         if self._reload_again:
             self._reload_again = False
-            self.try_reload()
+            try:
+                self.request_reload()
+            except BackendError as error:
+                self._reload_answers.done(error)
 
     def _reload_failed(self, detail: str) -> None:
         self.bus.publish(ConfigReloaded(ok=False, detail=detail, policy=self.loaded.policy_hash))

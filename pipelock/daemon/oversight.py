@@ -130,7 +130,7 @@ class Oversight:
         self._door.stats.sessions.changed(change)
         if change.what in _EVENTS:
             self._record(_entry(change))
-        if change.what in _PUBLISHED:
+        if change.what in _PUBLISHED and change.trigger != "operator":  # that is told once, by `act`
             session = self._sessions.one(change.session)
             if session is not None:
                 self._door.bus.publish(SessionChanged(session, _PUBLISHED[change.what], change.detail))

@@ -65,7 +65,7 @@ class ReviewParts:
     """What it needs of the daemon.
 
     `facts` is what the doctor starts from; `audit` where the audit log is. `write` writes a line of it; raises OSError
-    where it can't.
+    where it can't. `reload` reads the files again and says when what stands in them is in force, or why it isn't.
     """
 
     reactor: Reactor
@@ -74,7 +74,7 @@ class ReviewParts:
     loaded: Callable[[], Loaded]
     policy: Callable[[], Policy]
     read: Callable[[], Loaded]
-    reload: Callable[[], str]
+    reload: Callable[[Then[str]], None]
     grants: Callable[[], Sequence[Grant]]
     facts: Callable[[], Facts]
     audit: Callable[[], Path]
@@ -305,10 +305,9 @@ class Reviewing:
                 return
             self._watch.accept()
             self._record(outcome.entry)
-            try:
-                then(f"{outcome.said}; {self._parts.reload()}")
-            except BackendError as error:
-                then(error)
+            said = outcome.said
+            # Answered when it is in force: the very next request is judged by it.
+            self._parts.reload(lambda came: then(came if isinstance(came, BackendError) else f"{said}; {came}"))
 
         return go_on
 
@@ -321,8 +320,7 @@ class Reviewing:
 
     def _reload(self) -> None:
         """Somebody changed the file. What is wrong with it, or what it makes weaker, is published by the reload."""
-        with contextlib.suppress(BackendError):
-            self._parts.reload()
+        self._parts.reload(_ignore)
 
     def _recent(self) -> list[Record]:
         """The decisions in the bus's ring, newest first."""
@@ -337,6 +335,10 @@ def _line(event: str, entry: Suppression, by: str) -> SessionEntry:
     return SessionEntry(
         event=event, level="warn", message=f"{entry.rule} {name} at {entry.path}", session="", more=more
     )
+
+
+def _ignore(outcome: str | BackendError) -> None:
+    """The reload publishes what came of it, and nobody else has asked."""
 
 
 def _nothing() -> None:

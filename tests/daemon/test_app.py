@@ -90,6 +90,38 @@ def test_a_broken_file_changes_nothing(home: Home) -> None:
     assert [event.ok for event in home.of(ConfigReloaded)] == [False]
 
 
+def test_whoever_waits_for_a_reload_hears_when_its_policy_is_in_force(home: Home, monkeypatch: Any) -> None:
+    started: list[Any] = []
+    monkeypatch.setattr(home.daemon, "_in", lambda _pool, call, then: started.append(lambda: then(call())))
+    heard: list[Any] = []
+    home.text = changed = TEXT + "kill_switch:\n  metrics_exempt: false\n"
+    for _ in range(2):
+        home.daemon.reload_then(heard.append)
+    home.text = "mode: [\n"
+    home.daemon.reload_then(heard.append)
+    assert [type(one) for one in heard] == [BackendError]
+    home.text = changed
+    started.pop()()
+    assert heard[1:] == ["a new policy is in force"]
+    started.pop()()
+    assert heard[2:] == ["the policy is the same"]
+    assert not started
+
+
+def test_whoever_waits_for_a_reload_hears_why_there_is_none(home: Home, monkeypatch: Any) -> None:
+    started: list[Any] = []
+    monkeypatch.setattr(home.daemon, "_in", lambda _pool, _call, then: started.append(then))
+    heard: list[Any] = []
+    for _ in range(2):
+        home.daemon.reload_then(heard.append)
+    home.text = "mode: [\n"
+    started.pop()(Failure(OSError("no memory")))
+    assert [(type(one), one.message.split(":")[0]) for one in heard[:1]] == [(BackendError, "no memory")]
+    assert len(heard) == 2
+    assert isinstance(heard[1], BackendError)
+    assert not started
+
+
 def test_each_source_of_the_kill_switch_is_told(home: Home, tmp_path: Path) -> None:
     home.daemon.switch_kill(True, "ann")
     home.daemon.switch_kill(False, "ann")

@@ -75,7 +75,7 @@ class Desk:
                 loaded=lambda: self.loaded,
                 policy=lambda: a_policy(suppressions=suppressions_of(self.loaded.config), body_action=Verdict.BLOCK),
                 read=self.read,
-                reload=self.reload,
+                reload=lambda then: then(self.reload()),
                 grants=tuple,
                 facts=lambda: Facts(home=home, running=self.loaded, read=self.read, audit=home / "audit.jsonl"),
                 audit=lambda: home / "audit.jsonl",
