@@ -144,6 +144,14 @@ def test_for_a_time_on_a_wider_scope_and_taken_back(desk: Desk) -> None:
     assert desk.received("/timed") == ["one", "two"]
 
 
+def test_all_that_wait_at_once(desk: Desk) -> None:
+    held = [desk.ask(f"/all/{number}", "x") for number in range(3)]
+    desk.terminal.press("A")
+    desk.terminal.shows("allow all 3 once")
+    desk.terminal.decide("y")
+    assert [status_of(each.wait()) for each in held] == [200] * 3
+
+
 def test_for_good_and_denied_from_now_on(desk: Desk) -> None:
     held = desk.ask("/good", "one")
     desk.view(2, "[exactly this]").press("Right")
@@ -233,7 +241,7 @@ def test_a_session_is_closed_in_released_and_ended_in_the_middle_of_a_download(d
         download.wait_for(b"the beginning")
         terminal.shows("open connections: 1")
         terminal.press("x")
-        terminal.shows("its 1 connection")
+        terminal.shows("it had 1 connection")
         terminal.decide("y")
         download.wait_closed()
         terminal.shows("1 connection closed")
@@ -267,8 +275,9 @@ def test_of_two_dashboards_the_first_answer_wins_and_the_other_says_who(desk: De
         first.shows("/shared")
         first.decide("a")
         assert status_of(held.wait()) == 200
-        second.shows("allowed by", str(first.pid))
+        second.shows("allowed by", f"pid {first.pid}")
         second.decide("d")
+        second.shows("can't be answered: allowed by")
         assert desk.received("/shared") == ["x"]
     finally:
         desk.close()
