@@ -59,10 +59,7 @@ class Recorder:
             OSError: the log could not be written.
         """
         if self.include_allowed:
-            line = tunnel_line(closed, at)
-            self.log.write(line)
-            if not self.echo_text:
-                self._repeat(line)
+            self._write(tunnel_line(closed, at))
 
     def write_error(self, action: Action, why: str, at: float) -> None:
         """Write that an allowed action could not be carried out.
@@ -70,10 +67,7 @@ class Recorder:
         Raises:
             OSError: the log could not be written.
         """
-        line = error_line(action, why, at)
-        self.log.write(line)
-        if not self.echo_text:
-            self._repeat(line)
+        self._write(error_line(action, why, at))
 
     def write_admin(self, call: AdminEntry, at: float) -> None:
         """Write a call of the admin API.
@@ -81,10 +75,7 @@ class Recorder:
         Raises:
             OSError: the log could not be written.
         """
-        line = admin_line(call, at)
-        self.log.write(line)
-        if not self.echo_text:
-            self._repeat(line)
+        self._write(admin_line(call, at))
 
     def write_session(self, entry: SessionEntry, at: float) -> None:
         """Write what happened to a session.
@@ -92,7 +83,10 @@ class Recorder:
         Raises:
             OSError: the log could not be written.
         """
-        line = session_line(entry, at)
+        self._write(session_line(entry, at))
+
+    def _write(self, line: bytes) -> None:
+        """A line that is no decision; in text form the echo has none for it."""
         self.log.write(line)
         if not self.echo_text:
             self._repeat(line)
