@@ -125,6 +125,7 @@ class Daemon:
         self.engine = Engine(policy, self.kill)
         self.bus = EventBus(time.time, RING)
         self.stats = Stats(__version__)
+        self.stats.agents = frozenset(loaded.config.agents)
         self.stats.fragment_bytes = lambda: self.engine.cross_request.size
         self._echo = Echo()
         self.recorder = self._make_recorder(loaded)
@@ -398,6 +399,7 @@ class Daemon:
             self.engine.replace_policy(made.policy)
             self.context.interception = made.interception
             self.identifying.configure(loaded.config)
+            self.stats.agents = frozenset(loaded.config.agents)
             self.context.identify = self.admin.context.identify = self.identifying.identify
             self._dial.upstream = made.upstream_tls
             self.approvals.limits = approval_limits(loaded.config)

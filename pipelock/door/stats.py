@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from pipelock.door.scan_stats import ScanStats
 from pipelock.door.session_stats import SessionStats
 from pipelock.engine.cross_request import BUDGET_RULES
-from pipelock.model import BlockReason, Decision, Kind, Record, TunnelClosed, Verdict
+from pipelock.model import ANONYMOUS, BlockReason, Decision, Kind, Record, TunnelClosed, Verdict
 
 __all__ = ["MAX_NAMES", "Stats"]
 
@@ -50,9 +50,14 @@ class _Durations(Collector):
 
 
 class Stats:
-    """Counts decisions and tunnels. Metric names are the reference's."""
+    """Counts decisions and tunnels. Metric names are the reference's.
+
+    `agents` are the names that count by themselves, those of the profiles; everybody else, whatever a header says, is
+    `anonymous`.
+    """
 
     def __init__(self, version: str) -> None:
+        self.agents: frozenset[str] = frozenset()
         self.requests = self.allowed = self.blocked = self.warned = 0
         self.tunnels_opened = self.tunnels = self.connections = 0
         self.websockets_opened = self.websockets = 0
@@ -103,7 +108,8 @@ class Stats:
         self.scans = ScanStats(registry)
         self.sessions = SessionStats(registry)
         Info("pipelock", "Build", registry=registry).info({"version": version})
-        self._allowed_child = self._requests.labels("allowed", "anonymous")
+        # Looking a child up costs as much as everything else here together.
+        self._allowed = {ANONYMOUS: self._requests.labels("allowed", ANONYMOUS)}
 
     def decided(self, record: Record) -> None:
         """Count one decision."""
@@ -111,7 +117,7 @@ class Stats:
         if action.kind is Kind.SCAN:
             return  # nothing was sent or stopped; the scan API counts for itself
         blocked = decision.verdict is Verdict.BLOCK
-        agent = "anonymous"  # the profile's name; a header is not one (profiles come with the agents section)
+        agent = action.agent if action.agent in self.agents else ANONYMOUS
         is_request = action.kind in (Kind.REQUEST, Kind.CONNECT)
         if action.kind is Kind.CLIENT_HELLO:
             self._sni.labels("mismatch" if blocked else "match", agent).inc()
@@ -120,7 +126,7 @@ class Stats:
             self._count_block(record, agent)
         elif is_request:
             self.allowed += 1
-            self._allowed_child.inc()
+            self._count_allowed(agent)
             if action.kind is Kind.CONNECT:
                 self._tunnels.labels("allowed", agent).inc()
         if decision.verdict not in (Verdict.ALLOW, Verdict.BLOCK):
@@ -131,6 +137,12 @@ class Stats:
             self._redactions.labels(action.transport.value, agent, kind).inc(count)
         if is_request:
             self._seconds.observe(record.took_us)
+
+    def _count_allowed(self, agent: str) -> None:
+        child = self._allowed.get(agent)
+        if child is None:
+            child = self._allowed[agent] = self._requests.labels("allowed", agent)
+        child.inc()
 
     def _count_block(self, record: Record, agent: str) -> None:
         action, decision = record.action, record.decision

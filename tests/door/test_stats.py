@@ -49,6 +49,20 @@ def test_what_counts_as_what(kind: Kind, verdict: Verdict, counts: tuple[int, ..
     assert (stats.requests, stats.allowed, stats.blocked, stats.warned) == counts
 
 
+def test_profiles_count_by_themselves_and_what_a_header_says_is_no_label() -> None:
+    stats = Stats("1")
+    stats.agents = frozenset({"builder"})
+    for agent in ("builder", "builder", "made-up", "anonymous", ""):
+        decided(stats, action={"agent": agent})
+    decided(stats, Verdict.BLOCK, action={"agent": "builder"}, layer="dlp")
+    requests = {key[1:]: value for key, value in samples(stats).items() if key[0] == "pipelock_requests_total"}
+    assert requests == {
+        ("agent=builder", "result=allowed"): 2,
+        ("agent=anonymous", "result=allowed"): 3,
+        ("agent=builder", "result=blocked"): 1,
+    }
+
+
 def test_the_metrics_have_the_published_names() -> None:
     stats = Stats("1.2")
     decided(stats)
