@@ -40,6 +40,10 @@ def _item(item: Pending, now: float) -> str:
         f"    from {who}, {size_text(action.size)} of body, {_deadline(item, now)}",
         f"    why: {escape(item.reason, 500)}",
     ]
+    if item.taint is not None:
+        rests = f" ({item.taint.source})" if item.taint.source else ""
+        weighed = f"{item.taint.action_class}, {item.taint.sensitivity} path, authority {item.taint.authority}"
+        lines.append(f"    taint: {escape(f'{item.taint.level.value}{rests}; {weighed}', 500)}")
     if item.processes:
         lines.append(f"    asked by: {' < '.join(map(_process, item.processes[:5]))}")
     if item.twins > 1:

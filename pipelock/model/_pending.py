@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from pipelock.model._action import ActionSummary
+from pipelock.model._decision import TaintWeighed
 from pipelock.model._finding import Finding
 from pipelock.model._grant import Offer
 from pipelock.model._session import Process
@@ -22,6 +23,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         reason: Why a person is asked.
         rule: The egress rule that asks, if one does.
         findings: What was noticed.
+        taint: What was read before had to say to it, where it said anything.
         held_at: Seconds since the epoch.
         expires_at: Seconds since the epoch; after it the answer is a denial, once.
         twins: How many identical actions wait, this one included.
@@ -48,3 +50,4 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     paused: bool = False
     editable: bool = False
     redactable: bool = False
+    taint: TaintWeighed | None = None

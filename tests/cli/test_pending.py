@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from pipelock.cli.pending import report
-from pipelock.model import Finding, Process, Severity
+from pipelock.model import Finding, Process, Severity, TaintLevel, TaintWeighed, Verdict
 
 from .conftest import FakeDaemon, pending, summary
 
@@ -49,6 +49,20 @@ def test_a_countdown_that_stands_still_or_is_none() -> None:
     item = pending(paused=True)
     assert "denied in 45 s (paused: somebody is looking at it)" in report([item], item.held_at + 15)
     assert "waits as long as the client does" in report([pending(expires_at=0.0)], 0.0)
+
+
+def test_what_taint_weighed_is_told() -> None:
+    weighed = TaintWeighed(
+        level=TaintLevel.UNTRUSTED,
+        action_class="publish",
+        sensitivity="normal",
+        authority="user_broad",
+        verdict=Verdict.ASK,
+        source="https://page.example/\x1b",
+    )
+    shown = report([pending(taint=weighed)], 0.0)
+    said = "taint: external_untrusted (https://page.example/\\x1b); publish, normal path, authority user_broad"
+    assert said in shown
 
 
 def test_nothing_waits() -> None:

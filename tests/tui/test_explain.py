@@ -4,7 +4,7 @@ import msgspec
 
 from pipelock.model import Verdict
 from pipelock_tui import testing
-from pipelock_tui.explain import action_lines, finding_lines, receipt_lines, verdict_lines
+from pipelock_tui.explain import action_lines, finding_lines, receipt_lines, taint_lines, verdict_lines
 from pipelock_tui.text import Line, plain
 
 
@@ -36,6 +36,27 @@ def test_a_verdict_says_what_made_it_stricter_and_which_answer_decided() -> None
     assert "The session's level made it so; it was warn." in shown
     assert "An earlier answer decided: g3." in shown
     assert "the mode in force only warns" in shown
+
+
+def test_taint_says_what_was_read_what_was_weighed_and_on_whose_word() -> None:
+    shown = text(taint_lines(testing.weighed(override="GET https://docs.example.com/*", verdict=Verdict.ALLOW)))
+    for words in (
+        "TAINT  external_untrusted",
+        "read      The session has read content from outside that nobody vouches for.",
+        "source    https://forum.example.com/thread/7  (response)",
+        "weighed   publish, elevated path",
+        "authority user_broad: somebody set the agent to work and said nothing of this",
+        "override  GET https://docs.example.com/*",
+        "demands   ✓ allow",
+    ):
+        assert words in shown
+    assert taint_lines(None) == []
+
+
+def test_an_authority_without_words_is_shown_as_it_came_and_escaped() -> None:
+    shown = text(taint_lines(testing.weighed(authority="new\x1b[2J", source="")))
+    assert "authority new\\x1b[2J\n" in shown
+    assert "source" not in shown
 
 
 def test_every_label_stands_apart_from_its_text() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import tzinfo
 
-from pipelock.model import ActionSummary, Decision, Finding, Record, Severity, Verdict, escape
+from pipelock.model import ActionSummary, Decision, Finding, Record, Severity, TaintWeighed, Verdict, escape
 from pipelock_tui.text import Line, Part, line
-from pipelock_tui.words import OUTCOMES, clock_time, number, span, verdict_words
+from pipelock_tui.words import OUTCOMES, TAINTS, clock_time, number, span, verdict_words
 
-__all__ = ["LABEL", "action_lines", "finding_lines", "item", "masked", "receipt_lines", "verdict_lines"]
+__all__ = ["LABEL", "action_lines", "finding_lines", "item", "masked", "receipt_lines", "taint_lines", "verdict_lines"]
 
 LABEL = 12
 """Cells taken by the labels at the left; wrapped text hangs from there."""
@@ -145,6 +145,34 @@ def _marked(excerpt: str) -> list[Part]:
         parts.append(Part(rest[place:end], "match"))
         rest = rest[end:]
     return [*parts, Part(rest)]
+
+
+def taint_lines(weighed: TaintWeighed | None) -> list[Line]:
+    """What was read before, what it was held against and what came of it, under a heading; nothing if none was."""
+    if weighed is None:
+        return []
+    lines: list[Line] = [
+        (),
+        line(("TAINT", "title"), (f"  {weighed.level.value}", "dim")),
+        item("read", f"The session {TAINTS[weighed.level]}."),
+    ]
+    if weighed.source:
+        lines.append(item("source", f"{weighed.source}  ({weighed.source_kind})"))
+    lines.append(item("weighed", f"{weighed.action_class}, {weighed.sensitivity} path"))
+    meant = _AUTHORITIES.get(weighed.authority, "")
+    lines.append(item("authority", f"{weighed.authority}: {meant}" if meant else weighed.authority))
+    if weighed.override:
+        lines.append(item("override", weighed.override, "warn"))
+    lines.append(item("demands", verdict_words(weighed.verdict), weighed.verdict.value))
+    return lines
+
+
+_AUTHORITIES = {
+    "user_broad": "somebody set the agent to work and said nothing of this",
+    "policy": "the configuration names where it goes",
+    "user_exact": "a person allowed this very request",
+    "operator_override": "an exception of yours covers it",
+}
 
 
 def receipt_lines(record: Record) -> list[Line]:

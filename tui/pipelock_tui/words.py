@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 
-from pipelock.model import AnswerWord, Outcome, Verdict
+from pipelock.model import AnswerWord, Outcome, TaintLevel, Verdict
 
 __all__ = [
     "ANSWERED",
     "GLYPHS",
     "OUTCOMES",
+    "TAINTS",
     "ago",
     "clock_time",
     "countdown",
@@ -51,6 +52,16 @@ ANSWERED = {
     AnswerWord.REDACT: "sent without what was found",
     AnswerWord.EDIT: "sent changed",
 }
+
+TAINTS = {
+    TaintLevel.TRUSTED: "has read nothing that is not trusted",
+    TaintLevel.INTERNAL: "has read what it made itself",
+    TaintLevel.REFERENCE: "has read references that you trust",
+    TaintLevel.LOW_RISK: "has read content from outside, of low risk",
+    TaintLevel.UNTRUSTED: "has read content from outside that nobody vouches for",
+    TaintLevel.HOSTILE: "has read content that tried to give it orders",
+}
+"""What was read, said of whoever has read it."""
 
 
 def verdict_words(verdict: Verdict) -> str:

@@ -371,6 +371,7 @@ class Approvals:
             processes=action.identity.processes if action.identity is not None else (),
             editable=is_editable(action, decision),
             redactable=redacted_body(action, decision) is not None,
+            taint=decision.taint,
         )
         keys = frozenset() if asked.flagged else frozenset(lookup_keys(asked))
         wider = tuple((offer, key_of(asked, offer.scope)) for offer in pending.offers[1:])

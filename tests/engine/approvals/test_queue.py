@@ -8,7 +8,20 @@ from hypothesis import strategies as st
 
 from pipelock.engine import ApprovalLimits, ApprovalRefused, Approvals, Settled, StaleAnswerError, summarise
 from pipelock.engine.approvals import LEASE_SECONDS, MAX_EDIT, MAX_GRANTS, MAX_LEASE_SECONDS, BadAnswerError
-from pipelock.model import Action, Answer, AnswerWord, Grant, Lifetime, Offer, Outcome, Pending, Scope
+from pipelock.model import (
+    Action,
+    Answer,
+    AnswerWord,
+    Grant,
+    Lifetime,
+    Offer,
+    Outcome,
+    Pending,
+    Scope,
+    TaintLevel,
+    TaintWeighed,
+    Verdict,
+)
 from tests.factories import a_decision, a_finding, a_response, an_action
 
 KEY = b"k" * 32
@@ -23,6 +36,19 @@ def held(queue: Approvals, action: Action, now: float = 100.0, **kw) -> tuple[Pe
     result = hold(queue, action, now, **kw)
     assert not isinstance(result, ApprovalRefused)
     return result
+
+
+def test_whoever_answers_sees_what_taint_weighed() -> None:
+    weighed = TaintWeighed(
+        level=TaintLevel.UNTRUSTED,
+        action_class="publish",
+        sensitivity="normal",
+        authority="user_broad",
+        verdict=Verdict.ASK,
+    )
+    queue = Approvals(KEY)
+    assert held(queue, an_action(), layer="taint", taint=weighed)[0].taint == weighed
+    assert [one.taint for one in queue.waiting()] == [weighed]
 
 
 def granted(queue: Approvals, action: Action, policy: str) -> bool:

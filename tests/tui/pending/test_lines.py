@@ -58,7 +58,7 @@ def test_the_title_counts_what_can_still_be_answered() -> None:
 
 
 def test_a_prompt_in_full_says_who_asks_what_and_what_each_key_does() -> None:
-    desk = desk_with(testing.pending(findings=(testing.FINDING,)))
+    desk = desk_with(testing.pending(findings=(testing.FINDING,), taint=testing.weighed()))
     assert desk.chosen is not None
     shown = text(prompt_lines(desk.chosen, desk.offer, KEYS, NOW, testing.StillClock.zone))
     for words in (
@@ -72,6 +72,7 @@ def test_a_prompt_in_full_says_who_asks_what_and_what_each_key_does() -> None:
         "answered by itself, never with others",
         "└ bash 4728",
         "dlp · AWS Access ID",
+        "source    https://forum.example.com/thread/7",
         '"notes": "[not markup]"',
     ):
         assert words in shown

@@ -54,6 +54,15 @@ def test_what_is_missing_says_why(record: Record, tab: str, says: str) -> None:
     assert says in page(record, tab)
 
 
+def test_the_scan_says_what_taint_had_to_do_with_it() -> None:
+    record = testing.record(verdict=Verdict.BLOCK, layer="taint", reason="It has read content from outside.")
+    tainted = msgspec.structs.replace(record.decision, taint=testing.weighed())
+    shown = page(msgspec.structs.replace(record, decision=tainted), "scan")
+    assert "TAINT  external_untrusted" in shown
+    assert "demands   ? ask" in shown
+    assert "TAINT" not in page(record, "scan")
+
+
 def test_the_scan_says_what_was_noticed_and_what_to_do() -> None:
     shown = page(testing.blocked(), "scan")
     for words in ("✗ BLOCK  dlp", "A credential would leave", "Remove the key", "base64 → url", "critical"):

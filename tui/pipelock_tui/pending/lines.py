@@ -8,7 +8,7 @@ from functools import partial
 
 from pipelock.model import Offer, Pending
 from pipelock_tui.desk import Prompt, group_of
-from pipelock_tui.explain import LABEL, action_lines, finding_lines, item
+from pipelock_tui.explain import LABEL, action_lines, finding_lines, item, taint_lines
 from pipelock_tui.pending.choices import choices, denial, is_flagged
 from pipelock_tui.prompts import keyed, prompt_line, scope_line
 from pipelock_tui.sessions.detail import process_lines
@@ -133,6 +133,7 @@ def prompt_lines(
         lines += [(), line(("PROCESSES", "title")), *process_lines(pending.processes, "")]
     lines += action_lines(pending.action)
     lines += finding_lines(pending.findings)
+    lines += taint_lines(pending.taint)
     if pending.action.preview:
         lines += [(), line(("BODY", "title"), ("  its start, secrets masked", "dim"))]
         lines += [line(("  " + text.replace("\t", "    "), "")) for text in pending.action.preview.split("\n")]

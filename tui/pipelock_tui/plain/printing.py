@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pipelock.model import Grant, Pending, RuleRow, Session, Status, escape
+from pipelock_tui.explain import taint_lines
 from pipelock_tui.pending.choices import SCOPES, choices, exactly, offers_of
 from pipelock_tui.ports import Clock
 from pipelock_tui.rows import Row, path_of, why_of
@@ -53,6 +54,8 @@ def prompt_lines(pending: Pending, clock: Clock) -> list[str]:
     lines.append(f"  why: {pending.reason or 'policy asks'}")
     lines += [f"  who: {each.program} {each.pid}: {each.command}" for each in pending.processes]
     lines += [f"  noticed: {each.severity.value} {each.rule}: {each.message}" for each in pending.findings]
+    if pending.taint is not None:
+        lines += [f"  taint: {text.strip()}" for text in page(taint_lines(pending.taint))[1:]]
     if pending.action.preview:
         lines.append(f"  body: {pending.action.preview[:300]}")
     lines.append(f"  exactly: {exactly(pending)}")

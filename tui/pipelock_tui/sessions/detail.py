@@ -13,13 +13,12 @@ from pipelock.model import (
     Session,
     SessionDetail,
     SessionNote,
-    TaintLevel,
     Tier,
 )
 from pipelock_tui.explain import LABEL, item
 from pipelock_tui.sessions.lines import BUDGETS, LEVELS, TIERS, lamp_parts, level_words, name_of, share
 from pipelock_tui.text import Line, line
-from pipelock_tui.words import ago, clock_time, number, size
+from pipelock_tui.words import TAINTS, ago, clock_time, number, size
 
 __all__ = ["budget_line", "detail_lines", "process_lines"]
 
@@ -28,14 +27,6 @@ _TIER_MEANS = {
     Tier.SOFT: "observed, everything recorded in full",
     Tier.HARD: "read only",
     Tier.DRAIN: "nothing new, what is open runs out",
-}
-_TAINTS = {
-    TaintLevel.TRUSTED: "has read nothing that is not trusted",
-    TaintLevel.INTERNAL: "has read what it made itself",
-    TaintLevel.REFERENCE: "has read references that you trust",
-    TaintLevel.LOW_RISK: "has read content from outside, of low risk",
-    TaintLevel.UNTRUSTED: "has read content from outside that nobody vouches for",
-    TaintLevel.HOSTILE: "has read content that tried to give it orders",
 }
 _EVIDENCE = {
     Evidence.LISTENER: "by the port that is its own",
@@ -132,7 +123,7 @@ def _state_lines(session: Session, now: float, zone: tzinfo | None) -> list[Line
 
 
 def _taint_lines(session: Session, detail: SessionDetail | None, zone: tzinfo | None) -> list[Line]:
-    lines: list[Line] = [(), line(("TAINT", "title"), (f"  {_TAINTS[session.taint]}", "dim"))]
+    lines: list[Line] = [(), line(("TAINT", "title"), (f"  {TAINTS[session.taint]}", "dim"))]
     lamps = session.lamps
     for name, lamp in (("untrusted", lamps.untrusted), ("private", lamps.private), ("egress", lamps.egress)):
         lines.append(_lamp_line(name, lamp, zone))

@@ -32,6 +32,7 @@ from pipelock_tui.testing._traffic import (
     renamed,
     status,
     summary,
+    weighed,
 )
 
 __all__ = [
@@ -63,4 +64,5 @@ __all__ = [
     "sessions",
     "status",
     "summary",
+    "weighed",
 ]

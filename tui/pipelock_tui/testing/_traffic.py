@@ -29,6 +29,8 @@ from pipelock.model import (
     Severity,
     Span,
     Status,
+    TaintLevel,
+    TaintWeighed,
     Transport,
     Verdict,
 )
@@ -49,6 +51,7 @@ __all__ = [
     "renamed",
     "status",
     "summary",
+    "weighed",
 ]
 
 
@@ -269,6 +272,20 @@ def decided(seq: int, made: Record | None = None, at: float = NOON) -> Event:
 def held(seq: int, item: Pending | None = None, at: float = NOON) -> Event:
     """A held request as an event."""
     return event(seq, Held(item or pending()), at)
+
+
+def weighed(**changes: object) -> TaintWeighed:
+    """What taint had to say, with changes."""
+    made = TaintWeighed(
+        level=TaintLevel.UNTRUSTED,
+        action_class="publish",
+        sensitivity="elevated",
+        authority="user_broad",
+        verdict=Verdict.ASK,
+        source="https://forum.example.com/thread/7",
+        source_kind="response",
+    )
+    return msgspec.structs.replace(made, **changes)
 
 
 def renamed(made: Record, action_id: str) -> Record:

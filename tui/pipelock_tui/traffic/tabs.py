@@ -9,7 +9,7 @@ from datetime import tzinfo
 import msgspec
 
 from pipelock.model import Record
-from pipelock_tui.explain import action_lines, finding_lines, item, receipt_lines, verdict_lines
+from pipelock_tui.explain import action_lines, finding_lines, item, receipt_lines, taint_lines, verdict_lines
 from pipelock_tui.rows import Row, method_of, path_of, why_of
 from pipelock_tui.text import Line, Part, line, width_of
 from pipelock_tui.traffic.actions import TABS
@@ -48,6 +48,7 @@ def page_lines(exchange: Exchange, tab: str, zone: tzinfo | None = None, audit_p
                 *verdict_lines(exchange.chosen, zone),
                 *(finding_lines(exchange.chosen.decision.findings) or [(), line(("Nothing was noticed.", "dim"))]),
                 *_suppressed(exchange.chosen),
+                *taint_lines(exchange.chosen.decision.taint),
             ]
 
 

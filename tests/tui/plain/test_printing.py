@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from pipelock_tui import testing
+from pipelock_tui.plain.printing import prompt_lines
+
+
+def test_a_prompt_says_what_taint_weighed() -> None:
+    lines = prompt_lines(
+        testing.pending(taint=testing.weighed(source="https://x.example/\x1b[2J")), testing.StillClock()
+    )
+    told = [line for line in lines if line.startswith("  taint: ")]
+    assert told[1] == "  taint: source    https://x.example/\\x1b[2J  (response)"
+    assert "demands   ? ask" in told[-1]
+    assert not any("taint" in line for line in prompt_lines(testing.pending(), testing.StillClock()))
