@@ -7,9 +7,9 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from pipelock_tui.dialogs.window import Window
 from pipelock_tui.text import line
 from pipelock_tui.widgets.paint import Page
 
@@ -19,7 +19,7 @@ MAX_WORDS = 200
 """Characters that may be typed."""
 
 
-class Asking(ModalScreen[str]):
+class Asking(Window[str]):
     """Gives what was typed, empty too, or `None` where nothing is to be done."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave it", show=False)]

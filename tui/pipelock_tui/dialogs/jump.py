@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from textual.app import ComposeResult
 from textual.events import Key
-from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from pipelock_tui.catalogue import PLACES
+from pipelock_tui.dialogs.window import Window
 from pipelock_tui.text import Line, line
 from pipelock_tui.widgets.paint import Bar
 
@@ -30,7 +30,7 @@ class _Label(Bar):
         return [line((f" {self._letter} "[:width], "badge"))]
 
 
-class Jump(ModalScreen[Widget | str | None]):
+class Jump(Window[Widget | str | None]):
     """Gives the part that was chosen, the name of a view, or `None`."""
 
     def __init__(self, parts: Iterable[Widget]) -> None:

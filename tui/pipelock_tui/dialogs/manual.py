@@ -8,10 +8,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from pipelock_tui.actions import DIALOGS, LISTS, Action, key_words
 from pipelock_tui.catalogue import ANSWERS, PLACES, SHELL, place_of
+from pipelock_tui.dialogs.window import Window
 from pipelock_tui.text import Line, line
 from pipelock_tui.widgets.paint import Page
 
@@ -66,7 +66,7 @@ def manual_lines(
     return lines
 
 
-class Manual(ModalScreen[None]):
+class Manual(Window[None]):
     """Shows lines that were made by `manual_lines`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -8,9 +8,9 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from pipelock_tui.desk import ARM_DELAY
+from pipelock_tui.dialogs.window import Window
 from pipelock_tui.text import Line, line
 from pipelock_tui.widgets.paint import Page
 
@@ -29,7 +29,7 @@ def menu_lines(title: str, choices: tuple[str, ...], chosen: int, said: str = ""
     return lines
 
 
-class Menu(ModalScreen[int]):
+class Menu(Window[int]):
     """Gives the place of the choice, from 0; `None` where nothing is to be done.
 
     Keys count only once it has been on the screen for `ARM_DELAY`; `now` gives monotonic seconds.

@@ -7,10 +7,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from pipelock.model import Pending
+from pipelock_tui.dialogs.window import Window
 from pipelock_tui.text import line
 from pipelock_tui.widgets.paint import Page
 
@@ -20,7 +20,7 @@ MAX_NOTE = 500
 """Longest note, in characters."""
 
 
-class Note(ModalScreen[str | None]):
+class Note(Window[str | None]):
     """Gives the note, empty for a denial without one, or `None` where nothing is to be done."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Don't answer", show=False)]

@@ -8,17 +8,18 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
-from pipelock_tui.actions import DIALOGS, bindings, key_word
+from pipelock_tui.actions import DIALOGS, bindings
 from pipelock_tui.desk import ARM_DELAY
+from pipelock_tui.dialogs.keys import words_of
+from pipelock_tui.dialogs.window import Window
 from pipelock_tui.text import Line, line
 from pipelock_tui.widgets.paint import Page
 
 __all__ = ["Question"]
 
 
-class Question(ModalScreen[bool]):
+class Question(Window[bool]):
     """Says what will happen; `y` does it, `n` and escape don't. Without `offer` there is nothing to agree to.
 
     `y` counts only once the question has been on the screen for `ARM_DELAY`; `now` gives monotonic seconds.
@@ -58,9 +59,9 @@ class Question(ModalScreen[bool]):
 
     def _write(self, said: str) -> None:
         lines = [line((self._title, "alarm")), (), *self._body, ()]
-        leaving = self._keys("dialog.leave")
+        leaving = words_of(self, "dialog.leave")
         if self._offer:
-            agreeing = self._keys("dialog.agree")
+            agreeing = words_of(self, "dialog.agree")
             lines.append(
                 line((agreeing[0], "key"), f" {self._offer}    ", (" or ".join(leaving[:2]), "key"), " leave it")
             )
@@ -69,9 +70,3 @@ class Question(ModalScreen[bool]):
         if said:
             lines.append(line((said, "warn")))
         self.query_one(Page).show(lines)
-
-    def _keys(self, action_id: str) -> list[str]:
-        """The keys in force, the operator's own included."""
-        return [key_word(key) for key, active in self.active_bindings.items() if active.binding.id == action_id] or [
-            "?"
-        ]

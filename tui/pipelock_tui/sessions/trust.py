@@ -9,11 +9,11 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from pipelock.model import Session
 from pipelock_tui.desk import ARM_DELAY
+from pipelock_tui.dialogs.window import Window
 from pipelock_tui.sessions.lines import name_of
 from pipelock_tui.text import Line, line
 from pipelock_tui.widgets.paint import Page
@@ -55,7 +55,7 @@ def trust_lines(session: Session, minutes: int, said: str = "") -> list[Line]:
     return lines
 
 
-class Trust(ModalScreen[Trusted]):
+class Trust(Window[Trusted]):
     """Gives what is trusted, `None` where nothing is to be done. `now` gives monotonic seconds."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -2,44 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
-from pipelock.model import Fix
+from pipelock.model import Finding, Fix
+from pipelock_tui.actions import DIALOGS, bindings
 from pipelock_tui.desk import ARM_DELAY
+from pipelock_tui.dialogs.keys import words_of
+from pipelock_tui.dialogs.window import Window
 from pipelock_tui.explain import LABEL
 from pipelock_tui.text import Line, line
-from pipelock_tui.traffic.fixing import DAYS, fix_lines
+from pipelock_tui.traffic.fixing import DAYS, finding_line, fix_lines, places_of
 from pipelock_tui.widgets.paint import Page
 
 __all__ = ["FixDialog"]
 
 
-class FixDialog(ModalScreen[Fix]):
+class FixDialog(Window[Fix]):
     """Gives the proposal that is to be applied, `None` where nothing is to be done.
 
-    `propose` asks for another one with so many days; whatever comes of it is handed to `show` or `fail`. `y` counts
-    only once the proposal has been on the screen for `ARM_DELAY`; `now` gives monotonic seconds.
+    `propose` asks for another one, for a finding by its number and with so many days; whatever comes of it is handed
+    to `show` or `fail`. `findings` are those of the refusal, the deciding one first. `y` counts only once the proposal
+    has been on the screen for `ARM_DELAY`; `now` gives monotonic seconds.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "agree", "Write it", show=False),
-        Binding("n,escape,q", "leave", "Leave it", show=False),
-        Binding("right,l", "longer(1)", "Longer", show=False),
-        Binding("left,h", "longer(-1)", "Shorter", show=False),
-        Binding("j,down", "scroll(1)", "Down", show=False),
-        Binding("k,up", "scroll(-1)", "Up", show=False),
+        *bindings(DIALOGS, {"dialog.agree": "agree", "dialog.leave": "leave"}),
+        Binding("right,l", "other(1)", "Next finding", show=False),
+        Binding("left,h", "other(-1)", "Finding before", show=False),
+        Binding("down", "longer(1)", "Longer", show=False),
+        Binding("up", "longer(-1)", "Shorter", show=False),
+        Binding("j,pagedown", "scroll(1)", "Down", show=False),
+        Binding("k,pageup", "scroll(-1)", "Up", show=False),
     ]
 
-    def __init__(self, propose: Callable[[int], None], now: Callable[[], float], zone: tzinfo | None = None) -> None:
+    def __init__(
+        self,
+        propose: Callable[[int, int], None],
+        findings: Sequence[Finding],
+        now: Callable[[], float],
+        zone: tzinfo | None = None,
+    ) -> None:
         super().__init__()
         self._propose = propose
+        self._findings = findings
+        self._places = places_of(findings)
+        self._chosen = 0
         self._now = now
         self._zone = zone
         self._place = DAYS.index(30)
@@ -78,6 +91,13 @@ class FixDialog(ModalScreen[Fix]):
         """Change nothing."""
         self.dismiss(None)
 
+    def action_other(self, step: int) -> None:
+        """Another finding of this refusal."""
+        chosen = min(max(self._chosen + step, 0), len(self._places) - 1)
+        if chosen != self._chosen:
+            self._chosen = chosen
+            self._ask()
+
     def action_longer(self, step: int) -> None:
         """Let it hold for another number of days."""
         place = min(max(self._place + step, 0), len(DAYS) - 1)
@@ -92,16 +112,22 @@ class FixDialog(ModalScreen[Fix]):
     def _ask(self) -> None:
         self._fix = None
         self._write("… looking for the narrowest one, and judging what was refused before again")
-        self._propose(DAYS[self._place])
+        self._propose(self._places[self._chosen], DAYS[self._place])
 
     def _write(self, said: str) -> None:
         lines: list[Line] = []
+        if len(self._places) > 1:
+            finding = self._findings[self._places[self._chosen]]
+            lines = [finding_line(finding, self._chosen + 1, len(self._places)), ()]
         if self._fix is not None:
-            lines = [*fix_lines(self._fix, DAYS[self._place], self._zone), ()]
+            lines += [*fix_lines(self._fix, DAYS[self._place], self._zone), ()]
         if said:
             lines.append(line((said, "warn")))
+        leaving = words_of(self, "dialog.leave")
         if self._fix is not None and self._fix.possible:
-            lines.append(line(("y", "key"), " write it and put it in force    ", ("esc", "key"), " leave it"))
+            agreeing = words_of(self, "dialog.agree")
+            keys = (agreeing[0], "key"), " write it and put it in force    ", (" or ".join(leaving[:2]), "key")
+            lines.append(line(*keys, " leave it"))
         else:
-            lines.append(line(("esc", "key"), " close"))
+            lines.append(line((leaving[min(1, len(leaving) - 1)], "key"), " close"))
         self.query_one(Page).show(lines)

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from textual.events import Key
+
+from pipelock_tui import testing
+
+if TYPE_CHECKING:
+    from tests.tui.conftest import Open
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes"),
+    [("ctrl+o", "G"), ("K", "y"), ("K", "n"), ("t", "1"), ("n", "enter"), ("question_mark", "escape")],
+)
+async def test_keys_typed_ahead_close_one_window_and_not_what_is_under_it(stage: Open, opens: str, closes: str) -> None:
+    async with stage() as show:
+        await show.connect(testing.pending())
+        await show.press(opens)
+        assert len(show.app.screen_stack) == 2
+        show.clock.advance(1)
+        for _ in range(3):
+            show.app.post_message(Key(closes, closes if len(closes) == 1 else None))
+        await show.settle()
+        assert len(show.app.screen_stack) == 1
+        assert len(show.link.kills) == (closes == "y")
+        assert len(show.link.answers) == (opens in "tn")
