@@ -27,6 +27,7 @@ from pipelock.engine import (
     summarise,
     text_of,
 )
+from pipelock.engine.sessions import account_of
 from pipelock.model import (
     Action,
     ActionSummary,
@@ -171,7 +172,7 @@ class Holding:
         )
         if isinstance(held, ApprovalRefused):
             self._finish(ticket, denied(decision, held.outcome, f"{decision.reason}; {held.reason}"))
-            if held.outcome is Outcome.QUEUE_FULL and self._prompts.refused(ticket.action.session, now):
+            if held.outcome is Outcome.QUEUE_FULL and self._prompts.refused(account_of(ticket.action), now):
                 self._tell_of_flood(ticket.action, held.reason)
             return
         pending, member = held
@@ -180,7 +181,7 @@ class Holding:
         if not waited:
             ticket.held_at = now
         self._bus.publish(Held(pending))
-        if pending.twins == 1 and not waited and self._prompts.asked(ticket.action.session, now):
+        if pending.twins == 1 and not waited and self._prompts.asked(account_of(ticket.action), now):
             self._tell_of_flood(ticket.action, "it asks more than 10 times a minute; nothing passes unanswered")
         self._watch(pending.expires_at)
 

@@ -14,11 +14,14 @@ from pipelock.model import (
     Answer,
     AnswerWord,
     BlockReason,
+    Evidence,
     GrantsChanged,
     Held,
+    Identity,
     Lifetime,
     Notice,
     Outcome,
+    Process,
     Released,
     Scope,
     Severity,
@@ -312,7 +315,8 @@ def test_a_flood_of_prompts_is_told_once_denied_beyond_the_limit_and_leaves_othe
     assert {settled(one).outcome for one in answers if one} == {Outcome.QUEUE_FULL}
     (notice,) = house.events(Notice)
     assert "more than 10 times a minute" in notice.text
-    assert house.post(url="http://example.com/0", session="quiet")[1] == []
+    quiet = Identity("ann", "curl@7|127.0.0.1", Evidence.PROCESS, processes=(Process(7, 1, "curl"),))
+    assert house.post(url="http://example.com/0", session=quiet.session, identity=quiet)[1] == []
 
 
 def test_what_finds_no_room_is_told_once() -> None:

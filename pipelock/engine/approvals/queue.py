@@ -14,7 +14,8 @@ hold a prompt open. While somebody looks at a group its deadline moves on, by 10
 An answer with a wider scope settles what else waits and is covered by it, but for what a scanner has flagged; with a
 lifetime of more than this once it leaves a grant.
 
-Limits: `max_pending` actions in all and `max_pending_per_session` per session key; `MAX_GRANTS` grants.
+Limits: `max_pending` actions in all and `max_pending_per_session` per session, or for all of an address that could
+choose their session (`account_of`); `MAX_GRANTS` grants.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from pipelock.engine.approvals.limits import (
 from pipelock.engine.approvals.revise import is_editable, redacted_body
 from pipelock.engine.approvals.scopes import made, offers_for
 from pipelock.engine.approvals.taken import taken
+from pipelock.engine.sessions.account import account_of
 from pipelock.model import (
     Action,
     ActionSummary,
@@ -73,6 +75,7 @@ class _Group(msgspec.Struct):
     fingerprint: bytes
     pending: Pending
     asked: Asked
+    account: str
     policy: str
     keys: frozenset[Key]
     """Under which a wider answer would be filed that settles this group too; none where it is flagged."""
@@ -161,7 +164,7 @@ class Approvals:
             return ApprovalRefused(
                 Outcome.QUEUE_FULL, f"{self.limits.max_pending} requests already wait for a person; denied this once"
             )
-        if self._waiting_in[action.session] >= self.limits.max_pending_per_session:
+        if self._waiting_in[account_of(action)] >= self.limits.max_pending_per_session:
             return ApprovalRefused(
                 Outcome.QUEUE_FULL,
                 f"this session already has {self.limits.max_pending_per_session} requests waiting; denied this once",
@@ -341,9 +344,9 @@ class Approvals:
 
     def _count(self, group: _Group, change: int) -> None:
         self._waiting += change
-        self._waiting_in[group.asked.session] += change
-        if not self._waiting_in[group.asked.session]:
-            del self._waiting_in[group.asked.session]
+        self._waiting_in[group.account] += change
+        if not self._waiting_in[group.account]:
+            del self._waiting_in[group.account]
         for key in group.keys:
             self._waiting_for[key] += change
             if not self._waiting_for[key]:
@@ -375,7 +378,7 @@ class Approvals:
         )
         keys = frozenset() if asked.flagged else frozenset(lookup_keys(asked))
         wider = tuple((offer, key_of(asked, offer.scope)) for offer in pending.offers[1:])
-        group = _Group(pending_id, fingerprint, pending, asked, decision.policy, keys, wider)
+        group = _Group(pending_id, fingerprint, pending, asked, account_of(action), decision.policy, keys, wider)
         self._groups[pending_id] = group
         self._by_fingerprint[fingerprint] = group
         return group

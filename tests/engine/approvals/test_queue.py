@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -12,11 +13,14 @@ from pipelock.model import (
     Action,
     Answer,
     AnswerWord,
+    Evidence,
     Grant,
+    Identity,
     Lifetime,
     Offer,
     Outcome,
     Pending,
+    Process,
     Scope,
     TaintLevel,
     TaintWeighed,
@@ -169,9 +173,30 @@ def test_limits_in_all_and_per_session_count_twins_too() -> None:
     refused = hold(queue, an_action())
     assert isinstance(refused, ApprovalRefused)
     assert refused.outcome is Outcome.QUEUE_FULL
-    held(queue, an_action(session="b"))
-    assert isinstance(hold(queue, an_action(session="c")), ApprovalRefused)
+    held(queue, of_process("b"))
+    assert isinstance(hold(queue, of_process("c")), ApprovalRefused)
     assert len(queue) == 3
+
+
+def of_process(session: str, *, shared: bool = False) -> Action:
+    identity = Identity("ann", session, Evidence.PROCESS, processes=(Process(7, 1, "curl"),), shared=shared)
+    return an_action(session=session, identity=identity)
+
+
+@pytest.mark.parametrize(
+    "another",
+    [
+        pytest.param(lambda number: an_action(session=f"name-{number}"), id="another name"),
+        pytest.param(lambda number: of_process(f"curl@{number}", shared=True), id="another process, tied to nothing"),
+    ],
+)
+def test_whoever_can_choose_a_session_gets_no_more_room_with_it(another: Callable[[int], Action]) -> None:
+    queue = Approvals(KEY, ApprovalLimits(max_pending=9, max_pending_per_session=3))
+    waiting = [held(queue, another(number)) for number in range(3)]
+    assert isinstance(hold(queue, another(3)), ApprovalRefused)
+    held(queue, of_process("mine"))
+    queue.abandon(waiting[0][0].id, waiting[0][1])
+    held(queue, another(4))
 
 
 def test_a_client_that_leaves_takes_only_itself_along() -> None:
