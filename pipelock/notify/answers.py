@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 
 import msgspec
@@ -10,16 +10,21 @@ import msgspec
 from pipelock.model import Answer, AnswerWord, Lifetime, Scope
 from pipelock.notify.signature import FRESH_SECONDS, SignatureError, check
 
-__all__ = ["MAX_NONCES", "AnswerSettings", "RefusedError", "SignedReader"]
+__all__ = ["ANSWERS_PER_MINUTE", "MAX_NONCES", "AnswerSettings", "RefusedError", "SignedReader"]
 
 MAX_NONCES = 10_000
 """Nonces that are remembered; each for twice the time that a message may be old."""
+ANSWERS_PER_MINUTE = 60
+"""That are taken; others use nothing up."""
 MAX_NOTE = 500
 _MAX_ID = 100
 
 
 class RefusedError(Exception):
-    """The answer is not taken. `status` is an HTTP status: 400 wrong form, 401 not genuine, 403 may not, 409 again."""
+    """The answer is not taken.
+
+    `status` is an HTTP status: 400 wrong form, 401 not genuine, 403 may not, 409 again, 429 too often.
+    """
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -51,6 +56,7 @@ class SignedReader:
         self.settings: AnswerSettings | None = None
         self._wall = wall
         self._nonces: OrderedDict[str, float] = OrderedDict()
+        self._latest: deque[float] = deque(maxlen=ANSWERS_PER_MINUTE)
 
     def read(self, signature: str, body: bytes) -> tuple[str, Answer, str]:
         """The held request's id, the answer and the binding that `body` names.
@@ -78,10 +84,14 @@ class SignedReader:
             nonces.popitem(last=False)
         if nonce in nonces:
             raise RefusedError(409, "this nonce was used before")
+        # Counted here, so that nobody uses it up with what is not signed, or with what was overheard.
+        if len(self._latest) == ANSWERS_PER_MINUTE and abs(now - self._latest[0]) < 60:
+            raise RefusedError(429, f"more than {ANSWERS_PER_MINUTE} answers in a minute")
         if len(nonces) >= MAX_NONCES:
             # Forgetting one that is still fresh would let it be sent again.
             raise RefusedError(403, "too many answers in a short time")
         nonces[nonce] = now
+        self._latest.append(now)
 
 
 def _decoded(body: bytes) -> _Message:

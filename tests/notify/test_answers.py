@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipelock.model import Answer, AnswerWord, Lifetime, Scope
-from pipelock.notify.answers import MAX_NONCES, AnswerSettings, RefusedError, SignedReader
+from pipelock.notify.answers import ANSWERS_PER_MINUTE, MAX_NONCES, AnswerSettings, RefusedError, SignedReader
 from pipelock.notify.signature import FRESH_SECONDS, sign
 
 SECRET = b"0123456789abcdef"
@@ -50,10 +50,26 @@ def test_a_message_cannot_be_sent_again_while_it_is_fresh() -> None:
 
 def test_where_too_many_answers_come_none_is_forgotten() -> None:
     desk = Desk()
+    began = desk.now
     for number in range(MAX_NONCES):
+        if number % ANSWERS_PER_MINUTE == 0:
+            desk.now -= 60  # a clock that goes back: none grows old
         desk.reader._remember(f"{number:016}", desk.now)
+    desk.now -= 60
     assert desk.refuses(SAID) == 403
-    desk.now += 2 * FRESH_SECONDS + 1
+    desk.now = began + 2 * FRESH_SECONDS
+    assert desk.hears(SAID)[0] == "7"
+
+
+def test_so_many_a_minute_and_neither_forgeries_nor_repeats_use_that_up() -> None:
+    desk = Desk()
+    for number in range(ANSWERS_PER_MINUTE):
+        with pytest.raises(RefusedError):
+            desk.reader.read(sign(b"another secret", b"{}", int(desk.now)), b"{}")
+        desk.hears(SAID | {"nonce": f"{number:016}"})
+        assert desk.refuses(SAID | {"nonce": f"{number:016}"}) == 409
+    assert desk.refuses(SAID) == 429
+    desk.now += 60
     assert desk.hears(SAID)[0] == "7"
 
 

@@ -17,8 +17,9 @@ ANSWERS_PER_MINUTE = 60
 REFUSALS_WRITTEN = 10
 """Refused calls that are written down in a minute: who has no token must not fill the log."""
 
-_UNCOUNTED = frozenset({Ask.LIST, Ask.KILL_STATUS, Ask.PENDING})
-_LIMITS = {Ask.ANSWER: ANSWERS_PER_MINUTE, Ask.SIGNED: ANSWERS_PER_MINUTE}
+# Whether a signed answer is anybody's who may call is known only when its body was read.
+_UNCOUNTED = frozenset({Ask.LIST, Ask.KILL_STATUS, Ask.PENDING, Ask.SIGNED})
+_LIMITS = {Ask.ANSWER: ANSWERS_PER_MINUTE}
 
 
 def bearer(head: RequestHead) -> str:

@@ -1,7 +1,8 @@
 """The admin API as a service of the base in `pipelock.proxy.api`: who may ask, what is answered, what is written down.
 
-Checked in this order: route, method, token configured, token, rate, caller; then the body is read and the daemon asked.
-The route for signed answers has no token: what it is sent proves itself.
+Checked in this order: route, method, token configured, token, caller, rate; then the body is read and the daemon asked.
+Only calls that may be made use up what others may make. The route for signed answers has no token: what it is sent
+proves itself, and is counted where that is read.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class AdminService:
             route = find_route(_path(head.target))
         except RouteError as error:
             return self._refuse(_action(head.target), client, text(error.status, str(error)))
-        answer = self._unfit(route, head) or self._unwelcome(route.ask, root)
+        answer = self._unfit(route, head) or self._unwelcome(route.ask, root) or self._too_often(route.ask)
         return self._refuse(route.ask.value, client, answer, route.key) if answer is not None else None
 
     def _unfit(self, route: Route, head: RequestHead) -> ApiAnswer | None:
@@ -96,7 +97,7 @@ class AdminService:
             return text(503, "kill switch API not configured" if kill else "session API not configured")
         if not is_known(bearer(head), token):
             return text(401, "unauthorized", (("www-authenticate", 'Bearer realm="pipelock"'),))
-        return self._too_often(ask)
+        return None
 
     def _unwelcome(self, ask: Ask, root: Root | None) -> ApiAnswer | None:
         """Whoever reads the operator's files has the token; a known agent may look, and not decide, all the same."""
@@ -136,12 +137,13 @@ class AdminService:
             return _nothing
         try:
             done = self._calls.carry_out(route, head, body, client)
+            said, result = ApiAnswer(done.status, msgspec.json.encode(done.value)), done.result
+        except UnicodeEncodeError:
+            said, result = text(500, "the answer holds what JSON can't say"), "done, but could not be told"
         except WrongBodyError as error:
             said, result = text(400, str(error)), str(error)
         except DeskError as error:
             said, result = text(_STATUSES.get(error.code, 500), error.message), error.message
-        else:
-            said, result = ApiAnswer(done.status, msgspec.json.encode(done.value)), done.result
         self._write(AdminCall(route.ask.value, client, said.status, route.key, result))
         answer(said)
         return _nothing

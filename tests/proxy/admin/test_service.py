@@ -10,9 +10,9 @@ from twisted.python.failure import Failure
 
 from pipelock.admin.wire import AnswerDone
 from pipelock.identity import Ends, Lookup, Root, RootKind
-from pipelock.model import Process
+from pipelock.model import Process, SessionDetail
 from pipelock.proxy.admin.desk import AdminCall, DeskError, SignedError
-from tests.proxy.admin.desks import CLOSED, TOKEN, Api
+from tests.proxy.admin.desks import CALM, CLOSED, TOKEN, Api
 
 READS = (
     "/api/v1/killswitch/status", "/api/v1/sessions", "/api/v1/sessions/k", "/api/v1/sessions/k/explain",
@@ -78,6 +78,18 @@ def test_an_agent_that_has_found_the_token_may_look_and_not_act(path: str) -> No
         assert (status, said) == (403, "you may watch but not decide: runs inside claude")
         assert (api.desk.orders, api.desk.answers, api.desk.switched) == ([], [], [])
         assert api.desk.calls[-1].status == 403
+
+
+def test_an_agent_s_calls_do_not_use_up_the_operator_s() -> None:
+    api, asked = Api(), Asked()
+    api.context.identify = asked
+    for _ in range(20):
+        api.asks_later("POST", "/api/v1/killswitch", {"active": False})
+        asked.lookups[-1].tell(Root(RootKind.AGENT, (Process(6, 6, "claude"),), "claude"))
+        api.connection.dataReceived(api.held_back)
+        assert api.heard()[0] == 403
+    api.context.identify = None
+    assert api.asks("POST", "/api/v1/killswitch", {"active": True})[0] == 200
 
 
 @pytest.mark.parametrize("root", [None, Root(RootKind.OTHER, (Process(6, 6, "bash"),))])
@@ -228,6 +240,13 @@ class Signed:
         if self.error is not None:
             raise self.error
         return "7", AnswerDone(3)
+
+
+def test_what_json_can_not_say_is_a_refusal_and_stands_in_the_record() -> None:
+    api = Api()
+    api.desk.details[CALM.key] = SessionDetail(CALM, why="\udcff")
+    assert api.asks("GET", "/api/v1/sessions/helper%7C127.0.0.1")[0] == 500
+    assert (api.desk.calls[-1].status, api.desk.calls[-1].result) == (500, "done, but could not be told")
 
 
 def test_signed_answers_need_no_token_and_prove_themselves() -> None:
