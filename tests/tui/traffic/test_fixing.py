@@ -5,7 +5,7 @@ import msgspec
 from pipelock.model import Fix, Verdict
 from pipelock_tui import testing
 from pipelock_tui.text import plain
-from pipelock_tui.traffic.fixing import DAYS, days_line, fix_lines
+from pipelock_tui.traffic.fixing import DAYS, days_line, fix_lines, places_of
 
 ZONE = testing.StillClock.zone
 
@@ -42,6 +42,14 @@ def test_what_no_suppression_may_lift() -> None:
     hard = Fix(id="", action_id="a", possible=False, words="A private address is never reached.")
     assert "A private address is never reached." in text(hard)
     assert "TO BE WRITTEN" not in text(hard)
+
+
+def test_findings_of_one_rule_in_one_place_are_lifted_by_one_entry() -> None:
+    found = testing.FINDING
+    header = msgspec.structs.replace(found, place="header:x")
+    again = msgspec.structs.replace(found, path=("base64",))
+    assert places_of((found, again, header, header, found)) == (0, 2)
+    assert places_of(()) == (0,)
 
 
 def test_days() -> None:

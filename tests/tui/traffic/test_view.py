@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from pipelock.control import frames
@@ -124,7 +125,7 @@ async def test_a_fix_is_proposed_shown_and_applied(stage: Open) -> None:
         assert "It was not refused: there is nothing to fix." in show.text
         await show.press("k", "f")
         assert "would also un-block 2 of 9 others" in show.text
-        await show.press("right")
+        await show.press("down", "right")
         asked = [(frame.action, frame.finding, frame.days) for frame in show.link.told(frames.ProposeFix)]
         assert asked == [("7f3a-39", 0, 30), ("7f3a-39", 0, 90)]
         await show.press("y")
@@ -133,6 +134,22 @@ async def test_a_fix_is_proposed_shown_and_applied(stage: Open) -> None:
         await show.press("y")
         assert [frame.fix for frame in show.link.told(frames.ApplyFix)] == ["f1"]
         assert "written to suppressions.yaml and in force" in show.told
+
+
+async def test_of_several_findings_the_operator_chooses_the_one_to_be_lifted(stage: Open) -> None:
+    first, found = testing.blocked(), testing.FINDING
+    other = msgspec.structs.replace(found, rule="House\x1b[2J", place="url:query:k")
+    refused = msgspec.structs.replace(first.decision, findings=(found, found, other))
+    async with stage() as show:
+        await show.press("3")
+        await show.feed(testing.connected(), testing.decided(1, msgspec.structs.replace(first, decision=refused)))
+        await show.press("f")
+        assert f"[1 of 2] {found.rule} in {found.place}" in show.text
+        await show.press("right", "right", "up")
+        assert "[2 of 2] House\\x1b[2J in url:query:k" in show.text
+        await show.press("left", "left")
+        asked = [(frame.finding, frame.days) for frame in show.link.told(frames.ProposeFix)]
+        assert asked == [(0, 30), (2, 30), (2, 7), (0, 7)]
 
 
 async def test_a_fix_that_is_not_to_be_had(stage: Open) -> None:

@@ -27,7 +27,7 @@ class Fixes:
         view, action_id = self._view, record.action.id
         clock = view.shell.clock
 
-        def ask(days: int) -> None:
+        def ask(finding: int, days: int) -> None:
             def take(reply: frames.FixReply) -> None:
                 window.show(reply.fix)
 
@@ -35,7 +35,7 @@ class Fixes:
                 window.fail(error.message)
 
             view.ask(
-                lambda number: frames.ProposeFix(number, action_id, 0, days),
+                lambda number: frames.ProposeFix(number, action_id, finding, days),
                 frames.FixReply,
                 take,
                 fail,
@@ -43,7 +43,7 @@ class Fixes:
                 timeout=FIX_SECONDS,
             )
 
-        window = FixDialog(ask, clock.monotonic, clock.zone)
+        window = FixDialog(ask, record.decision.findings, clock.monotonic, clock.zone)
         view.shell.cover(window, self._apply)
 
     def _apply(self, fix: Fix | None) -> None:

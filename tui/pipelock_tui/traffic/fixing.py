@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import tzinfo
 
-from pipelock.model import Fix, Verdict
+from pipelock.model import Finding, Fix, Verdict
 from pipelock_tui.explain import item
 from pipelock_tui.rules.lines import day_time
 from pipelock_tui.text import Line, line
 from pipelock_tui.words import verdict_words
 
-__all__ = ["DAYS", "days_line", "fix_lines"]
+__all__ = ["DAYS", "days_line", "finding_line", "fix_lines", "places_of"]
 
 DAYS = (1, 7, 30, 90)
 """For how many days a suppression may be written."""
@@ -19,7 +20,23 @@ DAYS = (1, 7, 30, 90)
 def days_line(chosen: int) -> Line:
     """The lengths that may be chosen, the chosen one in brackets."""
     words = [(f"[{days} d]" if days == chosen else f" {days} d ", "badge" if days == chosen else "") for days in DAYS]
-    return line(("  for      ", "dim"), *words, ("   ← →", "key"))
+    return line(("  for      ", "dim"), *words, ("   ↑ ↓", "key"))
+
+
+def places_of(findings: Sequence[Finding]) -> tuple[int, ...]:
+    """The numbers of the findings that differ in rule or place, the deciding one first."""
+    seen: dict[tuple[str, str], int] = {}
+    for number, finding in enumerate(findings):
+        seen.setdefault((finding.rule, finding.place), number)
+    return tuple(seen.values()) or (0,)
+
+
+def finding_line(finding: Finding, number: int, count: int) -> Line:
+    """Which of the findings the proposal is about."""
+    where = f" in {finding.place}" if finding.place else ""
+    return line(
+        ("  finding  ", "dim"), (f"[{number} of {count}]", "badge"), f" {finding.rule}{where}", ("   ← →", "key")
+    )
 
 
 def fix_lines(fix: Fix, days: int, zone: tzinfo | None = None) -> list[Line]:
