@@ -16,6 +16,7 @@ from pipelock_tui import testing
 from pipelock_tui.dashboard import Dashboard
 from pipelock_tui.ports import Item
 from pipelock_tui.settings import Settings
+from tests.tui.rest import rest, rest_and_work
 
 
 @dataclass
@@ -34,12 +35,9 @@ class Stage:
 
     async def settle(self) -> None:
         """Let all that was set going come to its end."""
-        await self.pilot.pause(0.01)
+        await rest_and_work()
         self.app.flush()
-        passing = [worker for worker in self.app.workers if worker.name != "listen"]
-        if passing:
-            await self.app.workers.wait_for_complete(passing)
-        await self.pilot.pause(0.01)
+        await rest_and_work()
 
     async def until(self, shown: Callable[[], bool], rounds: int = 200) -> bool:
         """Settle until `shown`: toasts are mounted some turns of the loop after what they tell. False if never."""
@@ -75,6 +73,13 @@ class Stage:
     def text(self) -> str:
         """The screen as one text."""
         return "\n".join(self.lines)
+
+
+@pytest.fixture(autouse=True)
+def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys and pauses wait for the event loop, however much else the machine does."""
+    monkeypatch.setattr("textual.app.wait_for_idle", rest)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", rest)
 
 
 Open = Callable[..., AbstractAsyncContextManager[Stage]]

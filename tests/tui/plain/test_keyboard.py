@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from pipelock_tui import testing
 from pipelock_tui.plain import Keyboard, converse
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from pipelock_tui.plain.keyboard import MAX_TYPED_AHEAD
 
 
 async def test_the_keyboard_gives_lines_and_then_the_end() -> None:
@@ -18,14 +14,39 @@ async def test_the_keyboard_gives_lines_and_then_the_end() -> None:
     assert [await keyboard.line() for _ in range(3)] == ["a 1\n", "q\n", None]
 
 
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), ValueError("I/O operation on closed file")])
+async def test_a_keyboard_that_fails_has_come_to_its_end(error: Exception) -> None:
+    def read() -> str:
+        raise error
+
+    keyboard = Keyboard(read)
+    keyboard.start()
+    assert await keyboard.line() is None
+
+
+async def test_only_so_many_lines_are_typed_ahead() -> None:
+    typed = MAX_TYPED_AHEAD + 50
+    read: list[str] = []
+
+    def line() -> str:
+        read.append("a\n" if len(read) < typed else "")
+        return read[-1]
+
+    keyboard = Keyboard(line)
+    keyboard.start()
+    for taken in range(1, typed + 1):
+        assert await keyboard.line() == "a\n"
+        assert len(read) <= taken + MAX_TYPED_AHEAD
+    assert await keyboard.line() is None
+
+
 @pytest.mark.parametrize("typed", [["status\n", "q\n"], ["status\n", ""]], ids=["quit", "end of input"])
 async def test_a_conversation_ends_with_q_or_with_what_happens(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: list[str]
+    capsys: pytest.CaptureFixture[str], typed: list[str]
 ) -> None:
-    lines: Iterator[str] = iter(typed)
-    monkeypatch.setattr("sys.stdin.readline", lambda _limit: next(lines, ""), raising=False)
+    lines = iter(typed)
     link = testing.FakeLink()
     link.feed(testing.connected())
     link.end()
-    assert await converse(link, testing.StillClock()) == 0
+    assert await converse(link, testing.StillClock(), lambda: next(lines, "")) == 0
     assert "balanced at 127.0.0.1:8888" in capsys.readouterr().out

@@ -21,7 +21,8 @@ class Keyboard:
 
     def __init__(self, read: Callable[[], str]) -> None:
         self._read = read
-        self._lines: asyncio.Queue[str | None] = asyncio.Queue(MAX_TYPED_AHEAD)
+        self._lines: asyncio.Queue[str | None] = asyncio.Queue()
+        self._room = threading.Semaphore(MAX_TYPED_AHEAD)
 
     def start(self) -> None:
         """Begin to read; the thread ends with the input, or with the program."""
@@ -30,27 +31,41 @@ class Keyboard:
 
     async def line(self) -> str | None:
         """The next line, `None` at the end of the input."""
-        return await self._lines.get()
+        text = await self._lines.get()
+        self._room.release()
+        return text
 
     def _pump(self, loop: asyncio.AbstractEventLoop) -> None:
-        while True:
-            text = self._read()
+        text = "to begin with"
+        while text:
+            self._room.acquire()
+            text = self._next()
             try:
-                asyncio.run_coroutine_threadsafe(self._lines.put(text or None), loop).result()
+                loop.call_soon_threadsafe(self._lines.put_nowait, text or None)
             except RuntimeError:
                 # The loop is closed: nobody listens any more.
                 return
-            if not text:
-                return
+
+    def _next(self) -> str:
+        try:
+            return self._read()
+        except (OSError, ValueError):
+            # The terminal hung up, standard input is closed, or what came is no text.
+            return ""
 
 
-async def converse(link: Watch, clock: Clock | None = None) -> int:
+def _typed() -> str:
+    return sys.stdin.readline(MAX_COMMAND + 2)
+
+
+async def converse(link: Watch, clock: Clock | None = None, read: Callable[[], str] = _typed) -> int:
     """Print what happens and obey what is typed until `q`; returns the exit status.
 
-    Where the input ends (a pipe, a service) what happens is still printed, until interrupted.
+    `read` gives the next line and is called in a thread. Where the input ends (a pipe, a service) what happens is
+    still printed, until interrupted.
     """
     talk = Conversation(link, _print, clock)
-    keyboard = Keyboard(lambda: sys.stdin.readline(MAX_COMMAND + 2))
+    keyboard = Keyboard(read)
     keyboard.start()
     watching = asyncio.create_task(_watch(link, talk))
     try:
