@@ -53,6 +53,8 @@ __all__ = ["ReviewParts", "Reviewing"]
 THREADS = 2
 MAX_WAITING = 16
 """Wishes that are under way or wait for a thread; what comes then is refused."""
+FLUSH_SECONDS = 1.0
+"""How long a question waits for what was decided a moment ago to be written."""
 SEARCH_SECONDS = 2.0
 REPLAY_DAYS = 30
 _NO_HISTORY = "this daemon keeps no history; set history.enabled"
@@ -179,7 +181,7 @@ class Reviewing:
 
         def look() -> HistoryPage:
             if not before:
-                history.flush(0.5)  # so that what was seen a moment ago is found
+                history.flush(FLUSH_SECONDS)  # so that what was seen a moment ago is found
             with _reader(history.path) as reader:
                 return reader.search(wanted, before=before, limit=limit, since=since, seconds=SEARCH_SECONDS)
 
@@ -193,7 +195,7 @@ class Reviewing:
 
         def make() -> Fix:
             if history is not None:
-                history.flush(0.5)  # what was refused a moment ago counts among the others
+                history.flush(FLUSH_SECONDS)  # what was refused a moment ago counts among the others
             record = _deciding([one for one in recent if one.action.id == action_id])
             if record is None and history is not None:
                 with _reader(history.path) as reader:

@@ -32,6 +32,7 @@ from pipelock.model import (
 )
 from tests.factories import a_decision, a_finding, a_policy, a_record, a_summary
 
+PATIENCE = 60.0
 JWT = a_finding(scanner="body_dlp", rule="JWT Token", place="body")
 TEXT = "mode: balanced\negress_rules: [{name: asks, action: ask, host: example.com}]\n"
 
@@ -49,7 +50,7 @@ class Reactor(MemoryReactorClock):
         self.woken.set()
 
     def turn(self, until: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while not until():
             assert time.monotonic() < deadline
             self.woken.wait(0.2)
@@ -101,6 +102,13 @@ class Desk:
         ask(found.append)
         self.reactor.turn(lambda: found)
         return found[0]
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine gives threads and files their turn late."""
+    for name in ("reviewing.FLUSH_SECONDS", "reviewing.SEARCH_SECONDS", "fixes.REPLAY_SECONDS"):
+        monkeypatch.setattr(f"pipelock.daemon.{name}", PATIENCE)
 
 
 @pytest.fixture
