@@ -15,7 +15,7 @@ from pipelock.door.edges import Clock
 from pipelock.engine import Facts
 from pipelock.engine.sessions import Change, What
 from pipelock.evidence.session_line import SessionEntry
-from pipelock.model import Notice, Session, SessionActed, SessionChanged, SessionDetail
+from pipelock.model import GrantsChanged, Notice, Session, SessionActed, SessionChanged, SessionDetail, SessionVerb
 
 __all__ = ["SWEEP_SECONDS", "Connections", "Oversight"]
 
@@ -116,6 +116,8 @@ class Oversight:
             raise BackendError("bad_request", str(error)) from error
         if acted is None:
             raise BackendError("not_found", "session not found")
+        if wish.verb is SessionVerb.TERMINATE:
+            self._forget_answers(wish.key)
         session = self._sessions.one(wish.key)
         detail = _done(acted, wish.reason)
         if session is not None:
@@ -123,6 +125,12 @@ class Oversight:
             more = {"action": wish.verb.value, "by": wish.by, "reason": wish.reason, "ended": acted.ended}
             self._record(SessionEntry(event="session_act", level="info", message=detail, session=wish.key, more=more))
         return acted
+
+    def _forget_answers(self, key: str) -> None:
+        """What was answered for this session ends with it: what it sends next begins afresh, and is asked about."""
+        ended = self._door.approvals.grants.end_sessions(lambda other: other != key)
+        if ended:
+            self._door.bus.publish(GrantsChanged(f"answers that ended with their session: {ended}"))
 
     # -- what happens ------------------------------------------------------------------------------------------------
 

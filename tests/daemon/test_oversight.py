@@ -9,7 +9,19 @@ from pipelock.daemon.oversight import Oversight
 from pipelock.engine.sessions import SessionPolicy
 from pipelock.engine.sessions.policy import Adaptive, AirlockSettings, Budget, Profiling
 from pipelock.evidence.session_line import SessionEntry
-from pipelock.model import Level, Notice, SessionChanged, SessionVerb, Tier, Verdict
+from pipelock.model import (
+    Answer,
+    AnswerWord,
+    GrantsChanged,
+    Level,
+    Lifetime,
+    Notice,
+    Scope,
+    SessionChanged,
+    SessionVerb,
+    Tier,
+    Verdict,
+)
 from tests.door.house import ASK_POSTS, House
 from tests.factories import FAKE_KEY, a_policy
 
@@ -133,6 +145,19 @@ def test_an_operators_acts_are_done_told_and_written() -> None:
     assert oversight.inspect(KEY).session.ended
     assert oversight.act(wish(SessionVerb.RESET)).previous_tier is Tier.NONE
     assert [one.what for one in house.events(SessionChanged)] == ["airlock", "terminate", "reset"]
+
+
+def test_what_was_answered_for_a_session_ends_with_it_at_once_and_other_answers_hold() -> None:
+    house, oversight, _ = a_house()
+    for number, lifetime in enumerate((Lifetime.SESSION, Lifetime.H1)):
+        house.post(url=f"http://example.com/{number}")
+        house.door.answer(house.pending(), Answer(AnswerWord.ALLOW, Scope.URL, lifetime))
+    assert len(house.approvals.grants) == 2
+    oversight.act(wish(SessionVerb.TERMINATE))
+    assert [grant.lifetime for grant in house.approvals.grants.all(0.0)] == [Lifetime.H1]
+    assert house.events(GrantsChanged)[-1].detail == "answers that ended with their session: 1"
+    _, asked = house.post(url="http://example.com/0")
+    assert asked == []  # it waits
 
 
 def test_what_cannot_be_done() -> None:
