@@ -13,7 +13,6 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
 
-from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -38,6 +37,7 @@ from pipelock.daemon.oversight import Oversight
 from pipelock.daemon.pages import Pages
 from pipelock.daemon.reload_answers import ReloadAnswers
 from pipelock.daemon.reviewing import Reviewing, ReviewParts
+from pipelock.daemon.rounds import Rounds
 from pipelock.daemon.sentinel import sentinel_probe
 from pipelock.daemon.settings import (
     api_limits,
@@ -189,7 +189,7 @@ class Daemon:
         self._scans = ScanService(self.door, reactor, scan_settings(loaded), self.context.new_id)
         self._scan_api = ApiContext(self._scans, reactor, api_limits(loaded))
         self._ports: list[Port] = []
-        self._loops: list[LoopingCall] = []
+        self._rounds = Rounds(reactor)
         self._was_killed = self.kill.active
         self._reloading = False
         self._reload_again = False
@@ -227,21 +227,21 @@ class Daemon:
             scan_port = bind(self._reactor, "scan_api.listen", config.scan_api.listen, ApiFactory(self._scan_api))
             self._ports.append(scan_port)
             own.add(scan_port.getHost().port)
-            self._every(SWEEP_SECONDS, self._scan_api.sweep)
+            self._rounds.every(SWEEP_SECONDS, self._scan_api.sweep)
         if config.kill_switch.api_listen:
             own.add(self._bind_admin(config.kill_switch.api_listen))
         else:
             self.context.admin = self.admin.service
         self.engine.own_ports = frozenset(own)
         self._in(self._scan_pool, lambda: warm(self.engine.policy), self._warmed)
-        self._every(SWEEP_SECONDS, self.context.sweep)
-        self._every(SESSION_SECONDS, self.oversight.sweep)
-        self._every(SESSION_SECONDS, self.answering.sweep)
-        self._every(KILL_LOOK_SECONDS, self._look_at_sentinel)
+        self._rounds.every(SWEEP_SECONDS, self.context.sweep)
+        self._rounds.every(SESSION_SECONDS, self.oversight.sweep)
+        self._rounds.every(SESSION_SECONDS, self.answering.sweep)
+        self._rounds.every(KILL_LOOK_SECONDS, self._look_at_sentinel)
         release = releaser()
         if release is not None:
             release()  # compiling the rules has left much
-            self._every(GIVE_BACK_SECONDS, release)
+            self._rounds.every(GIVE_BACK_SECONDS, release)
         if not self.loaded.config.enforce or self.loaded.config.mode == "audit":
             self.bus.publish(Notice("warn", "findings are logged and nothing is blocked (audit mode)"))
         for text in (*self.loaded.notices, *self.loaded.warnings):
@@ -264,25 +264,19 @@ class Daemon:
         self._ports.append(port)
         number = int(port.getHost().port)
         context.local_names = local_names(address, number)
-        self._every(SWEEP_SECONDS, context.sweep)
+        self._rounds.every(SWEEP_SECONDS, context.sweep)
         return number
 
     def _bind_admin(self, address: str) -> int:
         port = bind(self._reactor, "kill_switch.api_listen", address, ApiFactory(self.admin.context))
         self._ports.append(port)
         self.admin.address = written_address(address, port)
-        self._every(SWEEP_SECONDS, self.admin.context.sweep)
+        self._rounds.every(SWEEP_SECONDS, self.admin.context.sweep)
         return int(port.getHost().port)
 
     def _warmed(self, result: Failure | None) -> None:
         if isinstance(result, Failure):
             self._log.failure("the rules could not be tried", failure=result)
-
-    def _every(self, seconds: float, call: Callable[[], None]) -> None:
-        loop = LoopingCall(call)
-        loop.clock = self._reactor  # type: ignore[assignment]  # a zope interface there
-        loop.start(seconds, now=False)
-        self._loops.append(loop)
 
     @property
     def address(self) -> str:
@@ -322,9 +316,7 @@ class Daemon:
     def stop(self) -> None:
         """Let go of everything."""
         self.answering.stop()
-        for loop in self._loops:
-            if loop.running:
-                loop.stop()
+        self._rounds.stop()
         for context in (self.context, self._metrics_context):
             for client in list(context.connections) if context is not None else ():
                 client.abort()
