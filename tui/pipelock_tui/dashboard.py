@@ -28,6 +28,7 @@ from pipelock_tui.board import Board
 from pipelock_tui.catalogue import ACTIONS, ANSWERS, SHELL, action_of, place_of
 from pipelock_tui.commanding import CommandError, parse
 from pipelock_tui.deeds import ShellDeeds
+from pipelock_tui.dialogs.window import Palette
 from pipelock_tui.facts import banner_lines
 from pipelock_tui.footer import TYPING, hints_of
 from pipelock_tui.inbox import PERIOD, Inbox
@@ -281,6 +282,16 @@ class Dashboard(App[None]):
         """The keys an action has, with commas between."""
         return self._chosen_keys.changed.get(action.id, action.keys)
 
+    def action_command_palette(self) -> None:
+        """Open the palette."""
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
+    def on_command_palette_closed(self, message: Palette.Closed) -> None:
+        """Keys typed into the palette must not answer what waits; what was chosen there is meant."""
+        if not message.option_selected:
+            self.board.desk.rearm(self.clock.monotonic())
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the command palette offers: all that can be done now, by its words."""
         yield from self.shell_deeds.palette()
@@ -342,10 +353,17 @@ class Dashboard(App[None]):
         base.query_one(Hints).update(TYPING if typing else hints_of(self, switcher.current))
 
     def _handle_exception(self, error: Exception) -> None:
-        """What a part of a view raises ends that view alone; what the shell raises ends the dashboard, as it must."""
+        """What a part of a view or a window raises ends that alone; what the shell raises ends the dashboard."""
         pump = active_message_pump.get(None)
-        view = self.switcher.owner(pump) if isinstance(pump, DOMNode) and self.screen_stack else None
-        if view is None:
-            super()._handle_exception(error)
-        else:
+        node = pump if isinstance(pump, DOMNode) and self.screen_stack else None
+        view = self.switcher.owner(node) if node is not None else None
+        window = next(
+            (each for each in self.screen_stack[1:] if node is not None and each in node.ancestors_with_self), None
+        )
+        if view is not None:
             self.switcher.breaks(view, error)
+        elif window is not None:
+            self.say(f"A window broke, and nothing was done: {type(error).__name__}: {error}", "error")
+            window.dismiss(None)
+        else:
+            super()._handle_exception(error)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TypeVar
 
 from textual.await_complete import AwaitComplete
+from textual.command import CommandPalette
 from textual.screen import ModalScreen
 
-__all__ = ["Window"]
+__all__ = ["Palette", "Window"]
 
 T = TypeVar("T")
 
@@ -19,3 +20,11 @@ class Window(ModalScreen[T]):
         """Close with a result, if this is the window at the top."""
         # Textual would take away whatever is at the top by then, in the end the screen itself.
         return super().dismiss(result) if self.is_active else AwaitComplete()
+
+
+class Palette(CommandPalette):
+    """Textual's palette, which closes once too."""
+
+    def dismiss(self, result: object = None) -> AwaitComplete:
+        """Close, if this is the window at the top."""
+        return super().dismiss(None) if self.is_active else AwaitComplete()
