@@ -73,7 +73,8 @@ def _text(fix: Fix) -> str:
     if not fix.possible:
         return f"No suppression can lift this: {escape(fix.words, 1000)}"
     lines = [escape(fix.words, 1000), "", escape_lines(fix.entry.rstrip()), ""]
-    lines.append(f"This action: {fix.verdict.value}. It would also unblock {fix.unblocked} of {fix.others} others.")
+    verdict = fix.verdict.value if fix.verdict is not None else "can't be told"
+    lines.append(f"This action: {verdict}. It would also unblock {fix.unblocked} of {fix.others} others.")
     lines += [f"  {escape(example, 300)}" for example in fix.examples]
     if fix.unknown:
         lines.append(f"  {fix.unknown} could not be judged again: the record does not hold enough.")

@@ -78,9 +78,12 @@ class Fixes:
         book = rule_book(config)
         judge = Judge(msgspec.structs.replace(policy, suppressions=suppressed), book)
         said = judge.judge(record)
-        verdict, words = said.verdict or Verdict.BLOCK, made.words
-        if said.verdict is None:
-            words += f" Whether this action would pass can't be told: {said.why}."
+        verdict, words = said.verdict, made.words
+        if verdict is None:
+            words += (
+                f" Whether this action would pass can't be told: {said.why}. If it does not, propose again for what "
+            )
+            words += "refuses it then."
         elif verdict in _REFUSED:
             words += f" This action is refused all the same, by {said.rule or said.layer}."
         elif said.why:

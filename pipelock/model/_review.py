@@ -94,7 +94,7 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         possible: False where no suppression may lift this refusal; `words` says why and what would.
         words: In plain words, the consequence included.
         entry: The YAML that would be written.
-        verdict: What would become of that action.
+        verdict: What would become of that action; `None` where the record can't tell, and `words` say why.
         others: How many other recorded decisions were refused for the same rule.
         unblocked: How many of those would now pass.
         examples: Up to five of these, in a line each.
@@ -107,7 +107,7 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     possible: bool
     words: str
     entry: str = ""
-    verdict: Verdict = Verdict.BLOCK
+    verdict: Verdict | None = Verdict.BLOCK
     others: int = 0
     unblocked: int = 0
     examples: tuple[str, ...] = ()

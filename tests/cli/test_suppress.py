@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from pipelock.control import frames
@@ -43,6 +44,12 @@ def test_a_proposal_says_what_it_would_do(asked: FakeDaemon, run: Run) -> None:
     assert "unblock 1 of 3 others" in out
     assert "2 could not be judged" in out
     assert ("ask", frames.ProposeFix(1, "a1", 1, 7)) in asked.said
+
+
+def test_a_proposal_that_nobody_can_judge_claims_nothing(asked: FakeDaemon, run: Run) -> None:
+    asked.replies[frames.ProposeFix] = lambda _: frames.FixReply(msgspec.structs.replace(FIX, verdict=None))
+    assert "This action: can't be told." in run("suppress", "propose", "a1")[1]
+    assert json.loads(run("suppress", "propose", "a1", "--json")[1])["verdict"] is None
 
 
 def test_it_is_written_when_that_is_meant(asked: FakeDaemon, run: Run) -> None:

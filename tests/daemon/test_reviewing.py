@@ -153,6 +153,15 @@ def test_too_much_at_once_is_refused(desk: Desk) -> None:
     desk.reactor.turn(lambda: len(told) == MAX_WAITING + 1)
 
 
+def test_where_the_record_cannot_tell_no_verdict_is_claimed(desk: Desk) -> None:
+    found = a_finding(scanner="dlp", rule="House Secret", place="url:query:k")
+    action = a_summary(id="a-1", url="http://example.com/[redacted]", path="/v1/items")
+    desk.decide(a_record(action=action, decision=a_decision(verdict=Verdict.BLOCK, layer="dlp", findings=(found,))))
+    fix = desk.outcome(lambda then: desk.reviewing.propose("a-1", 0, 30, then))
+    assert (fix.possible, fix.verdict) == (True, None)
+    assert "can't be told: whether the URL looks random was not looked at" in fix.words
+
+
 def test_a_fix_is_proposed_tried_applied_and_taken_out_again(desk: Desk) -> None:
     desk.decide(*(refused(number) for number in range(3)), refused(7, "/other"), refused(8, "/", host="h.test"))
     fix = desk.outcome(lambda then: desk.reviewing.propose("a-1", 0, 30, then))

@@ -30,6 +30,7 @@ CLAUDE = "claude@4711|127.0.0.1"
         ("search verdict:block", "3 decisions, 9004 looked at; nothing older"),
         ("fix a1", "apply f1 writes it"),
         ("fix a1 7", "would also un-block 2 of 9 others"),
+        ("fix a1 7 1", "for       7 days"),
         ("apply f1", "✓ written to suppressions.yaml"),
         ("config", "mode is audit: nothing is refused"),
         ("audit", "line 812 is no JSON object"),
@@ -84,6 +85,8 @@ async def test_what_ends_or_forgets_is_asked_about(talk: Talk, typed: str) -> No
         ("trust 1 x", "trust takes a session"),
         ("fix a1 soon", "days are a number"),
         ("fix a1 400", "days are a number"),
+        ("fix a1 7 first", "a finding is told by its number"),
+        ("fix a1 7 1 2", "at most 3 words"),
         ("more", "there is nothing older"),
         ("doctor please", "nothing comes after"),
     ],
@@ -103,6 +106,13 @@ async def test_a_search_goes_on_page_by_page(talk: Talk) -> None:
     assert "nothing older" in await talk.obey("more")
     told = [(frame.query, frame.before) for frame in talk.link.told(frames.SearchHistory)]
     assert told == [("host:example.net", 0), ("host:example.net", 9_001)]
+
+
+async def test_a_fix_for_another_finding(talk: Talk) -> None:
+    await talk.connect()
+    await talk.obey("fix a1")
+    await talk.obey("fix a1 7 2")
+    assert [(frame.finding, frame.days) for frame in talk.link.told(frames.ProposeFix)] == [(0, 30), (2, 7)]
 
 
 async def test_a_fix_that_is_not_possible_offers_nothing(talk: Talk) -> None:

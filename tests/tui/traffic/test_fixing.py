@@ -38,6 +38,13 @@ def test_a_fix_that_does_not_help_says_so() -> None:
     assert [part.role for line in fix_lines(still, 30) for part in line if "un-block" in part.text] == ["warn"]
 
 
+def test_where_the_record_cannot_tell_nothing_is_claimed() -> None:
+    unknown = text(msgspec.structs.replace(testing.fix(), verdict=None))
+    assert "may pass or be refused for something else: the record can't tell" in unknown
+    assert "would still be refused" not in unknown
+    assert "would be:" not in unknown
+
+
 def test_what_no_suppression_may_lift() -> None:
     hard = Fix(id="", action_id="a", possible=False, words="A private address is never reached.")
     assert "A private address is never reached." in text(hard)

@@ -118,7 +118,7 @@ class Conversation:
             "search": Command("search [QUERY]", "search the history", look.search,
                               ("traffic.filter", "traffic.search", "traffic.export")),
             "more": Command("more", "the search's next page", look.more, ("traffic.search",)),
-            "fix": Command("fix ACTION [DAYS]", "how to keep a refusal from happening again", look.fix,
+            "fix": Command("fix ACTION [DAYS [FINDING]]", "how to keep a refusal from happening again", look.fix,
                            ("traffic.fix",)),
             "apply": Command("apply FIX", "write that", look.apply, ("traffic.fix",)),
             "rules": Command("rules [WORD]", "rules and their hits", look.rules, ("rules.filter",)),

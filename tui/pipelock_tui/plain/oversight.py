@@ -21,7 +21,7 @@ from pipelock_tui.rows import Row
 from pipelock_tui.rules.lines import matching
 from pipelock_tui.sessions.acts import acted_words, question_of
 from pipelock_tui.sessions.detail import detail_lines
-from pipelock_tui.traffic.fixing import DAYS, fix_lines
+from pipelock_tui.traffic.fixing import USUAL_DAYS, fix_lines
 
 __all__ = ["PAGE", "Oversight"]
 
@@ -141,13 +141,15 @@ class Oversight:
         return await self._page()
 
     async def fix(self, rest: str) -> list[str]:
-        """Propose how a refusal would be kept from happening again: `fix ACTION [DAYS]`."""
-        name, days = _words(rest, 2)
+        """Propose how a refusal would be kept from happening again: `fix ACTION [DAYS [FINDING]]`, 0 the first one."""
+        name, days, finding = _words(rest, 3)
         if days and not (days.isascii() and days.isdigit() and 0 < int(days[:4]) <= 365):
             raise TypedError("days are a number from 1 to 365")
-        length = int(days) if days else DAYS[-1]
-        reply = await self._ask(lambda number: frames.ProposeFix(number, name, 0, length), frames.FixReply, _SLOW)
-        lines = page(fix_lines(reply.fix, length, self._clock.zone))
+        if finding and not (finding.isascii() and finding.isdigit() and len(finding) < 4):
+            raise TypedError("a finding is told by its number, 0 the deciding one")
+        length, which = int(days) if days else USUAL_DAYS, int(finding or 0)
+        reply = await self._ask(lambda number: frames.ProposeFix(number, name, which, length), frames.FixReply, _SLOW)
+        lines = page(fix_lines(reply.fix, length, self._clock.zone, choosing=False))
         return [*lines, f"apply {reply.fix.id} writes it"] if reply.fix.possible else lines
 
     async def apply(self, rest: str) -> list[str]:

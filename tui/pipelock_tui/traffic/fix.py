@@ -17,7 +17,7 @@ from pipelock_tui.dialogs.keys import words_of
 from pipelock_tui.dialogs.window import Window
 from pipelock_tui.explain import LABEL
 from pipelock_tui.text import Line, line
-from pipelock_tui.traffic.fixing import DAYS, finding_line, fix_lines, places_of
+from pipelock_tui.traffic.fixing import DAYS, USUAL_DAYS, finding_line, fix_lines, places_of
 from pipelock_tui.widgets.paint import Page
 
 __all__ = ["FixDialog"]
@@ -55,7 +55,7 @@ class FixDialog(Window[Fix]):
         self._chosen = 0
         self._now = now
         self._zone = zone
-        self._place = DAYS.index(30)
+        self._place = DAYS.index(USUAL_DAYS)
         self._fix: Fix | None = None
         self._since = now()
 

@@ -11,10 +11,12 @@ from pipelock_tui.rules.lines import day_time
 from pipelock_tui.text import Line, line
 from pipelock_tui.words import verdict_words
 
-__all__ = ["DAYS", "days_line", "finding_line", "fix_lines", "places_of"]
+__all__ = ["DAYS", "USUAL_DAYS", "days_line", "finding_line", "fix_lines", "places_of"]
 
 DAYS = (1, 7, 30, 90)
 """For how many days a suppression may be written."""
+USUAL_DAYS = 30
+"""Where nobody chooses; that of `pipelock suppress` too."""
 
 
 def days_line(chosen: int) -> Line:
@@ -39,8 +41,11 @@ def finding_line(finding: Finding, number: int, count: int) -> Line:
     )
 
 
-def fix_lines(fix: Fix, days: int, zone: tzinfo | None = None) -> list[Line]:
-    """What would be written, what it would do to this refusal, and what else it would let through; not wrapped."""
+def fix_lines(fix: Fix, days: int, zone: tzinfo | None = None, *, choosing: bool = True) -> list[Line]:
+    """What would be written, what it would do to this refusal, and what else it would let through; not wrapped.
+
+    `choosing` says that another number of days is one of `DAYS` and a key away.
+    """
     if not fix.possible:
         return [
             line((" NO SUPPRESSION MAY LIFT THIS ", "alarm")),
@@ -52,7 +57,7 @@ def fix_lines(fix: Fix, days: int, zone: tzinfo | None = None) -> list[Line]:
         (),
         line((fix.words, "strong")),
         (),
-        days_line(days),
+        days_line(days) if choosing else item("for", f"{days} days"),
         _this_one(fix),
         _replay(fix, zone),
     ]
@@ -63,6 +68,8 @@ def fix_lines(fix: Fix, days: int, zone: tzinfo | None = None) -> list[Line]:
 
 
 def _this_one(fix: Fix) -> Line:
+    if fix.verdict is None:
+        return item("this one", "may pass or be refused for something else: the record can't tell", "warn")
     if fix.verdict is Verdict.BLOCK:
         return item("this one", "would still be refused, as far as the record tells", "warn")
     return item("this one", f"would be: {verdict_words(fix.verdict)}", fix.verdict.value)
