@@ -17,8 +17,8 @@ from msgspec import Meta
 from pipelock.config.decode import Decoder
 from pipelock.config.kinds import Expiry
 from pipelock.config.problems import ConfigError, Problem
+from pipelock.config.reading import read_tree
 from pipelock.config.rules import parse_expiry
-from pipelock.config.tree import MAX_BYTES, YamlError
 from pipelock.model import Grant, Lifetime, Scope
 
 __all__ = ["MAX_KEPT", "format_approvals", "parse_approvals"]
@@ -76,17 +76,7 @@ def parse_approvals(data: bytes, name: str, check: Callable[[Grant], str] = lamb
         ConfigError: not UTF-8, not YAML, too large, or an entry that says something that is not valid; nothing of the
             file is used then.
     """
-    from pipelock.config.nodes import parse  # noqa: PLC0415 - most daemons never have such a file
-
-    if len(data) > MAX_BYTES:
-        raise ConfigError([Problem(name, 0, 0, "", f"larger than {MAX_BYTES} bytes")])
-    try:
-        root = parse(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError([Problem(name, line, 1, "", "not UTF-8 text")]) from error
-    except YamlError as error:
-        raise ConfigError([Problem(name, error.line, error.column, "", error.message)]) from error
+    root = read_tree(data, name)
     if root is None:
         return ()
     decoder = Decoder(name, Path("/"))
@@ -117,7 +107,7 @@ def format_approvals(grants: tuple[Grant, ...]) -> bytes:
 
 def _scalar(key: str, value: str | int) -> str:
     """Text in quotation marks: a name such as `0E0` or `no` would be something else without them."""
-    import yaml  # noqa: PLC0415 - as above
+    import yaml  # noqa: PLC0415 - most daemons never have such a file
 
     if key in _BARE:
         return str(value)

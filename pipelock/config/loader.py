@@ -13,9 +13,10 @@ from pipelock.config.decode import Decoder
 from pipelock.config.digest import policy_hash, source_hash
 from pipelock.config.overrides import NO_REVERSE_FLAGS, Overrides, ReverseFlags, overridden
 from pipelock.config.problems import ConfigError, Problem
+from pipelock.config.reading import read_tree
 from pipelock.config.schema import Config, Mode
 from pipelock.config.schema_operations import EgressRule
-from pipelock.config.tree import MAX_BYTES, YamlError
+from pipelock.config.tree import MAX_BYTES
 from pipelock.config.validate import contradictions, notices, warnings
 from pipelock.config.wordfile import with_dictionaries
 
@@ -93,19 +94,7 @@ def loads(
 
 
 def _decode(data: bytes, decoder: Decoder, path: Path | None, overrides: Overrides) -> Loaded:
-    # Imported here: without a file there is no YAML to parse, and `check` should start fast.
-    from pipelock.config.nodes import parse  # noqa: PLC0415
-
-    name = decoder.file
-    if len(data) > MAX_BYTES:
-        raise ConfigError([Problem(name, 0, 0, "", f"larger than {MAX_BYTES} bytes")])
-    try:
-        root = parse(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError([Problem(name, line, 1, "", "not UTF-8 text")]) from error
-    except YamlError as error:
-        raise ConfigError([Problem(name, error.line, error.column, "", error.message)]) from error
+    root = read_tree(data, decoder.file)
     config = decoder.decode(root, Config) if root is not None else Config()
     return _finish(config, decoder, path, source_hash(data), overrides)
 

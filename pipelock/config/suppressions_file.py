@@ -28,9 +28,9 @@ from msgspec import Meta
 from pipelock.config.decode import Decoder
 from pipelock.config.digest import policy_hash
 from pipelock.config.loader import Loaded
-from pipelock.config.problems import ConfigError, Problem
+from pipelock.config.problems import ConfigError
+from pipelock.config.reading import read_tree
 from pipelock.config.schema_scanning import Suppression
-from pipelock.config.tree import MAX_BYTES, YamlError
 
 __all__ = ["FILE", "MAX_ENTRIES", "entry_id", "entry_text", "format_file", "overlaid", "parse_file"]
 
@@ -63,16 +63,7 @@ def parse_file(data: bytes, name: str) -> tuple[Suppression, ...]:
     Raises:
         ConfigError: It is larger than 4 MiB, is not UTF-8, or says something that is not valid.
     """
-    from pipelock.config.nodes import parse  # noqa: PLC0415 - without such a file there is no YAML to parse
-
-    if len(data) > MAX_BYTES:
-        raise ConfigError([Problem(name, 0, 0, "", f"larger than {MAX_BYTES} bytes")])
-    try:
-        root = parse(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise ConfigError([Problem(name, data.count(b"\n", 0, error.start) + 1, 1, "", "not UTF-8 text")]) from error
-    except YamlError as error:
-        raise ConfigError([Problem(name, error.line, error.column, "", error.message)]) from error
+    root = read_tree(data, name)
     if root is None:
         return ()
     decoder = Decoder(name, Path.cwd())
