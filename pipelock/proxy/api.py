@@ -117,12 +117,17 @@ class ApiContext:
             connection.expired()
 
     def make_room(self) -> bool:
-        """Close the longest connected client that is idle; false where all are being served."""
-        for connection in self.connections:
-            if connection.is_idle:
-                connection.abort()
-                return True
-        return False
+        """Close the longest connected client that is idle, or else that has not asked yet; false where all have.
+
+        Otherwise whoever begins many requests and ends none would keep everybody else out.
+        """
+        late = next((one for one in self.connections if one.is_idle), None) or next(
+            (one for one in self.connections if not one.has_asked), None
+        )
+        if late is None:
+            return False
+        late.abort()
+        return True
 
 
 class ApiConnection(ServerConnection):
@@ -141,6 +146,11 @@ class ApiConnection(ServerConnection):
         """Have it looked at once a second, and find out who it is."""
         self._context.connections[self] = None
         self._lookup = find_root_of(self.transport, self._context.identify, self._found)
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether a whole request of its is with the service."""
+        return isinstance(self.road, Question) and self.road.has_asked
 
     def _found(self, root: Root | None) -> None:
         self._lookup, self.root = None, root
@@ -180,6 +190,7 @@ class Question:
         self._head = head
         self._limit = limit
         self._body = bytearray()
+        self.has_asked = False
         self._cancel: Callable[[], None] | None = None
 
     def request_data(self, data: bytes) -> None:
@@ -194,6 +205,7 @@ class Question:
         """Ask the service."""
         body = bytes(self._body)
         self._body.clear()
+        self.has_asked = True
         answered = False
 
         def answer(what: ApiAnswer) -> None:

@@ -240,6 +240,24 @@ def test_an_idle_client_makes_room_for_a_new_one_and_a_busy_one_does_not() -> No
     assert ApiFactory(api.context).buildProtocol(None) is None
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"POST /api", id="half a head"),
+        pytest.param(b"POST /api/v1/scan HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n", id="refused, body to come"),
+        pytest.param(
+            f"POST /api/v1/scan HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 9\r\n\r\n".encode(),
+            id="half a request",
+        ),
+    ],
+)
+def test_who_begins_and_does_not_end_makes_room_too(sent: bytes) -> None:
+    api = Api(limits=ApiLimits(connections=1))
+    api.sends(sent)
+    assert ApiFactory(api.context).buildProtocol(None) is not None
+    assert api.line.is_closing
+
+
 def test_a_malformed_request_is_answered_and_closed() -> None:
     api = Api()
     api.sends(b"POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
