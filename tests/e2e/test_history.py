@@ -54,7 +54,12 @@ def test_a_false_alarm_is_lifted_where_it_was_and_nowhere_else(
     # Neither the request that passed nor its answer left the token anywhere.
     code, rules = report(daemon, "suppress", "list")
     assert (code, rules[0]["hits"] > 0) == (0, True)
+    code, checks = report(daemon, "doctor")
+    found = {check["name"]: check["state"] for check in checks}
+    assert {found[name] for name in ("configuration", "audit log", "control socket", "history", "clock")} == {"ok"}
     daemon.stop()
+    lines = (daemon.home / "audit" / "audit.jsonl").read_text().splitlines()
+    assert [json.loads(line)["rule"] for line in lines if '"suppression_added"' in line] == ["JWT Token"]
     kept = [file for file in daemon.home.rglob("*") if file.is_file() and "cache" not in file.parts]
     assert any(file.name == "history.db" for file in kept)
     assert not [file for file in kept if SIGNATURE.encode() in file.read_bytes()]
