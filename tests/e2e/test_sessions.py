@@ -233,6 +233,7 @@ def test_terminate_ends_a_download_a_tunnel_a_websocket_and_a_held_request(
     assert b"the end" not in bytes(download)
     with shell.daemon.client() as client:
         assert client.pending() == ()
+    assert shell.session().ended
     assert not bystander.is_closed
     go_on.set()
     bystander.wait_for(b"the end")
