@@ -140,3 +140,13 @@ async def test_a_detail_has_the_keys_where_the_list_has_no_room_any_more(stage: 
         await show.pilot.resize_terminal(80, 24)
         await show.settle()
         assert view.query_one(Page).has_focus
+
+
+async def test_a_view_ends_alone_when_a_key_of_its_list_breaks(stage: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Listing, "action_step", failing)
+    async with stage() as show:
+        await show.connect()
+        await show.press("4", "j")
+        assert "Sessions can't be shown" in show.text
+        await show.press("3")
+        assert "FOLLOWING" in show.text

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from textual._context import active_message_pump
 from textual._path import CSSPathType
+from textual.actions import ActionParseResult
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.dom import DOMNode
@@ -352,18 +353,34 @@ class Dashboard(App[None]):
         typing = isinstance(base.focused, Input)
         base.query_one(Hints).update(TYPING if typing else hints_of(self, switcher.current))
 
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key is bound to; it runs in the dashboard, whatever part of it the key belongs to."""
+        try:
+            return await super().run_action(action, default_namespace, namespaces)
+        except Exception as error:
+            if not self._ends_alone(default_namespace, error):
+                raise
+            return True
+
     def _handle_exception(self, error: Exception) -> None:
-        """What a part of a view or a window raises ends that alone; what the shell raises ends the dashboard."""
         pump = active_message_pump.get(None)
-        node = pump if isinstance(pump, DOMNode) and self.screen_stack else None
-        view = self.switcher.owner(node) if node is not None else None
-        window = next(
-            (each for each in self.screen_stack[1:] if node is not None and each in node.ancestors_with_self), None
-        )
+        if not self._ends_alone(pump if isinstance(pump, DOMNode) else None, error):
+            super()._handle_exception(error)
+
+    def _ends_alone(self, node: DOMNode | None, error: Exception) -> bool:
+        """End the view or the window that `node` is part of. What the shell raises ends the dashboard, as it must."""
+        if node is None or not self.screen_stack:
+            return False
+        view = self.switcher.owner(node)
+        window = next((each for each in self.screen_stack[1:] if each in node.ancestors_with_self), None)
         if view is not None:
             self.switcher.breaks(view, error)
         elif window is not None:
             self.say(f"A window broke, and nothing was done: {type(error).__name__}: {error}", "error")
             window.dismiss(None)
-        else:
-            super()._handle_exception(error)
+        return view is not None or window is not None

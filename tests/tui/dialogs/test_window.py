@@ -7,6 +7,7 @@ from textual.events import Key
 
 from pipelock_tui import testing
 from pipelock_tui.dialogs.jump import Jump
+from pipelock_tui.dialogs.question import Question
 
 if TYPE_CHECKING:
     from tests.tui.conftest import Open
@@ -38,16 +39,21 @@ async def test_keys_typed_ahead_close_one_window_and_not_what_is_under_it(stage:
         assert len(show.link.answers) == (opens in "tn")
 
 
-async def test_a_window_that_breaks_ends_alone_and_does_nothing(stage: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(_: Jump) -> None:
+@pytest.mark.parametrize(
+    ("window", "method", "keys"), [(Jump, "on_key", ("ctrl+o", "x")), (Question, "action_agree", ("K", "y"))]
+)
+async def test_a_window_that_breaks_ends_alone_and_does_nothing(
+    stage: Open, monkeypatch: pytest.MonkeyPatch, window: type[object], method: str, keys: tuple[str, ...]
+) -> None:
+    def failing(_: object) -> None:
         raise ValueError("defect in a window")
 
-    monkeypatch.setattr(Jump, "on_key", failing)
+    monkeypatch.setattr(window, method, failing)
     async with stage() as show:
         await show.connect(testing.pending())
-        await show.press("ctrl+o", "x")
+        await show.press(*keys)
         assert "A window broke, and nothing was done: ValueError: defect in a window" in show.told
-        assert len(show.app.screen_stack) == 1
+        assert (len(show.app.screen_stack), show.link.kills) == (1, [])
         show.clock.advance(1)
         await show.press("a")
         assert len(show.link.answers) == 1, "prompts are answered all the same"
