@@ -29,6 +29,7 @@ from pipelock.engine import (
 )
 from pipelock.engine.sessions import account_of
 from pipelock.model import (
+    MAX_NOTE,
     Action,
     ActionSummary,
     Answer,
@@ -43,10 +44,7 @@ from pipelock.model import (
     escape,
 )
 
-__all__ = ["MAX_NOTE", "Holding", "Then", "Ticket"]
-
-MAX_NOTE = 500
-"""Characters of an operator's words that travel."""
+__all__ = ["Holding", "Then", "Ticket"]
 
 Then = Callable[[Decision], None]
 
@@ -180,6 +178,7 @@ class Holding:
         ticket.counted = True
         if not waited:
             ticket.held_at = now
+        self._engine.sessions.meet(ticket.action, pending.action, self._wall())
         self._bus.publish(Held(pending))
         if pending.twins == 1 and not waited and self._prompts.asked(account_of(ticket.action), now):
             self._tell_of_flood(ticket.action, "it asks more than 10 times a minute; nothing passes unanswered")

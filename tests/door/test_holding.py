@@ -319,6 +319,16 @@ def test_a_flood_of_prompts_is_told_once_denied_beyond_the_limit_and_leaves_othe
     assert house.post(url="http://example.com/0", session=quiet.session, identity=quiet)[1] == []
 
 
+def test_the_session_of_what_waits_is_listed_before_anything_is_decided() -> None:
+    house = House()
+    house.post(session="new")
+    (session,) = house.engine.sessions.known()
+    assert (session.key, session.requests) == ("new", 0)
+    house.door.answer(house.pending(), ONCE)
+    (session,) = house.engine.sessions.known()
+    assert (session.key, session.requests) == ("new", 1)
+
+
 def test_what_finds_no_room_is_told_once() -> None:
     house = House(limits=ApprovalLimits(max_pending_per_session=2))
     for number in range(6):

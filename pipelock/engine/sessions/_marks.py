@@ -35,7 +35,7 @@ def count(
     """Count on the session's row, a new one if need be."""
     row = ledger.rows.get(shown.session)
     if row is None:
-        row = _new_row(ledger, action, shown, facts)
+        row = _new_row(ledger, action, shown, facts.wall)
     else:
         if row.ended and action.kind in REQUESTS and decision.outcome is not Outcome.ABANDONED:
             row.begin(facts.wall)  # what was under way when it was ended is no new beginning
@@ -57,14 +57,20 @@ def count(
     return row
 
 
-def _new_row(ledger: Ledger, action: Action, shown: ActionSummary, facts: Facts) -> Row:
+def meet(ledger: Ledger, action: Action, shown: ActionSummary, wall: float) -> None:
+    """Something waits: list its session although nothing is decided yet, for a person may want to end it."""
+    if ledger.rows.get(shown.session) is None:
+        _new_row(ledger, action, shown, wall)
+
+
+def _new_row(ledger: Ledger, action: Action, shown: ActionSummary, wall: float) -> Row:
     row = Row(
         key=shown.session,
         account=account_of(action),
         agent=shown.agent,
         client=action.client,
-        started_at=facts.wall,
-        last_seen_at=facts.wall,
+        started_at=wall,
+        last_seen_at=wall,
         identity=action.identity,
     )
     gone = ledger.rows.add(row, ledger.settings.max_sessions)

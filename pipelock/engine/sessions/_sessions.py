@@ -19,7 +19,7 @@ from pipelock.engine.facts import Facts
 from pipelock.engine.sessions import _gates
 from pipelock.engine.sessions._acts import Wish, act
 from pipelock.engine.sessions._ledger import Ledger
-from pipelock.engine.sessions._marks import count, mark, tell_refused
+from pipelock.engine.sessions._marks import count, mark, meet, tell_refused
 from pipelock.engine.sessions.account import FOREVER, MAX_ACCOUNTS, Account, account_of
 from pipelock.engine.sessions.changes import Change, What
 from pipelock.engine.sessions.rows import Row
@@ -102,6 +102,11 @@ class Sessions(Ledger):
             or _gates.escalated(account, action, policy) is not None
             or _gates.stricter(account, action, decision, policy) is not decision
         )
+
+    def meet(self, action: Action, shown: ActionSummary, wall: float) -> None:
+        """Something of a session waits for a person: it is listed from now on; `wall` is seconds since the epoch."""
+        if action.kind is not Kind.SCAN:
+            meet(self, action, shown, wall)
 
     def note(self, action: Action, shown: ActionSummary, decision: Decision, facts: Facts, policy: Policy) -> None:
         """Take a final decision into account; `shown` is what may be kept of the action."""
