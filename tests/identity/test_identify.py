@@ -13,7 +13,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from pipelock.identity._netlink import Ends
-from pipelock.identity.identify import BATCH, MAX_KNOWN, MAX_WAITING, SECONDS, Identify
+from pipelock.identity.identify import BATCH, MAX_WAITING, SECONDS, Identify
 from pipelock.identity.process import ProcessId
 from pipelock.identity.programs import Programs, entries
 from pipelock.identity.quick import Held, Sighting
@@ -233,12 +233,13 @@ def test_a_look_up_that_crashes_is_nobody(desk: Desk) -> None:
     assert desk.found == [None]
 
 
-def test_tables_are_bounded(desk: Desk) -> None:
-    for pid in range(100, 100 + MAX_KNOWN + 10):
+def test_tables_are_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelock.identity.identify.MAX_KNOWN", 20)
+    for pid in range(100, 130):
         add(desk.proc, pid, 1, pid, session=pid)
         desk.asks(pid)
         desk.runs()
-    assert len(desk.identify._roots) == MAX_KNOWN
+    assert [process.pid for process in desk.identify._roots] == list(range(110, 130))
 
 
 def test_in_the_end_nothing_is_left(desk: Desk) -> None:
