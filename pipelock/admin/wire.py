@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from pipelock.model import AnswerWord, BudgetUse, Grant, Lifetime, Pending, Scope, Tier
+from pipelock.model import MAX_NOTE, AnswerWord, BudgetUse, Grant, Lifetime, Pending, Scope, Tier
 
 __all__ = [
     "MAX_BINDING",
@@ -42,7 +42,7 @@ __all__ = [
     "Whoami",
 ]
 
-MAX_TEXT = 500
+MAX_TEXT = MAX_NOTE
 """Characters of a label, reason, note or pattern."""
 MAX_BINDING = 128
 """Characters of a binding."""

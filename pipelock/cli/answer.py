@@ -12,13 +12,10 @@ from pipelock.cli.output import print_json
 from pipelock.cli.table import Arguments
 from pipelock.control import frames
 from pipelock.control.client import Client
-from pipelock.model import Answer, AnswerWord, Lifetime, Offer, Pending, Scope, escape
+from pipelock.model import MAX_EDIT, MAX_NOTE, Answer, AnswerWord, Lifetime, Offer, Pending, Scope, escape
 
-__all__ = ["LIFETIMES", "MAX_BODY", "MAX_NOTE", "SCOPES", "execute", "report"]
+__all__ = ["LIFETIMES", "SCOPES", "execute", "report"]
 
-MAX_NOTE = 500
-MAX_BODY = 256 * 1024
-"""Bytes of a body that is sent instead."""
 SCOPES = tuple(scope.value for scope in Scope)
 LIFETIMES = tuple(lifetime.value for lifetime in Lifetime)
 
@@ -128,9 +125,9 @@ def _read(path: Path | None) -> bytes:
         return b""
     try:
         with path.open("rb") as file:
-            body = file.read(MAX_BODY + 1)
+            body = file.read(MAX_EDIT + 1)
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror or error}") from error
-    if len(body) > MAX_BODY:
-        raise CommandError(f"{path} is longer than {MAX_BODY} bytes, more than a body may have that is sent instead")
+    if len(body) > MAX_EDIT:
+        raise CommandError(f"{path} is longer than {MAX_EDIT} bytes, more than a body may have that is sent instead")
     return body

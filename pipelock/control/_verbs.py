@@ -12,14 +12,10 @@ from pipelock.control._later import Slow, begin
 from pipelock.control._wire import fit, fit_page, newer_than
 from pipelock.control.backend import Backend, BackendError, SessionWish
 from pipelock.control.protocol import MAX_NUMBER
-from pipelock.model import Answer, SessionDetail
+from pipelock.model import MAX_EDIT, MAX_NOTE, Answer, SessionDetail
 
-__all__ = ["MAX_EDIT", "MAX_NOTE", "Question", "decides", "perform", "start"]
+__all__ = ["Question", "decides", "perform", "start"]
 
-MAX_NOTE = 500
-"""Characters of an operator's note, reason or label."""
-MAX_EDIT = 256 * 1024
-"""Bytes of a body that an operator sends instead."""
 MAX_KEY = 400
 """Characters of a session's key."""
 _MAX_ID = 100

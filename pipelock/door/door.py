@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 
 from pipelock.door.bus import EventBus
 from pipelock.door.edges import Clock
-from pipelock.door.holding import MAX_NOTE, Holding, HoldingParts, Then, Ticket
+from pipelock.door.holding import Holding, HoldingParts, Then, Ticket
 from pipelock.door.resolver import Resolver
 from pipelock.door.stats import Stats
 from pipelock.door.veil import Veil
@@ -47,7 +47,7 @@ from pipelock.model import (
     Verdict,
 )
 
-__all__ = ["MAX_NOTE", "THREAD_BYTES", "Door", "DoorParts", "Ticket"]
+__all__ = ["THREAD_BYTES", "Door", "DoorParts", "Ticket"]
 
 THREAD_BYTES = 64 * 1024
 """Bodies from this size on are scanned in the thread pool.

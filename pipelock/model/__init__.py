@@ -6,7 +6,7 @@ Those of which there are thousands are kept out of the cycle collector (`gc=Fals
 from __future__ import annotations
 
 from pipelock.model._action import Action, ActionSummary, Direction, Fault, Kind, ScanKind, Transport
-from pipelock.model._decision import Answer, AnswerWord, Decision, Outcome, Record, TaintWeighed
+from pipelock.model._decision import MAX_EDIT, MAX_NOTE, Answer, AnswerWord, Decision, Outcome, Record, TaintWeighed
 from pipelock.model._escape import escape, escape_lines
 from pipelock.model._event import (
     ConfigReloaded,
@@ -62,6 +62,8 @@ from pipelock.model._verdict import Verdict, strictest
 
 __all__ = [
     "ANONYMOUS",
+    "MAX_EDIT",
+    "MAX_NOTE",
     "Action",
     "ActionSummary",
     "Answer",

@@ -13,7 +13,13 @@ from pipelock.model._reason import BlockReason
 from pipelock.model._session import TaintLevel
 from pipelock.model._verdict import Verdict
 
-__all__ = ["Answer", "AnswerWord", "Decision", "Outcome", "Record", "TaintWeighed"]
+__all__ = ["MAX_EDIT", "MAX_NOTE", "Answer", "AnswerWord", "Decision", "Outcome", "Record", "TaintWeighed"]
+
+
+MAX_NOTE = 500
+"""Characters of an operator's words that travel: a note, a reason, a label."""
+MAX_EDIT = 256 * 1024
+"""Bytes of a body that a person may change, and of what they put in its place."""
 
 
 class AnswerWord(StrEnum):
@@ -34,9 +40,9 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
         word: What is to be done. `REDACT` and `EDIT` are for this once.
         scope: What else the answer covers.
         lifetime: For how long.
-        note: Reaches the agent with a denial (at most 500 characters).
+        note: Reaches the agent with a denial; at most `MAX_NOTE` characters.
         by: Who answered.
-        body: For `EDIT`, what is sent instead; at most 256 KiB.
+        body: For `EDIT`, what is sent instead; at most `MAX_EDIT` bytes.
     """
 
     word: AnswerWord

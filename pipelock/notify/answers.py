@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from pipelock.model import Answer, AnswerWord, Lifetime, Scope
+from pipelock.model import MAX_NOTE, Answer, AnswerWord, Lifetime, Scope
 from pipelock.notify.signature import FRESH_SECONDS, SignatureError, check
 
 __all__ = ["ANSWERS_PER_MINUTE", "MAX_NONCES", "AnswerSettings", "RefusedError", "SignedReader"]
@@ -16,7 +16,6 @@ MAX_NONCES = 10_000
 """Nonces that are remembered; each for twice the time that a message may be old."""
 ANSWERS_PER_MINUTE = 60
 """That are taken; others use nothing up."""
-MAX_NOTE = 500
 _MAX_ID = 100
 
 

@@ -11,7 +11,7 @@ import string
 
 import msgspec
 
-from pipelock.model import BlockReason, Decision, Transport, escape
+from pipelock.model import MAX_NOTE, BlockReason, Decision, Transport, escape
 from pipelock.proxy._accept import preferred_type
 from pipelock.proxy._http1_events import Headers
 
@@ -19,7 +19,6 @@ __all__ = ["fetch_body", "refusal", "refusal_headers"]
 
 _MAX_LAYER = 32
 _MAX_TEXT = 1_000
-_MAX_NOTE = 500
 _MAX_HINT_HEADER = 256
 _LAYER_CHARS = frozenset(string.ascii_letters + string.digits + "_")
 _CONTENT_TYPES = {
@@ -94,7 +93,7 @@ def refusal(
         retry=code.retry.value,
         request_id=escape(decision.action_id, 64),
         hint=escape(decision.hint, _MAX_TEXT) if explain else "",
-        note=escape(decision.note, _MAX_NOTE),
+        note=escape(decision.note, MAX_NOTE),
     )
     kind = preferred_type(accept)
     if kind == "html":

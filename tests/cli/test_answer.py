@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelock.cli.answer import MAX_BODY, report
+from pipelock.cli.answer import report
 from pipelock.control import frames
 from pipelock.control.client import ControlError
-from pipelock.model import Answer, AnswerWord, Grant, Lifetime, Offer, Scope
+from pipelock.model import MAX_EDIT, Answer, AnswerWord, Grant, Lifetime, Offer, Scope
 
 from .conftest import FakeDaemon, pending, summary
 
@@ -50,7 +50,7 @@ def test_another_body_is_read_from_a_file(daemon: FakeDaemon, run: Run, tmp_path
     body.write_bytes(b"less")
     assert run("approve", "7", "--body", str(body))[0] == 0
     assert ("answer", "7", Answer(AnswerWord.EDIT, body=b"less"), "bound") in daemon.said
-    body.write_bytes(b"x" * (MAX_BODY + 1))
+    body.write_bytes(b"x" * (MAX_EDIT + 1))
     assert run("approve", "7", "--body", str(body))[0] == 1
     assert "No such file" in run("approve", "7", "--body", str(tmp_path / "none"))[2]
 

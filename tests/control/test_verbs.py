@@ -6,11 +6,11 @@ import pytest
 from twisted.logger import LogEvent, globalLogPublisher
 
 from pipelock.control import frames
-from pipelock.control._verbs import MAX_NOTE, Question, decides, perform
+from pipelock.control._verbs import Question, decides, perform
 from pipelock.control.backend import BackendError
 from pipelock.control.protocol import MAX_NUMBER
 from pipelock.control.testing import FakeBackend
-from pipelock.model import Answer, AnswerWord, KillSwitchState, Session
+from pipelock.model import MAX_NOTE, Answer, AnswerWord, KillSwitchState, Session
 
 BY = "command (pid 7)"
 ALLOW, DENY = Answer(AnswerWord.ALLOW), Answer(AnswerWord.DENY)

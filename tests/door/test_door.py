@@ -6,10 +6,11 @@ from ipaddress import ip_network
 
 import pytest
 
-from pipelock.door.door import MAX_NOTE, THREAD_BYTES, Ticket
+from pipelock.door.door import THREAD_BYTES, Ticket
 from pipelock.engine import ApprovalLimits, StaleAnswerError
 from pipelock.engine.egress import EgressRule, EgressRules
 from pipelock.model import (
+    MAX_NOTE,
     Answer,
     AnswerWord,
     BlockReason,

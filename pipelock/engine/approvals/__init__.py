@@ -14,12 +14,11 @@ from pipelock.engine.approvals.limits import (
 )
 from pipelock.engine.approvals.prompts import MAX_PROMPTS, PromptRate
 from pipelock.engine.approvals.queue import LEASE_SECONDS, MAX_LEASE_SECONDS, Approvals
-from pipelock.engine.approvals.revise import MAX_EDIT, is_same_question, redacted_body, text_of
+from pipelock.engine.approvals.revise import is_same_question, redacted_body, text_of
 from pipelock.engine.approvals.words import grant_words
 
 __all__ = [
     "LEASE_SECONDS",
-    "MAX_EDIT",
     "MAX_GRANTS",
     "MAX_LEASE_SECONDS",
     "MAX_PROMPTS",

@@ -7,12 +7,9 @@ goes with it.
 from __future__ import annotations
 
 from pipelock.detect.removal import strip
-from pipelock.model import Action, Decision, Kind
+from pipelock.model import MAX_EDIT, Action, Decision, Kind
 
-__all__ = ["MAX_EDIT", "is_editable", "is_same_question", "redacted_body", "text_of"]
-
-MAX_EDIT = 256 * 1024
-"""Bytes of a body that a person may change, and of what they put in its place."""
+__all__ = ["is_editable", "is_same_question", "redacted_body", "text_of"]
 
 _WHOLE = frozenset({Kind.REQUEST, Kind.RESPONSE})
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pipelock.engine.approvals.limits import BadAnswerError
-from pipelock.engine.approvals.revise import MAX_EDIT
-from pipelock.model import Answer, AnswerWord, Lifetime, Offer, Pending, Scope
+from pipelock.model import MAX_EDIT, Answer, AnswerWord, Lifetime, Offer, Pending, Scope
 
 __all__ = ["taken"]
 

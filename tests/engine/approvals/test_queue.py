@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelock.engine import ApprovalLimits, ApprovalRefused, Approvals, Settled, StaleAnswerError, summarise
-from pipelock.engine.approvals import LEASE_SECONDS, MAX_EDIT, MAX_GRANTS, MAX_LEASE_SECONDS, BadAnswerError
+from pipelock.engine.approvals import LEASE_SECONDS, MAX_GRANTS, MAX_LEASE_SECONDS, BadAnswerError
 from pipelock.model import (
+    MAX_EDIT,
     Action,
     Answer,
     AnswerWord,

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from pipelock.engine.approvals.revise import MAX_EDIT, is_editable, is_same_question, redacted_body, text_of
-from pipelock.model import Action, Decision, Kind, Span
+from pipelock.engine.approvals.revise import is_editable, is_same_question, redacted_body, text_of
+from pipelock.model import MAX_EDIT, Action, Decision, Kind, Span
 from tests.factories import a_decision, a_finding, a_response, an_action
 
 KEY = a_finding(scanner="body_dlp", place="body", span=Span(2, 5))

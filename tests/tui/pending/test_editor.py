@@ -7,7 +7,7 @@ import pytest
 from textual.app import App
 
 from pipelock_tui.pending import editor as module
-from pipelock_tui.pending.editor import MAX_BODY, EditError, TerminalEditor, command_of, ending_of, folder_of
+from pipelock_tui.pending.editor import EditError, TerminalEditor, command_of, ending_of, folder_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,10 +79,9 @@ async def test_an_editor_that_fails_sends_nothing(tmp_path: Path) -> None:
 
 
 async def test_a_body_that_became_too_long_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_BODY", 10)
+    monkeypatch.setattr(module, "MAX_EDIT", 10)
     with pytest.raises(EditError, match="longer than 10 bytes"):
         await edited(tmp_path, "import sys; open(sys.argv[1], 'a').write('x' * 100)")
-    assert MAX_BODY == 262_144
 
 
 async def test_a_terminal_that_can_not_be_handed_over(tmp_path: Path) -> None:

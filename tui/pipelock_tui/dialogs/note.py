@@ -9,15 +9,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from pipelock.model import Pending
+from pipelock.model import MAX_NOTE, Pending
 from pipelock_tui.dialogs.window import Window
 from pipelock_tui.text import line
 from pipelock_tui.widgets.paint import Page
 
-__all__ = ["MAX_NOTE", "Note"]
-
-MAX_NOTE = 500
-"""Longest note, in characters."""
+__all__ = ["Note"]
 
 
 class Note(Window[str | None]):

@@ -14,12 +14,11 @@ from typing import Protocol
 
 from textual.app import App, SuspendNotSupported
 
+from pipelock.model import MAX_EDIT
 from pipelock_tui.files import remove, scratch
 
-__all__ = ["MAX_BODY", "EditError", "Editor", "TerminalEditor", "command_of", "ending_of", "folder_of"]
+__all__ = ["EditError", "Editor", "TerminalEditor", "command_of", "ending_of", "folder_of"]
 
-MAX_BODY = 262_144
-"""Bytes of a changed body that are taken, as the daemon does."""
 _ENDINGS = (("json", ".json"), ("xml", ".xml"), ("html", ".html"), ("yaml", ".yaml"), ("urlencoded", ".txt"))
 
 
@@ -98,9 +97,9 @@ class TerminalEditor:
 def _read(path: Path) -> bytes:
     """What the editor left; some put a new file in the old one's place."""
     with path.open("rb") as file:
-        changed = file.read(MAX_BODY + 1)
-    if len(changed) > MAX_BODY:
-        raise EditError(f"the changed body is longer than {MAX_BODY} bytes; nothing was sent")
+        changed = file.read(MAX_EDIT + 1)
+    if len(changed) > MAX_EDIT:
+        raise EditError(f"the changed body is longer than {MAX_EDIT} bytes; nothing was sent")
     return changed
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pipelock.model import Answer, AnswerWord, Lifetime, Offer, Pending, Scope
+from pipelock.model import MAX_NOTE, Answer, AnswerWord, Lifetime, Offer, Pending, Scope
 from pipelock_tui.pending.choices import offers_of, sentence
 
-__all__ = ["ANSWERS", "MAX_NOTE", "TypedError", "Wanted", "read_answer"]
+__all__ = ["ANSWERS", "TypedError", "Wanted", "read_answer"]
 
 T = TypeVar("T")
 ANSWERS = {
@@ -21,8 +21,6 @@ ANSWERS = {
     "r": (AnswerWord.REDACT, Lifetime.ONCE),
 }
 """By command: the word, and the lifetime unless one must follow."""
-MAX_NOTE = 500
-"""Longest note, in characters."""
 
 
 class TypedError(ValueError):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelock.control import frames
 from pipelock.control.aio import Connected, ControlError, Disconnected
-from pipelock.model import Answer, AnswerWord, Event, Held, Pending, escape
+from pipelock.model import MAX_EDIT, Answer, AnswerWord, Event, Held, Pending, escape
 from pipelock_tui.board import Board
 from pipelock_tui.facts import banner_lines, clearing_lines, kill_sources
 from pipelock_tui.pending.choices import answered_words
@@ -19,12 +19,10 @@ from pipelock_tui.ports import Clock, Item, Watch
 from pipelock_tui.reading import UnreadableError, read_small
 from pipelock_tui.text import plain
 
-__all__ = ["MAX_BODY", "MAX_COMMAND", "Command", "Conversation"]
+__all__ = ["MAX_COMMAND", "Command", "Conversation"]
 
 MAX_COMMAND = 1_000
 """Longest command line, in characters; a longer one is refused."""
-MAX_BODY = 262_144
-"""Longest body that is sent instead of another, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +277,7 @@ def _read(name: str) -> bytes:
     """The text of a file that is small enough to be sent."""
     path = Path(name).expanduser()
     try:
-        return read_small(path, MAX_BODY)
+        return read_small(path, MAX_EDIT)
     except FileNotFoundError as error:
         raise TypedError(f"{path} is not there; nothing was sent") from error
     except UnreadableError as error:
