@@ -408,11 +408,12 @@ class Daemon:
                 self._reverse.rules = ReverseRules.from_config(loaded.config.reverse_proxy)
             if self._metrics_context is not None:
                 self._metrics_context.settings = _metrics_settings(self.context.settings)
-            said = [*(f"weaker: {text}" for text in weaker), *(f"needs a restart: {text}" for text in kept)]
             outcome = "a new policy is in force" if changed else "the policy is the same"
-            detail = "; ".join(said) or outcome
+            restart = [f"needs a restart: {text}" for text in kept]
+            detail = "; ".join((outcome, *restart))
             self.bus.publish(ConfigReloaded(ok=True, detail=detail, policy=loaded.policy_hash, weaker=weaker))
-            _say(f"config reloaded: policy {loaded.policy_hash}" + (f"; {detail}" if weaker or kept else ""))
+            said = (f"policy {loaded.policy_hash}", *(f"weaker: {text}" for text in weaker), *restart)
+            _say(f"config reloaded: {'; '.join(said)}")
             self.door.rejudge_held()
             self._kill_may_have_moved("config")
         self._reload_answers.done(outcome)

@@ -61,7 +61,7 @@ class KillSwitchChanged(msgspec.Struct, frozen=True, tag="kill_switch"):
 
 
 class ConfigReloaded(msgspec.Struct, frozen=True, tag="config_reload"):
-    """A reload was tried. `weaker` lists what the new policy no longer enforces."""
+    """A reload was tried. `detail` says what came of it; `weaker` lists what the new policy no longer enforces."""
 
     ok: bool
     detail: str

@@ -82,6 +82,16 @@ def test_a_reload_swaps_the_policy_for_every_listener(home: Home) -> None:
         assert not connection.context.settings.metrics_exempt
 
 
+def test_what_a_reload_gives_up_is_told_once(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    home.text = TEXT + "enforce: false\nfetch_proxy: {listen: '127.0.0.1:8889'}\n"
+    home.daemon.request_reload()
+    (event,) = home.of(ConfigReloaded)
+    assert event.weaker
+    assert event.detail.startswith("a new policy is in force; needs a restart: ")
+    assert event.weaker[0] not in event.detail, "whoever shows it shows both"
+    assert f"; weaker: {event.weaker[0]}" in capsys.readouterr().err
+
+
 def test_a_broken_file_changes_nothing(home: Home) -> None:
     home.text = "mode: [\n"
     with pytest.raises(BackendError):

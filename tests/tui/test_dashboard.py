@@ -188,7 +188,7 @@ async def test_gaps_and_reloads_are_rows(stage: Open) -> None:
         assert "250 earlier events are not shown here" in show.text
         assert "WEAKER: dlp off" in show.app.board.journal.row(1).text
         told = [notification.message for notification in show.app._notifications]
-        assert told == ["policy 00ff Weaker now: dlp off."], "and as a toast"
+        assert told == ["policy 00ff; weaker: dlp off"], "and as a toast"
         await show.feed(testing.event(252, ConfigReloaded(ok=False, detail="line 3: no such key"), show.clock.now))
         assert show.app.board.journal.row(2).text == "✗ reload failed, the old policy stays: line 3: no such key"
 

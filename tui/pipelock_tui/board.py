@@ -186,7 +186,7 @@ class Board:
             case GrantsChanged():
                 change.grants = True
             case ConfigReloaded():
-                text = payload.detail + (f" Weaker now: {', '.join(payload.weaker)}." if payload.weaker else "")
+                text = payload.detail + (f"; weaker: {', '.join(payload.weaker)}" if payload.weaker else "")
                 change.remarks.append((text, "warning" if payload.ok and payload.weaker else _SEVERITY[payload.ok]))
             case Notice() if payload.level != "info":
                 change.remarks.append((payload.text, "error" if payload.level == "error" else "warning"))
