@@ -77,9 +77,10 @@ class Stage:
 
 @pytest.fixture(autouse=True)
 def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys and pauses wait for the event loop, however much else the machine does."""
+    """Keys and pauses wait for the event loop, however much else the machine does; toasts stay until they are cleared."""
     monkeypatch.setattr("textual.app.wait_for_idle", rest)
     monkeypatch.setattr("textual.pilot.wait_for_idle", rest)
+    monkeypatch.setattr("textual.widgets._toast.Toast._on_mount", lambda _self, _event: None)
 
 
 Open = Callable[..., AbstractAsyncContextManager[Stage]]
@@ -100,6 +101,8 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Open:
         link, clock = testing.FakeLink(), testing.StillClock()
         app = Dashboard(link, clock, settings or Settings(start=start))
         async with app.run_test(size=size, notifications=True) as pilot:
+            for timer in app._timers:
+                timer.pause()  # `flush`, `tick` and `poll` are called when a test wants them
             yield Stage(app, link, clock, pilot)
 
     return opened
