@@ -17,13 +17,17 @@ from pipelock.evidence.history_search import BrokenHistoryError, Reader
 from pipelock.model import Record, Verdict, escape
 from pipelock.query import FilterError, parse
 
-__all__ = ["execute", "history_path", "record_line"]
+__all__ = ["MAX_LIMIT", "execute", "history_path", "record_line"]
 
+MAX_LIMIT = 100_000
+"""Largest `--limit`: that many decisions are kept in memory."""
 _COLOURS = {Verdict.BLOCK: "red", Verdict.ALLOW: "green"}
 
 
 def execute(arguments: Arguments) -> int:
     """Print what the query means, newest last as in a log; exit code 1 where nothing is found."""
+    if not 1 <= arguments.limit <= MAX_LIMIT:
+        raise UsageError(f"--limit is 1 to {MAX_LIMIT}")
     try:
         wanted = parse(arguments.query or "")
     except FilterError as error:

@@ -62,6 +62,8 @@ def test_nothing_found(tmp_path: Path, run: Run) -> None:
         (("history",), 1, "there is no history"),
         (("history", "colour:red"), 2, "no field is called"),
         (("history", "--since", "soon"), 2, "is no time"),
+        (("history", "--limit", "0"), 2, "--limit is 1 to 100000"),
+        (("history", "--limit", "100001"), 2, "--limit is 1 to 100000"),
     ],
 )
 def test_mistakes(tmp_path: Path, run: Run, words: tuple[str, ...], code: int, says: str) -> None:
