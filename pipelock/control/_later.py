@@ -13,7 +13,7 @@ from pipelock.control.backend import Backend, BackendError
 from pipelock.control.protocol import MAX_NUMBER
 from pipelock.model import HistoryPage
 
-__all__ = ["MAX_QUERY", "Slow", "begin"]
+__all__ = ["MAX_QUERY", "Slow", "begin", "sound_id"]
 
 MAX_QUERY = 500
 """Characters of a search."""
@@ -51,15 +51,17 @@ def begin(  # noqa: PLR0911 - one return a verb
             if not (0 <= question.finding <= _MAX_ID and 1 <= question.days <= MAX_DAYS):
                 raise BackendError("bad_request", f"a finding is named by its number; days are 1 to {MAX_DAYS}")
             return backend.propose_fix(
-                _id(question.action),
+                sound_id(question.action),
                 question.finding,
                 question.days,
                 _told(then, lambda fix: frames.FixReply(_fit(fix))),
             )
         case frames.ApplyFix():
-            return backend.apply_fix(_id(question.fix), by, _told(then, lambda text: frames.Ok(detail=text)))
+            return backend.apply_fix(sound_id(question.fix), by, _told(then, lambda text: frames.Ok(detail=text)))
         case frames.RemoveSuppression():
-            return backend.remove_suppression(_id(question.entry), by, _told(then, lambda text: frames.Ok(detail=text)))
+            return backend.remove_suppression(
+                sound_id(question.entry), by, _told(then, lambda text: frames.Ok(detail=text))
+            )
         case frames.ReviewConfig():
             return backend.review_config(_told(then, lambda review: frames.ConfigReply(_fit(review))))
         case frames.RunDoctor():
@@ -118,7 +120,12 @@ def _told(
     return tell
 
 
-def _id(text: str) -> str:
+def sound_id(text: str) -> str:
+    """An id of anything, which has 1 to 100 characters.
+
+    Raises:
+        BackendError: it is none.
+    """
     if not 0 < len(text) <= _MAX_ID:
         raise BackendError("bad_request", "this is no id")
     return text

@@ -8,7 +8,7 @@ from typing import assert_never
 from twisted.logger import Logger
 
 from pipelock.control import frames
-from pipelock.control._later import Slow, begin
+from pipelock.control._later import Slow, begin, sound_id
 from pipelock.control._wire import fit, fit_page, newer_than
 from pipelock.control.backend import Backend, BackendError, SessionWish
 from pipelock.control.protocol import MAX_NUMBER
@@ -18,7 +18,6 @@ __all__ = ["Question", "decides", "perform", "start"]
 
 MAX_KEY = 400
 """Characters of a session's key."""
-_MAX_ID = 100
 
 Quick = (
     frames.QueryStatus
@@ -107,15 +106,15 @@ def _perform(backend: Backend, question: Quick, by: str) -> frames.Result:  # no
         case frames.AnswerPending():
             result = _answer(backend, question, by)
         case frames.LookAt():
-            backend.look_at(_id(question.pending))
+            backend.look_at(sound_id(question.pending))
             result = frames.Ok()
         case frames.ReadBody():
-            result = frames.BodyReply(*backend.held_body(_id(question.pending), question.binding))
+            result = frames.BodyReply(*backend.held_body(sound_id(question.pending), question.binding))
         case frames.ListGrants():
             page = fit_page(backend.grants()[_offset(question.offset) :])
             result = frames.GrantsReply(*page, backend.unreviewed_grants())
         case frames.RevokeGrant():
-            result = frames.Ok(detail=backend.revoke_grant(_id(question.grant), by))
+            result = frames.Ok(detail=backend.revoke_grant(sound_id(question.grant), by))
         case frames.ReviewGrants():
             result = frames.Ok(detail=backend.review_grants(by))
         case frames.InspectSession():
@@ -139,7 +138,7 @@ def _answer(backend: Backend, question: frames.AnswerPending, by: str) -> frames
     if answer.body is not None and len(answer.body) > MAX_EDIT:
         raise BackendError("bad_request", f"an edited body has at most {MAX_EDIT} bytes")
     signed = Answer(answer.word, answer.scope, answer.lifetime, answer.note, by, answer.body)
-    return frames.AnsweredReply(*backend.answer(_id(question.pending), signed, question.binding))
+    return frames.AnsweredReply(*backend.answer(sound_id(question.pending), signed, question.binding))
 
 
 def _inspect(backend: Backend, question: frames.InspectSession) -> frames.Result:
@@ -171,12 +170,6 @@ def _offset(offset: int) -> int:
     if not 0 <= offset <= MAX_NUMBER:
         raise BackendError("bad_request", "offset is a count of items")
     return offset
-
-
-def _id(text: str) -> str:
-    if not 0 < len(text) <= _MAX_ID:
-        raise BackendError("bad_request", "this is no id")
-    return text
 
 
 def _key(text: str) -> str:
