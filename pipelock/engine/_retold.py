@@ -11,7 +11,11 @@ from pipelock.detect.ruleset import Rule
 from pipelock.engine.policy import Policy
 from pipelock.model import Action, Finding, Severity
 
-__all__ = ["LIMITS", "Retold", "RuleBook"]
+__all__ = ["LENGTH_UNKNOWN", "LIMITS", "LIMITS_DEPEND", "Retold", "RuleBook"]
+
+LIMITS_DEPEND = "limits depend on what else was sent"
+LENGTH_UNKNOWN = "the length of the URL was not kept"
+"""Reasons why a limit may not refuse again."""
 
 LIMITS = {"ratelimit": "max_requests_per_minute", "databudget": "max_data_per_minute"}
 """Layers that count, and the limit of each in a policy."""
@@ -93,11 +97,11 @@ class Retold:
         if finding.scanner in LIMITS:
             if getattr(self._policy, LIMITS[finding.scanner]) == 0:
                 return None
-            doubts.append("limits depend on what else was sent")
+            doubts.append(LIMITS_DEPEND)
             return finding
         limit = self._policy.layers.settings.max_url_length
         if limit > 0 and len(action.url) < limit:
-            doubts.append("the length of the URL was not kept")
+            doubts.append(LENGTH_UNKNOWN)
         return finding if limit > 0 else None
 
     def _is_off(self, finding: Finding, action: Action, host: str) -> bool:

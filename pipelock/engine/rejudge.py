@@ -22,7 +22,7 @@ from pipelock.detect.url_reasons import DNS_RULE
 from pipelock.detect.url_view import UrlError, UrlView, parse_url, split_url
 from pipelock.engine._outline import has_no_unknown, is_whole, matcher, origin_of
 from pipelock.engine._paths import rule_paths
-from pipelock.engine._retold import LIMITS, Retold, RuleBook
+from pipelock.engine._retold import LENGTH_UNKNOWN, LIMITS, LIMITS_DEPEND, Retold, RuleBook
 from pipelock.engine._suppress import CROWDED, FULL
 from pipelock.engine.content import folded
 from pipelock.engine.egress import Ruling
@@ -38,6 +38,8 @@ _URL = _URL_CONTENT | _URL_HOST | _URL_FORM
 _RESOLVED = frozenset({"ssrf", "ssrf_metadata", "core_ssrf"})
 _SESSION = frozenset({"airlock", "budget", "escalation", "session", "taint"})
 _ALLOW = Ruling(Verdict.ALLOW)
+_ADDRESS_UNKNOWN = "the address that it resolved to was not kept"
+_ABOUT_BLOCKS = frozenset({LIMITS_DEPEND, LENGTH_UNKNOWN, _ADDRESS_UNKNOWN})
 
 
 class Rejudged(msgspec.Struct, frozen=True):
@@ -172,7 +174,7 @@ class Judge:
             settings = layers.settings
             opens = settings.ip_allowlist or not settings.internal or case.host in self._trusted
             if finding.scanner == "ssrf" and finding.rule != DNS_RULE and opens:
-                case.doubts.append("the address that it resolved to was not kept")
+                case.doubts.append(_ADDRESS_UNKNOWN)
             case.findings.append(finding)
 
     def _rule(self, case: _Case) -> None:
@@ -271,8 +273,7 @@ def _condition(record: Record) -> str:
 
 def _is_doubtful_block(case: _Case) -> bool:
     """Whether a doubt is about what blocks."""
-    about = ("limits depend", "the address", "the length")
-    return any(doubt.startswith(about) for doubt in case.doubts)
+    return not _ABOUT_BLOCKS.isdisjoint(case.doubts)
 
 
 def _was_stripped(record: Record) -> bool:
