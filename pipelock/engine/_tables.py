@@ -50,7 +50,7 @@ class ProgressTable(Generic[_K, _V]):
         if row is not None:
             self._grown[key] = row
 
-    def keys(self) -> list[_K]:
+    def all_keys(self) -> list[_K]:
         """All keys."""
         return [*self._young, *self._grown]
 

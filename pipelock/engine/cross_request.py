@@ -127,7 +127,7 @@ class CrossRequest:
         bits = [key for key in self._bits if key[0] == client]
         for key in bits:
             del self._bits[key]
-        drips = [key for key in self._drips.keys() if key[0] == client]
+        drips = [key for key in self._drips.all_keys() if key[0] == client]
         for drip in drips:
             self._drips.remove(drip)
         return session is not None or bool(bits or drips)
