@@ -52,6 +52,7 @@ class Terminal:
         self._socket = f"pipelock-test-{os.getpid()}-{next(_NUMBERS)}"
         kept = {name: value for name, value in environ.items() if name not in {"NO_COLOR", "TMUX"}}
         self._tmux(
+            "start-server", ";", "set-option", "-g", "remain-on-exit", "on", ";",  # the last words of one that ends
             "new-session", "-d", "-x", str(size[0]), "-y", str(size[1]), "--", *command,
             env={**kept, "TERM": "xterm-256color", "LANG": "C.UTF-8"},
         )  # fmt: skip
