@@ -341,8 +341,9 @@ def test_a_silent_server_is_not_waited_for(puppet: Callable[..., Path]) -> None:
     ],
 )
 def test_bad_answers(puppet: Callable[..., Path], answer: bytes, code: str, text: str) -> None:
-    with Client(puppet(WELCOME, answer), timeout=0.3) as client, pytest.raises(ControlError, match=text) as caught:
-        client.status()
+    limit = 5.0 if answer else 0.1
+    with Client(puppet(WELCOME, answer)) as client, pytest.raises(ControlError, match=text) as caught:
+        client.ask(frames.QueryStatus, frames.StatusReply, limit)
     assert caught.value.code == code
 
 
