@@ -6,7 +6,7 @@ import pytest
 from pipelock.model import Outcome
 from pipelock_tui import testing
 from pipelock_tui.desk import Desk
-from pipelock_tui.prompts import panel_lines, prompt_line, scope_line, window
+from pipelock_tui.prompts import panel_lines, prompt_line, scope_line, why_asked, window
 from pipelock_tui.text import plain, width_of
 
 NOW = testing.NOON
@@ -43,6 +43,14 @@ def test_each_key_is_explained_in_plain_words() -> None:
     assert f"d  deny        {offer.deny[:1].upper()}{offer.deny[1:]}, this once." in shown
 
 
+def test_a_rule_is_named_once() -> None:
+    pending = testing.pending()
+    assert why_asked(pending) == "Publishing asks a person first. (rule publishing)"
+    named = 'the egress rule "publishing" asks a person about this request'
+    assert why_asked(msgspec.structs.replace(pending, reason=named)) == named
+    assert why_asked(msgspec.structs.replace(pending, reason="", rule="")) == "Policy asks."
+
+
 def test_a_chosen_wider_scope_is_what_the_keys_mean() -> None:
     desk = desk_with("7")
     desk.widen(1)
@@ -67,7 +75,7 @@ def test_how_it_ended_takes_the_countdowns_place() -> None:
     desk = desk_with("7")
     desk.release("7", Outcome.DENIED, "alice", 1.0)
     line = plain(prompt_line(desk.prompts[0], 80, NOW, chosen=True))
-    assert line.startswith("▶ ✗ #7 POST deploy.example.com")
+    assert line.startswith("▶ · #7 POST deploy.example.com")
     assert line.rstrip().endswith("denied by alice")
 
 

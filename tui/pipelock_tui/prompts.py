@@ -11,7 +11,7 @@ from pipelock_tui.rows import path_of
 from pipelock_tui.text import Line, Part, cut, cut_start, fit, line, width_of, wrap
 from pipelock_tui.words import countdown
 
-__all__ = ["keyed", "panel_lines", "prompt_line", "scope_line", "window"]
+__all__ = ["keyed", "panel_lines", "prompt_line", "scope_line", "why_asked", "window"]
 
 _HANG = 17
 
@@ -39,7 +39,7 @@ def prompt_line(prompt: Prompt, width: int, wall: float, *, chosen: bool) -> Lin
         Part(cut(ending, max(8, width // 3)) if state else f"{ending:>5}", "dim" if state else "warn"),
         Part(" "),
     )
-    left = [Part(mark, "cursor"), Part("✗ " if state else "? ", "dim" if state else "ask"), Part(head, "strong")]
+    left = [Part(mark, "cursor"), Part("· " if state else "? ", "dim" if state else "ask"), Part(head, "strong")]
     left.append(Part(f"{_verb(pending)} "))
     room = max(6, width - width_of(right) - width_of(tuple(left)) - 1)
     host = cut_start(action.host or action.url, room)
@@ -103,6 +103,12 @@ def scope_line(pending: Pending, offer: Offer) -> Line:
     return tuple(parts)
 
 
+def why_asked(pending: Pending) -> str:
+    """Why a person is asked, with the rule's name where the reason does not have it."""
+    reason = pending.reason or "Policy asks."
+    return reason if not pending.rule or pending.rule in reason else f"{reason} (rule {pending.rule})"
+
+
 def keyed(choice: Choice, keys: Mapping[str, str]) -> Line:
     """An answer with its key and for how long; greyed with the reason where it is not to be had."""
     key = f"{keys.get(choice.action, ''):<2}"
@@ -127,8 +133,7 @@ def _explanation(
 ) -> list[Line]:
     """Why it asks, and what each key would do, for the chosen prompt."""
     pending = prompt.pending
-    rule = f" (rule {pending.rule})" if pending.rule else ""
-    why = line(("  why            ", "dim"), (f"{pending.reason or 'policy asks'}{rule}", ""))
+    why = line(("  why            ", "dim"), (why_asked(pending), ""))
     lines = wrap(why, width, _HANG)[:2]
     state = prompt.state(wall)
     if state or objection or offer is None:

@@ -95,7 +95,7 @@ def test_what_is_over_can_only_be_read() -> None:
     desk.release("7", Outcome.ABANDONED, "", 1.0)
     assert desk.chosen is not None
     shown = text(prompt_lines(desk.chosen, desk.offer, KEYS, NOW))
-    assert "✗ ENDED" in shown
+    assert "· ENDED" in shown
     assert "It can no longer be answered: client gone." in shown
     assert "this once" not in shown
 

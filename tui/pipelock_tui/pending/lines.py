@@ -10,7 +10,7 @@ from pipelock.model import Offer, Pending
 from pipelock_tui.desk import Prompt, group_of
 from pipelock_tui.explain import LABEL, action_lines, finding_lines, item, taint_lines
 from pipelock_tui.pending.choices import choices, denial, is_flagged
-from pipelock_tui.prompts import keyed, prompt_line, scope_line
+from pipelock_tui.prompts import keyed, prompt_line, scope_line, why_asked
 from pipelock_tui.sessions.detail import process_lines
 from pipelock_tui.text import Line, Part, cut, line, wrap
 from pipelock_tui.widgets.listing import Entry
@@ -115,12 +115,12 @@ def prompt_lines(
         left += ", paused while somebody looks at it"
     lines: list[Line] = [
         line(
-            ("✗ ENDED" if state else "? WAITING", "dim" if state else "ask"),
+            ("· ENDED" if state else "? WAITING", "dim" if state else "ask"),
             (f"  #{pending.id}", "strong"),
             (f"   since {clock_time(pending.held_at, zone)}{left}", "dim"),
             (f"   {pending.twins} identical" if pending.twins > 1 else "", "strong"),
         ),
-        item("why", f"{pending.reason or 'Policy asks.'}{f' (rule {pending.rule})' if pending.rule else ''}", "strong"),
+        item("why", why_asked(pending), "strong"),
     ]
     lines += _who_lines(pending)
     if state or objection or offer is None:
