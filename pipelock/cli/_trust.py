@@ -114,7 +114,8 @@ def private_folder(home: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="pipelock-doctor-") as name:
         folder = Path(name)
         (folder / "home").mkdir(mode=0o700)
-        (home / "cache").mkdir(mode=0o700, parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)  # by itself: mkdir's mode is not for parents
+        (home / "cache").mkdir(mode=0o700, exist_ok=True)
         (folder / "home" / "cache").symlink_to(home / "cache")
         yield folder
 

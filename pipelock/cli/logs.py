@@ -141,7 +141,8 @@ def _check(path: Path, *, as_json: bool) -> int:
         print_json(state)
     else:
         part = "" if state.complete else f" (the newest {state.read_bytes // 2**20} MiB)"
-        print(f"{len(state.files)} files, {state.lines} lines{part}, {state.blocked} blocked")
+        files = "1 file" if len(state.files) == 1 else f"{len(state.files)} files"
+        print(f"{files}, {state.lines} lines{part}, {state.blocked} blocked")
         for problem in state.problems:
             print(f"! {escape(problem, 500)}")
     return 1 if state.problems else 0

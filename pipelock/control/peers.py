@@ -141,7 +141,10 @@ def _objection(facts: PeerFacts, daemon: DaemonFacts, watched: Collection[tuple[
     elif daemon.process in facts.ancestors[1:]:
         why = "was launched by the daemon, as agents are"
     elif facts.adrift and not set(daemon.household).intersection(facts.ancestors):
-        why = "has neither a terminal nor a login above it, as what an agent cuts loose; decide in a terminal"
+        why = (
+            "has neither a terminal nor a login above it, as what an agent cuts loose; decide in a terminal, "
+            "or by the admin API"
+        )
     else:
         why = ""
     return why

@@ -107,7 +107,7 @@ def _suppressions(facts: Facts, now: float) -> Iterator[Check]:
     if soon:
         yield Check("suppressions", _WARN, f"{len(soon)} end within {SOON_DAYS} days: {_few(soon)}", "`pipelock rules`")
     if not past and not soon:
-        yield Check("suppressions", _OK, f"{len(config.suppress)} entries")
+        yield Check("suppressions", _OK, f"{len(config.suppress)} in force")
 
 
 def _audit(facts: Facts, _now: float) -> Iterator[Check]:
@@ -169,7 +169,7 @@ def _clock(facts: Facts, _now: float) -> Iterator[Check]:
             "clock", _WARN, f"the wall clock was moved by {lag:+.0f} s since the start", "look at the time service"
         )
     else:
-        yield Check("clock", _OK)
+        yield Check("clock", _OK, "steady since the start")
 
 
 def _kill_switch(facts: Facts, _now: float) -> Iterator[Check]:

@@ -84,6 +84,8 @@ class Fixes:
                 f" Whether this action would pass can't be told: {said.why}. If it does not, propose again for what "
             )
             words += "refuses it then."
+        elif verdict is Verdict.ASK:
+            words += f" This action is asked about all the same, by {said.rule or said.layer}."
         elif verdict in _REFUSED:
             words += f" This action is refused all the same, by {said.rule or said.layer}."
         elif said.why:

@@ -173,7 +173,9 @@ def _seal(key: bytes, body: bytes) -> bytes:
 def _store(path: Path, key: bytes, body: bytes) -> None:
     """Write the cache file; where that can't be done the next start compiles again, nothing worse."""
     with suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # The home above may be missing as well, and mkdir's mode is for the last folder only.
+        for folder in reversed([folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]):
+            folder.mkdir(mode=0o700, exist_ok=True)
         if not _is_private(path.parent.lstat(), stat.S_IFDIR):
             return
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".matcher-")

@@ -49,7 +49,7 @@ def broken() -> Loaded:
         ({"text": "mode: audit"}, "enforcement", WARN, "nothing is blocked"),
         ({"text": "suppress: [{rule: X, path: '*', expires: 2023-01-01}]"}, "suppressions", WARN, "past their date: X"),
         ({"text": "suppress: [{rule: X, path: '*', expires: 2023-11-20}]"}, "suppressions", WARN, "within 14 days: X"),
-        ({"text": "suppress: [{rule: X, path: '*', expires: 2024-11-20}]"}, "suppressions", OK, "1 entries"),
+        ({"text": "suppress: [{rule: X, path: '*', expires: 2024-11-20}]"}, "suppressions", OK, "1 in force"),
         ({"audit": Path("/nowhere/audit.jsonl")}, "audit log", FAIL, "No such file"),
         ({"sources": ("sentinel", "api")}, "kill switch", WARN, "sentinel, api"),
         ({"matcher": "re2"}, "matcher", WARN, "slower"),

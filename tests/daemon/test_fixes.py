@@ -12,6 +12,7 @@ from pipelock.config.schema_scanning import Suppression
 from pipelock.daemon.fixes import FORGET_SECONDS, MAX_EXAMPLES, REPLAY_SECONDS, Fixes
 from pipelock.engine import Policy
 from pipelock.engine.compile import suppressions_of
+from pipelock.engine.egress import EgressRule, EgressRules
 from pipelock.model import Fix, Record, Verdict
 from tests.factories import a_decision, a_finding, a_policy, a_record, a_summary
 
@@ -36,6 +37,14 @@ def test_what_else_refuses_is_said() -> None:
     fix = proposed(Fixes(), refused(1, findings=(JWT, OTHER)))
     assert (fix.possible, fix.verdict) == (True, Verdict.BLOCK)
     assert fix.words.endswith("This action is refused all the same, by Other Token.")
+
+
+def test_what_asks_about_it_is_not_called_a_refusal() -> None:
+    asks = EgressRules((EgressRule(name="posts", action=Verdict.ASK),), Verdict.ALLOW)
+    policy = a_policy(body_action=Verdict.BLOCK, egress=asks)
+    fix = proposed(Fixes(), refused(1, method="POST"), policy=policy)
+    assert fix.verdict is Verdict.ASK
+    assert fix.words.endswith("This action is asked about all the same, by posts.")
 
 
 def test_others_are_those_that_are_refused_today_too() -> None:

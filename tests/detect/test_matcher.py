@@ -75,10 +75,10 @@ def test_a_bad_pattern_is_a_matcher_error():
 
 @native
 def test_the_cache_is_private_and_used(tmp_path, monkeypatch):
-    directory = tmp_path / "cache"
+    directory = tmp_path / "home" / "cache"
     Matcher(PATTERNS, cache=directory)
     (file,) = directory.iterdir()
-    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in (directory, directory.parent)} == {0o700}
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     monkeypatch.setattr("pipelock.detect._native._compile", lambda _patterns: pytest.fail("compiled again"))
     assert Matcher(PATTERNS, cache=directory).propose(b"a b") == [0]
