@@ -5,7 +5,7 @@ from datetime import UTC
 import pytest
 from rich.cells import cell_len
 
-from pipelock.model import AnswerWord, Outcome, Verdict
+from pipelock.model import Outcome, TaintLevel, Verdict
 from pipelock_tui import words
 
 
@@ -64,7 +64,7 @@ def test_ago_and_number() -> None:
 
 def test_every_state_has_a_word_and_every_verdict_a_glyph_of_its_own_kind() -> None:
     assert set(words.OUTCOMES) == set(Outcome)
-    assert set(words.ANSWERED) == set(AnswerWord)
+    assert set(words.TAINTS) == set(TaintLevel)
     for verdict in Verdict:
         assert verdict.value in words.verdict_words(verdict)
         assert cell_len(words.verdict_words(verdict)) <= 10

@@ -18,7 +18,6 @@ __all__ = [
     "banner_lines",
     "clearing_lines",
     "header_line",
-    "hint_line",
     "kill_question",
     "kill_sources",
 ]
@@ -129,32 +128,6 @@ def banner_lines(
         lines.append(line((" ■ KILL SWITCH ON ", "alarm"), (text, "block")))
         lines += clearing_lines(kill, status.pid if status else 0)
     return lines
-
-
-def hint_line(*, prompting: bool, detail: bool, typing: bool, objection: str, width: int) -> Line:
-    """The keys that can be used now. Those that can't are greyed, and the reason stands behind them."""
-    if typing:
-        words = (("↵", "keep the filter"), ("esc", "clear it"))
-        typed = [part for key, word in words for part in (Part(f" {key}", "key"), Part(f" {word} ", "dim"))]
-        return (*typed, Part(" other keys are off while you type", "dim"))
-    role = "dim" if objection else "key"
-    answers = [("a", "once"), ("s", "session"), ("d", "deny"), ("n", "deny+note")] if prompting else []
-    shown = [(0, key, word, role) for key, word in answers]
-    shown.append((3, "esc", "close", "key") if detail else (3, "↵", "detail", "key"))
-    shown += [(2, "/", "filter", "key"), (2, "K", "kill", role), (1, "?", "help", "key"), (4, "q", "quit", "key")]
-    if objection and prompting:
-        shown.append((5, "", f"answers off: {objection}", "warn"))
-
-    def drawn() -> Line:
-        return tuple(
-            part
-            for _, key, word, shade in shown
-            for part in (Part(f" {key}" if key else "", shade), Part(f" {word} ", "dim" if key else shade))
-        )
-
-    while width_of(drawn()) > width and len(shown) > 1:
-        shown.remove(max(shown, key=lambda entry: entry[0]))
-    return drawn()
 
 
 @dataclass(frozen=True, slots=True)

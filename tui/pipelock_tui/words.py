@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 
-from pipelock.model import AnswerWord, Outcome, TaintLevel, Verdict
+from pipelock.model import Outcome, TaintLevel, Verdict
 
 __all__ = [
-    "ANSWERED",
     "GLYPHS",
     "OUTCOMES",
     "TAINTS",
@@ -44,13 +43,6 @@ OUTCOMES = {
     Outcome.QUEUE_FULL: "queue full, denied once",
     Outcome.ABANDONED: "client gone",
     Outcome.WITHDRAWN: "withdrawn",
-}
-
-ANSWERED = {
-    AnswerWord.ALLOW: "allowed",
-    AnswerWord.DENY: "denied",
-    AnswerWord.REDACT: "sent without what was found",
-    AnswerWord.EDIT: "sent changed",
 }
 
 TAINTS = {
