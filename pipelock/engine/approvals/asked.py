@@ -27,6 +27,7 @@ __all__ = [
     "folder_of",
     "is_domain",
     "is_plain_path",
+    "is_unfinished",
     "key_of",
     "lookup_keys",
     "spelling_of",
@@ -61,6 +62,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         layer: The layer that asks. rules: What it found, and the egress rule that asks, in order.
         born: When the session's root process started, in the system's units: numbers of processes are used again.
         flagged: Something was found: such an answer reaches no further than the URL.
+        unfinished: More of the request is to come than there is to show.
         digest: Fingerprint of everything that goes out, but for the session; hex.
     """
 
@@ -78,6 +80,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     layer: str = ""
     rules: tuple[str, ...] = ()
     flagged: bool = False
+    unfinished: bool = False
     digest: str = ""
 
 
@@ -95,6 +98,7 @@ def asked_of(action: Action, decision: Decision, digest: str) -> Asked:
         layer=decision.layer,
         rules=tuple(sorted(found | {decision.rule} if decision.rule else found)),
         flagged=bool(decision.findings),
+        unfinished=is_unfinished(action),
         digest=digest,
     )
     if any(finding.place.startswith(_HIDING) for finding in (*decision.findings, *decision.suppressed)):
@@ -107,6 +111,11 @@ def asked_of(action: Action, decision: Decision, digest: str) -> Asked:
         return asked
     path = view.path if is_plain_path(view.path) else ""
     return msgspec.structs.replace(asked, url=spelling_of(view), path=path)
+
+
+def is_unfinished(action: Action) -> bool:
+    """Whether `action` is a request of which only the beginning is here: the agent decides later how it goes on."""
+    return action.partial and action.kind is Kind.REQUEST
 
 
 def _kind(action: Action) -> str:

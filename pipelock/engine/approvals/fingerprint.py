@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from pipelock.engine.approvals.asked import is_unfinished
 from pipelock.model import Action
 
 __all__ = ["Fingerprints", "digest_of"]
@@ -31,7 +32,10 @@ class Fingerprints:
         self._key = key
 
     def of(self, action: Action, digest: bytes, policy: str, session: str) -> bytes:
-        """The fingerprint of `action`, whose body has `digest`, in `session` (empty: in whichever) under a policy."""
+        """The fingerprint of `action`, whose body has `digest`, in `session` (empty: in whichever) under a policy.
+
+        Of a request of which only the beginning is here no other has the same.
+        """
         return self.mac(
             digest,
             [
@@ -44,6 +48,7 @@ class Fingerprints:
                 action.url,
                 str(action.status),
                 policy,
+                action.id if is_unfinished(action) else "",
                 *_headers_that_matter(action.headers),
             ],
         )

@@ -25,12 +25,9 @@ _BROAD = frozenset({Scope.DOMAIN, Scope.PROCESS})
 
 def offers_for(asked: Asked, summary: ActionSummary, *, keeps: bool) -> tuple[Offer, ...]:
     """What may be answered, narrowest first. `keeps`: there is a file for what holds for good."""
-    exact = Offer(
-        Scope.PAYLOAD,
-        exactly(summary, asked.kind, asked.agent, asked.program, allow=True),
-        exactly(summary, asked.kind, asked.agent, asked.program, allow=False),
-        _WHILE,
-    )
+    texts = [exactly(summary, asked, asked.agent, asked.program, allow=allow) for allow in (True, False)]
+    # How a request goes on that has only begun is for the agent to say: nothing of it can be approved beforehand.
+    exact = Offer(Scope.PAYLOAD, texts[0], texts[1], (Lifetime.ONCE,) if asked.unfinished else _WHILE)
     if summary.agent != asked.agent or not _shows_host(summary, asked):
         return (_nameless(exact, asked, summary),)
     return (exact, *(_offer(asked, scope, keeps=keeps) for scope in _scopes(asked, summary)))
@@ -40,7 +37,7 @@ def _nameless(exact: Offer, asked: Asked, summary: ActionSummary) -> Offer:
     """Without a name that holds, or may hold, a secret: neither words nor a grant repeat it."""
     if summary.agent == asked.agent:
         return exact
-    texts = [exactly(summary, asked.kind, summary.agent, "", allow=allow) for allow in (True, False)]
+    texts = [exactly(summary, asked, summary.agent, "", allow=allow) for allow in (True, False)]
     return Offer(Scope.PAYLOAD, texts[0], texts[1], (Lifetime.ONCE,))
 
 

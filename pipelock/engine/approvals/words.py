@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from pipelock.engine.approvals.asked import Asked
 from pipelock.model import ANONYMOUS, ActionSummary, Grant, Scope, escape
 
 __all__ = ["MAX_QUOTED", "clause", "exactly", "grant_words", "who"]
@@ -75,9 +76,9 @@ def clause(it: _Told, scope: Scope, folder: str, *, allow: bool, flagged: bool) 
     return f"{who(it.agent, it.program)} {may} {what}{f' ({said})' if said else ''}"
 
 
-def exactly(summary: ActionSummary, kind: str, agent: str, program: str, *, allow: bool) -> str:
-    """What answering means for exactly what is shown."""
-    may = "may" if allow else "may not"
+def exactly(summary: ActionSummary, it: Asked, agent: str, program: str, *, allow: bool) -> str:
+    """What answering means for exactly what is shown, or for what begins so."""
+    kind, may = it.kind, "may" if allow else "may not"
     if kind in _TUNNELS:
         note = f" ({_TUNNELS[kind]})" if allow else ""
         return f"{who(agent, program)} {may} open this tunnel to {_quoted(f'{summary.host}:{summary.port}')}{note}"
@@ -86,6 +87,11 @@ def exactly(summary: ActionSummary, kind: str, agent: str, program: str, *, allo
     if _comes_in(kind):
         return f"{who(agent, program)} {may} read exactly what is shown, from {what}"
     method = f"{_name(summary.method)} " if summary.method and kind == "request" else ""
+    if it.unfinished:
+        return (
+            f"{who(agent, program)} {may} send what only begins as is shown: {method}{_quoted(summary.url)} "
+            f"(of its body {summary.size} bytes are here; the rest is judged as it comes, and shown to nobody)"
+        )
     return f"{who(agent, program)} {may} send exactly what is shown: {method}{what}"
 
 

@@ -200,6 +200,18 @@ def test_whoever_can_choose_a_session_gets_no_more_room_with_it(another: Callabl
     held(queue, another(4))
 
 
+def test_what_has_only_begun_has_no_twins_and_nothing_rides_on_its_approval() -> None:
+    queue = Approvals(KEY)
+    begun = [an_action(id=f"t-{number}", method="POST", body=b"x", partial=True) for number in range(2)]
+    (first, _), (second, _) = (held(queue, action) for action in begun)
+    assert first.id != second.id
+    assert first.offers[0].lifetimes == (Lifetime.ONCE,)
+    queue.answer(first.id, Answer(AnswerWord.ALLOW), first.binding)
+    assert [item.id for item in queue.waiting()] == [second.id]
+    (part, _), (same, _) = (held(queue, a_response(id=f"r-{number}", partial=True)) for number in range(2))
+    assert (part.id, same.twins) == (same.id, 2)  # of an answer each part is judged, and asked about, by itself
+
+
 def test_a_client_that_leaves_takes_only_itself_along() -> None:
     queue = Approvals(KEY)
     first, one = held(queue, an_action(), token="a")

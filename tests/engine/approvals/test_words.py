@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from pipelock.engine.approvals.asked import Asked
@@ -12,6 +13,9 @@ TABLE = [
     (POST, RULED, Scope.PAYLOAD,
      ('any process of claude may send exactly what is shown: POST "https://api.example.com/v1/items" '
      "with 5 bytes of body")),
+    (msgspec.structs.replace(POST, partial=True), RULED, Scope.PAYLOAD,
+     ('any process of claude may send what only begins as is shown: POST "https://api.example.com/v1/items" '
+     "(of its body 5 bytes are here; the rest is judged as it comes, and shown to nobody)")),
     (POST, RULED, Scope.URL,
      ('any process of claude may send POST requests to "https://api.example.com/v1/items" '
      '(any body; as far as the rule "posts" asks)')),
