@@ -83,7 +83,7 @@ class Notifying:
         self._settings = settings
         self._bus = bus
         self._webhook = Webhook(self._in_thread, post, reactor, time.time, self._complain)
-        self._desktop = Desktop(find_program(environ, sys.platform), self._start, reactor)
+        self._desktop = Desktop(find_program(environ, sys.platform), self._start, reactor, self._complain)
         self._center = Center(self._webhook, self._desktop, self._answer_url)
         self._unsubscribe = bus.subscribe(self._center.heard)
         self.configure(settings)
@@ -94,7 +94,7 @@ class Notifying:
         if settings.webhook is None:
             self._webhook.stop()
         self._webhook.settings = settings.webhook
-        self._desktop.enabled = settings.desktop
+        self._desktop.enable(settings.desktop)
         self.reader.settings = settings.answers
         self._center.allow_scopes = settings.answers is not None and settings.answers.allow_scopes
 

@@ -57,19 +57,26 @@ def command_for(program: str, text: str) -> tuple[str, ...]:
 
 
 class Desktop:
-    """Shows notes with `program`, while `enabled`."""
+    """Shows notes with `program`, while it is enabled. `complain` is told why it can't."""
 
-    def __init__(self, program: str, start: Start, clock: Clock) -> None:
-        self.enabled = False
+    def __init__(self, program: str, start: Start, clock: Clock, complain: Callable[[str], None]) -> None:
+        self._enabled = False
         self._program = program
         self._start = start
         self._clock = clock
+        self._complain = complain
         self._next = 0.0
         self._skipped = 0
 
+    def enable(self, on: bool) -> None:  # noqa: FBT001 - on or off is all there is
+        """Show notes from now on, or none any more; without a program that can, somebody is told instead."""
+        self._enabled = on and bool(self._program)
+        if on and not self._program:
+            self._complain(f"notifications.desktop: no {' or '.join(_PROGRAMS)} is in the PATH, so nothing is shown")
+
     def show(self, text: str) -> None:
         """Show one line, or count it where the last one was just now. Never raises: a note is a courtesy."""
-        if not self.enabled or not self._program:
+        if not self._enabled:
             return
         now = self._clock.seconds()
         if now < self._next:
@@ -81,8 +88,11 @@ class Desktop:
         note = _Note()
         try:
             note.kill = self._start(note, command_for(self._program, f"{text}{more}"))
-        except OSError:
-            self.enabled = False
+        except OSError as error:
+            self._enabled = False
+            self._complain(
+                f"notifications.desktop: {self._program} can't be run, so nothing is shown: {error.strerror}"
+            )
             return
         note.late = self._clock.callLater(RUN_SECONDS, note.expired)
 

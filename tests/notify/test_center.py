@@ -14,7 +14,9 @@ class Told:
     def __init__(self, *, slow: bool = False) -> None:
         self.far = Far(slow=slow)
         self.center = Center(
-            self.far.webhook, Desktop("", lambda *_: lambda: None, self.far.clock), lambda: "https://me.example/a"
+            self.far.webhook,
+            Desktop("", lambda *_: lambda: None, self.far.clock, self.far.complaints.append),
+            lambda: "https://me.example/a",
         )
 
     def hears(self, payload: Payload) -> None:

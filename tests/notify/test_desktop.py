@@ -24,8 +24,9 @@ class Screen:
         self.running: list[ProcessProtocol] = []
         self.killed = 0
         self.error: OSError | None = None
-        self.desktop = Desktop(program, self._start, self.clock)
-        self.desktop.enabled = True
+        self.complaints: list[str] = []
+        self.desktop = Desktop(program, self._start, self.clock, self.complaints.append)
+        self.desktop.enable(True)
 
     def _start(self, watcher: ProcessProtocol, command: Sequence[str]) -> Callable[[], None]:
         if self.error is not None:
@@ -73,22 +74,25 @@ def test_a_program_that_hangs_is_killed_and_one_that_ends_is_not() -> None:
 
 def test_what_cannot_be_started_is_not_tried_again() -> None:
     screen = Screen()
-    screen.error = FileNotFoundError()
+    screen.error = PermissionError(13, "Permission denied")
     screen.desktop.show("one")
     screen.error = None
     screen.clock.advance(PAUSE_SECONDS)
     screen.desktop.show("two")
     assert screen.shown == []
+    (said,) = screen.complaints
+    assert said == f"notifications.desktop: {SEND} can't be run, so nothing is shown: Permission denied"
 
 
-def test_switched_off_or_without_a_program_it_is_silent() -> None:
+def test_switched_off_it_is_silent_and_without_a_program_it_says_so() -> None:
     screen = Screen()
-    screen.desktop.enabled = False
+    screen.desktop.enable(False)
     screen.desktop.show("one")
     assert screen.shown == []
     without = Screen("")
     without.desktop.show("one")
     assert without.shown == []
+    assert (screen.complaints, len(without.complaints)) == ([], 1)
 
 
 def test_the_program_is_looked_for_on_absolute_paths_alone(tmp_path: Path) -> None:
