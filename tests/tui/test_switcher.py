@@ -11,6 +11,7 @@ from pipelock_tui import testing
 from pipelock_tui.catalogue import PLACES
 from pipelock_tui.doctor.view import DoctorView
 from pipelock_tui.overview.view import OverviewView
+from pipelock_tui.widgets.command_line import CommandLine
 from pipelock_tui.widgets.listing import Listing
 from pipelock_tui.widgets.paint import Page
 
@@ -150,3 +151,13 @@ async def test_a_view_ends_alone_when_a_key_of_its_list_breaks(stage: Open, monk
         assert "Sessions can't be shown" in show.text
         await show.press("3")
         assert "FOLLOWING" in show.text
+
+
+async def test_the_command_line_closes_when_something_else_takes_the_keys(stage: Open) -> None:
+    async with stage() as show:
+        await show.connect()
+        await show.press("colon", "x", "ctrl+o")
+        assert show.app.screen_stack[0].query_one(CommandLine).display
+        await show.press("a")
+        assert not show.app.screen_stack[0].query_one(CommandLine).display
+        assert "/ filter" in show.text

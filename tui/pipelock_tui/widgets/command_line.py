@@ -85,6 +85,15 @@ class CommandLine(Horizontal):
         says.words, says.wrong = words, True
         says.refresh()
 
+    def on_descendant_blur(self) -> None:
+        """Close when something else takes the keys: a line that looks open and is not typed into misleads."""
+        self.call_after_refresh(self._close_if_left)
+
+    def _close_if_left(self) -> None:
+        # Without any focus it is the terminal that lost it, or a window that covers the screen.
+        if self.screen.focused not in (None, self.query_one(Input)):
+            self.close()
+
     def on_input_changed(self, event: Input.Changed) -> None:
         """Suggest."""
         event.stop()
