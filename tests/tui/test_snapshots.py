@@ -16,7 +16,7 @@ from textual.strip import Strip
 
 from pipelock.control import frames
 from pipelock.control.aio import ControlError, Disconnected
-from pipelock.model import AuditState, ConfigReview, HistoryPage, KillSwitchState
+from pipelock.model import AuditState, ConfigReview, HistoryPage, KillSwitchState, Verdict
 from pipelock_tui import testing
 from pipelock_tui.catalogue import PLACES
 from tests.tui.picture import picture
@@ -188,6 +188,23 @@ async def refused(show: Stage) -> None:
     await visit(show, "doctor")
 
 
+async def tainted(show: Stage) -> None:
+    await full(show)
+    record = testing.blocked()
+    header = msgspec.structs.replace(testing.FINDING, rule="JWT Token", place="header:x-session")
+    decision = msgspec.structs.replace(
+        record.decision, layer="taint", findings=(testing.FINDING, header), taint=testing.weighed(verdict=Verdict.BLOCK)
+    )
+    await show.feed(testing.decided(900, msgspec.structs.replace(record, decision=decision)))
+    await visit(show, "traffic")
+    await show.press("enter")
+
+
+async def fixing(show: Stage) -> None:
+    await tainted(show)
+    await show.press("f", "right")
+
+
 async def broken(show: Stage) -> None:
     await full(show)
     view = show.app.switcher.view
@@ -203,6 +220,9 @@ OTHERS = [
     (jump, LARGE, "dark"),
     (refused, SMALL, "dark"),
     (broken, SMALL, "dark"),
+    (tainted, LARGE, "dark"),
+    (fixing, SMALL, "nocolor"),
+    (full, LARGE, "ansi-dark"),
     (full, LARGE, "light"),
     (full, LARGE, "contrast"),
     (full, LARGE, "colour-blind"),

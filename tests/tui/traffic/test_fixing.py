@@ -5,7 +5,7 @@ import msgspec
 from pipelock.model import Fix, Verdict
 from pipelock_tui import testing
 from pipelock_tui.text import plain
-from pipelock_tui.traffic.fixing import DAYS, days_line, fix_lines, places_of
+from pipelock_tui.traffic.fixing import DAYS, days_line, fix_lines, places_of, title_line
 
 ZONE = testing.StillClock.zone
 
@@ -49,6 +49,10 @@ def test_what_no_suppression_may_lift() -> None:
     hard = Fix(id="", action_id="a", possible=False, words="A private address is never reached.")
     assert "A private address is never reached." in text(hard)
     assert "TO BE WRITTEN" not in text(hard)
+    assert [plain(title_line(fix)) for fix in (hard, testing.fix(), None)] == [
+        " NO SUPPRESSION MAY LIFT THIS ",
+        *[" KEEP THIS FROM HAPPENING AGAIN? "] * 2,
+    ]
 
 
 def test_findings_of_one_rule_in_one_place_are_lifted_by_one_entry() -> None:

@@ -61,6 +61,10 @@ def test_the_scan_says_what_taint_had_to_do_with_it() -> None:
     assert "TAINT  external_untrusted" in shown
     assert "demands   ? ask" in shown
     assert "TAINT" not in page(record, "scan")
+    for layer, first in (("taint", "TAINT"), ("dlp", "FINDINGS")):
+        both = msgspec.structs.replace(tainted, layer=layer, findings=(testing.FINDING,))
+        shown = page(msgspec.structs.replace(record, decision=both), "scan")
+        assert (shown.index("TAINT") < shown.index("FINDINGS")) is (first == "TAINT")
 
 
 def test_the_scan_says_what_was_noticed_and_what_to_do() -> None:

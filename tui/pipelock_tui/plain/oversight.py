@@ -21,7 +21,7 @@ from pipelock_tui.rows import Row
 from pipelock_tui.rules.lines import matching
 from pipelock_tui.sessions.acts import acted_words, question_of
 from pipelock_tui.sessions.detail import detail_lines
-from pipelock_tui.traffic.fixing import USUAL_DAYS, fix_lines
+from pipelock_tui.traffic.fixing import USUAL_DAYS, fix_lines, title_line
 
 __all__ = ["PAGE", "Oversight"]
 
@@ -149,7 +149,7 @@ class Oversight:
             raise TypedError("a finding is told by its number, 0 the deciding one")
         length, which = int(days) if days else USUAL_DAYS, int(finding or 0)
         reply = await self._ask(lambda number: frames.ProposeFix(number, name, which, length), frames.FixReply, _SLOW)
-        lines = page(fix_lines(reply.fix, length, self._clock.zone, choosing=False))
+        lines = page([title_line(reply.fix), *fix_lines(reply.fix, length, self._clock.zone, choosing=False)])
         return [*lines, f"apply {reply.fix.id} writes it"] if reply.fix.possible else lines
 
     async def apply(self, rest: str) -> list[str]:

@@ -17,7 +17,7 @@ from pipelock_tui.dialogs.keys import words_of
 from pipelock_tui.dialogs.window import Window
 from pipelock_tui.explain import LABEL
 from pipelock_tui.text import Line, line
-from pipelock_tui.traffic.fixing import DAYS, USUAL_DAYS, finding_line, fix_lines, places_of
+from pipelock_tui.traffic.fixing import DAYS, USUAL_DAYS, finding_line, fix_lines, places_of, title_line
 from pipelock_tui.widgets.paint import Page
 
 __all__ = ["FixDialog"]
@@ -115,19 +115,21 @@ class FixDialog(Window[Fix]):
         self._propose(self._places[self._chosen], DAYS[self._place])
 
     def _write(self, said: str) -> None:
-        lines: list[Line] = []
+        # The keys come first: on a short screen the rest has to be scrolled.
+        lines: list[Line] = [title_line(self._fix), self._key_line(), ()]
+        if said:
+            lines += [line((f"  {said}", "warn")), ()]
         if len(self._places) > 1:
             finding = self._findings[self._places[self._chosen]]
-            lines = [finding_line(finding, self._chosen + 1, len(self._places)), ()]
+            lines.append(finding_line(finding, self._chosen + 1, len(self._places)))
         if self._fix is not None:
-            lines += [*fix_lines(self._fix, DAYS[self._place], self._zone), ()]
-        if said:
-            lines.append(line((said, "warn")))
-        leaving = words_of(self, "dialog.leave")
-        if self._fix is not None and self._fix.possible:
-            agreeing = words_of(self, "dialog.agree")
-            keys = (agreeing[0], "key"), " write it and put it in force    ", (" or ".join(leaving[:2]), "key")
-            lines.append(line(*keys, " leave it"))
-        else:
-            lines.append(line((leaving[min(1, len(leaving) - 1)], "key"), " close"))
+            lines += fix_lines(self._fix, DAYS[self._place], self._zone)
         self.query_one(Page).show(lines)
+
+    def _key_line(self) -> Line:
+        leaving = words_of(self, "dialog.leave")
+        if self._fix is None or not self._fix.possible:
+            return line("  ", (leaving[min(1, len(leaving) - 1)], "key"), " close")
+        agreeing = words_of(self, "dialog.agree")
+        doing = (agreeing[0], "key"), " write it and put it in force    "
+        return line("  ", *doing, (" or ".join(leaving[:2]), "key"), " leave it")

@@ -11,7 +11,7 @@ from pipelock_tui.rules.lines import day_time
 from pipelock_tui.text import Line, line
 from pipelock_tui.words import verdict_words
 
-__all__ = ["DAYS", "USUAL_DAYS", "days_line", "finding_line", "fix_lines", "places_of"]
+__all__ = ["DAYS", "USUAL_DAYS", "days_line", "finding_line", "fix_lines", "places_of", "title_line"]
 
 DAYS = (1, 7, 30, 90)
 """For how many days a suppression may be written."""
@@ -41,21 +41,22 @@ def finding_line(finding: Finding, number: int, count: int) -> Line:
     )
 
 
+def title_line(fix: Fix | None) -> Line:
+    """What the page is about; `fix` is the proposal once it is there."""
+    if fix is not None and not fix.possible:
+        return line((" NO SUPPRESSION MAY LIFT THIS ", "alarm"))
+    return line((" KEEP THIS FROM HAPPENING AGAIN? ", "badge"))
+
+
 def fix_lines(fix: Fix, days: int, zone: tzinfo | None = None, *, choosing: bool = True) -> list[Line]:
     """What would be written, what it would do to this refusal, and what else it would let through; not wrapped.
 
     `choosing` says that another number of days is one of `DAYS` and a key away.
     """
     if not fix.possible:
-        return [
-            line((" NO SUPPRESSION MAY LIFT THIS ", "alarm")),
-            (),
-            line((fix.words, "strong")),
-        ]
+        return [item("why", fix.words, "strong")]
     lines: list[Line] = [
-        line((" KEEP THIS FROM HAPPENING AGAIN? ", "badge")),
-        (),
-        line((fix.words, "strong")),
+        item("what", fix.words, "strong"),
         (),
         days_line(days) if choosing else item("for", f"{days} days"),
         _this_one(fix),

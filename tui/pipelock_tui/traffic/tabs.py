@@ -44,12 +44,17 @@ def page_lines(exchange: Exchange, tab: str, zone: tzinfo | None = None, audit_p
         case "receipt":
             return _receipt(exchange.chosen, audit_path)
         case _:
-            return [
-                *verdict_lines(exchange.chosen, zone),
-                *(finding_lines(exchange.chosen.decision.findings) or [(), line(("Nothing was noticed.", "dim"))]),
-                *_suppressed(exchange.chosen),
-                *taint_lines(exchange.chosen.decision.taint),
-            ]
+            return _scan(exchange.chosen, zone)
+
+
+def _scan(record: Record, zone: tzinfo | None) -> list[Line]:
+    decision = record.decision
+    found = finding_lines(decision.findings) or [(), line(("Nothing was noticed.", "dim"))]
+    told = [*found, *_suppressed(record)]
+    tainted = taint_lines(decision.taint)
+    # What decided comes first.
+    rest = [*tainted, *told] if decision.layer == "taint" else [*told, *tainted]
+    return [*verdict_lines(record, zone), *rest]
 
 
 def _request(exchange: Exchange, zone: tzinfo | None) -> list[Line]:
