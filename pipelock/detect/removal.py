@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from pipelock.model import Finding
 
-__all__ = ["strip"]
+__all__ = ["can_strip", "strip"]
+
+_Spans = list[tuple[int, int, str]]
 
 
 def strip(data: bytes, findings: Sequence[Finding]) -> bytes | None:
@@ -15,13 +17,9 @@ def strip(data: bytes, findings: Sequence[Finding]) -> bytes | None:
     Returns:
         `None` where some finding has no span in `data`: it can't be taken out, so the body must not pass.
     """
-    spans = []
-    for finding in findings:
-        span = finding.span
-        if span is None or not 0 <= span.start < span.end <= len(data):
-            return None
-        spans.append((span.start, span.end, finding.rule))
-    spans.sort()
+    spans = _spans(data, findings)
+    if spans is None:
+        return None
     out = []
     position = 0
     for start, end, rule in spans:
@@ -33,3 +31,18 @@ def strip(data: bytes, findings: Sequence[Finding]) -> bytes | None:
         position = end
     out.append(data[position:])
     return b"".join(out)
+
+
+def can_strip(data: bytes, findings: Sequence[Finding]) -> bool:
+    """Whether `strip` could, without the copies that it makes."""
+    return _spans(data, findings) is not None
+
+
+def _spans(data: bytes, findings: Sequence[Finding]) -> _Spans | None:
+    spans = []
+    for finding in findings:
+        span = finding.span
+        if span is None or not 0 <= span.start < span.end <= len(data):
+            return None
+        spans.append((span.start, span.end, finding.rule))
+    return sorted(spans)

@@ -37,7 +37,7 @@ from pipelock.engine.approvals.limits import (
     Settled,
     StaleAnswerError,
 )
-from pipelock.engine.approvals.revise import is_editable, redacted_body
+from pipelock.engine.approvals.revise import is_editable, is_redactable
 from pipelock.engine.approvals.scopes import made, offers_for
 from pipelock.engine.approvals.taken import taken
 from pipelock.engine.sessions.account import account_of
@@ -373,7 +373,7 @@ class Approvals:
             offers=offers_for(asked, summary, keeps=self.keep is not None),
             processes=action.identity.processes if action.identity is not None else (),
             editable=is_editable(action, decision),
-            redactable=redacted_body(action, decision) is not None,
+            redactable=is_redactable(action, decision),
             taint=decision.taint,
         )
         keys = frozenset() if asked.flagged else frozenset(lookup_keys(asked))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from pipelock.engine.approvals.revise import is_editable, is_same_question, redacted_body, text_of
+from pipelock.engine.approvals.revise import is_editable, is_redactable, is_same_question, redacted_body, text_of
 from pipelock.model import MAX_EDIT, Action, Decision, Kind, Span
 from tests.factories import a_decision, a_finding, a_response, an_action
 
@@ -39,13 +39,17 @@ def test_what_would_go_on_is_what_is_changed() -> None:
         (a_decision(findings=(KEY, replace(KEY, span=None))), b"a [removed by pipelock: AWS Access ID] b"),
         (a_decision(findings=(KEY, replace(KEY, span=None, rule="Other"))), None),
         (a_decision(findings=(KEY, a_finding(place="header:x"))), None),
+        (a_decision(findings=(replace(KEY, span=Span(2, 8)),)), None),
         (a_decision(findings=(a_finding(place="body", span=None),)), None),
         (a_decision(), None),
     ],
 )
 def test_what_was_found_is_taken_out_or_nothing_is(decision: Decision, expected: bytes | None) -> None:
-    assert redacted_body(an_action(body=b"a KEY b"), decision) == expected
-    assert redacted_body(an_action(body=b"a KEY b", partial=True), decision) is None
+    action = an_action(body=b"a KEY b")
+    assert redacted_body(action, decision) == expected
+    assert is_redactable(action, decision) is (expected is not None)
+    assert redacted_body(replace(action, partial=True), decision) is None
+    assert not is_redactable(replace(action, partial=True), decision)
 
 
 @pytest.mark.parametrize(
