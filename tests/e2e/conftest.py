@@ -25,6 +25,8 @@ import pytest
 from pipelock.control.client import Client
 from tests.tls.peers import Signer, Wish, authority, files, signed
 
+PATIENCE = 30.0
+"""Seconds that anything may take on a machine that does much else besides."""
 PIPELOCK = str(Path(sys.executable).with_name("pipelock"))
 
 BASE_CONFIG = """\
@@ -39,7 +41,7 @@ logging: {output: file, file: audit/audit.jsonl}
 """
 
 
-def wait_for(check: Callable[[], Any], seconds: float = 10.0, what: str = "condition") -> Any:
+def wait_for(check: Callable[[], Any], seconds: float = PATIENCE, what: str = "condition") -> Any:
     """Poll until `check` gives something true; fail with `what` after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -128,16 +130,17 @@ class DaemonProcess:
         return self.process.pid
 
     def client(self, role: str = "command") -> Client:
-        return Client(self.socket, role=role)
+        return Client(self.socket, role=role, timeout=PATIENCE)
 
-    def cli(self, *words: str, check: bool = False, timeout: float = 20) -> subprocess.CompletedProcess[str]:
+    def cli(self, *words: str, check: bool = False, timeout: float = 2 * PATIENCE) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [PIPELOCK, *words], env=self.environ, capture_output=True, text=True, check=check, timeout=timeout
         )
 
     def lines(self) -> list[dict[str, Any]]:
         path = self.home / "audit" / "audit.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        # What follows the last line feed is being written.
+        return [json.loads(line) for line in path.read_text().split("\n")[:-1]] if path.exists() else []
 
     def output(self) -> str:
         return self.stdout.read_text()
@@ -162,7 +165,7 @@ class DaemonProcess:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(15)
+                self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait(5)
@@ -265,7 +268,9 @@ def shared_daemon(tmp_path_factory: pytest.TempPathFactory, compiled: Path) -> I
     daemon.stop()
 
 
-def curl(daemon: DaemonProcess, url: str, *words: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+def curl(
+    daemon: DaemonProcess, url: str, *words: str, timeout: float = 2 * PATIENCE
+) -> subprocess.CompletedProcess[str]:
     """curl through the daemon: status on the last line of stdout."""
     return subprocess.run(
         ["curl", "-sS", "--noproxy", "", "-x", daemon.url, "-w", "\n%{http_code}", *words, url],
@@ -280,7 +285,7 @@ def status_of(done: subprocess.CompletedProcess[str]) -> int:
     return int(done.stdout.rsplit("\n", 1)[-1])
 
 
-def exchange(port: int, data: bytes, *, finish: bool = False, seconds: float = 10) -> bytes:
+def exchange(port: int, data: bytes, *, finish: bool = False, seconds: float = PATIENCE) -> bytes:
     """Send raw bytes and read until the peer closes."""
     with socket.create_connection(("127.0.0.1", port), timeout=seconds) as sock:
         sock.sendall(data)

@@ -16,7 +16,7 @@ from tests.e2e.conftest import BASE_CONFIG, DaemonProcess, Trust, free_port, int
 from tests.e2e.origins import RecordingOrigin
 
 ROADS = ("forward", "intercept", "reverse", "fetch")
-SECONDS = 20
+SECONDS = 30
 HELD = 1_048_576
 """The largest answer that is held; elsewhere than inside TLS it can't be set lower."""
 

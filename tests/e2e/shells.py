@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from pipelock.model import Session
-from tests.e2e.conftest import DaemonProcess, wait_for
+from tests.e2e.conftest import PATIENCE, DaemonProcess, wait_for
 
 _END = "-- end of what was said --"
 
@@ -76,7 +76,7 @@ class Shell:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._shell.communicate("exit\n", timeout=10)
+        self._shell.communicate("exit\n", timeout=PATIENCE)
         os.close(self._terminal)
 
     def session(self) -> Session:

@@ -11,7 +11,7 @@ from itertools import count
 
 import pytest
 
-from tests.e2e.conftest import PIPELOCK, DaemonProcess, curl, wait_for
+from tests.e2e.conftest import PATIENCE, PIPELOCK, DaemonProcess, curl, wait_for
 
 __all__ = ["ARMING", "Background", "Terminal", "open_dashboard"]
 
@@ -29,9 +29,9 @@ class Background:
         self._thread.start()
 
     def _run(self, daemon: DaemonProcess, url: str, *words: str) -> None:
-        self.result = curl(daemon, url, *words, timeout=60)
+        self.result = curl(daemon, url, *words)
 
-    def wait(self, seconds: float = 15) -> subprocess.CompletedProcess[str]:
+    def wait(self, seconds: float = PATIENCE) -> subprocess.CompletedProcess[str]:
         """What the client got."""
         self._thread.join(seconds)
         assert self.result is not None, "the client still waits"
@@ -79,7 +79,7 @@ class Terminal:
         """Type a text."""
         self._tmux("send-keys", "-l", text)
 
-    def shows(self, *texts: str, seconds: float = 15) -> str:
+    def shows(self, *texts: str, seconds: float = PATIENCE) -> str:
         """Wait until all of `texts` are on the screen, in whatever case; the screen."""
         try:
             return wait_for(lambda: self._showing(texts), seconds, f"{texts} on the screen")
@@ -106,7 +106,7 @@ def open_dashboard(daemon: DaemonProcess, **environ: str) -> Terminal:
         before = control.status().dashboards
         terminal = Terminal([PIPELOCK, "tui"], {**daemon.environ, **environ})
         try:
-            wait_for(lambda: control.status().dashboards > before, 20, "the dashboard's connection")
+            wait_for(lambda: control.status().dashboards > before, what="the dashboard's connection")
         except AssertionError:
             screen = terminal.screen()
             terminal.close()

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from pipelock.notify.signature import HEADER, check, sign
-from tests.e2e.conftest import BASE_CONFIG, DaemonProcess, Origin, curl, free_port, status_of, wait_for
+from tests.e2e.conftest import BASE_CONFIG, PATIENCE, DaemonProcess, Origin, curl, free_port, status_of, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -26,7 +26,7 @@ SECRET = "test-secret-of-nobody"
 CONFIG = """
 egress_rules:
   - {{name: posting needs a person, action: ask, method: POST}}
-approvals: {{unattended: hold, timeout_seconds: 30}}
+approvals: {{unattended: hold, timeout_seconds: 120}}
 kill_switch: {{api_listen: "127.0.0.1:{port}", api_token: {token}}}
 notifications:
   webhook: {{url: "http://127.0.0.1:{hook}/hook", secret: {secret}, answers: true}}
@@ -59,7 +59,7 @@ class Hook:
 
     def message(self, event: str) -> dict[str, Any]:
         return wait_for(
-            lambda: next((one for one in self.heard if one["event"] == event), None), 10, f"{event} message"
+            lambda: next((one for one in self.heard if one["event"] == event), None), what=f"{event} message"
         )
 
     def close(self) -> None:
@@ -113,7 +113,7 @@ class House:
         words += ["-H", f"{HEADER}: {signature}"] if signature else []
         words += ["-d", body if isinstance(body, str) else json.dumps(body)] if body is not None else []
         done = subprocess.run(
-            ["curl", "-sS", "--noproxy", "*", "--max-time", "10", "-w", "\n%{http_code}", *words,
+            ["curl", "-sS", "--noproxy", "*", "--max-time", "30", "-w", "\n%{http_code}", *words,
              f"http://127.0.0.1:{self.port}/api/v1/{path}"],
             check=True, capture_output=True, text=True,
         )  # fmt: skip
@@ -141,7 +141,7 @@ def in_background(call: Callable[[], Any]) -> Callable[[], Any]:
     thread.start()
 
     def result() -> Any:
-        thread.join(30)
+        thread.join(2 * PATIENCE)
         assert results, "it still runs"
         return results[0]
 
@@ -174,13 +174,13 @@ def test_a_download_is_ended_with_its_session(house: House) -> None:
     trickle = house.trickle
     url = f"http://127.0.0.1:{trickle.port}/endless"
     ended = in_background(lambda: curl(house.daemon, url, "-H", "X-Pipelock-Agent: downloader", "-o", "/dev/null"))
-    assert trickle.serving.wait(20)
+    assert trickle.serving.wait(PATIENCE)
 
     def session() -> dict[str, Any] | None:
         found = house.api("sessions")[1]["sessions"]
         return next((one for one in found if one["agent"] == "downloader"), None)
 
-    key = wait_for(session, 10, "the session")["key"]
+    key = wait_for(session, what="the session")["key"]
     listed = json.loads(house.daemon.cli("session", "list", "--json", check=True).stdout)
     assert key in {one["key"] for one in listed["sessions"]}
     url = f"http://127.0.0.1:{house.port}"
@@ -189,7 +189,7 @@ def test_a_download_is_ended_with_its_session(house: House) -> None:
     done = house.daemon.cli("session", "terminate", "downloader", "--config", str(house.daemon.config_path), check=True)
     assert "1 connection closed" in done.stdout
     assert ended().returncode != 0
-    assert trickle.left.wait(10)
+    assert trickle.left.wait(PATIENCE)
     assert house.daemon.cli("session", "inspect", "nobody at all").returncode == 1
 
 
@@ -221,7 +221,7 @@ def test_what_waits_is_answered_with_the_token(house: House, origin: Origin) -> 
     def item() -> dict[str, Any] | None:
         return next(iter(house.api("pending")[1]["pending"]), None)
 
-    waiting = wait_for(item, 10, "a held request")
+    waiting = wait_for(item, what="a held request")
     said = {"word": "deny", "note": "not today", "binding": waiting["binding"]}
     assert house.api(f"pending/{waiting['id']}/answer", said) == (200, {"count": 1})
     assert status_of(answered()) == 403

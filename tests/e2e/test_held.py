@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-import time
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,8 @@ ASKS = """
 egress_rules:
   - {name: posting needs a person, action: ask, method: POST, reason: "posts are seen by the world"}
 """
-HOLD = ASKS + "approvals: {unattended: hold, timeout_seconds: 30}\n"
+AT_ONCE = 30
+HOLD = ASKS + "approvals: {unattended: hold, timeout_seconds: 120}\n"
 
 
 def pending_of(daemon: DaemonProcess, count: int = 1) -> list[dict]:
@@ -94,25 +95,31 @@ def test_twins_are_one_prompt_and_one_answer(make_daemon, origin: Origin) -> Non
 
 
 def test_nobody_there_means_an_immediate_no_that_says_so(make_daemon, origin: Origin) -> None:
-    daemon = make_daemon(BASE_CONFIG + ASKS)
-    began = time.monotonic()
-    refused = curl(daemon, f"{origin.url}/post", "-d", "x")
-    assert time.monotonic() - began < 3
+    daemon = make_daemon(BASE_CONFIG + ASKS + f"approvals: {{timeout_seconds: {4 * AT_ONCE}}}\n")
+    refused = curl(daemon, f"{origin.url}/post", "-d", "x", "--max-time", str(AT_ONCE))
     assert status_of(refused) == 403
     assert "no dashboard is attached" in refused.stdout
     assert origin.seen == []
 
 
 def test_the_deadline_denies_once_and_a_client_that_left_cannot_be_approved(make_daemon, origin: Origin) -> None:
-    daemon = make_daemon(BASE_CONFIG + ASKS + "approvals: {unattended: hold, timeout_seconds: 2}\n")
+    daemon = make_daemon(BASE_CONFIG + ASKS + "approvals: {unattended: hold, timeout_seconds: 4}\n")
     refused = curl(daemon, f"{origin.url}/post", "-d", "x")
     assert status_of(refused) == 403
     assert "nobody answered" in refused.stdout
-    curl(daemon, f"{origin.url}/post", "-d", "y", "--max-time", "0.5")
-    assert pending_of(daemon, 0) == []
+    left = subprocess.Popen(["curl", "-sS", "--noproxy", "", "-x", daemon.url, "-d", "y", f"{origin.url}/post"])
+    with daemon.client() as operator:
+        wait_for(operator.pending, what="the held request")
+        left.kill()
+        left.wait()
+        wait_for(lambda: not operator.pending(), what="its end")
+
+    def outcomes() -> list[str]:
+        return [line["outcome"] for line in daemon.lines() if "outcome" in line]
+
+    wait_for(lambda: len(outcomes()) > 1, what="the record")
+    assert outcomes() == ["expired", "abandoned"]
     assert origin.seen == []
-    outcomes = [line["outcome"] for line in daemon.lines() if "outcome" in line]
-    assert outcomes == ["expired", "abandoned"]
 
 
 def test_a_hard_denial_is_never_asked_about(make_daemon, origin: Origin) -> None:
@@ -162,10 +169,10 @@ def test_the_agent_that_the_daemon_runs_cannot_approve_itself(
     script.write_text(
         f"""#!/bin/sh
 curl -sS --noproxy '' -d self {origin.url}/post > {out}.curl &
-sleep 1.5
-(setsid sh -c '{PIPELOCK} approve 1 > {out}.approve 2>&1; echo $? > {out}.code' &)
+while [ ! -e {out}.held ]; do sleep 0.1; done
+(setsid sh -c '{PIPELOCK} approve 1 > {out}.approve 2>&1; echo $? > {out}.said; mv {out}.said {out}.code' &)
 {PIPELOCK} kill on > {out}.kill 2>&1
-sleep 1.5
+while [ ! -e {out}.code ]; do sleep 0.1; done
 touch {out}.done
 sleep 60
 """
@@ -174,9 +181,11 @@ sleep 60
     daemon = DaemonProcess(tmp_path / "home", BASE_CONFIG + HOLD, compiled=compiled)
     daemon.start("--", "/bin/sh", str(script))
     try:
-        wait_for((tmp_path / "out.done").exists, 20, "the agent's attempts")
-        assert (tmp_path / "out.code").read_text().strip() != "0"
         with daemon.client() as operator:
+            wait_for(operator.pending, what="the agent's request")
+            (tmp_path / "out.held").touch()
+            wait_for((tmp_path / "out.done").exists, what="the agent's attempts")
+            assert (tmp_path / "out.code").read_text().strip() != "0"
             assert [item.id for item in operator.pending()] == ["1"]
             assert not operator.status().kill_switch.active
     finally:
@@ -193,9 +202,9 @@ def test_an_agent_may_pull_the_kill_switch_by_signal_but_not_release_it(origin: 
     daemon = DaemonProcess(tmp_path / "home", BASE_CONFIG)
     daemon.start("--", "/bin/sh", str(script))
     try:
-        wait_for((tmp_path / "done").exists, 20, "the agent's signals")
+        wait_for((tmp_path / "done").exists, what="the agent's signals")
         with daemon.client() as operator:
-            assert operator.status().kill_switch.sources["signal"] is True
+            wait_for(lambda: operator.status().kill_switch.sources["signal"], what="the kill switch")
             daemon.signal(signal.SIGUSR1)  # this process is the operator
             wait_for(lambda: not operator.status().kill_switch.active, what="the release")
     finally:

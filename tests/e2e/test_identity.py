@@ -13,7 +13,7 @@ import pytest
 from pipelock.identity.process import describe, relatives
 from pipelock.identity.programs import known_programs
 from pipelock.model import Session
-from tests.e2e.conftest import BASE_CONFIG, DaemonProcess, free_port, wait_for
+from tests.e2e.conftest import BASE_CONFIG, PATIENCE, DaemonProcess, free_port, wait_for
 from tests.e2e.origins import RecordingOrigin
 
 ABOVE = [known_programs().known(describe(relative).command) for relative in relatives(os.getpid(), whole=False)]
@@ -32,7 +32,7 @@ if int(depth):
     sys.exit(subprocess.run(words, start_new_session=True, check=False).returncode)
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": proxy}))
 request = urllib.request.Request(url, headers={"X-Pipelock-Agent": name} if name else {})
-print(opener.open(request, timeout=10).status)
+print(opener.open(request, timeout=30).status)
 """
 
 
@@ -53,7 +53,12 @@ class Place:
         proxy = f"http://127.0.0.1:{port or self.daemon.port}"
         words = [str(link), "-c", ASK, proxy, f"{self._origin.url}/x", says, str(depth)]
         done = subprocess.run(
-            words, env={**self.daemon.environ, "ASK": ASK}, capture_output=True, text=True, timeout=30, check=False
+            words,
+            env={**self.daemon.environ, "ASK": ASK},
+            capture_output=True,
+            text=True,
+            timeout=2 * PATIENCE,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
 
@@ -116,8 +121,12 @@ def test_an_agent_may_watch_and_not_decide(place: Place, tmp_path: Path) -> None
     code = "import sys; from pipelock.cli.main import main; sys.exit(main(sys.argv[1:]))"
     run = [str(link), "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{code}"]
     env = place.daemon.environ
-    watched = subprocess.run([*run, "status"], env=env, capture_output=True, text=True, timeout=30, check=False)
+    watched = subprocess.run(
+        [*run, "status"], env=env, capture_output=True, text=True, timeout=2 * PATIENCE, check=False
+    )
     assert watched.returncode == 0, watched.stderr
-    tried = subprocess.run([*run, "kill", "on"], env=env, capture_output=True, text=True, timeout=30, check=False)
+    tried = subprocess.run(
+        [*run, "kill", "on"], env=env, capture_output=True, text=True, timeout=2 * PATIENCE, check=False
+    )
     assert tried.returncode != 0
     assert "runs inside opencode" in tried.stderr

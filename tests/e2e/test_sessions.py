@@ -30,7 +30,7 @@ adaptive_enforcement: {enabled: true}
 airlock: {enabled: true}
 taint: {enabled: true}
 agents: {metered: {source_cidrs: ["127.0.0.9/32"], budget: {max_requests_per_session: 3, window_minutes: 60}}}
-approvals: {unattended: hold, timeout_seconds: 30}
+approvals: {unattended: hold, timeout_seconds: 120}
 egress_rules:
   - {name: a person looks, action: ask, path: /asked}
 """
