@@ -58,7 +58,7 @@ def record_line(record: Record) -> str:
     action, decision = record.action, record.decision
     when = dt.datetime.fromtimestamp(record.at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     verdict = mark(f"{decision.verdict.value:<8}", _COLOURS.get(decision.verdict, "yellow"))
-    rule = decision.findings[0].rule if decision.findings else decision.rule
+    rule = decision.rule or (decision.findings[0].rule if decision.findings else "")
     why = " ".join(part for part in (decision.layer, rule if rule != decision.layer else "") if part)
     who = action.agent or action.client
     return f"{when}  {verdict} {escape(who, 40)}  {action_text(action)}  {escape(why, 100)}  [{escape(action.id, 60)}]"

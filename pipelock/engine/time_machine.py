@@ -115,7 +115,7 @@ def _count(changes: Changes, groups: dict[tuple[str, ...], Group], record: Recor
     decision, then, now = record.decision, verdict_then(record), said.verdict or Verdict.BLOCK
     if direction(then, now) == "weaker":
         changes.weaker += 1
-        rule = decision.findings[0].rule if decision.findings else decision.rule
+        rule = decision.rule or (decision.findings[0].rule if decision.findings else "")
         layer = decision.layer
     else:
         changes.stricter += 1

@@ -39,6 +39,13 @@ def test_decisions_are_found_newest_last(tmp_path: Path, run: Run) -> None:
     assert "\x1b" not in out
 
 
+def test_the_rule_that_decided_is_named_before_what_was_found_beside_it(tmp_path: Path, run: Run) -> None:
+    found = (a_finding(rule="JWT Token", scanner="header_dlp", place="header:x"),)
+    decision = a_decision(verdict=Verdict.BLOCK, layer="egress_rules", rule="posts", findings=found)
+    keep(tmp_path, a_record(at=time.time(), action=a_summary(id="a-1"), decision=decision))
+    assert "  egress_rules posts  [" in run("--home", str(tmp_path), "history")[1]
+
+
 def test_json_is_a_line_each(tmp_path: Path, run: Run) -> None:
     keep(tmp_path, refused(1), refused(2))
     _, out, _ = run("--home", str(tmp_path), "history", "--json", "--limit", "1")

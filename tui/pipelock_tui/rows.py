@@ -176,7 +176,7 @@ def why_of(record: Record) -> str:
     decision = record.decision
     if decision.outcome is not None:
         return OUTCOMES[decision.outcome]
-    rule = decision.findings[0].rule if decision.findings else decision.rule
+    rule = decision.rule or (decision.findings[0].rule if decision.findings else "")
     if not decision.layer:
         return rule
     return f"{decision.layer} · {rule}" if rule and rule != decision.layer else decision.layer
