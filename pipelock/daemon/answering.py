@@ -151,8 +151,8 @@ class Answering:
         self._approvals.grants.replace_kept(kept, self._clock.seconds())
         self._told = ()
         if not changed:
-            return f"nothing had changed; {len(kept)} answers of {self._file.path.name} are in force"
-        said = f"{self._file.path.name} was reviewed; {len(kept)} answers of it are in force"
+            return f"nothing had changed; answers in force of {self._file.path.name}: {len(kept)}"
+        said = f"{self._file.path.name} was reviewed; answers of it in force: {len(kept)}"
         self._door.bus.publish(GrantsChanged(said, by))
         self._record("approvals_reviewed", said, by)
         return said

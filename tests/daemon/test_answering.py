@@ -103,7 +103,7 @@ def test_what_somebody_else_writes_is_told_once_and_reviewed_before_it_holds(off
         office.answering.answer(office.house.approvals.waiting()[-1].id, FOREVER, "")
     assert (caught.value.code, "changed by somebody else" in caught.value.message) == ("bad_request", True)
     assert len(office.house.approvals) == 2
-    assert office.answering.review("ann") == "approvals.yaml was reviewed; 1 answers of it are in force"
+    assert office.answering.review("ann") == "approvals.yaml was reviewed; answers of it in force: 1"
     assert office.answering.unreviewed() == ()
     assert office.lines[-1].event == "approvals_reviewed"
     decision = settled(office.house.post(url="http://example.org/", host="example.org")[1])
