@@ -87,7 +87,7 @@ def compare(path: Path, drawn: str, limit: int = LIMIT) -> str:
         path.write_text(drawn, encoding="utf-8")
     if not path.exists():
         return f"{path.name} is not stored"
-    return "" if path.read_text(encoding="utf-8") == drawn else f"{path.name} looks different"
+    return "" if path.read_text(encoding="utf-8") == drawn else f"{path.parent.name}/{path.name} looks different"
 
 
 def shown(show: Stage) -> str:
