@@ -174,6 +174,6 @@ def test_limits() -> None:
     assert shown("short") == "short"
     for piece in ("0x" + "a" * 40 + " ", "1" * 34 + " ", "bc1" + "q" * 59 + " ", "1" * 44 + " ", "1"):
         data = (piece * 204_800)[:204_800].encode()
-        start = time.perf_counter()
+        start = time.thread_time()
         sum(1 for _ in addresses(data, ALL))
-        assert time.perf_counter() - start < 0.5
+        assert time.thread_time() - start < 0.5
