@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipelock.control import frames
+from pipelock.control.errors import ControlError
 from pipelock_tui import testing
 from pipelock_tui.actions import LIST, LISTS, Action
 from pipelock_tui.catalogue import ACTIONS, ANSWERS, DIALOGS, PLACES, SHELL
@@ -86,6 +88,22 @@ async def test_keys_of_the_operator_s_own_hold_everywhere(stage: Open) -> None:
         await show.pilot.press("a", "c", "K")
         assert done == [], "the defaults hold no more"
         assert " F7 once" in show.text, "and the bottom line says so"
+
+
+async def test_pages_name_the_keys_of_the_operator_s_own(stage: Open) -> None:
+    keys = {"doctor.run": "f8", "kill.switch": "f9", "config.reload": "f10", "view.pending": "f2"}
+    async with stage((80, 40), settings=Settings(keys=keys)) as show:
+        show.link.replies[frames.RunDoctor] = ControlError("unavailable", "another check is running")
+        await show.connect(testing.pending())
+        for view, words in (
+            ("doctor", "f8 asks again"),
+            ("kill", "f9 turns it on"),
+            ("config", "f10 puts the file in force"),
+            ("overview", "see f2 or answer below"),
+        ):
+            show.app.show(view)
+            await show.settle()
+            assert words.casefold() in show.text.casefold(), view
 
 
 async def test_keys_that_get_in_the_way_are_told_with_their_line_and_the_defaults_hold(stage: Open) -> None:

@@ -24,7 +24,7 @@ __all__ = [
 
 CLEARING = {
     "config": "set kill_switch.enabled to false in the configuration file and reload",
-    "api": "press K here, or run `pipelock kill off`",
+    "api": "release it from here, or run `pipelock kill off`",
     "signal": "send the daemon SIGUSR1 once more (kill -USR1 {pid})",
     "sentinel": "delete the sentinel file that kill_switch.sentinel_file names",
 }

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 
 from pipelock.control import frames
 from pipelock.control.errors import ControlError
+from pipelock_tui.actions import key_names
 from pipelock_tui.states import error_lines, loading_lines
 from pipelock_tui.text import Line, line
 from pipelock_tui.views import Shell, View
@@ -96,7 +97,8 @@ class AskedView(PageView, Generic[R]):
         up = self.board.connection.up
         if self.value is None:
             if self._error:
-                return error_lines(f"{what} can't be shown", self._error, "c asks again")
+                key = next(iter(key_names(self.ACTIONS, self.shell.keys).values()), "")
+                return error_lines(f"{what} can't be shown", self._error, f"{key} asks again" if key else "")
             if not up:
                 return error_lines(f"{what} is not known", "There is no connection to the daemon.")
             return loading_lines(what)

@@ -7,7 +7,7 @@ from pipelock_tui.text import plain
 
 
 def text_of(review: ConfigReview) -> str:
-    return "\n".join(plain(line) for line in review_lines(review))
+    return "\n".join(plain(line) for line in review_lines(review, "f7"))
 
 
 def test_what_differs_and_what_it_gives_up() -> None:

@@ -6,7 +6,7 @@ from pipelock_tui.text import plain
 
 
 def text_of(state: KillSwitchState, *, known: bool = True, pid: int = 4242) -> str:
-    return "\n".join(plain(line) for line in kill_lines(state, pid, known=known))
+    return "\n".join(plain(line) for line in kill_lines(state, pid, known=known, key="f8"))
 
 
 def test_each_source_says_whether_it_holds_and_how_it_is_cleared() -> None:
@@ -20,6 +20,8 @@ def test_each_source_says_whether_it_holds_and_how_it_is_cleared() -> None:
         "config    □ does not",
         "sentinel  · not in use",
         "kill -USR1 4242",
+        "release it from here",
+        "f8 turns it on",
         "something this dashboard does not know",
     ]:
         assert words in text

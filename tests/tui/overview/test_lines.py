@@ -9,6 +9,8 @@ from pipelock_tui.board import Board
 from pipelock_tui.overview.lines import beside, overview_lines
 from pipelock_tui.text import line, plain, width_of
 
+KEYS = {"view.pending": "f2", "view.traffic": "f3", "traffic.search": "S"}
+
 
 def board_of(**changes: object) -> Board:
     board = Board(testing.StillClock())
@@ -19,7 +21,7 @@ def board_of(**changes: object) -> Board:
 
 
 def text_of(board: Board, width: int = 120) -> str:
-    return "\n".join(plain(each) for each in overview_lines(board, testing.NOON, width, board.clock.zone))
+    return "\n".join(plain(each) for each in overview_lines(board, testing.NOON, width, board.clock.zone, keys=KEYS))
 
 
 def test_the_daemon_at_a_glance() -> None:
@@ -27,7 +29,7 @@ def test_the_daemon_at_a_glance() -> None:
     for words in [
         "mode         balanced",
         "□ off",
-        "9 004 decisions can be searched",
+        "9 004 decisions can be searched (f3, S)",
         "41MB resident",
         "5 known",
         "1 critical, 1 in the airlock (hard)",
@@ -77,7 +79,7 @@ def test_what_the_operator_was_told_stands_there() -> None:
 def test_columns_keep_to_the_width(width: int) -> None:
     board = board_of(top_blocked=(("a" * 90, 3), ("b.example", 1)), top_layers=(("dlp", 4),))
     if width >= 100:
-        assert all(width_of(each) <= width for each in overview_lines(board, testing.NOON, width))
+        assert all(width_of(each) <= width for each in overview_lines(board, testing.NOON, width, keys=KEYS))
     else:
         assert "MOST REFUSED" in text_of(board, width)
 

@@ -8,7 +8,7 @@ from pipelock_tui.text import Line, line
 __all__ = ["review_lines"]
 
 
-def review_lines(review: ConfigReview) -> list[Line]:
+def review_lines(review: ConfigReview, key: str) -> list[Line]:
     """The page, not wrapped."""
     lines: list[Line] = [
         line((" CONFIGURATION ", "title"), review.path or "a built-in preset; there is no file"),
@@ -31,7 +31,7 @@ def review_lines(review: ConfigReview) -> list[Line]:
         (),
         line(
             (f"  {_counted(len(review.changes), 'key')} changed. ", "strong"),
-            ("ctrl+r", "key"),
+            (key, "key"),
             " puts the file in force.",
         ),
     ]

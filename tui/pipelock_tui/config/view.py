@@ -8,8 +8,8 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from pipelock.control import frames
-from pipelock_tui.actions import Action, bindings
-from pipelock_tui.catalogue import CONFIG
+from pipelock_tui.actions import Action, bindings, key_names
+from pipelock_tui.catalogue import CONFIG, SHELL
 from pipelock_tui.config.lines import review_lines
 from pipelock_tui.pageview import AskedView
 from pipelock_tui.text import Line
@@ -37,7 +37,7 @@ class ConfigView(AskedView[frames.ConfigReply]):
 
     def body(self, value: frames.ConfigReply, width: int) -> list[Line]:
         """The page."""
-        return review_lines(value.review)
+        return review_lines(value.review, key_names(SHELL, self.shell.keys)["config.reload"])
 
     def opened(self) -> None:
         """The file may have been edited since: ask each time."""

@@ -17,8 +17,8 @@ SETTING = {
 }
 
 
-def kill_lines(state: KillSwitchState, pid: int, *, known: bool) -> list[Line]:
-    """The page, not wrapped. `known` is false before the daemon was heard."""
+def kill_lines(state: KillSwitchState, pid: int, *, known: bool, key: str) -> list[Line]:
+    """The page, not wrapped. `known` is false before the daemon was heard; `key` is what switches it from here."""
     if not known:
         return loading_lines("the kill switch")
     held = kill_sources(state)
@@ -36,9 +36,7 @@ def kill_lines(state: KillSwitchState, pid: int, *, known: bool) -> list[Line]:
         head += ((), *_source(name, pid, holds=state.sources.get(name, False), listed=name in state.sources))
     head += [
         (),
-        line(
-            ("  K", "key"), " turns it on, or releases what this dashboard and `pipelock kill on` hold; it asks first."
-        ),
+        line((f"  {key}", "key"), " turns it on, or releases what this dashboard and `pipelock kill on` hold."),
         line(("  What waits for an answer is withdrawn when it goes on; open tunnels are closed.", "dim")),
     ]
     return head

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 from itertools import islice, zip_longest
 
@@ -24,16 +24,18 @@ _WIDE = 100
 _LABEL = 13
 
 
-def overview_lines(board: Board, now: float, width: int, zone: tzinfo | None = None) -> list[Line]:
-    """The whole page at this width; `now` is seconds since the epoch."""
+def overview_lines(
+    board: Board, now: float, width: int, zone: tzinfo | None = None, *, keys: Mapping[str, str]
+) -> list[Line]:
+    """The whole page at this width; `now` is seconds since the epoch, `keys` the words for keys by their actions."""
     status = board.status
     if status is None:
         if board.connection.up or not board.connection.since:
             return loading_lines("the daemon's state")
         return _unreached(board)
     half = (width - 3) // 2 if width >= _WIDE else width
-    left = [*_daemon(status, now), (), *_traffic(status, half)]
-    right = [*_waiting(board, now, half), (), *_sessions(board, status, half), (), *_tops(status, half)]
+    left = [*_daemon(status, now, keys), (), *_traffic(status, half)]
+    right = [*_waiting(board, now, half, keys), (), *_sessions(board, status, half), (), *_tops(status, half)]
     lines = beside(left, right, half) if width >= _WIDE else [*left, (), *right]
     return [*lines, (), *_latest(board, width, zone), (), *_remarks(board.remarks, width, zone)]
 
@@ -78,7 +80,7 @@ def _unreached(board: Board) -> list[Line]:
     ]  # fmt: skip
 
 
-def _daemon(status: Status, now: float) -> list[Line]:
+def _daemon(status: Status, now: float, keys: Mapping[str, str]) -> list[Line]:
     mode = status.mode if status.enforce else f"{status.mode}, not enforcing: nothing is refused"
     kill = status.kill_switch
     held = f"ON, held by {', '.join(kill_sources(kill)) or 'an unknown source'}" if kill.active else "off"
@@ -96,7 +98,8 @@ def _daemon(status: Status, now: float) -> list[Line]:
     if status.admin:
         lines.append(_item("admin API", status.admin))
     if status.history:
-        lines.append(_item("history", f"{number(status.history)} decisions can be searched (3, H)"))
+        way = f"{keys['view.traffic']}, {keys['traffic.search']}"
+        lines.append(_item("history", f"{number(status.history)} decisions can be searched ({way})"))
     if status.rss:
         lines.append(_item("memory", f"{size(status.rss)}B resident"))
     return lines
@@ -124,7 +127,7 @@ def _traffic(status: Status, width: int) -> list[Line]:
     return lines
 
 
-def _waiting(board: Board, now: float, width: int) -> list[Line]:
+def _waiting(board: Board, now: float, width: int, keys: Mapping[str, str]) -> list[Line]:
     waiting = [prompt for prompt in board.desk.prompts if not prompt.state(now)]
     status = board.status
     others = max(0, (status.dashboards if status else 1) - 1)
@@ -132,7 +135,8 @@ def _waiting(board: Board, now: float, width: int) -> list[Line]:
     lines = [_title("WAITING FOR YOU", note)]
     if not waiting:
         return [*lines, line(("  · nothing", "dim"))]
-    lines.append(line(("  ◆ ", "ask"), (f"{len(waiting)}", "strong"), "  see ", ("2", "key"), " or answer below"))
+    see = ("  see ", (keys["view.pending"], "key"), " or answer below")
+    lines.append(line(("  ◆ ", "ask"), (f"{len(waiting)}", "strong"), *see))
     for prompt in waiting[:3]:
         action = prompt.pending.action
         left = countdown(prompt.pending.expires_at, now)

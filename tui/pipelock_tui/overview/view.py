@@ -6,9 +6,12 @@ from typing import ClassVar
 
 from pipelock.control.aio import ControlError
 from pipelock.model import Level, Tier
+from pipelock_tui.actions import key_names
+from pipelock_tui.catalogue import SHELL
 from pipelock_tui.overview.lines import overview_lines
 from pipelock_tui.pageview import PageView
 from pipelock_tui.text import Line
+from pipelock_tui.traffic.actions import ACTIONS as TRAFFIC
 
 __all__ = ["OverviewView"]
 
@@ -20,7 +23,8 @@ class OverviewView(PageView):
 
     def lines(self, width: int) -> list[Line]:
         """The page."""
-        return overview_lines(self.board, self.shell.clock.wall(), width, self.shell.clock.zone)
+        keys = key_names((*SHELL, *TRAFFIC), self.shell.keys)
+        return overview_lines(self.board, self.shell.clock.wall(), width, self.shell.clock.zone, keys=keys)
 
     def poll(self) -> None:
         """The suspicious sessions are named here, so they are asked for where the daemon counts any."""

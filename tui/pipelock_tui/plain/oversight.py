@@ -162,7 +162,7 @@ class Oversight:
         """The file beside what is in force."""
         _nothing(rest)
         reply = await self._ask(frames.ReviewConfig, frames.ConfigReply, _SLOW)
-        return page(review_lines(reply.review))
+        return page(review_lines(reply.review, "`reload`"))
 
     async def audit(self, rest: str) -> list[str]:
         """The audit log, looked through."""
@@ -180,7 +180,8 @@ class Oversight:
         """Who holds the kill switch, and how that is cleared."""
         _nothing(rest)
         status = self._board.status
-        return page(kill_lines(self._board.kill, status.pid if status else 0, known=status is not None))
+        pid = status.pid if status else 0
+        return page(kill_lines(self._board.kill, pid, known=status is not None, key="`kill on|off`"))
 
     async def _page(self) -> list[str]:
         query, before = self._query, self._before
