@@ -124,7 +124,8 @@ def _add_command(verbs: argparse._SubParsersAction[_Parser], command: Command) -
     )
     for operand in command.operands:
         choices = operand.choices or None
-        metavar = operand.metavar or None
+        # Written out, so that a missing operand is told by its choices and not by our name for it.
+        metavar = operand.metavar or (f"{{{','.join(operand.choices)}}}" if operand.choices else None)
         if operand.many:
             parser.add_argument(operand.name, help=operand.help, metavar=metavar, nargs="+", type=Path)
         else:

@@ -27,7 +27,6 @@ def test_a_mistyped_command_is_answered_with_the_nearest(argv: list[str], named:
     ("argv", "part"),
     [
         (["frobnicate"], "`pipelock --help` lists them"),
-        (["kill"], "state"),
         (["kill", "maybe"], "invalid choice"),
         (["kill", "of"], "invalid choice"),
         (["status", "--jsn"], "unrecognized arguments"),
@@ -40,6 +39,7 @@ def test_a_mistyped_command_is_answered_with_the_nearest(argv: list[str], named:
         (["events", "--after", "٣"], "whole number"),
         (["events", "--after", "9" * 5000], "whole number"),
         (["approve"], "required: ID"),
+        (["kill"], "required: {on,off,status}"),
         (["--home"], "expected one argument"),
     ],
 )
