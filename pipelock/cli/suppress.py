@@ -15,7 +15,7 @@ from pipelock.model import Fix, RuleKind, escape, escape_lines
 
 __all__ = ["execute"]
 
-_SLOW = 15.0
+_SLOW = 30.0
 """Seconds for what looks through the history."""
 
 

@@ -77,6 +77,7 @@ class Board:
         desk: What waits for a person.
         journal: The rows of the list.
         remarks: What the operator was told, oldest first.
+        sessions_version: Grows with every change of the sessions.
         grants, unreviewed: Answers that hold for more than once, and what differs in approvals.yaml, when last asked.
     """
 
@@ -90,6 +91,7 @@ class Board:
         self.remarks: deque[Remark] = deque(maxlen=MAX_REMARKS)
         self.grants: tuple[Grant, ...] = ()
         self.unreviewed: tuple[str, ...] = ()
+        self.sessions_version = 0
         self._sessions: dict[str, Session] = {}
         self._epoch = ""
         self._live_from = 0.0
@@ -128,6 +130,7 @@ class Board:
     def learn_sessions(self, sessions: Iterable[Session]) -> None:
         """Take over the daemon's list of sessions."""
         self._sessions = {session.key: session for session in list(sessions)[:MAX_SESSIONS]}
+        self.sessions_version += 1
 
     def learn_grants(self, grants: Iterable[Grant], unreviewed: tuple[str, ...]) -> None:
         """Take over the daemon's list of grants."""
@@ -143,6 +146,7 @@ class Board:
         if self._epoch and epoch != self._epoch:
             self.desk.restart(self.clock.monotonic())
             self._sessions.clear()
+            self.sessions_version += 1
             self.grants, self.unreviewed = (), ()
             change.rows.append(
                 Row(now, text="○ the daemon was restarted; what follows is from the new one", role="note")
@@ -200,6 +204,7 @@ class Board:
         change.sessions.add(session.key)
         if session.key in self._sessions or len(self._sessions) < MAX_SESSIONS:
             self._sessions[session.key] = session
+            self.sessions_version += 1
 
 
 _SEVERITY = {True: "information", False: "error"}

@@ -17,7 +17,7 @@ from pipelock.model import Answer, Grant, Offer, Outcome, Pending
 from pipelock_tui.pending.choices import answered_words, is_flagged, offers_of
 from pipelock_tui.words import OUTCOMES
 
-__all__ = ["ARM_DELAY", "LINGER", "MAX_PROMPTS", "MAX_UNDO", "Desk", "Done", "Prompt", "group_of"]
+__all__ = ["ARM_DELAY", "LINGER", "MAX_PROMPTS", "MAX_UNDO", "Desk", "Done", "Prompt", "covers", "group_of"]
 
 ARM_DELAY = 0.3
 """Seconds a prompt must have been the chosen one before a key answers it."""
@@ -150,7 +150,7 @@ class Desk:
         self._revision += 1
         self._order = None
         if known is not None:
-            if pending.id == self._chosen and _covers(known.pending) != _covers(pending):
+            if pending.id == self._chosen and covers(known.pending) != covers(pending):
                 self._chosen_at, self._offer = now, 0
             known.pending, known.seen = pending, self._revision
         elif len(self._prompts) >= MAX_PROMPTS:
@@ -310,7 +310,7 @@ class Desk:
         self._chosen, self._chosen_at, self._offer = key, now, 0
 
 
-def _covers(pending: Pending) -> tuple[object, ...]:
+def covers(pending: Pending) -> tuple[object, ...]:
     """What an answer would cover: where that changes, a key that is on its way must not count.
 
     How many others an offer settles does not matter: it only grows and shrinks with the queue.

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from pipelock.control.aio import Disconnected
@@ -158,3 +159,14 @@ async def test_lines_are_escaped_and_a_lost_connection_refuses_answers(talk: Tal
     assert "Not connected" in await talk.obey("a 7")
     assert "Not connected" in await talk.obey("A")
     assert talk.link.answers == []
+
+
+async def test_a_prompt_is_printed_anew_when_an_answer_would_cover_something_else(talk: Talk) -> None:
+    wide = testing.pending("7", offers=testing.offers(covers=1))
+    await talk.connect(wide)
+    talk.lines.clear()
+    again = msgspec.structs.replace(wide, offers=testing.offers(covers=40))
+    await talk.conversation.show(testing.held(2, again, talk.clock.now))
+    assert not any("WAITING #7" in line for line in talk.lines), "how many others it settles changes with each of them"
+    await talk.conversation.show(testing.held(3, msgspec.structs.replace(wide, binding="f" * 64), talk.clock.now))
+    assert sum("WAITING #7" in line for line in talk.lines) == 1

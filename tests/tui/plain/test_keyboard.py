@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from pipelock_tui import testing
 from pipelock_tui.plain import Keyboard, converse
-from pipelock_tui.plain.keyboard import MAX_TYPED_AHEAD
+from pipelock_tui.plain.conversation import MAX_COMMAND
+from pipelock_tui.plain.keyboard import MAX_TYPED_AHEAD, _typed
 
 
 async def test_the_keyboard_gives_lines_and_then_the_end() -> None:
@@ -22,6 +25,14 @@ async def test_a_keyboard_that_fails_has_come_to_its_end(error: Exception) -> No
     keyboard = Keyboard(read)
     keyboard.start()
     assert await keyboard.line() is None
+
+
+def test_the_end_of_a_line_that_is_too_long_is_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = "x" * (3 * MAX_COMMAND) + " \n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{long}a 1\n{'y' * (MAX_COMMAND + 2)}\nq"))
+    read = [_typed() for _ in range(5)]
+    assert [text[:4] for text in read] == ["xxxx", "a 1\n", "yyyy", "q", ""]
+    assert len(read[0]) > MAX_COMMAND
 
 
 async def test_only_so_many_lines_are_typed_ahead() -> None:

@@ -3,15 +3,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+import pytest
 
 from pipelock.control import frames
 from pipelock.control.aio import Disconnected
 from pipelock.control.errors import ControlError
-from pipelock.model import Level, SessionChanged, SessionVerb, Tier
+from pipelock.model import Level, Session, SessionChanged, SessionVerb, Tier
 from pipelock_tui import testing
+from pipelock_tui.sessions.lines import ordered
 from pipelock_tui.sessions.trust import MINUTES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tests.tui.conftest import Open, Stage
 
 CODEX, CLAUDE = "codex@5120|127.0.0.1", "claude@4711|127.0.0.1"
@@ -91,6 +95,33 @@ async def test_changes_are_seen_at_once_and_the_chosen_one_is_asked_for_again(st
         assert "▶ codex" in show.text, "the cursor stays on its session"
         assert "‼ critical" not in show.text.split("────")[0]
         assert [frame.key for frame in show.link.told(frames.InspectSession)[asked:]] == [CODEX]
+
+
+async def test_the_list_is_made_anew_only_when_a_session_or_the_order_changed(
+    stage: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def counted(sessions: Iterable[Session], by: str) -> list[Session]:
+        made.append(by)
+        return ordered(sessions, by)
+
+    monkeypatch.setattr("pipelock_tui.sessions.view.ordered", counted)
+    async with stage() as show:
+        await at_sessions(show)
+        before, text = len(made), show.text
+        show.clock.advance(600)
+        for _ in range(5):
+            show.app.draw()
+        await show.settle()
+        assert len(made) == before
+        assert show.text != text, "ages go on"
+        await show.feed(
+            testing.event(9, SessionChanged(testing.session("new@1|127.0.0.1"), "taint", ""), show.clock.now)
+        )
+        assert len(made) == before + 1
+        await show.press("o")
+        assert made[-1] != made[0]
 
 
 async def test_orders_and_focus(stage: Open) -> None:

@@ -10,6 +10,7 @@ from pipelock.control import frames
 from pipelock.control.aio import Connected, ControlError, Disconnected
 from pipelock.model import MAX_EDIT, Answer, AnswerWord, Event, Held, Pending, escape
 from pipelock_tui.board import Board
+from pipelock_tui.desk import covers
 from pipelock_tui.facts import banner_lines, clearing_lines, kill_sources
 from pipelock_tui.pending.choices import answered_words
 from pipelock_tui.plain.answers import TypedError, read_answer
@@ -261,7 +262,7 @@ class Conversation:
         waiting = {prompt.pending.id: prompt.pending for prompt in self.board.desk.prompts if not prompt.ended}
         for number, pending in waiting.items():
             known = self._printed.get(number)
-            if known is None or known.binding != pending.binding or known.offers != pending.offers:
+            if known is None or covers(known) != covers(pending):
                 for line in prompt_lines(pending, self._clock):
                     self._write(line)
         self._printed = waiting

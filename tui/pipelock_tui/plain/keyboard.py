@@ -16,6 +16,9 @@ MAX_TYPED_AHEAD = 100
 """Command lines that may wait; those beyond are not read until there is room."""
 
 
+_MOST = MAX_COMMAND + 2
+
+
 class Keyboard:
     """Lines typed by a person, read in a thread because a terminal can't be polled everywhere."""
 
@@ -55,7 +58,11 @@ class Keyboard:
 
 
 def _typed() -> str:
-    return sys.stdin.readline(MAX_COMMAND + 2)
+    """A line, or the start of one that is too long to be a command; the rest of it must not pass for the next one."""
+    text = part = sys.stdin.readline(_MOST)
+    while len(part) == _MOST and not part.endswith("\n"):
+        part = sys.stdin.readline(_MOST)
+    return text
 
 
 async def converse(link: Watch, clock: Clock | None = None, read: Callable[[], str] = _typed) -> int:

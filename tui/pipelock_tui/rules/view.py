@@ -28,6 +28,8 @@ __all__ = ["MAX_RULES", "RulesView"]
 
 MAX_RULES = 10_000
 """Rules that are listed; those that met something come first."""
+CHANGE_SECONDS = 30.0
+"""How long a change is waited for: it is answered when it is in force."""
 
 
 class RulesView(Split):
@@ -186,7 +188,7 @@ class RulesView(Split):
         def fail(error: ControlError) -> None:
             self.shell.say(f"Not done: {error.message}", "error")
 
-        self.ask(make, frames.Ok, take, fail, group="change", timeout=15.0)
+        self.ask(make, frames.Ok, take, fail, group="change", timeout=CHANGE_SECONDS)
 
 
 def _key(row: RuleRow) -> str:

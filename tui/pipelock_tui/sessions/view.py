@@ -13,6 +13,7 @@ from pipelock.model import Session, SessionDetail, SessionVerb, Tier
 from pipelock_tui.actions import Action, bindings
 from pipelock_tui.board import Change
 from pipelock_tui.dialogs.question import Question
+from pipelock_tui.ports import Clock
 from pipelock_tui.sessions.actions import ACTIONS
 from pipelock_tui.sessions.acts import acted_words, question_of
 from pipelock_tui.sessions.detail import detail_lines
@@ -43,6 +44,8 @@ class SessionsView(Split):
         self._asked = False
         self._error = ""
         self._detail: SessionDetail | None = None
+        self._entries: list[Entry] = []
+        self._listed = (-1, "")
         tier = partial(self._confirm, SessionVerb.AIRLOCK)
         self.deeds |= {
             "sessions.terminate": lambda _: self._confirm(SessionVerb.TERMINATE),
@@ -89,9 +92,12 @@ class SessionsView(Split):
     def refresh_view(self) -> None:
         """Show what the board knows."""
         now = self.shell.clock.wall()
-        rows = ordered(self.board.sessions, self._sort)
-        empty = "No session yet." if self._asked else ""
-        self.list.show([Entry(row.key, partial(_row, row, now)) for row in rows], empty=empty)
+        wanted = (self.board.sessions_version, self._sort)
+        if self._listed != wanted:
+            rows = ordered(self.board.sessions, self._sort)
+            self._entries = [Entry(row.key, partial(_row, row, self.shell.clock)) for row in rows]
+            self._listed = wanted
+        self.list.show(self._entries, empty="No session yet." if self._asked else "")
         self.head.redraw()
         session = self.chosen
         if session is None:
@@ -210,5 +216,5 @@ class SessionsView(Split):
         self.ask(make, frames.ActedReply, take, fail, group="act")
 
 
-def _row(session: Session, now: float, width: int, selected: bool) -> Line:  # noqa: FBT001 - Entry's signature
-    return session_line(session, width, now, selected=selected)
+def _row(session: Session, clock: Clock, width: int, selected: bool) -> Line:  # noqa: FBT001 - Entry's signature
+    return session_line(session, width, clock.wall(), selected=selected)
