@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pipelock.model import Kind, Pending
 from tests.e2e.conftest import BASE_CONFIG, PIPELOCK, DaemonProcess, Origin, curl, status_of, wait_for
 from tests.e2e.terminals import Background
 
@@ -22,40 +24,49 @@ AT_ONCE = 30
 HOLD = ASKS + "approvals: {unattended: hold, timeout_seconds: 120}\n"
 
 
-def pending_of(daemon: DaemonProcess, count: int = 1) -> list[dict]:
-    def look() -> tuple[list[dict]] | None:
-        found = json.loads(daemon.cli("pending", "--json", check=True).stdout)
-        items = found if isinstance(found, list) else found["pending"]
-        return (items,) if len(items) == count else None
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory, compiled: Path) -> Iterator[DaemonProcess]:
+    """One for all tests that only ask and answer."""
+    one = DaemonProcess(tmp_path_factory.mktemp("held") / "home", BASE_CONFIG + HOLD, compiled=compiled)
+    yield one.start()
+    one.stop()
 
-    return wait_for(look, what=f"{count} pending")[0]
+
+def pending_of(daemon: DaemonProcess, count: int = 1) -> tuple[Pending, ...]:
+    with daemon.client() as operator:
+
+        def look() -> tuple[tuple[Pending, ...]] | None:
+            items = operator.pending()
+            return (items,) if len(items) == count else None
+
+        (found,) = wait_for(look, what=f"{count} pending")
+    return found
 
 
-def test_a_held_request_waits_for_approve_while_others_flow(make_daemon, origin: Origin) -> None:
-    daemon = make_daemon(BASE_CONFIG + HOLD)
+def test_a_held_request_waits_for_approve_while_others_flow(daemon: DaemonProcess, origin: Origin) -> None:
     held = Background(daemon, f"{origin.url}/post", "-d", "hello world")
     (item,) = pending_of(daemon)
+    assert [one["id"] for one in json.loads(daemon.cli("pending", "--json", check=True).stdout)] == [item.id]
     assert status_of(curl(daemon, f"{origin.url}/get")) == 200
     assert held.waits
     assert [seen[0] for seen in origin.seen] == ["GET"]
-    said = daemon.cli("approve", item["id"], check=True).stdout
+    said = daemon.cli("approve", item.id, check=True).stdout
     assert "POST" in said
     assert status_of(held.wait()) == 200
     assert origin.seen[-1][3] == b"hello world"
     again = Background(daemon, f"{origin.url}/post", "-d", "hello world")
     (item,) = pending_of(daemon)  # once was once
-    daemon.cli("deny", item["id"], check=True)
+    daemon.cli("deny", item.id, check=True)
     assert status_of(again.wait()) == 403
 
 
-def test_approving_for_the_session_covers_this_payload_and_no_other(make_daemon, origin: Origin) -> None:
-    daemon = make_daemon(BASE_CONFIG + HOLD)
+def test_approving_for_the_session_covers_this_payload_and_no_other(daemon: DaemonProcess, origin: Origin) -> None:
     held = Background(daemon, f"{origin.url}/post", "-d", "same")
-    daemon.cli("approve", pending_of(daemon)[0]["id"], "--for", "session", check=True)
+    daemon.cli("approve", pending_of(daemon)[0].id, "--for", "session", check=True)
     assert status_of(held.wait()) == 200
     assert status_of(curl(daemon, f"{origin.url}/post", "-d", "same")) == 200
     other = Background(daemon, f"{origin.url}/post", "-d", "other")
-    daemon.cli("deny", pending_of(daemon)[0]["id"], "--note", "use the draft endpoint", check=True)
+    daemon.cli("deny", pending_of(daemon)[0].id, "--note", "use the draft endpoint", check=True)
     refused = other.wait()
     assert status_of(refused) == 403
     assert "use the draft endpoint" in refused.stdout
@@ -64,7 +75,7 @@ def test_approving_for_the_session_covers_this_payload_and_no_other(make_daemon,
 def test_what_holds_for_good_holds_after_a_restart_and_what_others_write_does_not(make_daemon, origin: Origin) -> None:
     daemon = make_daemon(BASE_CONFIG + HOLD)
     held = Background(daemon, f"{origin.url}/post", "-d", "one")
-    far = ("approve", pending_of(daemon)[0]["id"], "--scope", "url", "--for", "forever")
+    far = ("approve", pending_of(daemon)[0].id, "--scope", "url", "--for", "forever")
     assert "Say --yes to mean it" in daemon.cli(*far).stderr
     daemon.cli(*far, "--yes", check=True)
     assert status_of(held.wait()) == 200
@@ -86,11 +97,10 @@ def test_what_holds_for_good_holds_after_a_restart_and_what_others_write_does_no
     assert events == ["approval_given", "approvals_reviewed", "approval_revoked"]
 
 
-def test_twins_are_one_prompt_and_one_answer(make_daemon, origin: Origin) -> None:
-    daemon = make_daemon(BASE_CONFIG + HOLD)
+def test_twins_are_one_prompt_and_one_answer(daemon: DaemonProcess, origin: Origin) -> None:
     held = [Background(daemon, f"{origin.url}/post", "-d", "twin") for _ in range(4)]
-    wait_for(lambda: pending_of(daemon)[0].get("twins") == 4, what="four twins")
-    daemon.cli("approve", pending_of(daemon)[0]["id"], check=True)
+    wait_for(lambda: pending_of(daemon)[0].twins == 4, what="four twins")
+    daemon.cli("approve", pending_of(daemon)[0].id, check=True)
     assert [status_of(one.wait()) for one in held] == [200] * 4
 
 
@@ -128,7 +138,7 @@ def test_a_hard_denial_is_never_asked_about(make_daemon, origin: Origin) -> None
     assert (
         status_of(curl(daemon, f"{origin.url}/", "-H", "X-Key: ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8")) == 403
     )
-    assert pending_of(daemon, 0) == []
+    assert pending_of(daemon, 0) == ()
 
 
 def test_the_kill_switch_and_a_stricter_policy_answer_for_the_person(make_daemon, origin: Origin) -> None:
@@ -153,8 +163,8 @@ def test_a_held_answer_is_released_or_kept_back(make_daemon, origin: Origin) -> 
     for word, status in (("approve", 200), ("deny", 403)):
         held = Background(daemon, f"{origin.url}/p")
         (item,) = pending_of(daemon)
-        assert item["action"]["kind"] == "response"
-        daemon.cli(word, item["id"], check=True)
+        assert item.action.kind is Kind.RESPONSE
+        daemon.cli(word, item.id, check=True)
         done = held.wait()
         assert status_of(done) == status
         assert ("Ignore all previous" in done.stdout) is (status == 200)
@@ -193,13 +203,15 @@ sleep 60
     assert origin.seen == []
 
 
-def test_an_agent_may_pull_the_kill_switch_by_signal_but_not_release_it(origin: Origin, tmp_path) -> None:
+def test_an_agent_may_pull_the_kill_switch_by_signal_but_not_release_it(
+    origin: Origin, tmp_path: Path, compiled: Path
+) -> None:
     script = tmp_path / "agent.sh"
     script.write_text(
         f"#!/bin/sh\nkill -USR1 $PPID\nsleep 1\nkill -USR1 $PPID\nsleep 1\ntouch {tmp_path}/done\nsleep 60\n"
     )
     script.chmod(0o755)
-    daemon = DaemonProcess(tmp_path / "home", BASE_CONFIG)
+    daemon = DaemonProcess(tmp_path / "home", BASE_CONFIG, compiled=compiled)
     daemon.start("--", "/bin/sh", str(script))
     try:
         wait_for((tmp_path / "done").exists, what="the agent's signals")
