@@ -25,8 +25,8 @@ def review_lines(review: ConfigReview, key: str) -> list[Line]:
         ]
         return lines
     if not review.changes:
-        same = "The file is what is in force." if review.path else "It is what is in force."
-        return [*lines, (), line((f"  ✓ {same}", "allow")), *_warnings(review)]
+        said = "The file is what is in force." if review.path else "It is what is in force."
+        return [*lines, (), line((f"  ✓ {said}", "allow")), *_warnings(review)]
     lines += [
         (),
         line(
