@@ -30,7 +30,7 @@ from pipelock.daemon.grants_file import GrantsFile
 from pipelock.daemon.health import health_facts
 from pipelock.daemon.identifying import Identifying
 from pipelock.daemon.listeners import bind, bind_agents, local_names, written_address
-from pipelock.daemon.memory import GIVE_BACK_SECONDS, releaser, resident_bytes
+from pipelock.daemon.memory import GIVE_BACK_SECONDS, forget, releaser, resident_bytes
 from pipelock.daemon.notifying import Notifying, NotifySettings, notify_settings
 from pipelock.daemon.oversight import SWEEP_SECONDS as SESSION_SECONDS
 from pipelock.daemon.oversight import Oversight
@@ -191,6 +191,7 @@ class Daemon:
         self._ports: list[Port] = []
         self._rounds = Rounds(reactor)
         self._was_killed = self.kill.active
+        self._release = releaser()
         self._reloading = False
         self._reload_again = False
         self._reload_answers = ReloadAnswers()
@@ -238,10 +239,9 @@ class Daemon:
         self._rounds.every(SESSION_SECONDS, self.oversight.sweep)
         self._rounds.every(SESSION_SECONDS, self.answering.sweep)
         self._rounds.every(KILL_LOOK_SECONDS, self._look_at_sentinel)
-        release = releaser()
-        if release is not None:
-            release()  # compiling the rules has left much
-            self._rounds.every(GIVE_BACK_SECONDS, release)
+        if self._release is not None:
+            self._release()  # compiling the rules has left much
+            self._rounds.every(GIVE_BACK_SECONDS, self._release)
         if not self.loaded.config.enforce or self.loaded.config.mode == "audit":
             self.bus.publish(Notice("warn", "findings are logged and nothing is blocked (audit mode)"))
         for text in (*self.loaded.notices, *self.loaded.warnings):
@@ -416,6 +416,7 @@ class Daemon:
             _say(f"config reloaded: {'; '.join(said)}")
             self.door.rejudge_held()
             self._kill_may_have_moved("config")
+            self._reactor.callLater(0, forget, self._release)  # the replaced policy, and what compiling has left
         self._reload_answers.done(outcome)
         if self._reload_again:
             self._reload_again = False

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
-import psutil
 from cryptography import x509
 
 from pipelock.config import Config, ConfigError, Loaded
@@ -65,6 +64,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 def run_checks(facts: Facts, now: float | None = None) -> tuple[Check, ...]:
     """Look at everything. A check that fails itself is one that says so."""
+    import psutil  # noqa: PLC0415 - half a megabyte, for a daemon that is asked
+
     at = time.time() if now is None else now
     found: list[Check] = []
     for name, check in _CHECKS:
@@ -180,6 +181,8 @@ def _kill_switch(facts: Facts, _now: float) -> Iterator[Check]:
 
 
 def _process(_facts: Facts, _now: float) -> Iterator[Check]:
+    import psutil  # noqa: PLC0415 - as above
+
     process = psutil.Process()
     rss = process.memory_info().rss
     state = _WARN if rss > MUCH_MEMORY else _OK

@@ -8,7 +8,6 @@ by line as costs a few hundredths of a second; of more, all that was there and a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
 
 __all__ = ["MAX_COMPARED", "line_diff"]
 
@@ -32,6 +31,8 @@ def line_diff(before: Sequence[str], after: Sequence[str], old_name: str, new_na
         yield from (f"-{line}" for line in before[head : len(before) - tail])
         yield from (f"+{line}" for line in after[head : len(after) - tail])
         return
+    from difflib import SequenceMatcher  # noqa: PLC0415 - most daemons never compare
+
     head, tail = max(head - _CONTEXT, 0), max(tail - _CONTEXT, 0)
     old, new = before[head : len(before) - tail], after[head : len(after) - tail]
     for group in SequenceMatcher(None, old, new).get_grouped_opcodes(_CONTEXT):

@@ -111,6 +111,7 @@ def run_daemon(options: RunOptions) -> int:
     except (AuthorityError, SecretFileError, TrustError) as error:
         sys.stderr.write(f"pipelock: {error}\n")
         return EXIT_CONFIG
+    del policy  # this frame lives as long as the daemon: the first policy would too, beside each that a reload brings
     return _Run(reactor, daemon, options).go()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,16 @@ def test_a_reload_swaps_the_policy_for_every_listener(home: Home) -> None:
     for server in home.reactor.tcpServers:
         connection = server[1].buildProtocol(None)
         assert not connection.context.settings.metrics_exempt
+
+
+def test_a_reload_leaves_one_compiled_policy(home: Home) -> None:
+    home.text = TEXT + "kill_switch:\n  metrics_exempt: false\n"
+    home.daemon.request_reload()
+    replaced = weakref.ref(home.daemon.engine.policy.secrets)
+    home.text = TEXT
+    home.daemon.request_reload()
+    home.reactor.advance(0)
+    assert replaced() is None
 
 
 def test_what_a_reload_gives_up_is_told_once(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
