@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import lru_cache
 
 from pipelock.detect.addresses import HostError, fold_host
 from pipelock.detect.hosts import HostSet
@@ -86,6 +87,7 @@ class Standings:
         return next((standing for standing, hosts in self._sets if host.name in hosts), Standing.OUTSIDE)
 
 
+@lru_cache(maxsize=256)
 def is_internal_address(text: str) -> bool:
     """Whether an address as the resolver gave it lies in a private network."""
     if not text.startswith(_MAYBE_INTERNAL):
