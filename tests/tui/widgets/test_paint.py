@@ -3,8 +3,10 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from textual.app import App, ComposeResult
 
 from pipelock.control.frames import Gap
 from pipelock.model import (
@@ -145,6 +147,27 @@ async def test_a_page_wraps_again_when_it_is_resized(stage: Open) -> None:
         await show.pilot.resize_terminal(60, 40)
         await show.settle()
         assert page.virtual_size.height > before
+
+
+async def test_a_page_that_was_not_told_of_its_size_is_seen_the_next_time_it_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Pages(App[None]):
+        def compose(self) -> ComposeResult:
+            page = Page()
+            page.display = False
+            yield page
+
+    monkeypatch.setattr(Page, "on_resize", lambda _page: None)
+    async with Pages().run_test(size=(40, 4)) as pilot:
+        page, text = pilot.app.query_one(Page), [line("early")]
+        page.show(text)
+        page.display = True
+        await pilot.pause()
+        page.show(text)
+        await pilot.pause()
+        assert page.virtual_size.height == 1
+        assert page.render_line(0).text.rstrip() == "early"
 
 
 async def test_another_theme_is_seen_at_once(stage: Open) -> None:

@@ -137,7 +137,8 @@ class Page(Painted, ScrollView, can_focus=True):
 
     def show(self, lines: list[Line]) -> None:
         """Replace the text; the place scrolled to is kept where it still exists."""
-        if lines == self._source:
+        # Textual gives a part its size without a word about it when the screen scrolls just as the part appears.
+        if lines == self._source and self._width == self.scrollable_content_region.width:
             return
         self._source = lines
         self._layout(force=True)
