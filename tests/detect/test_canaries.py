@@ -92,6 +92,6 @@ def test_hostile_text_costs_milliseconds() -> None:
     canaries = Canaries([(f"c{number}", f"{VALUE}{number:03}") for number in range(50)])
     for piece in (VALUE[:8], ".", "c", "abc "):
         text = view((piece * 204_800)[:204_800])
-        start = time.perf_counter()
+        start = time.process_time()
         canaries.find([text])
-        assert time.perf_counter() - start < 0.2
+        assert time.process_time() - start < 0.2
