@@ -9,6 +9,7 @@ from pipelock.control import frames
 from pipelock.control.errors import ControlError
 from pipelock.model import HistoryPage, Kept, Kind
 from pipelock_tui import testing
+from pipelock_tui.traffic.fix import FixDialog
 from pipelock_tui.traffic.view import TrafficView
 
 if TYPE_CHECKING:
@@ -163,6 +164,23 @@ async def test_a_fix_that_is_not_to_be_had(stage: Open) -> None:
         assert show.link.told(frames.ApplyFix) == []
         await show.press("escape")
         assert "DECISIONS" in show.text
+
+
+async def test_a_proposal_that_comes_after_its_window_was_closed_is_dropped(stage: Open) -> None:
+    asked: list[tuple[int, int]] = []
+    async with stage() as show:
+        await busy(show)
+        window = FixDialog(lambda finding, days: asked.append((finding, days)), (), show.clock.monotonic)
+        show.app.cover(window)
+        await show.settle()
+        assert asked == [(0, 30)]
+        assert "looking for the narrowest one" in show.text
+        await show.press("escape")
+        window.show(testing.fix())
+        window.fail("too late")
+        await show.settle()
+        assert "DECISIONS" in show.text
+        assert "too late" not in show.text
 
 
 async def test_a_watcher_may_look_at_a_fix_and_not_apply_it(stage: Open) -> None:

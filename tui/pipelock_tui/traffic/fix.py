@@ -115,6 +115,8 @@ class FixDialog(Window[Fix]):
         self._propose(self._places[self._chosen], DAYS[self._place])
 
     def _write(self, said: str) -> None:
+        if not self.is_attached:
+            return  # it was closed while the daemon was looking
         # The keys come first: on a short screen the rest has to be scrolled.
         lines: list[Line] = [title_line(self._fix), self._key_line(), ()]
         if said:
