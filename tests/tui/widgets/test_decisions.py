@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelock_tui import testing
 from pipelock_tui.widgets.decisions import Decisions
@@ -47,6 +47,21 @@ async def test_keys_move_and_pause(stage: Open) -> None:
             assert decisions.cursor + 1 == place, keys
             badge = "FOLLOWING" if keys == ["end"] else "PAUSED"
             assert f"{badge}  [{place}/40]" in show.text, keys
+
+
+async def test_a_step_draws_two_rows_and_a_step_that_scrolls_draws_all(stage: Open, monkeypatch: Any) -> None:
+    async with stage((120, 24)) as show:
+        decisions = await filled(show)
+        await show.press("g", "j")
+        drawn: list[int] = []
+        draw = decisions.render_line
+        monkeypatch.setattr(decisions, "render_line", lambda y: drawn.append(y) or draw(y))
+        await show.press("j")
+        assert sorted(set(drawn)) == [1, 2]
+        assert [text.startswith("▶") for text in show.lines].count(True) == 1
+        drawn.clear()
+        await show.press("pagedown")
+        assert len(set(drawn)) > 2
 
 
 async def test_while_paused_the_row_stays_where_it_is(stage: Open) -> None:

@@ -168,10 +168,15 @@ class Decisions(Painted, ScrollView, can_focus=True):
         if not len(self.journal):
             return
         index = min(max(index, 0), len(self.journal) - 1)
+        left, top = self.cursor, self.scroll_offset.y
         self.following = False
         self._cursor = self.journal.number(index)
         self._reveal()
-        self.refresh()
+        if self.scroll_offset.y == top:
+            self.refresh_line(left)
+            self.refresh_line(index)
+        else:
+            self.refresh()
         self.post_message(Opened(shown=False))
 
     def _reveal(self) -> None:

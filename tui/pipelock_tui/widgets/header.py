@@ -22,8 +22,10 @@ class Header(Bar):
 
     def update(self, connection: Connection, status: Status | None, kill: KillSwitchState, waiting: int) -> None:
         """Show another state."""
-        self._connection, self._status, self._kill, self._waiting = connection, status, kill, waiting
-        self.refresh()
+        state = (connection, status, kill, waiting)
+        if state != (self._connection, self._status, self._kill, self._waiting):
+            self._connection, self._status, self._kill, self._waiting = state
+            self.refresh()
 
     def content(self, width: int) -> list[Line]:
         """The bar."""

@@ -146,12 +146,17 @@ class Listing(Painted, ScrollView, can_focus=True):
             self._move(self._order.index(self._entries[place].key))
 
     def _move(self, rank: int) -> None:
-        before = self._key
+        before, top = self._key, self.scroll_offset.y
         self._put(rank)
         self._reveal()
-        self.refresh()
-        if self._key != before:
-            self.post_message(self.Moved(self._key))
+        if self._key == before:
+            return
+        if self.scroll_offset.y == top and before in self._places:
+            self.refresh_line(self._places[before])
+            self.refresh_line(self._places[self._key])
+        else:
+            self.refresh()
+        self.post_message(self.Moved(self._key))
 
     def _put(self, rank: int) -> None:
         self._rank = min(max(rank, 0), max(0, len(self._order) - 1))
