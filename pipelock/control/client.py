@@ -52,6 +52,7 @@ class Client:
         self._path = Path(path)
         self._role = role
         self._timeout = timeout
+        self._limit = timeout  # of what is waited for now
         self._socket: socket.socket | None = None
         self._connection = ClientConnection()
         self._unread: deque[frames.Push | frames.Gap] = deque()
@@ -178,7 +179,8 @@ class Client:
 
     def _ask(self, request: frames.ClientFrame, timeout: float = 0.0) -> frames.Result:
         """Say `request` and wait for its reply, keeping the events that come in between."""
-        deadline = time.monotonic() + (timeout or self._timeout)
+        self._limit = timeout or self._timeout
+        deadline = time.monotonic() + self._limit
         self._say(request)
         while True:
             frame = self._frame(deadline)
@@ -226,7 +228,7 @@ class Client:
 
     def _lost(self, error: OSError) -> ControlError:
         if isinstance(error, TimeoutError):
-            return self._failed("timeout", f"the daemon did not answer within {self._timeout:g} s")
+            return self._failed("timeout", f"the daemon did not answer within {self._limit:g} s")
         self.close()
         return lost_error(error)
 

@@ -337,7 +337,7 @@ def test_a_silent_server_is_not_waited_for(puppet: Callable[..., Path]) -> None:
             b'{"type":"reply","id":7,"result":{"type":"ok"}}\n', "protocol", "which is not open", id="another request"
         ),
         pytest.param(b'{"type":"welcome","protocol":1}\n', "protocol", "broke the protocol", id="nonsense"),
-        pytest.param(b"", "timeout", "did not answer", id="silence"),
+        pytest.param(b"", "timeout", "did not answer within 0.1 s", id="silence"),
     ],
 )
 def test_bad_answers(puppet: Callable[..., Path], answer: bytes, code: str, text: str) -> None:
