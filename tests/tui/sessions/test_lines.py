@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from pipelock.model import Lamp, Lamps, Level, Tier
 from pipelock_tui import testing
@@ -65,6 +66,14 @@ def test_a_row_under_its_titles() -> None:
             "s",
         ]
     )
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_sessions_of_one_agent_are_told_apart_where_there_is_no_column_for_processes(width: int) -> None:
+    session = testing.sessions()[0]
+    other = replace(session, processes=(replace(session.processes[-1], pid=4712),))
+    assert "claude@4711 " in plain(session_line(session, width, NOW))
+    assert "claude@4712 " in plain(session_line(other, width, NOW))
 
 
 def test_lamps_have_letters_and_full_circles() -> None:

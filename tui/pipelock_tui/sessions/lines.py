@@ -132,9 +132,11 @@ def session_line(session: Session, width: int, now: float, *, selected: bool = F
     score = f"{session.score:.1f}/{session.threshold:.0f}" if session.threshold else f"{session.score:.1f}"
     root = session.processes[-1] if session.processes else None
     process = f"{root.program}@{root.pid}" if root is not None else session.client
+    # Two sessions of one agent must not look alike where there is no room for their processes.
+    name = f"{name_of(session)}@{root.pid}" if root is not None and not cells["process"] else name_of(session)
     ended = " (ended)" if session.ended else ""
     columns: dict[str, Line] = {
-        "agent": (Part(fit(name_of(session) + ended, cells["agent"]), "dim" if session.ended else "strong"),),
+        "agent": (Part(fit(name + ended, cells["agent"]), "dim" if session.ended else "strong"),),
         "process": (Part(fit(process, cells["process"]), "dim"),),
         "level": (Part(fit(level_words(session.level), cells["level"]), LEVELS[session.level][1]),),
         "score": (Part(fit(score, cells["score"]), "dim"),),
