@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 # Programs the end-to-end tests drive.
 TEST_TOOLS := tmux nginx git curl node
 PYTEST_ARGS ?=
+# One worker more than there are processors: end-to-end tests wait for programs half of their time.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 FUZZ_SECONDS ?= 60
 export VENV
 
@@ -16,7 +18,7 @@ run: ## start the daemon (balanced preset) and open the dashboard
 
 test: $(VENV)/.installed-dev ## run all tests but the long ones
 	@scripts/tools.sh $(TEST_TOOLS)
-	@$(BIN)/python -m pytest -m "not soak" -n auto --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m "not soak" -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 demo: ## a scripted agent: allowed, stopped, held
 	@scripts/setup.sh run
@@ -57,7 +59,7 @@ format: $(VENV)/.installed-dev ## put the layout right, and the quick form of th
 
 coverage: $(VENV)/.installed-dev ## tests with coverage, report in htmlcov/
 	@scripts/tools.sh $(TEST_TOOLS)
-	@$(BIN)/python -m pytest -m "not soak" -n auto --dist loadfile --cov --cov-report=term --cov-report=html $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m "not soak" -n $(WORKERS) --dist loadfile --cov --cov-report=term --cov-report=html $(PYTEST_ARGS)
 
 clean: ## remove what tools leave behind
 	@rm -rf build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench/results conformance/results
