@@ -50,7 +50,9 @@ class Terminal:
         if shutil.which("tmux") is None:
             pytest.fail("tmux is missing: scripts/tools.sh installs it")
         self._socket = f"pipelock-test-{os.getpid()}-{next(_NUMBERS)}"
-        kept = {name: value for name, value in environ.items() if name not in {"NO_COLOR", "TMUX"}}
+        # LINES and COLUMNS, which some test runners set, would make programs forget the size of this terminal.
+        dropped = {"NO_COLOR", "TMUX", "LINES", "COLUMNS"}
+        kept = {name: value for name, value in environ.items() if name not in dropped}
         self._tmux(
             "start-server", ";", "set-option", "-g", "remain-on-exit", "on", ";",  # the last words of one that ends
             "new-session", "-d", "-x", str(size[0]), "-y", str(size[1]), "--", *command,
