@@ -322,7 +322,16 @@ def main() -> int:
             except (subprocess.CalledProcessError, TimeoutError) as error:
                 print(f"mitmproxy is left out: {error}", file=sys.stderr)
     show(found, peer)
-    write("dashboard", {"machine": machine(), "pipelock": found, "mitmproxy": peer, "targets": TARGETS})
+    write(
+        "dashboard",
+        {
+            "when": time.strftime("%Y-%m-%dT%H:%M:%S"),
+            "machine": machine(),
+            "pipelock": found,
+            "mitmproxy": peer,
+            "targets": TARGETS,
+        },
+    )
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Turn the latest results of proxy.py and inside.py into the table of docs/performance.md.
+"""Turn the latest results of proxy.py, inside.py and dashboard.py into the table of docs/performance.md.
 
 python bench/table.py [--write]
 """
@@ -75,14 +75,33 @@ def inside(result: dict[str, Any]) -> Iterator[str]:
             yield row(words, *values, unit, name, less_is_better=less_is_better)
 
 
+DASHBOARD = (
+    # column, words, unit
+    ("first_paint_ms", "dashboard, first paint with 10 000 decisions stored", "ms"),
+    ("key_p95_ms", "key to paint, p95, while 200 decisions a second stream in", "ms"),
+    ("event_p95_ms", "decision to visible, p95", "ms"),
+    ("pending_p95_ms", "what waits to visible, p95", "ms"),
+    ("release_p95_ms", "key that allows to the client's answer, p95", "ms"),
+    ("rss_mib_after", "dashboard's memory after 100 000 decisions", "MiB"),
+)
+
+
+def dashboard(result: dict[str, Any]) -> Iterator[str]:
+    """The terminal, beside what is aimed at and, where it was asked, mitmproxy's console with a tenth of the rows."""
+    for column, words, unit in DASHBOARD:
+        ours, target, peer = (result[who].get(column, 0.0) for who in ("pipelock", "targets", "mitmproxy"))
+        beside = f"at most {target:g} {unit}" + (f"; mitmproxy: {peer:.0f} {unit}" if peer else "")
+        yield f"| {words} | {ours:.0f} {unit} | {beside} | {target / ours:.2f}x |"
+
+
 def table(results: Path) -> str:
     """The Markdown.
 
     Raises:
-        OSError: neither bench was run.
+        OSError: no bench was run.
     """
     lines = [HEAD]
-    for name, rows in (("proxy", outside), ("inside", inside)):
+    for name, rows in (("proxy", outside), ("inside", inside), ("dashboard", dashboard)):
         path = results / f"{name}-latest.json"
         if path.exists():
             result = json.loads(path.read_text(encoding="utf-8"))
