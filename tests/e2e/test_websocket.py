@@ -164,7 +164,7 @@ Opener = Callable[..., ClientConnection]
 
 def connected(url: str, **more: Any) -> ClientConnection:
     """A connection; some versions of the library give one only to a `with`."""
-    return connect(url, close_timeout=5, **more).__enter__()
+    return connect(url, open_timeout=30, close_timeout=5, **more).__enter__()
 
 
 def by_path(daemon: DaemonProcess, upstream: Upstream, **more: Any) -> ClientConnection:
