@@ -208,7 +208,8 @@ class Engine:
 
         def resume(answers: Answers, facts: Facts) -> Decision:
             case.facts = facts
-            stopped = self.stopped(action)
+            # While the name was looked up, somebody may have pulled the switch or closed the session in.
+            stopped = self.stopped(action) or self.sessions.stopped(action, self.policy)
             return stopped if stopped is not None else self._after_dns(case, view, answers)
 
         return Lookup(view.host.name, resume)

@@ -13,7 +13,21 @@ from pipelock.detect.url_layers import UrlSettings
 from pipelock.engine import Answers, Content, Engine, Facts, KillSwitch, Lookup, Policy, summarise
 from pipelock.engine._suppress import Entry, Suppressions
 from pipelock.engine.egress import EgressRule, EgressRules
-from pipelock.model import Action, BlockReason, Category, Decision, Direction, Fault, Kind, Severity, Transport, Verdict
+from pipelock.model import (
+    Action,
+    BlockReason,
+    Category,
+    Decision,
+    Direction,
+    Fault,
+    Kind,
+    SessionVerb,
+    Severity,
+    Tier,
+    Transport,
+    Verdict,
+)
+from tests.engine.sessions.scene import AWish
 from tests.factories import FAKE_KEY, FAKE_ORDER, FakeInjection, FakeSecrets, a_policy, a_response, an_action
 
 PUBLIC = Answers(addresses=("93.184.215.14",))
@@ -602,6 +616,18 @@ def test_a_switch_thrown_while_the_name_was_looked_up_stops_it() -> None:
     kill.toggle_signal()
     decision = outcome.resume(PUBLIC, facts())
     assert (decision.verdict, decision.layer) == (Verdict.BLOCK, "kill_switch")
+
+
+def test_a_session_closed_in_while_the_name_was_looked_up_sends_nothing() -> None:
+    engine, action = an_engine(), an_action(method="POST")
+    note(engine, action, judged(engine, action), facts())
+    outcome = engine.adjudicate(action, facts())
+    assert isinstance(outcome, Lookup)
+    (session,) = engine.sessions.known()
+    acted = engine.sessions.act(AWish(key=session.key, verb=SessionVerb.AIRLOCK, tier=Tier.DRAIN), facts())
+    assert acted is not None
+    decision = outcome.resume(PUBLIC, facts())
+    assert (decision.verdict, decision.layer) == (Verdict.BLOCK, "airlock")
 
 
 # -- tunnels -----------------------------------------------------------------------------------------------------------

@@ -92,14 +92,20 @@ class Sessions(Ledger):
         account = self.accounts.get(account_of(action))
         return decision if account is None else _gates.stricter(account, action, decision, policy)
 
+    def stopped(self, action: Action, policy: Policy) -> Decision | None:
+        """The refusal, where the session has got so far since `action` passed the gate; charges nothing."""
+        account = self.accounts.get(account_of(action))
+        if account is None or account.is_calm:
+            return None
+        return _gates.airlocked(account, action, policy) or _gates.escalated(account, action, policy)
+
     def overtakes(self, action: Action, decision: Decision, policy: Policy) -> bool:
         """Whether the session has got where an action that waits would now be refused."""
         account = self.accounts.get(account_of(action))
         if account is None or account.is_calm:
             return False
         return (
-            _gates.airlocked(account, action, policy) is not None
-            or _gates.escalated(account, action, policy) is not None
+            self.stopped(action, policy) is not None
             or _gates.stricter(account, action, decision, policy) is not decision
         )
 
