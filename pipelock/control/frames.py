@@ -14,11 +14,16 @@ from pipelock.model import (
     AuditState,
     Check,
     ConfigReview,
+    Contained,
+    ContainmentFacts,
+    Denial,
     Event,
     Fix,
     Grant,
+    HandedSocket,
     HistoryPage,
     KillSwitchState,
+    Order,
     Pending,
     RuleRow,
     Session,
@@ -38,10 +43,14 @@ __all__ = [
     "AnswerPending",
     "AnsweredReply",
     "ApplyFix",
+    "AskContainment",
     "AuditReply",
     "BodyReply",
     "ClientFrame",
     "ConfigReply",
+    "Contain",
+    "ContainReply",
+    "ContainmentReply",
     "DoctorReply",
     "Failed",
     "FixReply",
@@ -57,6 +66,7 @@ __all__ = [
     "ListSessions",
     "LookAt",
     "Ok",
+    "Ordered",
     "PendingReply",
     "ProposeFix",
     "Push",
@@ -67,6 +77,7 @@ __all__ = [
     "Reload",
     "RemoveSuppression",
     "Reply",
+    "ReportDenial",
     "Result",
     "ReviewConfig",
     "ReviewGrants",
@@ -211,6 +222,34 @@ class ActOnSession(msgspec.Struct, frozen=True, kw_only=True, tag="act"):
     expires_at: float = 0.0
 
 
+class AskContainment(msgspec.Struct, frozen=True, tag="ask_containment"):
+    """Ask for `ContainmentReply`: what holds for an agent that is to be launched under this name."""
+
+    id: int
+    profile: str = ""
+
+
+class Contain(msgspec.Struct, frozen=True, tag="contain"):
+    """Take over the sockets of a launched agent: `ContainReply`.
+
+    The descriptors come with this frame (SCM_RIGHTS), in the order of `sockets`. The connection is the lease: when it
+    ends, so do the agent's network and its session's connections. From now on the daemon may push `Ordered`.
+    `rules` are one-line egress rules; they can only narrow what config says.
+    """
+
+    id: int
+    contained: Contained
+    sockets: tuple[HandedSocket, ...]
+    rules: tuple[str, ...] = ()
+
+
+class ReportDenial(msgspec.Struct, frozen=True, tag="report_denial"):
+    """Tell what a wall refused to the agent of this connection."""
+
+    id: int
+    denial: Denial
+
+
 class SearchHistory(msgspec.Struct, frozen=True, tag="history"):
     """Ask for `HistoryReply`: decisions that match `query` (the dashboard's filter language), newest first.
 
@@ -303,6 +342,9 @@ ClientFrame = (
     | ReviewGrants
     | InspectSession
     | ActOnSession
+    | AskContainment
+    | Contain
+    | ReportDenial
     | SearchHistory
     | ProposeFix
     | ApplyFix
@@ -407,6 +449,18 @@ class ActedReply(msgspec.Struct, frozen=True, tag="acted"):
     acted: SessionActed
 
 
+class ContainmentReply(msgspec.Struct, frozen=True, tag="containment"):
+    """Answer to `AskContainment`."""
+
+    facts: ContainmentFacts
+
+
+class ContainReply(msgspec.Struct, frozen=True, tag="contain"):
+    """Answer to `Contain`: the key of the agent's session."""
+
+    session: str
+
+
 class HistoryReply(msgspec.Struct, frozen=True, tag="history"):
     """Answer to `SearchHistory`."""
 
@@ -462,6 +516,8 @@ Result = (
     | ConfigReply
     | DoctorReply
     | AuditReply
+    | ContainmentReply
+    | ContainReply
 )
 
 
@@ -488,4 +544,10 @@ class Gap(msgspec.Struct, frozen=True, tag="gap"):
     last: int
 
 
-ServerFrame = Welcome | Refused | Reply | Push | Gap
+class Ordered(msgspec.Struct, frozen=True, tag="order"):
+    """To the launcher that holds a lease: do this to the agent."""
+
+    order: Order
+
+
+ServerFrame = Welcome | Refused | Reply | Push | Gap | Ordered
