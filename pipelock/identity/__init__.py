@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipelock.identity.identify import Identify, Lookup
 from pipelock.identity.names import MAX_AGENT_NAME, sanitise_agent
 from pipelock.identity.programs import Programs
-from pipelock.identity.resolve import NOBODY, Agents, Caller, resolve
+from pipelock.identity.resolve import NOBODY, Agents, Caller, ContainedCaller, contained_key, resolve
 from pipelock.identity.root import Root, RootKind
 from pipelock.identity.sockets import Ends, ends_of
 
@@ -14,12 +14,14 @@ __all__ = [
     "NOBODY",
     "Agents",
     "Caller",
+    "ContainedCaller",
     "Ends",
     "Identify",
     "Lookup",
     "Programs",
     "Root",
     "RootKind",
+    "contained_key",
     "ends_of",
     "resolve",
     "sanitise_agent",

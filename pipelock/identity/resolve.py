@@ -2,11 +2,11 @@
 
 The agent's name comes from the first of these that gives one:
 
-    a listener of its own  >  its process (a known agent, or a profile's `programs`)  >  its network  >  a bound default
+    the sandbox it was launched in  >  a listener of its own  >  its process (a known agent, or a profile's `programs`)  >  its network  >  a bound default
         >  X-Pipelock-Agent  >  the default  >  ?agent=  >  anonymous
 
-and the session from its process where that is known, otherwise from name and address. A name that config gives to a
-listener, a network or programs is not to be had by saying it.
+and the session from its sandbox, then from its process where that is known, otherwise from name and address. A name
+that config gives to a listener, a network or programs is not to be had by saying it.
 """
 
 from __future__ import annotations
@@ -22,10 +22,24 @@ from pipelock.identity.names import sanitise_agent
 from pipelock.identity.root import Root
 from pipelock.model import ANONYMOUS, Evidence, Identity, session_key
 
-__all__ = ["NOBODY", "Agents", "Caller", "resolve"]
+__all__ = ["NOBODY", "Agents", "Caller", "ContainedCaller", "contained_key", "resolve"]
 
 _HERE = "127.0.0.1"
 _Table = dict[int, dict[int, str]]
+
+
+class ContainedCaller(msgspec.Struct, frozen=True):
+    """The sandbox that a connection comes from: it came to a listener inside, which nobody else can reach.
+
+    Attributes:
+        id: The launch, 12 hex digits.
+        agent: The agent's name, safe to use.
+        profile: The profile in `agents` that it was launched under; empty for none.
+    """
+
+    id: str
+    agent: str
+    profile: str = ""
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -35,11 +49,13 @@ class Caller(msgspec.Struct, frozen=True):
         client: The peer's address.
         profile: The profile whose listener it came to; empty for the others.
         root: Its session's root process, where that could be found.
+        contained: The sandbox whose listener it came to, where it is one's. Nothing else counts then.
     """
 
     client: str
     profile: str = ""
     root: Root | None = None
+    contained: ContainedCaller | None = None
 
 
 class Agents:
@@ -108,6 +124,8 @@ def resolve(caller: Caller, claimed: str, query: str, agents: Agents) -> Identit
 
     `claimed` is the client's X-Pipelock-Agent, `query` its `?agent=`; both are empty where it has none.
     """
+    if caller.contained is not None:
+        return _contained(caller.contained, sanitise_agent(claimed or query), agents)
     root = caller.root
     name, evidence, profile = _name(caller, claimed, query, agents)
     said = sanitise_agent(claimed or query)
@@ -122,6 +140,21 @@ def resolve(caller: Caller, claimed: str, query: str, agents: Agents) -> Identit
         profile=profile,
         processes=root.processes if root is not None else (),
         shared=root is not None and root.adrift,
+    )
+
+
+def contained_key(sandbox: ContainedCaller) -> str:
+    """The key of a sandbox's session: the same for all its connections, and each time it comes back with its id."""
+    return f"{sandbox.agent}@sandbox-{sandbox.id}|{_HERE}"
+
+
+def _contained(sandbox: ContainedCaller, said: str, agents: Agents) -> Identity:
+    return Identity(
+        agent=sandbox.agent,
+        session=contained_key(sandbox),
+        evidence=Evidence.LISTENER,
+        claimed=said if said != sandbox.agent else "",
+        profile=sandbox.profile if sandbox.profile in agents.names else "",
     )
 
 

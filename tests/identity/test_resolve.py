@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelock.config.schema_agents import AgentProfile
-from pipelock.identity.resolve import NOBODY, Agents, Caller, resolve
+from pipelock.identity.resolve import NOBODY, Agents, Caller, ContainedCaller, contained_key, resolve
 from pipelock.identity.root import Root, RootKind
 from pipelock.model import Evidence, Process
 
@@ -115,3 +115,26 @@ def test_nobody_can_say_a_process_s_session_or_a_proven_name(said: str, asked: s
 @given(st.ip_addresses(v=4))
 def test_networks_are_looked_up_as_they_would_be_one_by_one(address: object) -> None:
     assert (ALL.at(str(address)) == "farm") is str(address).startswith("10.")
+
+
+BOX = ContainedCaller("0123456789ab", "claude", "claude")
+
+
+@pytest.mark.parametrize("header", ["", "door", "claude", "mine"])
+@pytest.mark.parametrize("root", [None, CLAUDE, SHELL])
+@pytest.mark.parametrize("client", ["127.0.0.1", "10.1.2.3", "fd12::1"])
+def test_who_comes_to_a_sandboxs_listener_is_that_sandbox_whatever_it_says(
+    header: str, root: Root | None, client: str
+) -> None:
+    identity = resolve(Caller(client, "door", root, BOX), header, "asked", BOUND)
+    assert (identity.agent, identity.session) == ("claude", "claude@sandbox-0123456789ab|127.0.0.1")
+    assert (identity.evidence, identity.profile) == (Evidence.LISTENER, "claude")
+    assert identity.claimed == ({"": "asked", "claude": ""}.get(header, header))
+    assert identity.processes == ()
+    assert not identity.shared
+
+
+def test_two_launches_are_two_sessions_and_an_unknown_profile_is_none() -> None:
+    other = msgspec.structs.replace(BOX, id="ba9876543210", profile="gone")
+    assert contained_key(BOX) != contained_key(other)
+    assert resolve(Caller("::1", contained=other), "", "", ALL).profile == ""
