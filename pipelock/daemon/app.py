@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import sys
@@ -454,11 +453,6 @@ class Daemon:
         self.recorder.include_blocked = section.include_blocked
         self.recorder.echo = self._echo if section.output in ("stdout", "both") else None
         self.recorder.echo_text = section.format == "text"
-
-    def try_reload(self) -> None:
-        """`request_reload` for those who have nobody to answer: the outcome is published and printed either way."""
-        with contextlib.suppress(BackendError):
-            self.request_reload()
 
     # -- kill switch -----------------------------------------------------------------------------------------------
 

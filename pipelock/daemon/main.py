@@ -42,6 +42,7 @@ from pipelock.daemon.agent import AgentProcess, agent_environment, become_subrea
 from pipelock.daemon.app import DRAIN_SECONDS, Daemon, DaemonPlace
 from pipelock.daemon.desk import Desk
 from pipelock.daemon.listeners import BindError, raise_file_limit
+from pipelock.daemon.sd_notify import Supervisor
 from pipelock.daemon.secret_files import SecretFileError, known_values
 from pipelock.daemon.signals import as_before, await_usr1
 from pipelock.daemon.suppressions import with_suppressions
@@ -170,6 +171,7 @@ class _Run:
         self._code = 0
         self._agent: AgentProcess | None = None
         self._watch: FileWatch | None = None
+        self._supervisor = Supervisor(os.environ, os.getpid())
         self._socket = socket_path(os.environ, options.home)
         self._control: ControlServer | None = None
         self._control_port: ControlPort | None = None
@@ -234,6 +236,12 @@ class _Run:
             f"pipelock: control socket {self._socket}\npipelock: audit log {daemon.recorder.log.path}\n"
         )
         sys.stderr.flush()
+        self._supervisor.ready(self._status())
+        self._supervisor.watch(self._reactor)
+
+    def _status(self) -> str:
+        daemon = self._daemon
+        return f"listening on {daemon.address}, mode {daemon.loaded.config.mode}, policy {daemon.loaded.policy_hash}"
 
     def _watched(self) -> frozenset[tuple[int, int]]:
         launched = self._agent.watched if self._agent is not None else None
@@ -257,7 +265,8 @@ class _Run:
 
     def _reload(self) -> None:
         if self._daemon.loaded.path is not None:
-            self._daemon.try_reload()
+            self._supervisor.reloading()
+            self._daemon.reload_then(lambda _outcome: self._supervisor.ready(self._status()))
 
     def _agent_ended(self, code: int) -> None:
         self._code = code
@@ -268,6 +277,7 @@ class _Run:
         """Finish what is under way, for a while; the reactor waits for the returned Deferred."""
         from twisted.internet.task import deferLater  # noqa: PLC0415 - only at the end
 
+        self._supervisor.stopping()
         if self._watch is not None:
             self._watch.stop()
         self._daemon.stop_accepting()
