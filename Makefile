@@ -24,14 +24,15 @@ demo: ## a scripted agent: allowed, stopped, held
 	@scripts/setup.sh run
 	@$(BIN)/python scripts/demo.py
 
-bench: ## measure beside mitmdump and nginx on loopback
+bench: ## measure beside mitmdump, nginx and bubblewrap on loopback
 	@scripts/setup.sh run
-	@scripts/tools.sh nginx
+	@scripts/tools.sh nginx bwrap
 	@$(BIN)/python bench/startup.py
 	@$(BIN)/python bench/scan.py --quick
 	@$(BIN)/python bench/proxy.py $(BENCH_ARGS)
 	@$(BIN)/python bench/inside.py $(BENCH_ARGS)
 	@$(BIN)/python bench/dashboard.py
+	@$(BIN)/python bench/sandbox.py
 
 conformance: ## other people's test suites through the proxy (CONFORMANCE_ARGS=--quick)
 	@scripts/setup.sh run

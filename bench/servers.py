@@ -96,8 +96,11 @@ def _document(items: list[dict[str, object]], note: str) -> str:
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, certificates: Certificates | None = None) -> Iterator[Server]:
-    """The origin, with a file for each size, a poisoned one, a large one, a big and a random one; over TLS as well."""
+def nginx(folder: Path, certificates: Certificates | None = None, *, address: str = "127.0.0.1") -> Iterator[Server]:
+    """The origin, with a file for each size, a poisoned one, a large one, a big and a random one; over TLS as well.
+
+    `address` is the machine's own that it listens on besides loopback.
+    """
     program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if program is None:
         raise RuntimeError("nginx is not installed; on Debian and Ubuntu: apt install nginx")
@@ -119,6 +122,7 @@ def nginx(folder: Path, certificates: Certificates | None = None) -> Iterator[Se
         ssl_certificate {certificates.chain};
         ssl_certificate_key {certificates.key};
 """
+    elsewhere = f"\n        listen {address}:{port} backlog=2048;" if address != "127.0.0.1" else ""
     # A server that was started by root serves as another user, who must get here.
     for place in (folder, root):
         place.chmod(0o755)
@@ -141,7 +145,7 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     server {{
-        listen 127.0.0.1:{port} backlog=2048;{secure}
+        listen 127.0.0.1:{port} backlog=2048;{elsewhere}{secure}
         root {root};
     }}
 }}

@@ -1,4 +1,4 @@
-"""Turn the latest results of proxy.py, inside.py and dashboard.py into the table of docs/performance.md.
+"""Turn the latest results of proxy.py, inside.py, dashboard.py and sandbox.py into the table of docs/performance.md.
 
 python bench/table.py [--write]
 """
@@ -94,6 +94,27 @@ def dashboard(result: dict[str, Any]) -> Iterator[str]:
         yield f"| {words} | {ours:.0f} {unit} | {beside} | {target / ours:.2f}x |"
 
 
+SANDBOX = (
+    # job, column, words
+    ("launch", "to_exec_ms", "sandbox: from launch to the program's first moment"),
+    ("launch", "cpu_ms", "sandbox: processor time of a launch"),
+    ("files", "wall_ms", "sandbox: 2 000 files unpacked, searched, removed"),
+    ("requests", "wall_ms", "sandbox: 300 requests through the daemon"),
+)
+
+
+def sandbox(result: dict[str, Any]) -> Iterator[str]:
+    """Containment, beside bubblewrap and no walls at all."""
+    for job, column, words in SANDBOX:
+        ours, peer, plain = (result[job][way][column] for way in ("pipelock", "bubblewrap", "plain"))
+        beside = f"bubblewrap: {peer:.0f} ms; plain: {plain:.0f} ms"
+        yield f"| {words} | {ours:.0f} ms | {beside} | {peer / ours:.2f}x |"
+    if "caught" in result:
+        ours, plain = result["caught"]["pipelock"]["wall_ms"], result["requests"]["plain"]["wall_ms"]
+        words = "sandbox: the same, by a program that knows of no proxy"
+        yield f"| {words} | {ours:.0f} ms | plain, by the proxy: {plain:.0f} ms | {plain / ours:.2f}x |"
+
+
 def table(results: Path) -> str:
     """The Markdown.
 
@@ -101,7 +122,7 @@ def table(results: Path) -> str:
         OSError: no bench was run.
     """
     lines = [HEAD]
-    for name, rows in (("proxy", outside), ("inside", inside), ("dashboard", dashboard)):
+    for name, rows in (("proxy", outside), ("inside", inside), ("dashboard", dashboard), ("sandbox", sandbox)):
         path = results / f"{name}-latest.json"
         if path.exists():
             result = json.loads(path.read_text(encoding="utf-8"))

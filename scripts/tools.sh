@@ -9,6 +9,7 @@ set -eu
 package_of() {
     case $1 in
         node) echo nodejs ;;
+        bwrap) echo bubblewrap ;;
         *) echo "$1" ;;
     esac
 }
