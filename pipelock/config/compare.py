@@ -21,6 +21,7 @@ from pipelock.config.compare_agents import (
 )
 from pipelock.config.compare_content import CONTENT_CEILINGS, CONTENT_PROTECTIONS, CONTENT_RANKS, content
 from pipelock.config.compare_lists import added, egress_rules, patterns, removed, suppressions, uncovered, widened
+from pipelock.config.compare_sandbox import sandboxes
 from pipelock.config.compare_sessions import SESSION_PROTECTIONS, sessions
 from pipelock.config.compare_taint import TAINT_PROTECTIONS, TAINT_RANKS, tainted
 from pipelock.config.compare_traffic import (
@@ -164,6 +165,7 @@ def weakenings(old: Config, new: Config, *, builtin: Container[str] = ()) -> tup
         *sessions(old, new),
         *traffic(old, new),
         *agents(old, new),
+        *sandboxes(old, new),
     )
 
 

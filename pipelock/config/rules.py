@@ -334,6 +334,33 @@ def _redaction_class(text: str) -> str:
     return text
 
 
+def _place(text: str) -> str:
+    """A path as whoever launches an agent will read it: `~` is that user's home, which need not be the daemon's."""
+    if not text.startswith(("/", "~/")) and text != "~":
+        raise ValueRuleError("write a path from / or from ~/", f"~/{text.removeprefix('./')}")
+    if not text.isprintable():
+        raise ValueRuleError("not a path: control characters")
+    if "*" in text or "?" in text:
+        raise ValueRuleError("wildcards are not read here; name the folder", text.partition("*")[0].partition("?")[0])
+    return text
+
+
+def _place_or_none(text: str) -> str:
+    return _place(text) if text else ""
+
+
+def _variable(text: str) -> str:
+    """`NAME`, `NAME=VALUE` or `PREFIX*` (POSIX.1-2017 §8.1: letters, digits and `_`, no digit first)."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        name = name.removesuffix("*")
+    if not name.isascii() or not name.replace("_", "a").isalnum() or name[0].isdecimal():
+        raise ValueRuleError("write NAME, NAME=VALUE or PREFIX*")
+    if "\0" in value:
+        raise ValueRuleError("a value holds no NUL")
+    return text
+
+
 def _regex(text: str) -> str:
     # Imported here: most files bring no pattern of their own, and `check` should start fast.
     import re2  # noqa: PLC0415
@@ -373,10 +400,13 @@ TEXT_RULES: dict[str, Callable[[str], str]] = {
     "method": _method,
     "path_glob": _path_glob,
     "path_prefix": _path_prefix,
+    "place": _place,
+    "place_or_none": _place_or_none,
     "plain_host": _plain_host,
     "redaction_class": _redaction_class,
     "regex": _regex,
     "suppressed_rule": _suppressed_rule,
+    "variable": _variable,
 }
 """By name, as `pipelock.config.kinds` refers to them. `path` and `duration` are the decoder's own: they need the
 file's directory, or change the type."""

@@ -19,7 +19,6 @@ from pipelock.config.schema_evidence import (
     LearnLock,
     MediationEnvelope,
     Rules,
-    Sandbox,
     Sentry,
 )
 from pipelock.config.schema_mcp import (
@@ -52,6 +51,7 @@ from pipelock.config.schema_proxy import (
     TlsInterception,
     WebsocketProxy,
 )
+from pipelock.config.schema_sandbox import Sandbox
 from pipelock.config.schema_scanning import (
     AddressProtection,
     BrowserShield,

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from pipelock.config.kinds import BoundListen, Cidrs, Glob, Natural, UnsupportedAny
+from pipelock.config.schema_sandbox import AgentSandbox
 
 __all__ = ["DEFAULT_PROFILE", "MAX_AGENTS", "AgentBudget", "AgentName", "AgentProfile", "Identity"]
 
@@ -54,6 +55,7 @@ class AgentProfile(msgspec.Struct, frozen=True, kw_only=True):
         source_cidrs: Networks that only this agent's machines are in.
         programs: Names of programs that are this agent, with `*` and `?`.
         budget: For each of its sessions.
+        sandbox: Where it is launched behind walls.
     """
 
     listeners: Annotated[tuple[BoundListen, ...], Meta(max_length=16)] = ()
@@ -69,7 +71,7 @@ class AgentProfile(msgspec.Struct, frozen=True, kw_only=True):
     session_profiling: UnsupportedAny = {}
     mcp_tool_policy: UnsupportedAny = {}
     allowed_addresses: UnsupportedAny = {}
-    sandbox: UnsupportedAny = {}
+    sandbox: AgentSandbox = AgentSandbox()
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):

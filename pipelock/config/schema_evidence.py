@@ -43,8 +43,6 @@ __all__ = [
     "ReplayCache",
     "Rules",
     "RulesKey",
-    "Sandbox",
-    "SandboxFilesystem",
     "Sentry",
     "StalePolicy",
     "WatchPath",
@@ -196,23 +194,6 @@ class FileSentry(msgspec.Struct, frozen=True, kw_only=True):
     ignore_patterns: tuple[Glob, ...] = ()
     action: BlockOrWarn = "warn"
     max_file_bytes: Natural = 0
-
-
-class SandboxFilesystem(msgspec.Struct, frozen=True, kw_only=True):
-    """Paths beyond the workspace."""
-
-    allow_read: tuple[FilePath, ...] = ()
-    allow_write: tuple[FilePath, ...] = ()
-
-
-class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
-    """Containment of launched agents."""
-
-    enabled: UnsupportedSwitch = False
-    strict: bool = False
-    best_effort: bool = False
-    workspace: FilePath = ""
-    filesystem: SandboxFilesystem = SandboxFilesystem()
 
 
 class GitProtection(msgspec.Struct, frozen=True, kw_only=True):

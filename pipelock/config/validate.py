@@ -10,6 +10,7 @@ from pipelock.config.schema_operations import EgressRule
 from pipelock.config.validate_admin import admin_contradictions, admin_warnings
 from pipelock.config.validate_agents import agent_contradictions, agent_warnings
 from pipelock.config.validate_redaction import redaction_contradictions
+from pipelock.config.validate_sandbox import sandbox_contradictions, sandbox_warnings
 from pipelock.config.validate_sessions import session_contradictions, session_warnings
 from pipelock.config.validate_taint import taint_contradictions, taint_warnings
 from pipelock.config.validate_traffic import traffic_contradictions, traffic_warnings
@@ -49,6 +50,7 @@ def contradictions(
     yield from watch_contradictions(config)
     yield from taint_contradictions(config)
     yield from session_contradictions(config)
+    yield from sandbox_contradictions(config)
     yield from traffic_contradictions(config, now)
     yield from _repeated("egress_rules", [rule.name for rule in config.egress_rules])
     yield from _repeated("dlp.patterns", [pattern.name for pattern in config.dlp.patterns])
@@ -100,6 +102,7 @@ def warnings(config: Config, written: Mapping[str, object], now: float = 0.0) ->
     yield from agent_warnings(config)
     yield from traffic_warnings(config)
     yield from session_warnings(config)
+    yield from sandbox_warnings(config)
     yield from _blind_rules(config)
     yield from _expired(config, now)
     yield from taint_warnings(config, written, now)

@@ -53,6 +53,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
         upper: For `COPY`: the folder on the host that changes are kept in; empty: in memory.
         is_folder: What it is.
         size: For `PRIVATE`: bytes it may hold; 0 is half of the memory.
+        is_fixed: For `MASK`: nothing lifts it.
     """
 
     path: str
@@ -62,6 +63,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     upper: str = ""
     is_folder: bool = True
     size: int = 0
+    is_fixed: bool = False
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,8 +111,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         rules: One-line egress rules: nothing else may be reached; empty: what config says.
         freeze_on_kill: Whether the kill switch freezes the agent besides cutting its network.
         explain: Whether every refused file access is looked at, which costs time.
-        links: Links at the top of the file system that must be there, as (path, target): (`/bin`, `usr/bin`).
+        links: Links that must be there, as (path, target): (`/bin`, `usr/bin`), (`/home/u/.vimrc`, `/home/u/dot/vimrc`).
+            Their folders lie in no grant but private ones.
         seeds: Files copied in at the start, as (from, to): `to` lies in a grant that can be written.
+        notes: What the person at the terminal should read before it starts; a line each, not escaped.
     """
 
     agent: str
@@ -130,6 +134,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     explain: bool = False
     links: tuple[tuple[str, str], ...] = ()
     seeds: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def holding(grants: tuple[Grant, ...], path: str) -> Grant | None:

@@ -60,7 +60,6 @@ def test_nobody_is_called_anonymous() -> None:
         ("session_profiling", "{domain_burst: 1}"),
         ("mcp_tool_policy", "{enabled: false}"),
         ("allowed_addresses", "[]"),
-        ("sandbox", "{enabled: false}"),
     ],
 )
 def test_what_a_profile_can_not_change_yet_is_refused_by_name_even_where_it_would_be_off(key: str, value: str) -> None:

@@ -100,7 +100,7 @@ def test_there_are_as_many_unsupported_switches_as_we_think() -> None:
         "flight_recorder", "git_protection", "health_watchdog", "learn", "learn_lock", "mcp_binary_integrity",
         "mcp_input_scanning", "mcp_session_binding", "mcp_tool_policy", "mcp_tool_provenance", "mcp_tool_scanning",
         "mediation_envelope", "mediation_envelope.verify_inbound", "request_policy",
-        "sandbox", "tool_chain_detection",
+        "tool_chain_detection",
     }  # fmt: skip
     assert {key for key in UNSUPPORTED if not key.endswith(".enabled")} == {
         "dlp.action", "emit.otlp.endpoint", "emit.syslog.address", "emit.webhook.url",
