@@ -83,7 +83,13 @@ def summarise(action: Action, decision: Decision) -> ActionSummary:
         preview=_preview(action, decision, findings) if decision.verdict is Verdict.ASK else "",
         program=program,
         pid=pid,
+        remote=_remote(action, findings, searched=searched) if action.remote else "",
     )
+
+
+def _remote(action: Action, findings: Iterable[Finding], *, searched: bool) -> str:
+    """It came in a header: where one gives something away, another may hold the rest of it."""
+    return action.remote if searched and not any(one.place.startswith("header") for one in findings) else ""
 
 
 def _preview(action: Action, decision: Decision, findings: Iterable[Finding]) -> str:
@@ -114,6 +120,7 @@ def _plain(action: Action) -> ActionSummary:
         content_type=action.content_type.partition(";")[0].strip()[:MAX_SHOWN_WORD],
         program=program,
         pid=pid,
+        remote=action.remote,
     )
 
 

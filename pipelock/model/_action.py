@@ -114,6 +114,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         opened: A tunnel (CONNECT) whose requests are read and judged one by one, and in which nothing else passes.
         identity: Whose it is and how that is known; `session` and `agent` are its own.
         named: The operator's config names this very upstream: its address need not be a public one.
+        remote: What the client of a CONNECT says that it wants of a git remote (`git push git@github.com:org/repo`):
+            printable ASCII, at most 300 characters. For people to see; nothing is decided by it.
     """
 
     id: str
@@ -141,6 +143,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     opened: bool = False
     named: bool = False
     told: tuple[str, ...] = ()
+    remote: str = ""
     identity: Identity | None = None
 
     @property
@@ -155,6 +158,7 @@ class ActionSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     `url` is reduced to `scheme://host/[redacted]` where a content scanner blocked; `path` is then its path with `*` for
     all that could be secret, or empty.
     `program` and `pid` are those of the client's own process, where it is known.
+    `remote` is what the client says of a git remote, as in `Action`; empty unless it was searched and found clean.
     `preview` is the start of the body with matched secrets masked (at most 2 048 characters) and is set only for
     actions that are held for a person.
     """
@@ -178,3 +182,4 @@ class ActionSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     program: str = ""
     pid: int = 0
     path: str = ""
+    remote: str = ""

@@ -21,6 +21,7 @@ from pipelock.proxy.api import ApiService
 from pipelock.proxy.http1 import Limits
 from pipelock.proxy.interception import Interception
 from pipelock.proxy.limits import MAX_TUNNELS, Budget
+from pipelock.proxy.raw_tcp import RawTcp
 from pipelock.proxy.turns import Turns
 from pipelock.proxy.upstream import Pool
 from pipelock.proxy.websocket.settings import WebSocketSettings
@@ -67,6 +68,7 @@ class ProxySettings:
     event_streams: bool = True
     max_event_bytes: int = 1_048_576
     websocket_hints: HostSet = field(default_factory=HostSet)
+    raw_tcp: RawTcp = field(default_factory=RawTcp)
     websocket: WebSocketSettings = field(default_factory=WebSocketSettings)
 
     def held_answer(self, transport: Transport) -> int:

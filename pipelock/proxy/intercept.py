@@ -25,23 +25,24 @@ from pipelock.proxy.forward import Destination
 from pipelock.proxy.http1 import RemoteProtocolError, RequestHead
 from pipelock.proxy.limits import HELLO_SECONDS
 from pipelock.proxy.serving import Receiver
-from pipelock.proxy.target import DEFAULT_PORTS, Target, parse_target
+from pipelock.proxy.target import bound_target, is_bound_to, parse_target
 from pipelock.proxy.tls_server import TlsFailure, start_tls
-from pipelock.proxy.tunnel import ESTABLISHED
 from pipelock.proxy.whose import Whose
 from pipelock.tls.authority import Authority, AuthorityError
 
-__all__ = ["InterceptedConnection", "Opening"]
+__all__ = ["ACCESS_DENIED", "MISMATCH", "UNREADABLE", "InterceptedConnection", "Opening"]
 
-_MISMATCH = Fault(
+ACCESS_DENIED = b"\x15\x03\x03\x00\x02\x02\x31"
+"""A fatal alert of TLS (RFC 8446 §6.2) instead of a ServerHello: the client sees that it was refused."""
+MISMATCH = Fault(
     BlockReason.AUTHORITY_MISMATCH,
     "the request names another host than the tunnel was opened to",
     403,
 )
-_UNREADABLE = Fault(
+UNREADABLE = Fault(
     BlockReason.NOT_ENABLED,
     "what is sent in this tunnel is neither TLS nor HTTP, so nobody can read it; if that is meant to be, list the host "
-    "in tls_interception.passthrough_domains",
+    "and its port in forward_proxy.raw_tcp",
     layer="tls_intercept",
 )
 
@@ -55,8 +56,14 @@ class Tunnelled(Shape):
     def take_over(self, receiver: Receiver) -> bytes:
         """From now on it is `receiver` who gets what the client sends; returns what came already."""
 
+    def say_open(self) -> None:
+        """Tell the client that the tunnel is open, where it waits to be told."""
+
     def release(self) -> Wire | None:
         """Let go of the transport for good."""
+
+    def lose(self) -> None:
+        """Close after what was written is sent."""
 
     def abort(self) -> None:
         """Close at once."""
@@ -80,8 +87,7 @@ class Opening:
         self._context.watched[self] = None
         self._context.tunnels[self] = None
         early = self._client.take_over(self)
-        if self._client.transport is not None:
-            self._client.transport.write(ESTABLISHED)
+        self._client.say_open()
         if early:
             self.from_client(early)
 
@@ -104,7 +110,7 @@ class Opening:
         elif isinstance(seen, Malformed):
             fault = Fault(BlockReason.BAD_REQUEST, f"the TLS handshake is malformed: {seen.why}")
         elif not isinstance(seen, PlainHttp):
-            fault = _UNREADABLE
+            fault = UNREADABLE
         self.deadline = float("inf")
         action = msgspec.structs.replace(
             self._action, kind=Kind.CLIENT_HELLO, server_name=name, fault=fault, headers=()
@@ -115,12 +121,19 @@ class Opening:
         if self not in self._context.watched:
             return  # the client has left
         if decision.verdict is Verdict.BLOCK:
-            self._forget()
-            self._client.abort()
+            self._refuse(seen)
         elif isinstance(seen, Hello):
             self._speak_tls()
         else:
             self._speak_plainly()
+
+    def _refuse(self, seen: First) -> None:
+        self._forget()
+        if isinstance(seen, Hello | Malformed) and self._client.transport is not None:
+            self._client.transport.write(ACCESS_DENIED)
+            self._client.lose()
+        else:
+            self._client.abort()
 
     def _speak_tls(self) -> None:
         context, action = self._context, self._action
@@ -216,9 +229,6 @@ class InterceptedConnection(ProxyConnection):
         self._tell_opened = opened
         self._connect = connect
         self._scheme = scheme
-        host = f"[{connect.host}]" if ":" in connect.host else connect.host
-        default = connect.port == DEFAULT_PORTS[scheme]
-        self._authority = host if default else f"{host}:{connect.port}"
 
     def opened(self) -> None:
         """The client speaks HTTP here."""
@@ -232,24 +242,13 @@ class InterceptedConnection(ProxyConnection):
         except RemoteProtocolError as error:
             self.malformed(error)
             return
-        path = named.path_query
-        url = f"{self._scheme}://{self._authority}{'/' if path == '*' else path}"
         connect = self._connect
-        self.target = target = Target("origin", self._scheme, connect.host, connect.port, url, path)
-        if not self._is_same(named):
-            self.refuse_fault(_MISMATCH)
+        self.target = target = bound_target(named, self._scheme, connect.host, connect.port)
+        if not is_bound_to(named, self._scheme, connect.host, connect.port):
+            self.refuse_fault(MISMATCH)
         else:
             self.carry(Destination(head, target))
 
     def identity(self, claimed: str, query: str = "") -> Identity:
         """What the CONNECT said holds where a request says nothing."""
         return super().identity(claimed or self._claimed, query)
-
-    def _is_same(self, named: Target) -> bool:
-        connect = self._connect
-        if named.form == "authority" or (named.form == "absolute" and named.scheme != self._scheme):
-            return False
-        if named.host.lower().removesuffix(".") != connect.host.lower().removesuffix("."):
-            return False
-        # Some clients leave the port out of Host, even where it is not the default.
-        return named.port in (connect.port, DEFAULT_PORTS[self._scheme])

@@ -8,26 +8,26 @@ import msgspec
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
-from pipelock.engine.content import folded
-from pipelock.model import Action, BlockReason, Decision, Fault, Transport
+from pipelock.identity import Caller
+from pipelock.model import Action, BlockReason, Fault, Transport
 from pipelock.proxy.admin.local import open_admin
 from pipelock.proxy.answers import TEXT
 from pipelock.proxy.api import ApiAnswer
 from pipelock.proxy.client import ProxyConnection, WhenComplete, host_of
+from pipelock.proxy.connect import connect
 from pipelock.proxy.context import LocalAnswer, ProxyContext
 from pipelock.proxy.fetch import Fetch
 from pipelock.proxy.forward import Destination
 from pipelock.proxy.http1 import RemoteProtocolError, RequestHead
-from pipelock.proxy.intercept import Opening
-from pipelock.proxy.interception import Interception
 from pipelock.proxy.limits import MAX_CONNECTIONS
 from pipelock.proxy.local import local_answer
 from pipelock.proxy.target import Target, parse_target
-from pipelock.proxy.tunnel import Tunnel
 from pipelock.proxy.websocket.local import open_local
 
 __all__ = ["ClientConnection", "ProxyFactory"]
 
+_ESTABLISHED = b"HTTP/1.1 200 Connection Established\r\n\r\n"
+_MAX_REMOTE = 300
 _NOT_ABSOLUTE = Fault(
     BlockReason.BAD_REQUEST,
     "this is a proxy: send an absolute URL, or a local path with a loopback Host",
@@ -41,10 +41,16 @@ class ClientConnection(ProxyConnection):
     carries = Transport.FORWARD
 
     def __init__(
-        self, context: ProxyContext, client: str, *, profile: str = "", local_names: frozenset[str] | None = None
+        self,
+        context: ProxyContext,
+        client: str,
+        *,
+        profile: str = "",
+        local_names: frozenset[str] | None = None,
+        caller: Caller | None = None,
     ) -> None:
-        super().__init__(context, client, profile=profile)
-        self._profile = profile
+        super().__init__(context, client, profile=profile, caller=caller)
+        self._is_agents = bool(profile) or caller is not None
         self._names = local_names
 
     def request_head(self, head: RequestHead) -> None:
@@ -59,7 +65,7 @@ class ClientConnection(ProxyConnection):
         elif target.form == "authority":
             self.road = WhenComplete(self._connect)
         elif self._is_local(head):
-            if not self._profile and open_admin(self.context, self, head, target):
+            if not self._is_agents and open_admin(self.context, self, head, target):
                 return
             self.road = WhenComplete(lambda: self._local(head, target))
         else:
@@ -107,40 +113,21 @@ class ClientConnection(ProxyConnection):
         if not self.context.settings.forward_enabled:
             self._say(405, "CONNECT not supported")
             return None
-        action = self.action(Transport.CONNECT)
-        interception = self._interception(action.host)
-        action = msgspec.structs.replace(action, opened=interception is not None)
-        opening: list[Opening | Tunnel] = []
+        action = msgspec.structs.replace(self.action(Transport.CONNECT), remote=_remote(self.head))
+        return connect(self.context, self, action)
 
-        def judged(decision: Decision) -> None:
-            if decision.code is not None:
-                self.refuse(action, decision)
-            elif len(self.context.tunnels) >= self.context.max_tunnels:
-                self._say(503, "too many active tunnels")
-            else:
-                # What was judged as a tunnel that is read must not pass unread, whatever was reloaded meanwhile.
-                opening.append(self._tunnel(action, decision, interception))
-                opening[0].start()
+    def say_open(self) -> None:
+        """Tell the client that its tunnel is open."""
+        if self.transport is not None:
+            self.transport.write(_ESTABLISHED)
 
-        ticket = self.context.door.judge(action, judged)
+    def not_reached(self, status: int, why: str) -> None:
+        """Tell it that nobody answers at the other end."""
+        self._say(status, f"pipelock: {why}")
 
-        def cancel() -> None:
-            ticket.abandon()
-            for tunnel in opening:
-                tunnel.client_lost()
-
-        return cancel
-
-    def _interception(self, host: str) -> Interception | None:
-        interception = self.context.interception
-        return None if interception is None or interception.passes(host) else interception
-
-    def _tunnel(self, action: Action, decision: Decision, interception: Interception | None) -> Opening | Tunnel:
-        if interception is not None:
-            return Opening(self.context, self, action, interception.authority)
-        if folded(action.host) in self.context.settings.websocket_hints:
-            self.context.door.stats.websocket_hinted()
-        return Tunnel(self.context, self, action, decision.addresses)
+    def too_many(self, action: Action) -> None:
+        """Tell it that no more tunnels can be opened for now."""
+        self._say(503, "too many active tunnels")
 
     def _say(self, status: int, text: str) -> None:
         self.answer(status, TEXT, f"{text}\n".encode())
@@ -149,6 +136,13 @@ class ClientConnection(ProxyConnection):
         # A web page can make a browser send requests here under a name that it owns (DNS rebinding), never under ours.
         names = self.context.local_names if self._names is None else self._names
         return not names or host_of(head) in names
+
+
+def _remote(head: RequestHead | None) -> str:
+    """What a client says that it wants of a git remote, for people to see; nothing is decided by it."""
+    said = next((value for name, value in head.headers if name == "x-pipelock-remote"), "") if head else ""
+    plain = "".join(letter if " " <= letter <= "~" else "?" for letter in said[:_MAX_REMOTE])
+    return " ".join(plain.split())
 
 
 class ProxyFactory(Factory):

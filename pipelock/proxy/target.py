@@ -13,7 +13,16 @@ from pipelock.proxy._http1_errors import RemoteProtocolError
 from pipelock.proxy._http1_events import Limits, RequestHead
 from pipelock.proxy._http1_syntax import TARGET_BYTES
 
-__all__ = ["DEFAULT_PORTS", "Authority", "Target", "parse_authority", "parse_target", "parse_url"]
+__all__ = [
+    "DEFAULT_PORTS",
+    "Authority",
+    "Target",
+    "bound_target",
+    "is_bound_to",
+    "parse_authority",
+    "parse_target",
+    "parse_url",
+]
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
 _MAX_HOST = 253
@@ -75,6 +84,25 @@ def parse_target(head: RequestHead, scheme: str = "http") -> Target:
     if target == "*" and head.method == "OPTIONS":
         return _origin_form(target, head.host, scheme)
     return _absolute_form(target, head.host)
+
+
+def bound_target(named: Target, scheme: str, host: str, port: int) -> Target:
+    """Where a request goes that can go to one place only, whatever it names: the path is all that it chooses."""
+    place = f"[{host}]" if ":" in host else host
+    if port != DEFAULT_PORTS[scheme]:
+        place = f"{place}:{port}"
+    path = named.path_query
+    return Target("origin", scheme, host, port, f"{scheme}://{place}{'/' if path == '*' else path}", path)
+
+
+def is_bound_to(named: Target, scheme: str, host: str, port: int) -> bool:
+    """Whether what a request names is the one place that it can go to."""
+    if named.form == "authority" or (named.form == "absolute" and named.scheme != scheme):
+        return False
+    if named.host.lower().removesuffix(".") != host.lower().removesuffix("."):
+        return False
+    # Some clients leave the port out of Host, even where it is not the default.
+    return named.port in (port, DEFAULT_PORTS[scheme])
 
 
 def parse_url(url: str) -> Target:

@@ -8,6 +8,7 @@ it was silent for `idle_timeout_seconds` or lived for `max_tunnel_seconds`.
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from typing import Protocol as Shape
 
 import msgspec
@@ -18,21 +19,24 @@ from zope.interface import implementer
 
 from pipelock.door.edges import Connector, Wire
 from pipelock.model import Action, BlockReason, Decision, Direction, Fault, Kind, TunnelClosed, Verdict
-from pipelock.proxy.answers import TEXT
 from pipelock.proxy.client_hello import Hello, Malformed
 from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.eyeballs import Heat, Race
 from pipelock.proxy.fastwrite import send_at_once
 from pipelock.proxy.first_bytes import FirstBytes, PlainHttp
-from pipelock.proxy.http1 import Headers
 from pipelock.proxy.limits import HELLO_SECONDS, WRITE_SECONDS
 from pipelock.proxy.serving import Receiver
 
-__all__ = ["ESTABLISHED", "Tunnel"]
-
-ESTABLISHED = b"HTTP/1.1 200 Connection Established\r\n\r\n"
+__all__ = ["Inside", "NearSide", "Tunnel"]
 
 _READ_SIZE = 256 * 1024
+_SSH = (b"SSH-2.0-", b"SSH-1.99-")
+"""How SSH begins (RFC 4253 §4.2, §5.1)."""
+_NOT_SSH = Fault(
+    BlockReason.NOT_ENABLED,
+    "port 22 of a host in forward_proxy.raw_tcp is for SSH, and what is sent is not",
+    layer="raw_tcp",
+)
 _PLAIN_HTTP = Fault(
     BlockReason.BAD_REQUEST,
     "plain HTTP inside a tunnel would pass unread; send it to the proxy as an ordinary request with an absolute URL",
@@ -47,11 +51,24 @@ class NearSide(Shape):
     def take_over(self, receiver: Receiver) -> bytes:
         """From now on it is `receiver` who gets what the client sends; returns what came already."""
 
-    def answer(self, status: int, headers: Headers, body: bytes) -> None:
-        """Answer the CONNECT with something else than a tunnel."""
+    def say_open(self) -> None:
+        """Tell the client that the tunnel is open, where it waits to be told."""
+
+    def not_reached(self, status: int, why: str) -> None:
+        """Nobody answers at the other end. `status` is what an HTTP client would be told."""
 
     def abort(self) -> None:
         """Close at once."""
+
+
+class Inside(Enum):
+    """What may be inside a tunnel that is not opened."""
+
+    ANYTHING = auto()
+    """Looked at for the name in a handshake, and for HTTP, which could have been read."""
+    SSH = auto()
+    UNSEEN = auto()
+    """Nobody looks: a port of this machine that was granted."""
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
@@ -105,14 +122,23 @@ class _UpstreamLeg(Protocol):
 class Tunnel:
     """One tunnel. Every way it can end goes through `end`."""
 
-    def __init__(self, context: ProxyContext, client: NearSide, action: Action, addresses: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        context: ProxyContext,
+        client: NearSide,
+        action: Action,
+        addresses: tuple[str, ...],
+        inside: Inside = Inside.ANYTHING,
+    ) -> None:
         self._context = context
         self._client = client
         self._action = action
         self.session = action.session
         self._race = Race(context.clock, addresses, self._dial, _UpstreamLeg, self._connected, self._unreachable)
         self._upstream: _UpstreamLeg | None = None
-        self._hello: FirstBytes | None = FirstBytes() if context.settings.sni_verification else None
+        looks = inside is Inside.SSH or (inside is Inside.ANYTHING and context.settings.sni_verification)
+        self._hello: FirstBytes | None = FirstBytes() if looks else None
+        self._must_be_ssh = inside is Inside.SSH
         self._early: list[bytes] = []
         self._hello_by = float("inf")
         self._began = self._last = context.clock.seconds()
@@ -138,7 +164,7 @@ class Tunnel:
         self._context.tunnels.pop(self, None)
         self._context.door.failed(self._action, f"tunnel dial failed: {why}")
         status = 504 if timed_out else 502
-        self._client.answer(status, TEXT, f"pipelock: tunnel dial failed: {why}\n".encode())
+        self._client.not_reached(status, f"tunnel dial failed: {why}")
 
     def _connected(self, upstream: Protocol) -> None:
         """An address answered: the tunnel is open."""
@@ -152,8 +178,7 @@ class Tunnel:
         if self._client.transport is not None:
             self._client.transport.bufferSize = _READ_SIZE
         early = self._client.take_over(self)
-        if self._client.transport is not None:
-            self._client.transport.write(ESTABLISHED)
+        self._client.say_open()
         if early:
             self.from_client(early)
 
@@ -194,7 +219,9 @@ class Tunnel:
             return
         self._hello = None
         self._hello_by = float("inf")
-        if isinstance(seen, Hello):
+        if self._must_be_ssh and not b"".join(self._early).startswith(_SSH):
+            self._judge_hello("", _NOT_SSH)
+        elif isinstance(seen, Hello):
             self._judge_hello(seen.server_name or "", None)
         elif isinstance(seen, Malformed):
             self._judge_hello("", Fault(BlockReason.BAD_REQUEST, f"the TLS handshake is malformed: {seen.why}"))
