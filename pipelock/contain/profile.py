@@ -114,6 +114,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         links: Links that must be there, as (path, target): (`/bin`, `usr/bin`), (`/home/u/.vimrc`, `/home/u/dot/vimrc`).
             Their folders lie in no grant but private ones.
         seeds: Files copied in at the start, as (from, to): `to` lies in a grant that can be written.
+        services: macOS only: names of services of the system that may be asked besides those every program needs.
         notes: What the person at the terminal should read before it starts; a line each, not escaped.
     """
 
@@ -134,6 +135,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     explain: bool = False
     links: tuple[tuple[str, str], ...] = ()
     seeds: tuple[tuple[str, str], ...] = ()
+    services: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
