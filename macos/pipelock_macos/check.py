@@ -15,7 +15,7 @@ from pipelock_macos.parse import FilterKind, Rule, Verb, covers, parse
 from pipelock_macos.reader import SandboxTextError
 from pipelock_macos.sbpl import RESOLVER, Ground, Setting, held_folders, holding
 
-__all__ = ["Unsafe", "check", "faults"]
+__all__ = ["UnsafeProfileError", "check", "faults"]
 
 _MOST = 5
 """Faults that are told."""
@@ -28,7 +28,7 @@ _STRANGER = "pipelock-nobody-granted-this"
 """A name that lies in no grant."""
 
 
-class Unsafe(Exception):
+class UnsafeProfileError(Exception):
     """The profile allows what it must not, or can't be read back."""
 
 
@@ -36,15 +36,15 @@ def check(text: str, profile: Profile, setting: Setting, places: Sequence[Ground
     """Look at `text`, which `pipelock_macos.sbpl.write` made of the rest.
 
     Raises:
-        Unsafe: It must not be used; the message is escaped by its quotes and names what is wrong.
+        UnsafeProfileError: It must not be used; the message is escaped by its quotes and names what is wrong.
     """
     try:
         found = list(faults(text, profile, setting, places))
     except SandboxTextError as error:
-        raise Unsafe(f"the sandbox profile can't be read back: {error}") from error
+        raise UnsafeProfileError(f"the sandbox profile can't be read back: {error}") from error
     if found:
         more = f"; and {len(found) - _MOST} more" if len(found) > _MOST else ""
-        raise Unsafe(f"the sandbox profile is wrong: {'; '.join(found[:_MOST])}{more}")
+        raise UnsafeProfileError(f"the sandbox profile is wrong: {'; '.join(found[:_MOST])}{more}")
 
 
 def faults(text: str, profile: Profile, setting: Setting, places: Sequence[Ground]) -> Iterator[str]:
@@ -131,11 +131,10 @@ def _files(profile: Profile, places: Sequence[Ground]) -> Iterator[tuple[Questio
                 yield Question(operation="network-outbound", path=path), False
     for folder in held_folders(places):
         yield Question(operation="file-write-unlink", path=folder), False
-    for place in places:
-        for folder in (str(parent) for parent in PurePosixPath(place.path).parents):
-            beside = f"{folder.rstrip('/')}/{_STRANGER}"
-            if holding(places, beside) is None:
-                yield from _place(Access.MASK, beside)
+    for folder in sorted({str(parent) for place in places for parent in PurePosixPath(place.path).parents}):
+        beside = f"{folder.rstrip('/')}/{_STRANGER}"
+        if holding(places, beside) is None:
+            yield from _place(Access.MASK, beside)
     yield from _place(Access.MASK, "/private/dev-of-nobody")
     for operation in _WRITING[:3]:
         yield Question(operation=operation, path="/dev/ttys999"), False

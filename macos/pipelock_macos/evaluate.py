@@ -7,6 +7,8 @@ source of a socket that was not bound is not yet known when it is asked for.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from pipelock_macos.parse import OPERATIONS, Filter, FilterKind, Rule, Rules, Verb, covers
@@ -55,13 +57,15 @@ class Evaluator:
 
     def __init__(self, rules: Rules) -> None:
         self._default = rules.default
-        # By operation, last first: most have few rules, and files have thousands of which most are of other folders.
-        self._by_operation = {
-            operation: tuple(
-                rule for rule in reversed(rules.rules) if any(covers(name, operation) for name in rule.operations)
-            )
-            for operation in OPERATIONS
-        }
+        self._rules = rules.rules
+        # By operation, then by the path that a rule speaks of: thousands of rules are of other folders.
+        self._by_path: dict[str, dict[str, list[int]]] = {operation: {} for operation in OPERATIONS}
+        for number, rule in enumerate(rules.rules):
+            keys = {_key(filter_) for filter_ in rule.filters} or {""}
+            for operation in OPERATIONS:
+                if any(covers(name, operation) for name in rule.operations):
+                    for key in keys:
+                        self._by_path[operation].setdefault(key, []).append(number)
 
     def ask(self, question: Question) -> Ruling:
         """What the kernel would say.
@@ -69,9 +73,12 @@ class Evaluator:
         Raises:
             ValueError: The operation is none of `OPERATIONS`.
         """
-        if question.operation not in self._by_operation:
+        by_path = self._by_path.get(question.operation)
+        if by_path is None:
             raise ValueError(f"{question.operation!r} is no operation")
-        for rule in self._by_operation[question.operation]:
+        numbers = {number for key in _keys(question.path) for number in by_path.get(key, ())}
+        for number in sorted(numbers, reverse=True):
+            rule = self._rules[number]
             if not rule.filters or any(_met(filter_, question) for filter_ in rule.filters):
                 return Ruling(rule.verb is Verb.ALLOW, rule)
         return Ruling(self._default is Verb.ALLOW, None)
@@ -81,20 +88,31 @@ class Evaluator:
         return self.ask(question).allowed
 
 
+def _key(filter_: Filter) -> str:
+    """The path without which it is not met; empty where that can't be told."""
+    if filter_.kind in {FilterKind.LITERAL, FilterKind.SUBPATH}:
+        return filter_.value
+    if filter_.protocol == "unix-socket":
+        return _key(filter_.inner[0])
+    return ""
+
+
+def _keys(path: str) -> Iterator[str]:
+    """What `_key` gives for every filter that `path` could meet."""
+    yield ""
+    while path:
+        yield path
+        path = "" if path == "/" else path.rpartition("/")[0] or "/"
+
+
 def _met(filter_: Filter, question: Question) -> bool:
     match filter_.kind:
         case FilterKind.ALL:
             return all(_met(inner, question) for inner in filter_.inner)
         case FilterKind.LITERAL | FilterKind.SUBPATH | FilterKind.REGEX:
             return _is_path(filter_, question.path)
-        case FilterKind.REMOTE:
-            return _is_end(filter_, question, question.remote)
-        case FilterKind.LOCAL:
-            if question.operation == "network-outbound" and filter_.protocol != "unix-socket":
-                return not question.path
-            return _is_end(filter_, question, question.local)
-        case FilterKind.SYSCTL_PREFIX:
-            return question.name.startswith(filter_.value)
+        case FilterKind.REMOTE | FilterKind.LOCAL:
+            return _is_end(filter_, question)
         case _:
             return _is_word(filter_, question)
 
@@ -112,6 +130,8 @@ def _is_word(filter_: Filter, question: Question) -> bool:
         case FilterKind.TARGET:
             # Oneself is in one's own sandbox.
             return question.target in {filter_.value, "self"}
+        case FilterKind.SYSCTL_PREFIX:
+            return question.name.startswith(filter_.value)
         case FilterKind.EXTENSION:
             return question.extension == filter_.value
         case FilterKind.DOMAIN:
@@ -120,11 +140,15 @@ def _is_word(filter_: Filter, question: Question) -> bool:
             return question.name == filter_.value
 
 
-def _is_end(filter_: Filter, question: Question, end: tuple[str, int]) -> bool:
+def _is_end(filter_: Filter, question: Question) -> bool:
     if filter_.protocol == "unix-socket":
         return bool(question.path) and _met(filter_.inner[0], question)
-    if question.path or filter_.protocol not in {"ip", question.protocol}:
+    if question.path:
         return False
+    if filter_.kind is FilterKind.LOCAL and question.operation == "network-outbound":
+        return True
+    address, number = question.remote if filter_.kind is FilterKind.REMOTE else question.local
     host, _, port = filter_.value.rpartition(":")
     # An IPv4 address in an IPv6 one is not loopback to the kernel.
-    return (host == "*" or end[0] in _LOOPBACK) and port in {"*", str(end[1])}
+    is_host = host == "*" or address in _LOOPBACK
+    return filter_.protocol in {"ip", question.protocol} and is_host and port in {"*", str(number)}

@@ -270,6 +270,10 @@ def _is_endpoint(value: str) -> bool:
     )
 
 
+def _is_port(text: str) -> bool:
+    return len(text) <= 5 and text.isascii() and text.isdigit() and int(text) < 65_536 and not text.startswith("0")
+
+
 def _check_place(filter_: Filter, operations: list[str], line: int) -> None:
     """A filter on an operation that knows nothing of it would never be met, or always."""
     for part in (filter_, *(filter_.inner if filter_.kind is FilterKind.ALL else ())):
