@@ -6,6 +6,7 @@ import argparse
 import time
 from pathlib import Path
 
+from pipelock.cli._machine_commands import MACHINE_COMMANDS
 from pipelock.cli._operator_commands import OPERATOR_COMMANDS
 from pipelock.cli.table import JSON, Command, Operand, Option
 
@@ -411,6 +412,7 @@ COMMANDS = (
             "Exit code 0: all is done; 1: something is left to do, for instance by root; 2: usage."
         ),
     ),
+    *MACHINE_COMMANDS,
     Command(
         "completion",
         "pipelock.cli.completion",

@@ -100,6 +100,7 @@ class Arguments(argparse.Namespace):
     base: Path | None
     fail_on: str
     check: bool
+    now: bool
     api_url: str | None
     api_token: str | None
 

@@ -1,0 +1,40 @@
+"""The commands for the machine that Pipelock lives on: the service, the check-ups, taking it all away. As data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipelock.cli.table import JSON, Command, Operand, Option
+
+__all__ = ["MACHINE_COMMANDS"]
+
+_CONFIG = Option(("-c", "--config"), "configuration file", "config", "FILE", convert=Path, path=True)
+_DRY_RUN = Option(("--dry-run",), "say what would be done", "dry_run")
+_SERVICE_VERBS = ("install", "uninstall", "status", "restart", "logs")
+
+MACHINE_COMMANDS = (
+    Command(
+        "service",
+        "pipelock.cli.service",
+        "have the daemon started whenever you log in",
+        (
+            Option(("-c", "--config"), "what it is to run with (install)", "config", "FILE", convert=Path, path=True),
+            Option(
+                ("--preset",),
+                "or a built-in configuration (install)",
+                "preset",
+                choices=("strict", "balanced", "audit"),
+            ),
+            Option(("--now",), "start it at once, too (install)", "now"),
+            Option(("-f", "--follow"), "go on as it says more (logs)", "follow"),
+            _DRY_RUN,
+            JSON,
+        ),
+        (Operand("what", f"one of {', '.join(_SERVICE_VERBS)}", _SERVICE_VERBS, "ACTION"),),
+        details=(
+            "install writes a unit for your systemd, or a plist for your launchd, and has it heeded; uninstall takes\n"
+            "exactly that away, unless somebody changed it. Where no manager answers, what is left to do is printed.\n"
+            "Exit code 0: all is done (status: it runs); 1: something is left to do; 2: usage or configuration."
+        ),
+    ),
+)
