@@ -234,9 +234,6 @@ class _Launch:
         limits = self._profile.limits
         wants_cgroup = bool(limits.processes or limits.memory)
         group = WallState.UP if self._cgroup is not None else WallState.DOWN if wants_cgroup else WallState.OFF
-        group_fix = (
-            "run it under systemd: systemd-run --user --scope -p Delegate=yes" if group is WallState.DOWN else ""
-        )
         missing = "needs namespaces of its own"
         fix = self._wish.ground.below.fix if self._wish.ground.below is not None else ""
         only_with_namespaces = (WallName.FILES, WallName.PROCESSES, WallName.IPC, WallName.DEVICES)
