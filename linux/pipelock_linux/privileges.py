@@ -108,7 +108,7 @@ def _is_bounding(capability: int) -> bool:
 
 
 def limits(wanted: Limits) -> Wall:
-    """Set the limits that hold for one process: open files, bytes of a file, no core dumps (they hold what memory held).
+    """Set the limits that hold for one process: open files, bytes of a file, no core dumps (they hold memory).
 
     What the caller may not exceed itself stays. Limits of all processes together take a cgroup.
 
