@@ -1,0 +1,67 @@
+"""A sandbox's own listeners: who comes to one is that sandbox."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelock.model import HandedKind, HandedSocket
+from pipelock.proxy.contained import MAX_OF_ONE, factory_for
+from pipelock.proxy.fake_dns import FakeNames
+from tests.proxy.house import House, get, ok
+from tests.proxy.inside import KEY, SANDBOX, SESSION, Inside
+
+
+def proxied(house: House) -> Inside:
+    return Inside(house, HandedKind.PROXY, "127.0.0.1", 8888)
+
+
+def test_who_uses_the_proxy_is_the_sandbox_whatever_it_says() -> None:
+    house = House()
+    client = proxied(house)
+    client.says(get(extra="X-Pipelock-Agent: somebody\r\n"))
+    house.dials[0].answer().says(ok())
+    assert client.heard.endswith(b"hello")
+    action = house.records[0].action
+    assert (action.session, action.agent, action.client) == (KEY, "tester", "127.0.0.1")
+    assert house.context.in_flight(KEY) == 1
+    house.context.end_session(KEY)
+    assert client.line.is_closing
+
+
+def test_local_pages_have_the_names_of_the_sandbox_and_there_is_no_admin_api() -> None:
+    house = House()
+    for name in ("localhost:8888", "127.0.0.1:8888", "[::1]:8888"):
+        client = proxied(house)
+        client.says(f"GET /health HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
+        assert client.heard.startswith(b"HTTP/1.1 200 ")
+    client = proxied(house)
+    client.says(b"GET /health HTTP/1.1\r\nHost: rebound.example\r\n\r\n")
+    assert client.heard.startswith(b"HTTP/1.1 421 ")
+
+    class Admin:
+        def serves(self, path: str) -> bool:
+            raise AssertionError(path)
+
+    house.context.admin = Admin()  # type: ignore[assignment]
+    client = proxied(house)
+    client.says(b"GET /api/v1/killswitch/status HTTP/1.1\r\nHost: localhost:8888\r\n\r\n")
+    assert client.heard.startswith((b"HTTP/1.1 404 ", b"HTTP/1.1 403 ", b"HTTP/1.1 400 "))
+
+
+def test_one_sandbox_does_not_take_all_connections() -> None:
+    house = House()
+    factory = factory_for(house.context, SANDBOX, SESSION, HandedSocket(HandedKind.PROXY, 8888), FakeNames())
+    assert factory.buildProtocol(None) is not None
+
+    class Member:
+        def abort(self) -> None: ...
+
+    for _ in range(MAX_OF_ONE):
+        house.context.by_session.move(Member(), "", KEY)
+    assert factory.buildProtocol(None) is None
+
+
+@pytest.mark.parametrize("kind", [HandedKind.DNS, HandedKind.PROCESS])
+def test_what_nobody_connects_to_has_no_factory(kind: HandedKind) -> None:
+    with pytest.raises(ValueError, match="0123456789ab"):
+        factory_for(House().context, SANDBOX, SESSION, HandedSocket(kind), FakeNames())
