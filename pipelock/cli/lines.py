@@ -9,7 +9,9 @@ from pipelock.control.frames import Gap
 from pipelock.model import (
     ActionSummary,
     ConfigReloaded,
+    ContainmentChanged,
     Decided,
+    Denial,
     Direction,
     Event,
     GrantsChanged,
@@ -23,10 +25,11 @@ from pipelock.model import (
     Released,
     SessionChanged,
     TunnelClosed,
+    WallRefused,
     escape,
 )
 
-__all__ = ["action_text", "count", "duration", "event_line", "gap_line", "kill_text", "size_text"]
+__all__ = ["action_text", "count", "denial_text", "duration", "event_line", "gap_line", "kill_text", "size_text"]
 
 _URL = 300
 """Characters of a URL on a line; `--json` has the whole."""
@@ -93,7 +96,7 @@ def gap_line(gap: Gap) -> str:
     return f"{gap.last:>6} -------- {'missing':<9} events {gap.first} to {gap.last} are only in the audit log"
 
 
-def _payload(event: Event) -> tuple[str, str]:
+def _payload(event: Event) -> tuple[str, str]:  # noqa: C901 - one case a kind
     payload = event.payload
     match payload:
         case Decided():
@@ -119,11 +122,24 @@ def _payload(event: Event) -> tuple[str, str]:
         case GrantsChanged():
             by = f" (by {payload.by})" if payload.by else ""
             word, text = "grants", f"{payload.detail}{by}"
+        case ContainmentChanged():
+            word, text = "sandbox", f"{payload.contained.agent} {payload.contained.id}: {payload.what.value}"
+            text += f", {payload.detail}" if payload.detail else ""
+        case WallRefused():
+            word, text = "wall", f"{payload.agent}: {denial_text(payload.denial)}"
         case Notice():
             word, text = payload.level, payload.text
         case _:
             assert_never(payload)
     return escape(word, 9), escape(text, _LINE)
+
+
+def denial_text(denial: Denial) -> str:
+    """What a wall refused, to whom, why, and what would allow it; not escaped."""
+    who = f"{denial.program}: " if denial.program else ""
+    times = f" ({denial.count} times)" if denial.count > 1 else ""
+    fix = f"; {denial.fix}" if denial.fix else ""
+    return f"{who}{denial.what}{times} - {denial.wall.value}: {denial.why}{fix}"
 
 
 def _decided(record: Record) -> str:

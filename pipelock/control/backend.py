@@ -8,15 +8,21 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from pipelock.door.bus import EventBus
+from pipelock.identity.process import ProcessId
 from pipelock.model import (
     Answer,
     AuditState,
     Check,
     ConfigReview,
+    Contained,
+    ContainmentFacts,
+    Denial,
     Fix,
     Grant,
+    HandedSocket,
     HistoryPage,
     KillSwitchState,
+    Order,
     Pending,
     RuleRow,
     Session,
@@ -27,7 +33,7 @@ from pipelock.model import (
     Tier,
 )
 
-__all__ = ["Backend", "BackendError", "SessionWish", "Then"]
+__all__ = ["Backend", "BackendError", "ContainWish", "Lease", "SessionWish", "Then"]
 
 T = TypeVar("T")
 
@@ -53,6 +59,30 @@ class SessionWish(msgspec.Struct, frozen=True, kw_only=True):
     action_match: str = ""
     expires_at: float = 0.0
     by: str = ""
+
+
+class Lease(Protocol):
+    """A launcher's connection: as long as it lasts, the daemon serves the agent that was launched."""
+
+    def order(self, order: Order) -> None:
+        """Have the launcher do something; lost where the connection is gone."""
+
+
+class ContainWish(msgspec.Struct, frozen=True, kw_only=True):
+    """A launched agent that is to be served. The fields are those of `frames.Contain`.
+
+    Attributes:
+        descriptors: As many as `sockets`, in their order. They are the daemon's from now on, whatever comes of it.
+        ancestors: The launcher and those above it.
+        may_decide: Whether who launches may decide too, and so may give what nobody else may.
+    """
+
+    contained: Contained
+    sockets: tuple[HandedSocket, ...]
+    descriptors: tuple[int, ...]
+    rules: tuple[str, ...] = ()
+    ancestors: tuple[ProcessId, ...] = ()
+    may_decide: bool = False
 
 
 Then = Callable[[T | BackendError], None]
@@ -143,6 +173,30 @@ class Backend(Protocol):
         Raises:
             BackendError: not_found, bad_request.
         """
+
+    def containment_facts(self, profile: str, *, may_decide: bool) -> ContainmentFacts:
+        """What holds for an agent that is to be launched under this name, by somebody who may decide or not.
+
+        Raises:
+            BackendError: unavailable, where agents can't be contained by this daemon.
+        """
+
+    def contain(self, lease: Lease, wish: ContainWish) -> str:
+        """Serve a launched agent for as long as `lease` is not released; the key of its session.
+
+        Raises:
+            BackendError: bad_request, forbidden, unavailable. The descriptors are closed then.
+        """
+
+    def report_denial(self, lease: Lease, denial: Denial) -> bool:
+        """A wall refused something to the agent of this lease; whether it was told, and not only counted.
+
+        Raises:
+            BackendError: not_found, where the lease holds no agent.
+        """
+
+    def release(self, lease: Lease) -> None:
+        """The launcher's connection is gone; harmless for one that holds nothing."""
 
     def rules(self) -> Sequence[RuleRow]:
         """Rules, suppressions and grants with their hits; those that met something first."""

@@ -100,11 +100,16 @@ class Company(msgspec.Struct, frozen=True):
 
 
 class Rights(msgspec.Struct, frozen=True):
-    """What a peer may do; `why` says what stands against it."""
+    """What a peer may do; `why` says what stands against it.
+
+    `may_contain`: it may hand over agents that it launches. That takes nothing from anybody, so all may who live where
+    the daemon lives; who is contained already may not.
+    """
 
     may_watch: bool
     may_decide: bool
     why: str = ""
+    may_contain: bool = False
 
 
 def judge_peer(
@@ -121,21 +126,29 @@ def judge_peer(
     if facts.uid != daemon.uid:
         return Rights(may_watch=False, may_decide=False, why=f"this daemon serves uid {daemon.uid}, not {facts.uid}")
     why = _objection(facts, daemon, watched) or _bad_company(facts, daemon, company or Company())
-    return Rights(may_watch=True, may_decide=not why, why=why)
+    return Rights(may_watch=True, may_decide=not why, why=why, may_contain=not _walls_around(facts, daemon))
+
+
+def _walls_around(facts: PeerFacts, daemon: DaemonFacts) -> str:
+    """Why a peer seems to be contained, or can't be told not to be; empty where it is not."""
+    if facts.problem:
+        return f"it can't be told who asks: {facts.problem}"
+    if not facts.ancestors or facts.ancestors[0].pid != facts.pid:
+        return "it can't be told who asks: the ancestors are unknown"
+    if facts.net_ns != daemon.net_ns:
+        return "lives in another network namespace than the daemon, as contained agents do"
+    if facts.user_ns != daemon.user_ns:
+        return "lives in another user namespace than the daemon, as contained agents do"
+    return ""
 
 
 def _objection(facts: PeerFacts, daemon: DaemonFacts, watched: Collection[tuple[int, int]]) -> str:
     # Whoever started the daemon rules it anyway: it could have started another one.
     foreign = [process for process in facts.ancestors if process not in daemon.ancestors]
     agent = next((process for process in foreign if process in watched), None)
-    if facts.problem:
-        why = f"it can't be told who asks: {facts.problem}"
-    elif not facts.ancestors or facts.ancestors[0].pid != facts.pid:
-        why = "it can't be told who asks: the ancestors are unknown"
-    elif facts.net_ns != daemon.net_ns:
-        why = "lives in another network namespace than the daemon, as contained agents do"
-    elif facts.user_ns != daemon.user_ns:
-        why = "lives in another user namespace than the daemon, as contained agents do"
+    walls = _walls_around(facts, daemon)
+    if walls:
+        why = walls
     elif agent is not None:
         why = f"descends from agent process {agent.pid}"
     elif daemon.process in facts.ancestors[1:]:

@@ -107,6 +107,9 @@ _SAID: dict[type[msgspec.Struct], Said] = {
     frames.ReviewGrants: Said.REQUEST,
     frames.InspectSession: Said.REQUEST,
     frames.ActOnSession: Said.REQUEST,
+    frames.AskContainment: Said.REQUEST,
+    frames.Contain: Said.REQUEST,
+    frames.ReportDenial: Said.REQUEST,
     frames.SearchHistory: Said.REQUEST,
     frames.ProposeFix: Said.REQUEST,
     frames.ApplyFix: Said.REQUEST,
@@ -122,6 +125,7 @@ _SAID: dict[type[msgspec.Struct], Said] = {
     frames.Reply: Said.REPLY,
     frames.Push: Said.PUSH,
     frames.Gap: Said.PUSH,
+    frames.Ordered: Said.PUSH,
 }
 
 Incoming = TypeVar("Incoming", bound=msgspec.Struct)

@@ -21,13 +21,16 @@ from collections.abc import Callable, Collection
 from typing import Protocol as Interface
 from typing import cast
 
-from twisted.internet.interfaces import IAddress
+import msgspec
+from twisted.internet.interfaces import IAddress, IFileDescriptorReceiver
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from pipelock.control import frames
 from pipelock.control._later import Slow
+from pipelock.control._leases import Leasing, Tenant, close_all
 from pipelock.control._verbs import Question, decides, start
 from pipelock.control._wire import fit_event
 from pipelock.control.backend import Backend, BackendError
@@ -35,7 +38,7 @@ from pipelock.control.frames import PROTOCOL
 from pipelock.control.peers import Company, DaemonFacts, Peer, PeerFacts, Rights, judge_peer
 from pipelock.control.protocol import MAX_NUMBER, LocalProtocolError, RemoteProtocolError, ServerConnection, State
 from pipelock.door.edges import Call, Clock, Wire
-from pipelock.model import Event
+from pipelock.model import Event, Order
 
 __all__ = [
     "HELLO_TIMEOUT",
@@ -43,6 +46,7 @@ __all__ = [
     "MAX_FRAMES_PER_SECOND",
     "MAX_LATER",
     "MAX_OUTGOING",
+    "MAX_UNCLAIMED",
     "MAX_WATCH_ONLY",
     "Backend",
     "BackendError",
@@ -51,7 +55,8 @@ __all__ = [
     "identify",
 ]
 
-MAX_CONNECTIONS = 64
+MAX_CONNECTIONS = 128
+"""Each sandbox has one for as long as its agent lives."""
 MAX_WATCH_ONLY = 32
 """Connections of peers that may watch but not decide."""
 MAX_FRAMES_PER_SECOND = 2_000
@@ -63,6 +68,8 @@ PUMP_DELAY = 0.01
 """Seconds for which events are gathered before they are pushed: fewer, larger writes under load."""
 MAX_LATER = 4
 """Questions of one peer that are answered later, at once."""
+MAX_UNCLAIMED = 256
+"""Descriptors that came and wait for the rest of their frame, all peers together."""
 _REFUSALS = 16
 """Connections beyond the limit that are told why; further ones are cut without a word."""
 _SLICE = 64
@@ -153,6 +160,11 @@ class ControlServer(Factory):
         self._peers.discard(peer)
         self.stop_watching(peer)
 
+    @property
+    def spare_descriptors(self) -> int:
+        """How many more descriptors may wait for the rest of their frame."""
+        return MAX_UNCLAIMED - sum(peer.tenant.waiting for peer in self._peers)
+
     def start_watching(self, peer: ControlPeer) -> None:
         """Pump `peer` whenever something happens."""
         self._watchers.add(peer)
@@ -189,13 +201,18 @@ class ControlServer(Factory):
             peer.pump()
 
 
+@implementer(IFileDescriptorReceiver)
 class ControlPeer(Protocol):
-    """One connection to the control socket; also the producer (IPushProducer) of what is written to it."""
+    """One connection to the control socket; also the producer (IPushProducer) of what is written to it.
+
+    For a launcher it is the lease on what the daemon does for its agent.
+    """
 
     _log = Logger()
 
     def __init__(self, server: ControlServer) -> None:
         self.rights = Rights(may_watch=False, may_decide=False, why="not judged yet")
+        self.tenant = Tenant(server.backend, self, lambda: server.spare_descriptors)
         self._server = server
         self._connection = ServerConnection()
         self._peer: PeerLike | None = None
@@ -240,6 +257,15 @@ class ControlPeer(Protocol):
             return
         self._connection.receive(data)
         self._work()
+
+    def fileDescriptorReceived(self, descriptor: int) -> None:
+        """Keep a descriptor for the frame that it came with; Twisted brings it before the bytes."""
+        if self._connection.state is not State.OPEN:
+            close_all((descriptor,))
+            return
+        why = self.tenant.take(descriptor)
+        if why:
+            self.refuse(why)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Forget everything about the peer."""
@@ -292,6 +318,11 @@ class ControlPeer(Protocol):
         self._send(frames.Refused(why))
         self._hang_up()
 
+    def order(self, order: Order) -> None:
+        """Have the launcher at the other end do something."""
+        if self._connection.state is State.OPEN:
+            self._send(frames.Ordered(order))
+
     def cut(self) -> None:
         """End the connection at once."""
         self._wire().abortConnection()
@@ -334,6 +365,9 @@ class ControlPeer(Protocol):
         self._work()
 
     def _hear(self, frame: frames.ClientFrame) -> None:
+        if self.tenant.waiting and not isinstance(frame, frames.Contain):
+            self.refuse("descriptors belong to a frame of type contain, and to nothing else")
+            return
         match frame:
             case frames.Hello():
                 self._greet(frame)
@@ -343,6 +377,8 @@ class ControlPeer(Protocol):
                 self._place = None
                 self._server.stop_watching(self)
                 self._reply(frame.id, frames.Ok())
+            case frames.AskContainment() | frames.Contain() | frames.ReportDenial():
+                self._lease(frame)
             case _:
                 self._perform(frame)
 
@@ -382,6 +418,15 @@ class ControlPeer(Protocol):
         self._server.start_watching(self)
         self.pump()
 
+    def _lease(self, question: Leasing) -> None:
+        facts = None
+        if isinstance(question, frames.Contain) and self._peer is not None:
+            facts = self._peer.facts()
+            now = self._server.judge(facts)
+            if not now.may_contain or not now.may_decide:
+                self._lower(now)
+        self._reply(question.id, self.tenant.answer(question, self.rights, facts))
+
     def _perform(self, question: Question) -> None:
         if decides(question):
             self._judge_again()
@@ -408,7 +453,17 @@ class ControlPeer(Protocol):
         """Look at the peer once more: an agent may have become known since. A right that was lost stays lost."""
         if not self.rights.may_decide or self._peer is None:
             return
-        self.rights = self._server.judge(self._peer.facts())
+        now = self._server.judge(self._peer.facts())
+        if not now.may_decide:
+            self._lower(now)
+
+    def _lower(self, now: Rights) -> None:
+        """Take away what is no longer its right."""
+        self.rights = msgspec.structs.replace(
+            now,
+            may_decide=self.rights.may_decide and now.may_decide,
+            may_contain=self.rights.may_contain and now.may_contain,
+        )
         if not self.rights.may_decide:
             self._leave_post()
 
@@ -454,6 +509,7 @@ class ControlPeer(Protocol):
         for give_up in tuple(self._asked.values()):
             give_up()
         self._asked.clear()
+        self.tenant.end()
         if self._peer is not None:
             self._peer.close()
         if self._later is not None:

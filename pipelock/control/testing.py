@@ -11,7 +11,8 @@ import msgspec
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import blockingCallFromThread
 
-from pipelock.control.backend import BackendError, SessionWish, Then
+from pipelock.control._leases import close_all
+from pipelock.control.backend import BackendError, ContainWish, Lease, SessionWish, Then
 from pipelock.control.listen import ControlPort, listen
 from pipelock.control.peers import Company, read_daemon_facts
 from pipelock.control.server import ControlServer
@@ -24,6 +25,8 @@ from pipelock.model import (
     Check,
     CheckState,
     ConfigReview,
+    ContainmentFacts,
+    Denial,
     Fix,
     Grant,
     HistoryPage,
@@ -76,6 +79,9 @@ class FakeBackend:
         page: What a search finds.
         fix: What is proposed.
         asked: Other verbs that were called, with their arguments.
+        facts: What holds for agents that are to be launched.
+        held: What was handed over, by lease; the descriptors are closed when it is released.
+        denials: What walls refused.
     """
 
     def __init__(self, epoch: str = "run-1", capacity: int = CAPACITY) -> None:
@@ -95,6 +101,9 @@ class FakeBackend:
         self.page = HistoryPage()
         self.fix = Fix(id="f1", action_id="a1", possible=True, words="let this rule rest there")
         self.asked: list[tuple[object, ...]] = []
+        self.facts = ContainmentFacts()
+        self.held: dict[Lease, ContainWish] = {}
+        self.denials: list[Denial] = []
 
     def status(self) -> Status:
         """A balanced daemon on port 8888."""
@@ -211,6 +220,26 @@ class FakeBackend:
         """Remember it."""
         self.asked.append(("unsuppress", entry_id, by))
         return self._later("removed", then)
+
+    def containment_facts(self, profile: str, *, may_decide: bool) -> ContainmentFacts:
+        """Those of the test, for anybody."""
+        return msgspec.structs.replace(self.facts, profile=profile, may_relay=may_decide)
+
+    def contain(self, lease: Lease, wish: ContainWish) -> str:
+        """Keep what was handed over."""
+        self.held[lease] = wish
+        return f"{wish.contained.agent}@sandbox-{wish.contained.id}|127.0.0.1"
+
+    def report_denial(self, lease: Lease, denial: Denial) -> bool:
+        """Remember it."""
+        if lease not in self.held:
+            raise BackendError("not_found", "this connection holds no sandbox")
+        self.denials.append(denial)
+        return True
+
+    def release(self, lease: Lease) -> None:
+        """Let go of what was handed over."""
+        close_all(self.held.pop(lease).descriptors)
 
     def review_config(self, then: Then[ConfigReview]) -> Callable[[], None]:
         """Nothing differs."""

@@ -20,9 +20,13 @@ from twisted.python.threadpool import ThreadPool
 from pipelock import __version__
 from pipelock.config import Config, ConfigError, Loaded
 from pipelock.config.compare import reconcile, restart_only, weakenings
+from pipelock.contain.rules import parse_rules
+from pipelock.contain.settings import containment_settings
 from pipelock.control.backend import BackendError, Then
 from pipelock.daemon.admin import Admin
+from pipelock.daemon.adopting import Adopting
 from pipelock.daemon.answering import Answering
+from pipelock.daemon.containment import Containment, ContainmentParts
 from pipelock.daemon.dial import Dial
 from pipelock.daemon.echo import Echo
 from pipelock.daemon.grants_file import GrantsFile
@@ -53,7 +57,7 @@ from pipelock.door.edges import Port, Reactor
 from pipelock.door.resolver import Resolver
 from pipelock.door.stats import Stats
 from pipelock.engine import Approvals, Engine, KillSwitch, Policy
-from pipelock.engine.compile import approval_limits, compile_policy
+from pipelock.engine.compile import approval_limits, compile_policy, own_rules
 from pipelock.engine.warm import warm
 from pipelock.evidence.audit import AuditLog
 from pipelock.evidence.recorder import Recorder
@@ -116,7 +120,7 @@ class Daemon:
         self.started_at = time.time()
         notify = notify_settings(loaded.config, place.environ)  # first: it may fail, and nothing is open yet
         self._reactor = reactor
-        self._place = place
+        self.place = place
         self._scan_pool = ThreadPool(1, SCAN_THREADS, "scan")
         self._lookup_pool = ThreadPool(0, LOOKUP_THREADS, "lookup")
         self.kill = KillSwitch()
@@ -178,7 +182,23 @@ class Daemon:
             identify=self.identifying.identify,
             routes=pages.routes(),
         )
-        self.oversight.connect(self.context)
+        self.containment = Containment(
+            ContainmentParts(
+                clock=reactor,
+                wall=time.time,
+                bus=self.bus,
+                serve=Adopting(reactor, self.context),
+                agents=lambda: self.context.settings.agents,
+                freezes=lambda profile: containment_settings(self.loaded.config, profile).freeze_on_kill,
+                killed=lambda: self.kill.active,
+                refused_ports=lambda: self.engine.own_ports,
+                rules=lambda lines: own_rules(parse_rules(tuple(lines))),
+                own_rules=self.engine.own_rules,
+                end_session=self.context.end_session,
+                record=self.oversight.record,
+            )
+        )
+        self.oversight.connect(self.context, self.containment)
         self._notifying = Notifying(reactor, self.bus, place.environ, notify, lambda: self.admin_address)
         self.admin = Admin(self, reactor, place.environ, self._notifying)
         self.admin.context.identify = self.identifying.identify
@@ -235,6 +255,7 @@ class Daemon:
         self.engine.own_ports = frozenset(own)
         self._in(self._scan_pool, lambda: warm(self.engine.policy), self._warmed)
         self._rounds.every(SWEEP_SECONDS, self.context.sweep)
+        self._rounds.every(SWEEP_SECONDS, self.containment.sweep)
         self._rounds.every(SESSION_SECONDS, self.oversight.sweep)
         self._rounds.every(SESSION_SECONDS, self.answering.sweep)
         self._rounds.every(KILL_LOOK_SECONDS, self._look_at_sentinel)
@@ -293,6 +314,7 @@ class Daemon:
         """Take no new clients, deny what waits for a person, drop idle connections."""
         for port in self._ports:
             port.stopListening()
+        self.containment.stop_accepting()
         self.door.close()
         self.context.pool.close_idle()
         for client in list(self.context.connections):
@@ -315,6 +337,7 @@ class Daemon:
     def stop(self) -> None:
         """Let go of everything."""
         self.answering.stop()
+        self.containment.stop()
         self._rounds.stop()
         for context in (self.context, self._metrics_context):
             for client in list(context.connections) if context is not None else ():
@@ -337,7 +360,7 @@ class Daemon:
             BackendError: the file is not valid.
         """
         try:
-            loaded = self._place.read()
+            loaded = self.place.read()
         except ConfigError as error:
             self._reload_failed(str(error))
             raise BackendError("failed", str(error)) from error
@@ -365,7 +388,7 @@ class Daemon:
             self._reload_answers.refuse(then, error)
 
     def _compiled(self, loaded: Loaded) -> _Compiled:
-        place = self._place
+        place = self.place
         interception = interception_of(loaded.config, place.home)
         policy = compile_policy(loaded, place.environ, place.home / "cache", known=place.known(loaded.config))
         warm(policy)
@@ -430,7 +453,7 @@ class Daemon:
 
     def _configure_kill(self, loaded: Loaded) -> None:
         section = loaded.config.kill_switch
-        path = Path(section.sentinel_file) if section.sentinel_file else self._place.home / "KILL"
+        path = Path(section.sentinel_file) if section.sentinel_file else self.place.home / "KILL"
         self.kill.configure(
             config=section.enabled,
             message=section.message,
@@ -440,7 +463,7 @@ class Daemon:
 
     def _make_recorder(self, loaded: Loaded) -> Recorder:
         section = loaded.config.logging
-        path = Path(section.file) if section.file else self._place.home / "audit" / "audit.jsonl"
+        path = Path(section.file) if section.file else self.place.home / "audit" / "audit.jsonl"
         log = AuditLog(path, max_bytes=section.max_file_mb * 1024 * 1024, keep=section.keep_files)
         recorder = Recorder(log)
         self.recorder = recorder
@@ -476,6 +499,7 @@ class Daemon:
             return
         self._was_killed = active
         self.door.kill_switch_moved(by)
+        self.containment.kill_switch_moved()
         if active:
             for tunnel in list(self.context.tunnels):
                 tunnel.check_kill_switch()
@@ -508,6 +532,7 @@ class Daemon:
             connections=stats.connections,
             dashboards=self.door.dashboards,
             sessions=len(self.engine.sessions),
+            contained=len(self.containment),
             levels=levels,
             tiers=tiers,
             last_seq=self.bus.last_seq,

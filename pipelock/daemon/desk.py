@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from pipelock.control.backend import SessionWish, Then
+from pipelock.control.backend import ContainWish, Lease, SessionWish, Then
+from pipelock.daemon.containment_facts import containment_facts
 from pipelock.door.bus import EventBus
 from pipelock.model import (
     Answer,
     AuditState,
     Check,
     ConfigReview,
+    ContainmentFacts,
+    Denial,
     Fix,
     Grant,
     HistoryPage,
@@ -106,6 +109,24 @@ class Desk:
     def act_on_session(self, wish: SessionWish) -> SessionActed:
         """Do something to one."""
         return self._daemon.oversight.act(wish)
+
+    # -- sandboxes -------------------------------------------------------------------------------------------------
+
+    def containment_facts(self, profile: str, *, may_decide: bool) -> ContainmentFacts:
+        """What a launcher plans by."""
+        return containment_facts(self._daemon, self._daemon.place, profile, may_decide=may_decide)
+
+    def contain(self, lease: Lease, wish: ContainWish) -> str:
+        """Serve a launched agent."""
+        return self._daemon.containment.contain(lease, wish)
+
+    def report_denial(self, lease: Lease, denial: Denial) -> bool:
+        """A wall refused something."""
+        return self._daemon.containment.denied(lease, denial)
+
+    def release(self, lease: Lease) -> None:
+        """A launcher is gone."""
+        self._daemon.containment.release(lease)
 
     # -- looking back ----------------------------------------------------------------------------------------------
 

@@ -6,8 +6,10 @@ When one becomes stricter, what waits for a person is judged once more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
+
+import msgspec
 
 from pipelock.control.backend import BackendError, SessionWish
 from pipelock.door.door import Door
@@ -15,9 +17,21 @@ from pipelock.door.edges import Clock
 from pipelock.engine import Facts
 from pipelock.engine.sessions import Change, What
 from pipelock.evidence.session_line import SessionEntry
-from pipelock.model import GrantsChanged, Notice, Session, SessionActed, SessionChanged, SessionDetail, SessionVerb
+from pipelock.model import (
+    Contained,
+    Evidence,
+    GrantsChanged,
+    Notice,
+    Sandboxed,
+    Session,
+    SessionActed,
+    SessionChanged,
+    SessionDetail,
+    SessionVerb,
+    WallState,
+)
 
-__all__ = ["SWEEP_SECONDS", "Connections", "Oversight"]
+__all__ = ["SWEEP_SECONDS", "Connections", "Oversight", "Sandboxes"]
 
 SWEEP_SECONDS = 5.0
 """How often timers of sessions are looked at that have nothing to say."""
@@ -60,8 +74,24 @@ class Connections(Protocol):
         """How many are open."""
 
 
+class Sandboxes(Protocol):
+    """Launched agents behind walls, by the key of their session."""
+
+    def of(self, key: str) -> Sandboxed | None:
+        """The sandbox of a session; `None` where it has none."""
+
+    def walls(self, key: str) -> tuple[WallState, bool] | None:
+        """How its walls stand, and whether its agent has ended; `None` where it has none."""
+
+    def living(self) -> Iterable[tuple[str, Contained]]:
+        """Sessions whose agents may live."""
+
+    def terminate(self, key: str, reason: str) -> bool:
+        """End the agent; whether there is one."""
+
+
 class Oversight:
-    """The engine's sessions, and the connections that belong to them."""
+    """The engine's sessions, and the connections and walls that belong to them."""
 
     def __init__(self, door: Door, clock: Clock, write: Callable[[SessionEntry, float], None]) -> None:
         self._door = door
@@ -69,12 +99,14 @@ class Oversight:
         self._write = write
         self._sessions = door.engine.sessions
         self._sessions.listener = self._changed
+        self._sandboxes: Sandboxes | None = None
         self._is_looking = False
         self._complained_at = _NEVER
         door.stats.sessions.counts = self._sessions.counts
 
-    def connect(self, connections: Connections) -> None:
+    def connect(self, connections: Connections, sandboxes: Sandboxes | None = None) -> None:
         """From now on sessions can be ended."""
+        self._sandboxes = sandboxes
         self._sessions.ended = connections.end_session
         self._sessions.closed_in = connections.end_long_lived
         self._sessions.in_flight = connections.in_flight
@@ -86,8 +118,13 @@ class Oversight:
     # -- what is asked -----------------------------------------------------------------------------------------------
 
     def sessions(self) -> Sequence[Session]:
-        """Known sessions, most recently seen first."""
-        return self._sessions.known()
+        """Known sessions, most recently seen first; then the launched agents that have sent nothing yet."""
+        known = self._sessions.known()
+        if self._sandboxes is None:
+            return known
+        keys = {session.key for session in known}
+        silent = [_silent(key, one) for key, one in self._sandboxes.living() if key not in keys]
+        return [self._walled(session) for session in (*known, *silent)]
 
     def counts(self) -> tuple[dict[str, int], dict[str, int]]:
         """How many there are by level and by tier."""
@@ -100,9 +137,14 @@ class Oversight:
             BackendError: not_found.
         """
         detail = self._sessions.inspect(key, self._now())
+        sandbox = self._sandboxes.of(key) if self._sandboxes is not None else None
+        if detail is None and sandbox is not None:
+            detail = SessionDetail(_silent(key, sandbox.contained), why="it has sent nothing yet")
         if detail is None:
             raise BackendError("not_found", "session not found")
-        return detail
+        if sandbox is None:
+            return detail
+        return msgspec.structs.replace(detail, session=self._walled(detail.session), sandbox=sandbox)
 
     def act(self, wish: SessionWish) -> SessionActed:
         """Do something to one.
@@ -114,17 +156,34 @@ class Oversight:
             acted = self._sessions.act(wish, self._now())
         except ValueError as error:
             raise BackendError("bad_request", str(error)) from error
+        sandbox_ends = (
+            wish.verb is SessionVerb.TERMINATE
+            and self._sandboxes is not None
+            and self._sandboxes.terminate(wish.key, wish.reason)
+        )
+        if acted is None and sandbox_ends:
+            acted = SessionActed(key=wish.key, verb=wish.verb)
         if acted is None:
             raise BackendError("not_found", "session not found")
         if wish.verb is SessionVerb.TERMINATE:
             self._forget_answers(wish.key)
         session = self._sessions.one(wish.key)
+        if session is None and self._sandboxes is not None:
+            session = next((_silent(key, one) for key, one in self._sandboxes.living() if key == wish.key), None)
         detail = _done(acted, wish.reason)
         if session is not None:
-            self._door.bus.publish(SessionChanged(session, wish.verb.value, detail, wish.by))
+            self._door.bus.publish(SessionChanged(self._walled(session), wish.verb.value, detail, wish.by))
             more = {"action": wish.verb.value, "by": wish.by, "reason": wish.reason, "ended": acted.ended}
-            self._record(SessionEntry(event="session_act", level="info", message=detail, session=wish.key, more=more))
+            self.record(SessionEntry(event="session_act", level="info", message=detail, session=wish.key, more=more))
         return acted
+
+    def _walled(self, session: Session) -> Session:
+        """A session with what is known of its walls."""
+        walls = self._sandboxes.walls(session.key) if self._sandboxes is not None else None
+        if walls is None:
+            return session
+        state, ended = walls
+        return msgspec.structs.replace(session, walls=state, ended=session.ended or ended)
 
     def _forget_answers(self, key: str) -> None:
         """What was answered for this session ends with it: what it sends next begins afresh, and is asked about."""
@@ -137,11 +196,11 @@ class Oversight:
     def _changed(self, change: Change) -> None:
         self._door.stats.sessions.changed(change)
         if change.what in _EVENTS:
-            self._record(_entry(change))
+            self.record(_entry(change))
         if change.what in _PUBLISHED and change.trigger != "operator":  # that is told once, by `act`
             session = self._sessions.one(change.session)
             if session is not None:
-                self._door.bus.publish(SessionChanged(session, _PUBLISHED[change.what], change.detail))
+                self._door.bus.publish(SessionChanged(self._walled(session), _PUBLISHED[change.what], change.detail))
         if change.what in _STRICTER and not self._is_looking:
             # Later: the decision that brought it is not yet delivered.
             self._is_looking = True
@@ -152,7 +211,8 @@ class Oversight:
         self._sessions.recover(self._now())
         self._door.rejudge_held()
 
-    def _record(self, entry: SessionEntry) -> None:
+    def record(self, entry: SessionEntry) -> None:
+        """Write to the audit log; that it can't be written is told once a minute."""
         try:
             self._write(entry, self._door.wall())
         except OSError as error:
@@ -163,6 +223,19 @@ class Oversight:
 
     def _now(self) -> Facts:
         return Facts(self._clock.seconds(), self._door.wall())
+
+
+def _silent(key: str, one: Contained) -> Session:
+    """The session of an agent that was launched and has sent nothing yet."""
+    return Session(
+        key=key,
+        agent=one.agent,
+        client="127.0.0.1",
+        started_at=one.started_at,
+        last_seen_at=one.started_at,
+        evidence=Evidence.LISTENER,
+        profile=one.profile,
+    )
 
 
 def _entry(change: Change) -> SessionEntry:

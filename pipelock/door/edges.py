@@ -137,6 +137,15 @@ class Reactor(UnixReactor, Protocol):
     def connectTCP(self, host: str, port: int, factory: Factory, timeout: float = ...) -> Connector:
         """Connect."""
 
+    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Factory) -> Port:
+        """Listen on a copy of a socket that listens already (IReactorSocket)."""
+
+    def addReader(self, reader: object, /) -> None:
+        """Call `doRead` when there is something to be read (IReactorFDSet)."""
+
+    def removeReader(self, reader: object, /) -> None:
+        """Do so no more."""
+
     def spawnProcess(  # noqa: PLR0917 - Twisted's signature
         self,
         processProtocol: ProcessProtocol,

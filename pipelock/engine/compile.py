@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from pipelock.config import Config, Loaded
 from pipelock.config.rules import parse_expiry
+from pipelock.config.schema_operations import EgressRule as ConfigRule
 from pipelock.config.suppressions_file import entry_id
 from pipelock.detect.hosts import HostSet
 from pipelock.detect.known import KnownValue
@@ -27,7 +28,7 @@ from pipelock.engine.policy import NoResponses, Policy, ResponseScanner
 from pipelock.engine.watchers import cross_request_of, wallets_of, watchers
 from pipelock.model import Severity, Verdict
 
-__all__ = ["approval_limits", "compile_policy", "rule_book", "rule_named", "suppressions_of"]
+__all__ = ["approval_limits", "compile_policy", "own_rules", "rule_book", "rule_named", "suppressions_of"]
 
 
 def compile_policy(
@@ -151,20 +152,25 @@ def _media(config: Config) -> MediaPolicy:
 
 
 def _egress(config: Config) -> EgressRules:
-    rules = [
-        EgressRule(
-            name=rule.name,
-            action=Verdict.parse(rule.action),
-            hosts=None if rule.host in ("", "*") else HostSet([rule.host]),
-            methods=frozenset(rule.method),
-            path=rule.path,
-            port=rule.port,
-            agent="" if rule.agent == "*" else rule.agent,
-            reason=rule.reason,
-        )
-        for rule in config.egress_rules
-    ]
-    return EgressRules(rules, Verdict.parse(config.egress_default))
+    return EgressRules(list(map(_egress_rule, config.egress_rules)), Verdict.parse(config.egress_default))
+
+
+def own_rules(rules: Iterable[ConfigRule]) -> EgressRules:
+    """A sandbox's own list: what no rule of it names is blocked."""
+    return EgressRules(list(map(_egress_rule, rules)), Verdict.BLOCK)
+
+
+def _egress_rule(rule: ConfigRule) -> EgressRule:
+    return EgressRule(
+        name=rule.name,
+        action=Verdict.parse(rule.action),
+        hosts=None if rule.host in ("", "*") else HostSet([rule.host]),
+        methods=frozenset(rule.method),
+        path=rule.path,
+        port=rule.port,
+        agent="" if rule.agent == "*" else rule.agent,
+        reason=rule.reason,
+    )
 
 
 def _url_settings(config: Config) -> UrlSettings:

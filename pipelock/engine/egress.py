@@ -62,11 +62,16 @@ class EgressRule(msgspec.Struct, frozen=True):
 
 
 class Ruling(msgspec.Struct, frozen=True):
-    """What the list says. `rule` is empty where the default spoke."""
+    """What the list says. `rule` is empty where the default spoke.
+
+    `own`: it is the sandbox's own list that says so, beside config's; `reason` is the whole of it. Such a list holds in
+    every mode, as walls do.
+    """
 
     action: Verdict
     rule: str = ""
     reason: str = ""
+    own: bool = False
 
 
 _OPENS = Ruling(Verdict.ALLOW)
@@ -83,6 +88,7 @@ class EgressRules:
             rule.name for rule in self._rules if rule.action is Verdict.ALLOW and rule.hosts is not None
         )
         self.look_at_paths = any(rule.path for rule in self._rules)
+        self.looks_inside = any(rule.looks_inside for rule in self._rules)
 
     def __len__(self) -> int:
         return len(self._rules)

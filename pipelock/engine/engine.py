@@ -23,7 +23,7 @@ from pipelock.engine.a2a_tracker import A2aTracker
 from pipelock.engine.address_watch import AddressWatch
 from pipelock.engine.content import folded, inspect_content
 from pipelock.engine.cross_request import CrossRequest
-from pipelock.engine.egress import Ruling
+from pipelock.engine.egress import EgressRules, Ruling
 from pipelock.engine.facts import Answers, Content, Facts, Lookup
 from pipelock.engine.killswitch import KillSwitch
 from pipelock.engine.limits import SlidingWindow
@@ -88,6 +88,7 @@ class Engine:
         self.sessions.taints = self.taints
         self.trackers: tuple[Tracker, ...] = (self.cross_request, AddressWatch(), A2aTracker())
         self.own_ports: frozenset[int] = frozenset()
+        self.own_rules: dict[str, EgressRules] = {}  # of launched agents, by session; they only narrow
         self._requests = SlidingWindow()
         self._bytes = SlidingWindow()
 
@@ -196,7 +197,7 @@ class Engine:
         case.looked("content")
         self._track(case)
         case.looked("session")
-        case.ruling = _rule(action, view, policy)
+        case.ruling = self._rule(action, view, policy)
         if action.kind is Kind.SCAN and case.ruling.action is not Verdict.BLOCK:
             case.ruling = _NO_RULING  # nothing is sent, so there is nothing to hold
         if self._is_refused(case):
@@ -213,6 +214,13 @@ class Engine:
             return stopped if stopped is not None else self._after_dns(case, view, answers)
 
         return Lookup(view.host.name, resume)
+
+    def _rule(self, action: Action, view: UrlView, policy: Policy) -> Ruling:
+        ruling = _rule(action, view, policy.egress)
+        own = self.own_rules.get(action.session)
+        if own is None or ruling.action is Verdict.BLOCK or _rule(action, view, own).action is not Verdict.BLOCK:
+            return ruling
+        return _UNREAD_TUNNEL if own.looks_inside and _is_unread(action) else _NOT_ALLOWED
 
     def _after_dns(self, case: _Case, view: UrlView, answers: Answers) -> Decision:
         policy = case.policy
@@ -285,7 +293,8 @@ class Engine:
                 return False
             verdicts = (case.policy.verdict_for(case.action, finding) for finding in case.findings)
             blocks = Verdict.BLOCK in verdicts
-        return blocks and (case.policy.enforce or any(finding.hard for finding in case.findings))
+        own = case.ruling is not None and case.ruling.own
+        return blocks and (case.policy.enforce or own or any(finding.hard for finding in case.findings))
 
     def _settle(self, case: _Case) -> Decision:
         decision = settle(case.action, case.policy, tuple(case.findings), case.ruling or _NO_RULING, case.addresses)
@@ -297,8 +306,7 @@ class Engine:
         return self.sessions.upgrade(case.action, decision, case.policy)
 
 
-def _rule(action: Action, view: UrlView, policy: Policy) -> Ruling:
-    egress = policy.egress
+def _rule(action: Action, view: UrlView, egress: EgressRules) -> Ruling:
     if action.kind is Kind.CONNECT and action.opened:
         return egress.rule_opened(host=view.host.name, port=view.port, agent=action.agent)
     return egress.rule(
@@ -340,6 +348,19 @@ MAX_SUPPRESSED = 64
 _CHOSEN = frozenset({"allowlist", "core_ssrf", "ssrf"})
 _ANY_PATH = ("/", "/")
 _NO_RULING = Ruling(Verdict.ALLOW)
+_NOT_ALLOWED = Ruling(
+    Verdict.BLOCK, reason="this sandbox reaches only what --allow (sandbox.allow) names, and that is not it", own=True
+)
+_UNREAD_TUNNEL = Ruling(
+    Verdict.BLOCK,
+    reason="this sandbox reaches only what --allow (sandbox.allow) names; a rule with a method or path takes a tunnel "
+    "that is read, and this one is not",
+    own=True,
+)
+
+
+def _is_unread(action: Action) -> bool:
+    return action.kind is Kind.CONNECT and not action.opened
 
 
 def _faulty(action: Action, policy: Policy, fault: Fault) -> Decision:

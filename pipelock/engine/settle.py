@@ -35,6 +35,7 @@ _CODES = {
     "cross_request": BlockReason.CROSS_REQUEST_DENY,
     "taint": BlockReason.REQUEST_POLICY_DENY,
 }
+_OWN_HINT = "if the agent needs it, start it again with one more --allow; config's own rules hold besides"
 _TEXTS = frozenset({"body_dlp", "header_dlp"})
 _CORE_HINT = "this rule belongs to the core floor and can't be suppressed; keep the credential out of the request"
 _STATUSES = {"ratelimit": 429, "databudget": 429}
@@ -143,10 +144,10 @@ def rewritten(decision: Decision, action: Action, policy: Policy, content: Conte
 def _weigh(action: Action, policy: Policy, findings: tuple[Finding, ...], ruling: Ruling) -> Decision:
     verdicts = [policy.verdict_for(action, finding) for finding in findings]
     found = strictest(verdicts)
-    if ruling.action.rank > found.rank:
+    hard = any(finding.hard for finding in findings)
+    if ruling.action.rank > found.rank or (ruling.own and not hard):
         return _by_rule(action, policy, findings, ruling)
     # Where a mode would soften the rest, it is the hard finding that refuses, and its reason that must be given.
-    hard = any(finding.hard for finding in findings)
     deciding = next(f for f, v in zip(findings, verdicts, strict=True) if v is found and f.hard is hard)
     ordered = (deciding, *(finding for finding in findings if finding is not deciding))
     verdict, enforced = _in_mode(policy, found, hard=hard)
@@ -197,7 +198,7 @@ def _stripped(action: Action, policy: Policy, findings: Sequence[Finding], neede
 
 
 def _by_rule(action: Action, policy: Policy, findings: tuple[Finding, ...], ruling: Ruling) -> Decision:
-    verdict, enforced = _in_mode(policy, ruling.action, hard=False)
+    verdict, enforced = _in_mode(policy, ruling.action, hard=ruling.own)
     blocks = verdict is Verdict.BLOCK
     return Decision(
         action_id=action.id,
@@ -207,15 +208,16 @@ def _by_rule(action: Action, policy: Policy, findings: tuple[Finding, ...], ruli
         code=BlockReason.REQUEST_POLICY_DENY if blocks else None,
         status=403 if blocks else 0,
         findings=findings,
-        hint=_HINTS["egress_rules"],
+        hint=_OWN_HINT if ruling.own else _HINTS["egress_rules"],
         rule=ruling.rule,
         policy=policy.hash,
         enforced=enforced,
+        hard=ruling.own,
     )
 
 
 def _rule_reason(ruling: Ruling, *, response: bool) -> str:
-    if response:
+    if response or ruling.own:
         return ruling.reason
     if not ruling.rule:
         return f"no egress rule names this request, and egress_default is {ruling.action.value}"

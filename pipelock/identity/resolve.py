@@ -2,7 +2,8 @@
 
 The agent's name comes from the first of these that gives one:
 
-    the sandbox it was launched in  >  a listener of its own  >  its process (a known agent, or a profile's `programs`)  >  its network  >  a bound default
+    the sandbox it was launched in  >  a listener of its own
+        >  its process (a known agent, or a profile's `programs`)  >  its network  >  a bound default
         >  X-Pipelock-Agent  >  the default  >  ?agent=  >  anonymous
 
 and the session from its sandbox, then from its process where that is known, otherwise from name and address. A name

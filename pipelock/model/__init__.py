@@ -13,20 +13,25 @@ from pipelock.model._containment import (
     ContainmentFacts,
     ContainmentMode,
     ContainmentSettings,
+    ContainmentStep,
     Denial,
     HandedKind,
     HandedSocket,
+    NotedDenial,
     Order,
     OrderVerb,
     Rung,
+    Sandboxed,
     Wall,
     WallName,
     WallState,
+    weakest,
 )
 from pipelock.model._decision import MAX_EDIT, MAX_NOTE, Answer, AnswerWord, Decision, Outcome, Record, TaintWeighed
 from pipelock.model._escape import escape, escape_lines
 from pipelock.model._event import (
     ConfigReloaded,
+    ContainmentChanged,
     Decided,
     Event,
     GrantsChanged,
@@ -39,6 +44,7 @@ from pipelock.model._event import (
     SessionChanged,
     Status,
     TunnelClosed,
+    WallRefused,
 )
 from pipelock.model._finding import Category, Finding, Span
 from pipelock.model._grant import Grant, Lifetime, Offer, Scope
@@ -98,9 +104,11 @@ __all__ = [
     "ConfigReloaded",
     "ConfigReview",
     "Contained",
+    "ContainmentChanged",
     "ContainmentFacts",
     "ContainmentMode",
     "ContainmentSettings",
+    "ContainmentStep",
     "Decided",
     "Decision",
     "Denial",
@@ -125,6 +133,7 @@ __all__ = [
     "Lamps",
     "Level",
     "Lifetime",
+    "NotedDenial",
     "Notice",
     "Offer",
     "Order",
@@ -139,6 +148,7 @@ __all__ = [
     "RuleKind",
     "RuleRow",
     "Rung",
+    "Sandboxed",
     "ScanKind",
     "Scope",
     "Session",
@@ -158,9 +168,11 @@ __all__ = [
     "Verdict",
     "Wall",
     "WallName",
+    "WallRefused",
     "WallState",
     "escape",
     "escape_lines",
     "session_key",
     "strictest",
+    "weakest",
 ]

@@ -13,15 +13,19 @@ __all__ = [
     "ContainmentFacts",
     "ContainmentMode",
     "ContainmentSettings",
+    "ContainmentStep",
     "Denial",
     "HandedKind",
     "HandedSocket",
+    "NotedDenial",
     "Order",
     "OrderVerb",
     "Rung",
+    "Sandboxed",
     "Wall",
     "WallName",
     "WallState",
+    "weakest",
 ]
 
 MAX_HANDED = 64
@@ -163,6 +167,57 @@ class Denial(msgspec.Struct, frozen=True):
     fix: str = ""
     program: str = ""
     count: int = 1
+
+
+class NotedDenial(msgspec.Struct, frozen=True):
+    """A refusal and when it was told last (seconds since the epoch); `denial.count` counts all of its kind."""
+
+    at: float
+    denial: Denial
+
+
+class Sandboxed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A launched agent as the daemon knows it.
+
+    Attributes:
+        held: Its launcher is connected, so it is served.
+        frozen: It was told to stand still.
+        ended_at: Seconds since the epoch; 0 while it lives, as far as is known.
+        rules: Its own egress rules, as they were written.
+        denied: Refusals of its walls, all counted.
+        denials: The newest kinds of them, oldest first.
+    """
+
+    contained: Contained
+    held: bool = True
+    frozen: bool = False
+    ended_at: float = 0.0
+    rules: tuple[str, ...] = ()
+    denied: int = 0
+    denials: tuple[NotedDenial, ...] = ()
+
+
+_WEAKNESS = {WallState.OFF: 0, WallState.UP: 0, WallState.PARTLY: 1, WallState.DOWN: 2}
+
+
+def weakest(contained: Contained) -> WallState:
+    """How well it stands in one word: `DOWN` where any wall that was wanted does not stand."""
+    if not contained.walls or contained.rung is Rung.ENVIRONMENT:
+        return WallState.DOWN
+    worst = max(contained.walls, key=lambda wall: _WEAKNESS[wall.state]).state
+    return WallState.UP if worst is WallState.OFF else worst
+
+
+class ContainmentStep(StrEnum):
+    """What can happen to a launched agent."""
+
+    STARTED = "started"
+    LOST = "lost"
+    """Its launcher is gone or was cut off, and it seems to live: it is not served until its launcher is back."""
+    BACK = "back"
+    ENDED = "ended"
+    FROZEN = "frozen"
+    THAWED = "thawed"
 
 
 class OrderVerb(StrEnum):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
+from pipelock.model._containment import Contained, ContainmentStep, Denial
 from pipelock.model._decision import Outcome, Record
 from pipelock.model._pending import Pending
 from pipelock.model._session import Session
 
 __all__ = [
     "ConfigReloaded",
+    "ContainmentChanged",
     "Decided",
     "Event",
     "GrantsChanged",
@@ -22,6 +24,7 @@ __all__ = [
     "SessionChanged",
     "Status",
     "TunnelClosed",
+    "WallRefused",
 ]
 
 
@@ -105,6 +108,24 @@ class GrantsChanged(msgspec.Struct, frozen=True, tag="grants"):
     by: str = ""
 
 
+class ContainmentChanged(msgspec.Struct, frozen=True, tag="containment"):
+    """Something happened to a launched agent; `session` is the key of its session, `detail` one sentence."""
+
+    session: str
+    contained: Contained
+    what: ContainmentStep
+    detail: str = ""
+
+
+class WallRefused(msgspec.Struct, frozen=True, tag="wall"):
+    """A wall refused something to a launched agent. `unreported` came before it and were only counted."""
+
+    session: str
+    agent: str
+    denial: Denial
+    unreported: int = 0
+
+
 class Notice(msgspec.Struct, frozen=True, tag="notice"):
     """Something the operator should know; `level` is info, warn or error."""
 
@@ -121,6 +142,8 @@ Payload = (
     | TunnelClosed
     | SessionChanged
     | GrantsChanged
+    | ContainmentChanged
+    | WallRefused
     | Notice
 )
 
@@ -138,6 +161,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `levels` and `tiers` count sessions; `history` decisions that can be searched; `admin` is where the admin API
     listens; `rss` the daemon's resident memory in bytes.
+    `contained` counts launched agents whose walls the daemon serves.
     `ca_cert` is the file of the authority that signs for opened tunnels; empty where they stay closed.
     """
 
@@ -159,6 +183,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     connections: int = 0
     dashboards: int = 0
     sessions: int = 0
+    contained: int = 0
     last_seq: int = 0
     matcher: str = ""
     egress_default: str = ""

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from pipelock.model._containment import Sandboxed, WallState
+
 __all__ = [
     "ANONYMOUS",
     "BudgetUse",
@@ -197,6 +199,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         in_flight: Connections and tunnels that are open for it.
         domains: How many different hosts it has talked to (counted up to the table's limit).
         ended: The operator ended it and its connections; what comes now starts afresh.
+        walls: How the walls stand that it was launched behind; `None` where there are none.
     """
 
     key: str
@@ -229,6 +232,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     budgets: tuple[BudgetUse, ...] = ()
     in_flight: int = 0
     ended: bool = False
+    walls: WallState | None = None
 
 
 class SessionNote(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -262,6 +266,7 @@ class SessionDetail(msgspec.Struct, frozen=True, omit_defaults=True):
         why: One sentence on its level and tier: what brought it there.
         next: One sentence on what happens by itself and when, and on what the operator can do.
         sources: The most recent sources of taint, newest first, at most `taint.recent_sources`.
+        sandbox: What it was launched behind, and what that refused it.
     """
 
     session: Session
@@ -269,6 +274,7 @@ class SessionDetail(msgspec.Struct, frozen=True, omit_defaults=True):
     why: str = ""
     next: str = ""
     sources: tuple[str, ...] = ()
+    sandbox: Sandboxed | None = None
 
 
 class SessionVerb(StrEnum):

@@ -513,7 +513,7 @@ def test_the_table_is_bounded_and_says_so(house: House) -> None:
     callers = [house.caller() for _ in range(MAX_CONNECTIONS)]
     assert all(caller.hello()["type"] == "welcome" for caller in callers)
     turned_away = house.caller()
-    assert "64 control connections" in turned_away.heard()[0]["why"]
+    assert f"{MAX_CONNECTIONS} control connections" in turned_away.heard()[0]["why"]
     turned_away.hang_up()
     callers[0].hang_up()
     assert house.caller().hello()["type"] == "welcome"

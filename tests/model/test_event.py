@@ -6,8 +6,12 @@ import pytest
 from pipelock.model import (
     BudgetUse,
     ConfigReloaded,
+    Contained,
+    ContainmentChanged,
+    ContainmentStep,
     Decided,
     Decision,
+    Denial,
     Event,
     Evidence,
     GrantsChanged,
@@ -29,6 +33,10 @@ from pipelock.model import (
     Tier,
     TunnelClosed,
     Verdict,
+    Wall,
+    WallName,
+    WallRefused,
+    WallState,
 )
 from tests.factories import a_finding, a_record, a_summary
 
@@ -58,6 +66,19 @@ PAYLOADS: list[Payload] = [
         "three refusals in a row",
     ),
     GrantsChanged("one answer was taken back", "dashboard (pid 9)"),
+    ContainmentChanged(
+        "claude@sandbox-0123456789ab|127.0.0.1",
+        Contained(
+            id="0123456789ab",
+            agent="claude",
+            walls=(Wall(WallName.FILES, WallState.UP, "48 paths"),),
+            pid=7,
+            started_at=1.0,
+        ),
+        ContainmentStep.STARTED,
+        "launched",
+    ),
+    WallRefused("claude@sandbox-0123456789ab|127.0.0.1", "claude", Denial(WallName.FILES, "read /x", "not granted"), 3),
     Notice("warn", "text"),
 ]
 

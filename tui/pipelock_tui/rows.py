@@ -8,6 +8,8 @@ from datetime import tzinfo
 from pipelock.control.frames import Gap
 from pipelock.model import (
     ConfigReloaded,
+    ContainmentChanged,
+    ContainmentStep,
     Decided,
     Direction,
     Event,
@@ -22,6 +24,9 @@ from pipelock.model import (
     Tier,
     TunnelClosed,
     Verdict,
+    WallRefused,
+    WallState,
+    weakest,
 )
 from pipelock_tui.text import Line, Part, cut, cut_start, fit, width_of
 from pipelock_tui.words import OUTCOMES, clock_time, size, span, verdict_words
@@ -94,7 +99,7 @@ def head_line(width: int) -> Line:
     return (Part(" ".join(words), "head"),)
 
 
-def row_of(event: Event) -> Row | None:
+def row_of(event: Event) -> Row | None:  # noqa: C901 - one case a kind
     """The row an event makes; `None` for those that only change the prompts."""
     payload = event.payload
     action_id = ""
@@ -119,6 +124,10 @@ def row_of(event: Event) -> Row | None:
             text, role = _session(payload)
         case GrantsChanged():
             text, role = f"◆ {payload.detail}" + (f", by {payload.by}" if payload.by else ""), "note"
+        case ContainmentChanged():
+            text, role = _containment(payload)
+        case WallRefused():
+            text, role = _refused(payload), "warn"
         case Notice():
             glyph, role = _NOTICE.get(payload.level, ("i note:", "note"))
             text = f"{glyph} {payload.text}"
@@ -133,6 +142,23 @@ def _session(payload: SessionChanged) -> tuple[str, str]:
     by = f", by {payload.by}" if payload.by else ""
     worse = payload.what in {"escalation", "taint", "budget"} or session.tier.rank >= Tier.HARD.rank
     return f"◇ session {session.key}: {payload.detail or payload.what}{by}", "warn" if worse else "note"
+
+
+def _containment(payload: ContainmentChanged) -> tuple[str, str]:
+    contained = payload.contained
+    weak = payload.what is ContainmentStep.STARTED and weakest(contained) is not WallState.UP
+    role = "warn" if weak or payload.what in {ContainmentStep.LOST, ContainmentStep.FROZEN} else "note"
+    why = f": {payload.detail}" if payload.detail else ""
+    return f"▣ sandbox of {contained.agent} {payload.what.value}{why}", role
+
+
+def _refused(payload: WallRefused) -> str:
+    denial = payload.denial
+    who = f" to {denial.program}" if denial.program else ""
+    times = f", {denial.count} times" if denial.count > 1 else ""
+    fix = f" (allow it: {denial.fix})" if denial.fix else ""
+    more = f"; {payload.unreported} more before it" if payload.unreported else ""
+    return f"▣ {payload.agent}: the {denial.wall.value} wall refused {denial.what}{who}{times}: {denial.why}{fix}{more}"
 
 
 def _reload(payload: ConfigReloaded) -> tuple[str, str]:

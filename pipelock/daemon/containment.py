@@ -1,0 +1,546 @@
+"""Launched agents behind walls: whose lease stands, what is served for them, what their walls refused.
+
+    nothing ──▶ held ──▶ lost ──▶ ended
+                 ▲ │       │
+                 │ └───────│────▶ ended
+                 └─────────┘
+
+The connection of the launcher is the lease. When it ends, the agent's ports are closed and its session's connections
+end. Whether the agent lives on is told by its pidfd; while it does, its launcher may come back with the same id.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+
+from pipelock.control._leases import close_all
+from pipelock.control.backend import BackendError, ContainWish, Lease
+from pipelock.daemon.handed import ProcessHandle, check_all
+from pipelock.door.bus import EventBus
+from pipelock.door.edges import Call, Clock
+from pipelock.engine.egress import EgressRules
+from pipelock.evidence.session_line import SessionEntry
+from pipelock.identity import Agents, ContainedCaller, contained_key, sanitise_agent
+from pipelock.identity.process import ProcessId
+from pipelock.model import (
+    MAX_HANDED,
+    Contained,
+    ContainmentChanged,
+    ContainmentStep,
+    Denial,
+    HandedKind,
+    HandedSocket,
+    NotedDenial,
+    Order,
+    OrderVerb,
+    Sandboxed,
+    Wall,
+    WallRefused,
+    WallState,
+    weakest,
+)
+
+__all__ = ["MAX_CONTAINED", "Containment", "ContainmentParts", "Serve", "Served"]
+
+MAX_CONTAINED = 64
+"""Launched agents that are known at once, those that have ended not counted."""
+MAX_ENDED = 64
+"""Ended ones that are remembered."""
+MAX_DENIALS = 50
+"""Kinds of refusals that are remembered of each."""
+DENIALS_A_SECOND = 20
+"""Refusals that are told of one agent; what is more is counted."""
+END_SECONDS = 8.0
+"""What a launcher gets to end its agent; then it is killed."""
+LOST_SECONDS = 600.0
+"""After so long an agent without a pidfd, whose launcher is gone, counts as ended."""
+MAX_WALLS = 32
+_FRESH_SECONDS = 5.0
+_MAX_TEXT = 300
+_MAX_PATH = 4_096
+_MAX_COUNT = 1_000_000_000
+_ID = frozenset("0123456789abcdef")
+_ID_LENGTH = 12
+
+
+class Served(Protocol):
+    """One socket that is served."""
+
+    def stopListening(self) -> object:
+        """Serve it no more."""
+
+
+class Serve(Protocol):
+    """Serves the sockets of one agent."""
+
+    def __call__(
+        self, contained: Contained, caller: ContainedCaller, handed: Sequence[tuple[HandedSocket, int]]
+    ) -> Sequence[Served]:
+        """Begin; what is kept of the descriptors is duplicated.
+
+        Raises:
+            OSError: that can't be done; nothing is served then.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class ContainmentParts:
+    """What the table works on.
+
+    Attributes:
+        agents: What config says about names.
+        freezes: Whether the kill switch freezes agents launched under a profile.
+        refused_ports: Loopback ports that are never relayed: the daemon's own.
+        rules: Compiles one-line rules; raises ValueError with what is wrong.
+        own_rules: The engine's table of them, by session.
+        end_session: Ends the connections of a session, by its key and why.
+        record: Writes to the audit log; never raises.
+    """
+
+    clock: Clock
+    wall: Callable[[], float]
+    bus: EventBus
+    serve: Serve
+    agents: Callable[[], Agents]
+    freezes: Callable[[str], bool]
+    killed: Callable[[], bool]
+    refused_ports: Callable[[], frozenset[int]]
+    rules: Callable[[Sequence[str]], EgressRules]
+    own_rules: dict[str, EgressRules]
+    end_session: Callable[[str, str], int]
+    record: Callable[[SessionEntry], None]
+
+
+@dataclass(slots=True, eq=False)
+class _Agent:
+    contained: Contained
+    key: str
+    lease: Lease | None
+    process: ProcessHandle | None
+    ports: Sequence[Served] = ()
+    rules: tuple[str, ...] = ()
+    frozen: bool = False
+    lost_at: float = 0.0
+    ended_at: float = 0.0
+    ending: Call | None = None
+    denied: int = 0
+    denials: deque[NotedDenial] = field(default_factory=lambda: deque(maxlen=MAX_DENIALS))
+    told_from: float = float("-inf")
+    told: int = 0
+    untold: int = 0
+    last_untold: Denial | None = None
+
+    def shown(self) -> Sandboxed:
+        return Sandboxed(
+            contained=self.contained,
+            held=self.lease is not None,
+            frozen=self.frozen,
+            ended_at=self.ended_at,
+            rules=self.rules,
+            denied=self.denied,
+            denials=tuple(self.denials),
+        )
+
+
+class Containment:
+    """The table. Everything runs on the reactor's thread."""
+
+    def __init__(self, parts: ContainmentParts) -> None:
+        self._parts = parts
+        self._agents: dict[str, _Agent] = {}  # by id, those that may live
+        self._ended: dict[str, _Agent] = {}  # by id, oldest first
+        self._by_lease: dict[Lease, _Agent] = {}
+
+    def __len__(self) -> int:
+        """How many agents are served."""
+        return len(self._by_lease)
+
+    # -- what is known ---------------------------------------------------------------------------------------------
+
+    def of(self, key: str) -> Sandboxed | None:
+        """The sandbox of a session; `None` where it has none, or that is forgotten."""
+        agent = self._find(key)
+        return agent.shown() if agent is not None else None
+
+    def walls(self, key: str) -> tuple[WallState, bool] | None:
+        """How the walls of a session stand, and whether its agent has ended; `None` where it has none."""
+        agent = self._find(key)
+        return (weakest(agent.contained), bool(agent.ended_at)) if agent is not None else None
+
+    def living(self) -> Iterator[tuple[str, Contained]]:
+        """Sessions whose agents may live, in the order in which they came."""
+        for agent in self._agents.values():
+            yield agent.key, agent.contained
+
+    def _find(self, key: str) -> _Agent | None:
+        for table in (self._agents, self._ended):
+            for agent in table.values():
+                if agent.key == key:
+                    return agent
+        return None
+
+    # -- leases ----------------------------------------------------------------------------------------------------
+
+    def contain(self, lease: Lease, wish: ContainWish) -> str:
+        """Serve an agent for as long as `lease` is not released; the key of its session.
+
+        Raises:
+            BackendError: bad_request, forbidden, unavailable. Its descriptors are closed, as they are in the end.
+        """
+        process: ProcessHandle | None = None
+        try:
+            contained, caller = self._checked(wish)
+            rules = self._compiled(wish.rules)
+            process = check_all(contained, wish.sockets, wish.descriptors)
+            return self._admit(lease, wish, contained, caller, rules, process)
+        except BackendError:
+            if process is not None:
+                process.close()
+            raise
+        finally:
+            has_process = wish.sockets and wish.sockets[-1].kind is HandedKind.PROCESS
+            close_all(wish.descriptors[:-1] if process is not None and has_process else wish.descriptors)
+
+    def _admit(  # noqa: PLR0917 - the parts of one wish
+        self,
+        lease: Lease,
+        wish: ContainWish,
+        contained: Contained,
+        caller: ContainedCaller,
+        rules: EgressRules | None,
+        process: ProcessHandle | None,
+    ) -> str:
+        parts = self._parts
+        known = self._agents.get(contained.id)
+        if known is not None:
+            self._check_return(known, contained, process)
+        elif len(self._agents) >= MAX_CONTAINED and not self._forget_lost():
+            raise BackendError("unavailable", f"{MAX_CONTAINED} sandboxes are served already")
+        if process is not None:
+            contained = msgspec.structs.replace(contained, pid=process.pid)
+        key = contained_key(caller)
+        # Before the first connection can come.
+        if rules is None:
+            parts.own_rules.pop(key, None)
+        else:
+            parts.own_rules[key] = rules
+        handed = [(said, fd) for said, fd in zip(wish.sockets, wish.descriptors, strict=True)]
+        try:
+            ports = parts.serve(contained, caller, [one for one in handed if one[0].kind is not HandedKind.PROCESS])
+        except OSError as error:
+            parts.own_rules.pop(key, None)
+            raise BackendError("unavailable", f"the sandbox's sockets can't be served: {error}") from error
+        agent = known or _Agent(contained, key, lease, process)
+        if known is not None:
+            if known.process is not None:
+                known.process.close()
+            known.contained, known.process = contained, process
+        agent.lease, agent.ports, agent.rules, agent.lost_at = lease, ports, wish.rules, 0.0
+        self._agents[contained.id] = agent
+        self._by_lease[lease] = agent
+        step = ContainmentStep.STARTED if known is None else ContainmentStep.BACK
+        self._tell(agent, step, _started(contained) if known is None else "its launcher is back; it is served again")
+        # After the reply, which the launcher waits for.
+        parts.clock.callLater(0, self._go_on_as_it_is_now, agent)
+        return key
+
+    def _check_return(self, known: _Agent, contained: Contained, process: ProcessHandle | None) -> None:
+        if known.lease is not None:
+            raise BackendError("unavailable", "this sandbox is served already, on another connection")
+        before = known.contained
+        same = (contained.agent, contained.profile, contained.workspace) == (
+            before.agent,
+            before.profile,
+            before.workspace,
+        )
+        pid = process.pid if process is not None else None
+        if not same or pid != (known.process.pid if known.process is not None else None):
+            raise BackendError("forbidden", "this id belongs to another sandbox")
+
+    def _forget_lost(self) -> bool:
+        """Make room: the one that was lost first counts as ended; whether there was one."""
+        lost = [agent for agent in self._agents.values() if agent.lease is None]
+        if not lost:
+            return False
+        self._end(min(lost, key=lambda agent: agent.lost_at), "others needed its place")
+        return True
+
+    def release(self, lease: Lease) -> None:
+        """The launcher's connection is gone: nothing is served for its agent any more."""
+        agent = self._by_lease.pop(lease, None)
+        if agent is None:
+            return
+        agent.lease = None
+        agent.lost_at = self._parts.clock.seconds()
+        self._withdraw(agent, "its launcher is gone")
+        if agent.process is not None and agent.process.is_gone():
+            self._end(agent, "it is over")
+        else:
+            self._tell(agent, ContainmentStep.LOST, "its launcher is gone, or was cut off; its network is closed")
+
+    def _withdraw(self, agent: _Agent, why: str) -> None:
+        ports, agent.ports = agent.ports, ()
+        for port in ports:
+            port.stopListening()
+        self._parts.end_session(agent.key, why)
+        self._parts.own_rules.pop(agent.key, None)
+
+    def _end(self, agent: _Agent, why: str) -> None:
+        self._agents.pop(agent.contained.id, None)
+        agent.ended_at = self._parts.wall()
+        self._let_go(agent)
+        while len(self._ended) >= MAX_ENDED:
+            del self._ended[next(iter(self._ended))]
+        self._ended[agent.contained.id] = agent
+        self._tell_rest(agent)
+        refused = f"; its walls refused {agent.denied} times" if agent.denied else ""
+        self._tell(agent, ContainmentStep.ENDED, why + refused)
+
+    @staticmethod
+    def _let_go(agent: _Agent) -> None:
+        if agent.ending is not None and agent.ending.active():
+            agent.ending.cancel()
+        agent.ending = None
+        if agent.process is not None:
+            agent.process.close()
+
+    def sweep(self) -> None:
+        """Look which of those without a launcher have ended, and tell what was only counted; once a second."""
+        now = self._parts.clock.seconds()
+        for agent in tuple(self._agents.values()):
+            if agent.lease is None:
+                if agent.process is not None:
+                    if agent.process.is_gone():
+                        self._end(agent, "it is over")
+                elif now - agent.lost_at >= LOST_SECONDS:
+                    self._end(agent, "its launcher did not come back")
+            elif now - agent.told_from >= 1:
+                self._tell_rest(agent)
+
+    def stop_accepting(self) -> None:
+        """Take no new connections: the daemon stops. Launchers come to the next one."""
+        for agent in self._agents.values():
+            ports, agent.ports = agent.ports, ()
+            for port in ports:
+                port.stopListening()
+
+    def stop(self) -> None:
+        """Let go of everything, and tell nobody: the daemon stops, the agents live on."""
+        self.stop_accepting()
+        for agent in self._agents.values():
+            self._let_go(agent)
+        self._agents.clear()
+        self._by_lease.clear()
+
+    # -- what is wanted of them ------------------------------------------------------------------------------------
+
+    def terminate(self, key: str, reason: str) -> bool:
+        """End the agent of a session: by its launcher, or by force where that does not do it. Whether there is one."""
+        agent = next((one for one in self._agents.values() if one.key == key), None)
+        if agent is None:
+            return False
+        if agent.lease is None:
+            self._kill(agent)
+        else:
+            agent.lease.order(Order(OrderVerb.END, reason or "the operator ended the session"))
+            if agent.ending is None:
+                agent.ending = self._parts.clock.callLater(END_SECONDS, self._kill, agent)
+        return True
+
+    @staticmethod
+    def _kill(agent: _Agent) -> None:
+        agent.ending = None
+        if agent.process is not None:
+            agent.process.kill()
+
+    def kill_switch_moved(self) -> None:
+        """Freeze those that are to be frozen while it is on, and have them go on afterwards."""
+        for agent in tuple(self._by_lease.values()):
+            self._obey_kill_switch(agent)
+
+    def _go_on_as_it_is_now(self, agent: _Agent) -> None:
+        """Tell the launcher where the kill switch stands; another daemon may have frozen its agent."""
+        self._obey_kill_switch(agent)
+        is_old = self._parts.wall() - agent.contained.started_at > _FRESH_SECONDS
+        if is_old and agent.lease is not None and not agent.frozen:
+            agent.lease.order(Order(OrderVerb.THAW))
+
+    def _obey_kill_switch(self, agent: _Agent) -> None:
+        lease, killed = agent.lease, self._parts.killed()
+        if lease is None or (killed and not self._parts.freezes(agent.contained.profile)):
+            return
+        if killed and not agent.frozen:
+            agent.frozen = True
+            lease.order(Order(OrderVerb.FREEZE, "the kill switch is on"))
+            self._tell(agent, ContainmentStep.FROZEN, "the kill switch is on")
+        elif not killed and agent.frozen:
+            agent.frozen = False
+            lease.order(Order(OrderVerb.THAW, "the kill switch is off"))
+            self._tell(agent, ContainmentStep.THAWED, "the kill switch is off")
+
+    # -- what walls refused ----------------------------------------------------------------------------------------
+
+    def denied(self, lease: Lease, denial: Denial) -> bool:
+        """A wall refused something to the agent of `lease`; whether it was told, and not only counted.
+
+        Raises:
+            BackendError: not_found.
+        """
+        agent = self._by_lease.get(lease)
+        if agent is None:
+            raise BackendError("not_found", "this connection holds no sandbox")
+        denial = _clipped(denial)
+        agent.denied += denial.count
+        self._note(agent, denial)
+        now = self._parts.clock.seconds()
+        if now - agent.told_from >= 1:
+            self._tell_rest(agent)
+            agent.told_from, agent.told = now, 0
+        if agent.told >= DENIALS_A_SECOND:
+            agent.untold += denial.count
+            agent.last_untold = denial
+            return False
+        agent.told += 1
+        self._tell_denial(agent, denial)
+        return True
+
+    def _note(self, agent: _Agent, denial: Denial) -> None:
+        """Keep it; one of a kind that is kept already is counted there."""
+        kind = (denial.wall, denial.what, denial.program)
+        for place, noted in enumerate(agent.denials):
+            before = noted.denial
+            if (before.wall, before.what, before.program) == kind:
+                del agent.denials[place]
+                denial = msgspec.structs.replace(denial, count=before.count + denial.count)
+                break
+        agent.denials.append(NotedDenial(self._parts.wall(), denial))
+
+    def _tell_rest(self, agent: _Agent) -> None:
+        denial, agent.last_untold = agent.last_untold, None
+        if denial is not None:
+            untold, agent.untold = agent.untold, 0
+            self._tell_denial(agent, denial, untold - denial.count)
+
+    def _tell_denial(self, agent: _Agent, denial: Denial, unreported: int = 0) -> None:
+        parts, name = self._parts, agent.contained.agent
+        parts.bus.publish(WallRefused(agent.key, name, denial, unreported))
+        more: dict[str, str | float | int] = {
+            "wall": denial.wall.value,
+            "what": denial.what,
+            "program": denial.program,
+            "count": denial.count,
+        }
+        if unreported:
+            more["unreported"] = unreported
+        parts.record(
+            SessionEntry(
+                event="wall_refused",
+                level="warn",
+                message=f"{denial.what}: {denial.why}",
+                session=agent.key,
+                agent=name,
+                more=more,
+            )
+        )
+
+    def _tell(self, agent: _Agent, step: ContainmentStep, detail: str) -> None:
+        contained = agent.contained
+        self._parts.bus.publish(ContainmentChanged(agent.key, contained, step, detail))
+        more: dict[str, str | float | int] = {"id": contained.id, "pid": contained.pid}
+        if step in {ContainmentStep.STARTED, ContainmentStep.BACK}:
+            more |= {
+                "profile": contained.profile,
+                "command": contained.command,
+                "workspace": contained.workspace,
+                "mode": contained.mode.value,
+                "rung": contained.rung.value,
+                "walls": ", ".join(f"{wall.name.value} {wall.state.value}" for wall in contained.walls),
+                "rules": "; ".join(agent.rules),
+            }
+        weak = step is ContainmentStep.STARTED and weakest(contained) is WallState.DOWN
+        self._parts.record(
+            SessionEntry(
+                event=f"sandbox_{step.value}",
+                level="warn" if weak or step is ContainmentStep.LOST else "info",
+                message=detail,
+                session=agent.key,
+                agent=contained.agent,
+                more=more,
+            )
+        )
+
+    # -- what is believed of a wish --------------------------------------------------------------------------------
+
+    def _checked(self, wish: ContainWish) -> tuple[Contained, ContainedCaller]:
+        said, agents = wish.contained, self._parts.agents()
+        if len(said.id) != _ID_LENGTH or not _ID.issuperset(said.id):
+            raise BackendError("bad_request", f"a sandbox's id has {_ID_LENGTH} hex digits")
+        if said.id in self._ended:
+            raise BackendError("bad_request", "a sandbox with this id has ended")
+        if len(wish.sockets) > MAX_HANDED or len(said.walls) > MAX_WALLS:
+            raise BackendError("bad_request", f"at most {MAX_HANDED} sockets and {MAX_WALLS} walls")
+        if self._is_inside(wish.ancestors):
+            raise BackendError("forbidden", "no sandbox may be started from inside of another")
+        own = self._parts.refused_ports()
+        for one in wish.sockets:
+            if one.kind is HandedKind.HOST_PORT and one.port in own:
+                raise BackendError("forbidden", f"port {one.port} is the daemon's own and is not relayed")
+        name = sanitise_agent(said.agent)
+        if not name or name in {".", ".."}:
+            raise BackendError("bad_request", "a sandbox's agent has a name")
+        if said.profile and said.profile not in agents.names:
+            raise BackendError("bad_request", "there is no such profile in section agents")
+        proven = agents.proven.intersection({name, said.profile})
+        if proven and not wish.may_decide:
+            # Rules and budgets go by it, and whoever can't decide may be an agent that wants those of another one.
+            raise BackendError(
+                "forbidden",
+                f"agents.{min(proven)} has a listener, networks or programs of its own, so its name is given by who "
+                "may decide: start the sandbox in a terminal of your own",
+            )
+        contained = msgspec.structs.replace(
+            said,
+            agent=name,
+            command=said.command[:_MAX_TEXT],
+            workspace=said.workspace[:_MAX_PATH],
+            walls=tuple(
+                Wall(wall.name, wall.state, wall.detail[:_MAX_TEXT], wall.fix[:_MAX_TEXT]) for wall in said.walls
+            ),
+        )
+        return contained, ContainedCaller(said.id, name, said.profile)
+
+    def _is_inside(self, ancestors: Sequence[ProcessId]) -> bool:
+        inside = {agent.contained.pid for agent in self._agents.values()} - {0}
+        return any(process.pid in inside for process in ancestors)
+
+    def _compiled(self, rules: Sequence[str]) -> EgressRules | None:
+        if not rules:
+            return None
+        try:
+            return self._parts.rules(rules)
+        except ValueError as error:
+            raise BackendError("bad_request", str(error)) from error
+
+
+def _started(contained: Contained) -> str:
+    state = weakest(contained)
+    words = {WallState.UP: "all walls stand", WallState.PARTLY: "some walls stand only partly"}
+    down = ", ".join(wall.name.value for wall in contained.walls if wall.state is WallState.DOWN)
+    told = words.get(state) or f"walls that do not stand: {down or 'all'}"
+    return f"launched behind walls ({contained.rung.value}); {told}"
+
+
+def _clipped(denial: Denial) -> Denial:
+    return Denial(
+        wall=denial.wall,
+        what=denial.what[:_MAX_TEXT],
+        why=denial.why[:_MAX_TEXT],
+        fix=denial.fix[:_MAX_TEXT],
+        program=denial.program[:_MAX_TEXT],
+        count=min(max(denial.count, 1), _MAX_COUNT),
+    )

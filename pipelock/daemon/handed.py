@@ -1,0 +1,139 @@
+"""Descriptors that a launcher hands over, looked at before anything is done with them.
+
+What the frame says of them is compared with what the kernel says. A socket on the host's own network is taken only
+where nobody but this machine can reach it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+from collections.abc import Sequence
+from ipaddress import ip_address
+from pathlib import Path
+
+from pipelock.control.backend import BackendError
+from pipelock.identity.process import PROC, UnreadableProcessError, namespaces
+from pipelock.model import Contained, HandedKind, HandedSocket, Rung
+
+__all__ = ["ProcessHandle", "check_all"]
+
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+_CATCHING = frozenset({HandedKind.TRANSPARENT, HandedKind.REDIRECTED, HandedKind.DNS})
+"""Sockets that stand for other addresses than their own, and so exist only in a network of the agent's own."""
+
+
+class ProcessHandle:
+    """A process that no other can be mistaken for: a pidfd (pidfd_open(2)), which is ours to close.
+
+    Raises:
+        BackendError: bad_request, it is no pidfd, or of a process that has ended or can't be seen from here;
+            forbidden, of another user's.
+    """
+
+    def __init__(self, descriptor: int, proc: Path = PROC) -> None:
+        self._descriptor = descriptor
+        self.pid = _field(proc / "self" / "fdinfo" / str(descriptor), "Pid:", "no pidfd came for the process")
+        if self.pid <= 0:
+            raise BackendError("bad_request", "the launched process has ended, or can't be seen from here")
+        uid = _field(proc / str(self.pid) / "status", "Uid:", "the launched process has ended")
+        if uid != os.getuid():
+            raise BackendError("forbidden", f"the launched process belongs to uid {uid}")
+
+    def is_gone(self) -> bool:
+        """Whether it has ended; nobody need have waited for it."""
+        if self._descriptor < 0:
+            return True
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def kill(self) -> bool:
+        """End it, and with it all in its PID namespace; false where it was gone."""
+        if self._descriptor < 0:
+            return False
+        try:
+            signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
+        except OSError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let go of it; harmless when done already."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _field(path: Path, name: str, missing: str) -> int:
+    """The first number of a line in a file of /proc (proc_pid_fdinfo(5), proc_pid_status(5))."""
+    try:
+        lines = path.read_text("ascii", "replace").splitlines()
+    except OSError as error:
+        raise BackendError("bad_request", missing) from error
+    for line in lines:
+        if line.startswith(name):
+            return int(line.split()[1])
+    raise BackendError("bad_request", missing)
+
+
+def check_all(
+    contained: Contained, sockets: Sequence[HandedSocket], descriptors: Sequence[int], proc: Path = PROC
+) -> ProcessHandle | None:
+    """Compare descriptors, as many as `sockets`, with what is said of them, and make those of sockets non-blocking.
+
+    Returns the process among them, whose descriptor is its own from now on.
+
+    Raises:
+        BackendError: something is not as it is said to be. Nothing is closed.
+    """
+    kinds = [one.kind for one in sockets]
+    if HandedKind.PROXY not in kinds:
+        raise BackendError("bad_request", "there is no listener for the proxy")
+    if HandedKind.PROCESS in kinds[:-1]:
+        raise BackendError("bad_request", "the process comes once, and last")
+    if contained.rung is not Rung.NAMESPACE and not _CATCHING.isdisjoint(kinds):
+        raise BackendError("bad_request", f"catching connections takes a network of its own, not rung {contained.rung}")
+    for said, descriptor in zip(sockets, descriptors, strict=True):
+        if said.kind is not HandedKind.PROCESS:
+            _check_socket(said, descriptor)
+    if kinds[-1] is not HandedKind.PROCESS:
+        return None
+    process = ProcessHandle(descriptors[-1], proc)
+    if contained.rung is Rung.NAMESPACE and _shares_our_network(process.pid, proc):
+        raise BackendError("bad_request", "the launched process lives in the daemon's own network namespace")
+    return process
+
+
+def _shares_our_network(pid: int, proc: Path) -> bool:
+    """Whether it is known to: where its namespaces can't be read, only what its launcher says is known."""
+    try:
+        return namespaces(pid, proc)[0] == namespaces(os.getpid(), proc)[0] != ""
+    except UnreadableProcessError:
+        return False
+
+
+def _check_socket(said: HandedSocket, descriptor: int) -> None:
+    wanted = socket.SOCK_DGRAM if said.kind is HandedKind.DNS else socket.SOCK_STREAM
+    name = f"the {said.kind.value} socket"
+    try:
+        link = socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise BackendError("bad_request", f"{name} is no socket") from error
+    try:
+        if link.family is not _FAMILIES.get(said.family) or link.type is not wanted:
+            raise BackendError("bad_request", f"{name} is of another family or type than it is said to be")
+        if wanted is socket.SOCK_STREAM and not link.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            raise BackendError("bad_request", f"{name} does not listen")
+        host, port, *_ = link.getsockname()
+        if port != said.port:
+            raise BackendError("bad_request", f"{name} is bound to port {port}, not {said.port}")
+        if said.kind not in _CATCHING and not ip_address(host).is_loopback:
+            raise BackendError("bad_request", f"{name} is bound to {host}, not to a loopback address")
+        link.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    except (OSError, ValueError) as error:
+        raise BackendError("bad_request", f"{name} can't be used: {error}") from error
+    finally:
+        link.detach()
