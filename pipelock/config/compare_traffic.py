@@ -51,6 +51,7 @@ def traffic(old: Config, new: Config) -> Iterator[str]:
     before, after = old.tls_interception, new.tls_interception
     if before.enabled and after.enabled:
         yield from added("tls_interception.passthrough_domains", before.passthrough_domains, after.passthrough_domains)
+        yield from added("forward_proxy.raw_tcp", old.forward_proxy.raw_tcp, new.forward_proxy.raw_tcp)
     yield from added("tls_interception.upstream_ca", before.upstream_ca, after.upstream_ca)
     yield from _events(old.response_scanning.sse_streaming, new.response_scanning.sse_streaming)
     # The profile itself is changed by a restart alone, so both have it or neither.

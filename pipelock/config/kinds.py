@@ -29,6 +29,8 @@ __all__ = [
     "HostOrAny",
     "HostPattern",
     "HostPatterns",
+    "HostPort",
+    "HostPorts",
     "Hosts",
     "ImageType",
     "IpAddress",
@@ -71,6 +73,8 @@ Hosts = tuple[Host, ...]
 HostOrAny = Annotated[str, Meta(extra={"rule": "host_or_any"}, description="host name, *.host.name or *")]
 HostPattern = Annotated[str, Meta(extra={"rule": "host_pattern"}, description="host name or *.host.name")]
 HostPatterns = tuple[HostPattern, ...]
+HostPort = Annotated[str, Meta(extra={"rule": "host_port"}, description="host name or *.host.name, and its port")]
+HostPorts = Annotated[tuple[HostPort, ...], Meta(max_length=256)]
 PlainHost = Annotated[str, Meta(extra={"rule": "plain_host"}, description="host name without wildcard or port")]
 IpAddress = Annotated[str, Meta(extra={"rule": "ip"}, description="IPv4 or IPv6 address")]
 Cidr = Annotated[str, Meta(extra={"rule": "cidr"}, description="network such as 10.0.0.0/8")]

@@ -184,6 +184,23 @@ def _listen(text: str) -> str:
     return value
 
 
+def _host_port(text: str) -> str:
+    """A host, or all below one, and one port of it."""
+    value = text.strip()
+    host, colon, port = value.rpartition(":")
+    if not colon:
+        raise ValueRuleError("name the port too, as in github.com:22", f"{value}:22" if value else "")
+    if not (port.isascii() and port.isdecimal()) or len(port) > 5 or not 0 < int(port) <= _MAX_PORT:
+        raise ValueRuleError(f"port must be 1 to {_MAX_PORT}")
+    if host.startswith("[") and host.endswith("]") and ":" in host:
+        if not _is_address(host[1:-1]):
+            raise ValueRuleError("not an IPv6 address in brackets")
+        return f"[{ipaddress.ip_address(host[1:-1])}]:{int(port)}"
+    if ":" in host and "://" not in host:
+        raise ValueRuleError("put an IPv6 address in brackets", f"[{host}]:{port}" if _is_address(host) else "")
+    return f"{_host(host)}:{int(port)}"
+
+
 def parse_duration(text: str) -> float:
     """Seconds of a Go-style duration: decimal numbers each with a unit, as `24h`, `1m30s`, `1.5s`, `500ms`.
 
@@ -390,6 +407,7 @@ TEXT_RULES: dict[str, Callable[[str], str]] = {
     "host": _host,
     "host_or_any": _host_or_any,
     "host_pattern": _host,
+    "host_port": _host_port,
     "agent_name": _agent_name,
     "identity": _identity,
     "image_type": _image_type,

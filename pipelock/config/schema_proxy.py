@@ -15,6 +15,7 @@ from pipelock.config.kinds import (
     FilePath,
     HostPattern,
     HostPatterns,
+    HostPorts,
     Hosts,
     IpAddress,
     Listen,
@@ -90,13 +91,18 @@ class FetchProxy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ForwardProxy(msgspec.Struct, frozen=True, kw_only=True):
-    """Absolute-URI requests and CONNECT tunnels."""
+    """Absolute-URI requests and CONNECT tunnels.
+
+    Attributes:
+        raw_tcp: Hosts and ports whose tunnels stay closed, whatever is in them; on port 22 that must be SSH.
+    """
 
     enabled: Switch = False
     max_tunnel_seconds: Seconds = 300
     idle_timeout_seconds: Seconds = 120
     sni_verification: bool = True
     redirect_websocket_hosts: Hosts = ()
+    raw_tcp: HostPorts = ()
 
 
 class Ssrf(msgspec.Struct, frozen=True, kw_only=True):

@@ -138,6 +138,17 @@ def _blind_rules(config: Config) -> Iterator[str]:
             f"egress_rules: {_names(blind)}: tls_interception.passthrough_domains keeps tunnels to these hosts closed, "
             "so that method and path are not seen there"
         )
+    raw = [entry.rpartition(":") for entry in config.forward_proxy.raw_tcp]
+    blind = [
+        rule
+        for rule in looking
+        if any(_meets(rule.host, host) and rule.port in (0, int(port)) for host, _, port in raw)
+    ]
+    if blind:
+        yield (
+            f"egress_rules: {_names(blind)}: forward_proxy.raw_tcp keeps tunnels to these hosts closed, so that method "
+            "and path are not seen there"
+        )
 
 
 def _names(rules: Sequence[EgressRule]) -> str:

@@ -14,6 +14,7 @@ from pipelock.proxy.bodies.events import EVENT_LIMIT
 from pipelock.proxy.context import ProxySettings
 from pipelock.proxy.interception import Interception
 from pipelock.proxy.limits import MAX_CONNECTIONS
+from pipelock.proxy.raw_tcp import RawTcp
 from pipelock.proxy.scan_api import ScanSettings
 from pipelock.proxy.websocket.settings import WebSocketSettings
 from pipelock.tls.authority import CERTIFICATE_FILE, KEY_FILE, Authority, fingerprints
@@ -81,6 +82,7 @@ def proxy_settings(loaded: Loaded) -> ProxySettings:
         event_streams=config.response_scanning.sse_streaming.enabled,
         max_event_bytes=config.response_scanning.sse_streaming.max_event_bytes or EVENT_LIMIT,
         websocket_hints=HostSet(config.forward_proxy.redirect_websocket_hosts),
+        raw_tcp=RawTcp(config.forward_proxy.raw_tcp),
         websocket=_websocket(config),
     )
 

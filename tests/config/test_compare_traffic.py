@@ -26,6 +26,7 @@ def config(text: str) -> Config:
     [
         ("tls_interception: {enabled: on}", "", "tls_interception.enabled: switched off"),
         ("tls_interception: {enabled: on}", "tls_interception: {enabled: on, passthrough_domains: ['*.googlevideo.com', a.example]}", "tls_interception.passthrough_domains: a.example added"),
+        ("tls_interception: {enabled: on}", "forward_proxy: {raw_tcp: ['a.example:22']}\ntls_interception: {enabled: on}", "forward_proxy.raw_tcp: a.example:22 added"),
         ("", "tls_interception: {upstream_ca: [/a.pem]}", "tls_interception.upstream_ca: /a.pem added"),
         ("", "tls_interception: {cert_ttl: 48h}", "tls_interception.cert_ttl: 86400.0 became 172800.0"),
         ("", "tls_interception: {max_response_bytes: 5242881}", "tls_interception.max_response_bytes: 5242880 became 5242881"),
@@ -62,6 +63,7 @@ def test_a_weakening_is_told_and_its_reverse_is_not(old: str, new: str, told: st
     [
         ("", "tls_interception: {enabled: on}"),
         ("", "tls_interception: {enabled: on, passthrough_domains: [a.example]}"),
+        ("", "forward_proxy: {raw_tcp: ['a.example:22']}"),
         ("", "response_scanning: {sse_streaming: {action: '', max_event_bytes: 0}}"),
         ("response_scanning: {sse_streaming: {action: warn}}", "response_scanning: {sse_streaming: {action: ''}}"),
         ("", "response_scanning: {large_bodies: block}"),

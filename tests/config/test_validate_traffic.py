@@ -184,3 +184,16 @@ def test_rules_about_hosts_that_pass_unread_are_blind(host: str, passed: str, bl
     told = list(warnings(loads(text, "x").config, {}))
     assert [warning for warning in told if "not seen there" in warning] == told
     assert bool(told) is blind
+
+
+@pytest.mark.parametrize(
+    ("rule", "blind"),
+    [("host: a.example", True), ("host: a.example, port: 22", True), ("host: a.example, port: 23", False), ("port: 22", False)],
+)  # fmt: skip
+def test_so_are_those_about_what_is_raw_on_purpose(rule: str, blind: bool) -> None:
+    text = (
+        f"egress_rules: [{{name: a, action: ask, method: POST, {rule}}}]\ntls_interception: {{enabled: on}}\n"
+        "forward_proxy: {enabled: on, raw_tcp: ['*.a.example:22']}"
+    )
+    told = list(warnings(loads(text, "x").config, {}))
+    assert ["forward_proxy.raw_tcp" in warning for warning in told] == [True] * blind
