@@ -13,7 +13,7 @@ from pipelock_macos import system
 from pipelock_macos.evaluate import Evaluator, Question
 from pipelock_macos.parse import FilterKind, Rule, Verb, covers, parse
 from pipelock_macos.reader import SandboxTextError
-from pipelock_macos.sbpl import RESOLVER, Ground, Setting, held_folders, holding
+from pipelock_macos.sbpl import RESOLVER, Ground, held_folders, holding
 
 __all__ = ["UnsafeProfileError", "check", "faults"]
 
@@ -32,14 +32,14 @@ class UnsafeProfileError(Exception):
     """The profile allows what it must not, or can't be read back."""
 
 
-def check(text: str, profile: Profile, setting: Setting, places: Sequence[Ground]) -> None:
+def check(text: str, profile: Profile, places: Sequence[Ground]) -> None:
     """Look at `text`, which `pipelock_macos.sbpl.write` made of the rest.
 
     Raises:
         UnsafeProfileError: It must not be used; the message is escaped by its quotes and names what is wrong.
     """
     try:
-        found = list(faults(text, profile, setting, places))
+        found = list(faults(text, profile, places))
     except SandboxTextError as error:
         raise UnsafeProfileError(f"the sandbox profile can't be read back: {error}") from error
     if found:
@@ -47,7 +47,7 @@ def check(text: str, profile: Profile, setting: Setting, places: Sequence[Ground
         raise UnsafeProfileError(f"the sandbox profile is wrong: {'; '.join(found[:_MOST])}{more}")
 
 
-def faults(text: str, profile: Profile, setting: Setting, places: Sequence[Ground]) -> Iterator[str]:
+def faults(text: str, profile: Profile, places: Sequence[Ground]) -> Iterator[str]:
     """What is wrong with it, in words.
 
     Raises:
@@ -59,7 +59,7 @@ def faults(text: str, profile: Profile, setting: Setting, places: Sequence[Groun
     for rule in rules.rules:
         yield from _shape(rule)
     asker = Evaluator(rules)
-    wanted = (*_outwards(profile, setting), *_asking(profile), *_files(profile, places))
+    wanted = (*_outwards(profile), *_asking(profile), *_files(profile, places))
     for question, allowed in wanted:
         if asker.allows(question) != allowed:
             yield f"{_described(question)} is {'refused' if allowed else 'allowed'}"
@@ -88,8 +88,8 @@ def _shape(rule: Rule) -> Iterator[str]:
                 yield f"line {rule.line} lets connections out by a condition that all of them meet"
 
 
-def _outwards(profile: Profile, setting: Setting) -> Iterator[tuple[Question, bool]]:
-    opened = {setting.port, *profile.network.host_ports}
+def _outwards(profile: Profile) -> Iterator[tuple[Question, bool]]:
+    opened = {profile.network.proxy_port, *profile.network.host_ports}
     for port in opened:
         yield Question(operation="network-outbound", protocol="tcp", remote=("127.0.0.1", port)), True
         for address in _ELSEWHERE:

@@ -283,7 +283,7 @@ def _check_place(filter_: Filter, operations: list[str], line: int) -> None:
         if part.kind in _PATHS:
             begins = ("file", "process-exec")
         elif part.kind in _ENDPOINTS:
-            begins = ("network-",)
+            begins = ("network",)
         elif part.kind in _TEXTS:
             begins = (_TEXTS[part.kind],)
         else:

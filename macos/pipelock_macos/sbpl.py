@@ -35,13 +35,11 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """What is known only when the agent is started.
 
     Attributes:
-        port: Of the proxy, on 127.0.0.1.
         temporary: A folder of the agent's own, without links in its path.
         tag: In the system's log beside everything that was refused; letters, digits, `-` and `:`.
         terminal: The terminal it gets (`/dev/ttys004`); empty for none.
     """
 
-    port: int
     temporary: str
     tag: str
     terminal: str = ""
@@ -110,7 +108,7 @@ def write(profile: Profile, setting: Setting, resolve: Callable[[str], str]) -> 
         "(version 1)",
         f"(deny default {_tagged(setting)})",
         *_processes(),
-        *_network(profile, setting),
+        *_network(profile),
         *_services(profile),
         *_devices(setting),
         *_files(profile, setting, places),
@@ -138,9 +136,9 @@ def _processes() -> Iterator[str]:
         yield f"({'allow' if allowed else 'deny'} sysctl-read (sysctl-name-prefix {quoted(prefix)}))  ; {why}"
 
 
-def _network(profile: Profile, setting: Setting) -> Iterator[str]:
+def _network(profile: Profile) -> Iterator[str]:
     yield "\n; Network: the proxy, and ports of this machine that were named"
-    for port in (setting.port, *profile.network.host_ports):
+    for port in (profile.network.proxy_port, *profile.network.host_ports):
         yield f'(allow network-outbound (remote ip "localhost:{port}"))'
     # On loopback alone: whoever may be connected to from elsewhere has a way out.
     yield '(allow network-bind network-inbound (local ip "localhost:*"))'
@@ -176,26 +174,29 @@ def _files(profile: Profile, setting: Setting, places: Sequence[Ground]) -> Iter
     yield "\n; Files, by depth"
     # The loader of programs opens the top folder.
     yield '(allow file-read* file-test-existence (literal "/"))'
+    yield from (f"(allow {_MEETS} (literal {quoted(link)}))" for link in system.LINKS)
     met: set[str] = {"/"}
+    changeable = [place for place in places if place.access is Access.WRITE]
     for place in places:
         path = quoted(place.path)
+        # What nothing outside of it allows need not be denied: that is the default.
+        is_inside = any(outer is not place and _within(place.path, outer.path) for outer in changeable)
         yield f"; {_comment(place)}"
         if place.access in {Access.MASK, Access.PRIVATE}:
             yield f"(deny file* process-exec* (subpath {path}) {_tagged(setting)})"
-            yield from _sockets("deny", path, f" {_tagged(setting)}")
             # What is granted inside has to be reached again.
             met = {seen for seen in met if not _within(seen, place.path)}
-            continue
-        above = [str(folder) for folder in PurePosixPath(place.path).parents if str(folder) not in met]
-        met.update(above)
-        yield from (f"(allow {_MEETS} (literal {quoted(folder)}))" for folder in reversed(above))
-        if place.access is Access.WRITE:
-            yield f"(allow {_SEES} {_CHANGES} (subpath {path}))"
-            if profile.unix_sockets:
-                yield from _sockets("allow", path)
         else:
-            yield f"(allow {_SEES} (subpath {path}))"
-            yield f"(deny {_CHANGES} (subpath {path}) {_tagged(setting)})"
+            above = [str(folder) for folder in PurePosixPath(place.path).parents if str(folder) not in met]
+            met.update(above)
+            yield from (f"(allow {_MEETS} (literal {quoted(folder)}))" for folder in reversed(above))
+            changes = f" {_CHANGES}" if place.access is Access.WRITE else ""
+            yield f"(allow {_SEES}{changes} (subpath {path}))"
+            if not changes and is_inside:
+                yield f"(deny {_CHANGES} (subpath {path}) {_tagged(setting)})"
+        if place.access is Access.WRITE and profile.unix_sockets:
+            yield from _sockets("allow", path)
+        elif is_inside:
             yield from _sockets("deny", path, f" {_tagged(setting)}")
     if profile.unix_sockets:
         yield "(allow system-socket (socket-domain AF_UNIX))"

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["CACHES", "DEVICES", "KEPT_FROM", "MACHINE_CLASSES", "READABLE", "SERVICES", "SYSCTLS", "Device", "Service"]
+__all__ = [
+    "CACHES",
+    "DEVICES",
+    "KEPT_FROM",
+    "LINKS",
+    "MACHINE_CLASSES",
+    "READABLE",
+    "SERVICES",
+    "SYSCTLS",
+    "Device",
+    "Service",
+]
 
 
 class Device(NamedTuple):
@@ -51,6 +62,9 @@ READABLE: tuple[tuple[str, str], ...] = (
     ("/private/var/select", "which shell sh is"),
 )
 """Read and run."""
+
+LINKS = ("/etc", "/tmp", "/var")  # noqa: S108 - a name to look at
+"""Links at the top, which have to be read to be followed."""
 
 SERVICES: tuple[Service, ...] = (
     Service("com.apple.logd", "writing to the log"),
