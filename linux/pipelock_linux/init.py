@@ -16,7 +16,7 @@ import select
 import signal
 import stat
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -41,8 +41,17 @@ from pipelock_linux.channel import (
     Stopped,
     Unable,
 )
+from pipelock_linux.namespaces import WallError
 
-__all__ = ["EXIT_CANNOT_RUN", "EXIT_NOT_FOUND", "Inheritance", "be_first", "end_children", "wipe_environment"]
+__all__ = [
+    "EXIT_CANNOT_RUN",
+    "EXIT_NOT_FOUND",
+    "Inheritance",
+    "be_first",
+    "end_children",
+    "tell_why",
+    "wipe_environment",
+]
 
 EXIT_NOT_FOUND = 127
 EXIT_CANNOT_RUN = 126
@@ -76,7 +85,6 @@ class Inheritance(msgspec.Struct, frozen=True):
 
 def be_first(profile: Profile, channel: Channel, rung: Rung, inheritance: Inheritance) -> NoReturn:
     """Be the agent's first process: never returns. The launcher says when to go on, and hears how it went."""
-    wall = WallName.PROCESSES
     try:
         _default_signals(inheritance)
         if _told(channel) is not Adopted:
@@ -84,25 +92,8 @@ def be_first(profile: Profile, channel: Channel, rung: Rung, inheritance: Inheri
         _end_with_launcher(rung)
         # Sent after the wish to die with the launcher: whoever answers lived then.
         channel.send(Armed())
-        wipe_environment()
-        sys.meta_path.clear()
-        walls: list[Wall] = []
-        if rung is Rung.NAMESPACE:
-            wall = WallName.FILES
-            walls += mounts.build_root(profile)
-        wall = WallName.LIMITS
-        os.chdir(profile.folder)
-        privileges.limits(profile.limits)
-        wall = WallName.PRIVILEGES
-        privileges.drop()
-        privileges.no_new_privileges()
-        walls.append(Wall(WallName.PRIVILEGES, WallState.UP, "no capabilities, and none to be had"))
-        wall = WallName.LANDLOCK
-        walls.append(_landlock(profile, rung))
-        wall = WallName.SYSCALLS
+        channel.send(Standing(tuple(_raise_walls(profile, rung))))
         programs = _programs(profile, rung)
-        _hide()
-        channel.send(Standing(tuple(walls)))
         if _told(channel) is not Go:
             os._exit(1)
         child = os.fork()
@@ -112,9 +103,53 @@ def be_first(profile: Profile, channel: Channel, rung: Rung, inheritance: Inheri
         os.chdir("/")
         _watch(channel, child)
     except BaseException as error:  # noqa: BLE001 - told to the launcher, which is the only one left to tell
-        with contextlib.suppress(OSError):
-            channel.send(Unable(wall, f"{type(error).__name__}: {error}"[:500]))
+        tell_why(channel, WallName.PROCESSES, error)
     os._exit(1)
+
+
+def _raise_walls(profile: Profile, rung: Rung) -> Iterator[Wall]:
+    """All but the filter of system calls, which would keep this process from making its child's.
+
+    Raises:
+        WallError: One can't be raised.
+    """
+    wipe_environment()
+    own_root = rung is Rung.NAMESPACE
+    if own_root:
+        yield from mounts.build_root(profile)
+    # From here on the file system is the agent's.
+    sys.meta_path.clear()
+    with _about(WallName.FILES):
+        os.chdir(profile.folder)
+    with _about(WallName.LIMITS):
+        yield privileges.limits(profile.limits)
+    with _about(WallName.PRIVILEGES):
+        privileges.drop()
+        privileges.no_new_privileges()
+        yield Wall(WallName.PRIVILEGES, WallState.UP, "no capabilities, and none to be had")
+    with _about(WallName.LANDLOCK):
+        ports = (profile.network.proxy_port,) if rung is Rung.PORTS else None
+        grants = (*profile.grants, *_stdio_grants())
+        yield landlock.apply(grants, ports=ports, abi=landlock.abi(), own_root=own_root)
+        _hide()
+
+
+@contextlib.contextmanager
+def _about(wall: WallName) -> Iterator[None]:
+    """Makes an error of the system's one of this wall's."""
+    try:
+        yield
+    except OSError as error:
+        raise WallError(wall, f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}") from error
+
+
+def tell_why(channel: Channel, wall: WallName, error: BaseException) -> None:
+    """Tell the launcher what went wrong: about `wall`, unless the error says about which."""
+    message = Unable(wall, f"{type(error).__name__}: {error}"[:500])
+    if isinstance(error, WallError):
+        message = Unable(error.wall, str(error)[:500], error.fix[:500])
+    with contextlib.suppress(OSError):
+        channel.send(message)
 
 
 def _told(channel: Channel) -> type[msgspec.Struct] | None:
@@ -151,12 +186,6 @@ def _hide() -> None:
     libc.prctl(libc.PR_SET_DUMPABLE, 0)
     name = ctypes.create_string_buffer(_NAME)
     libc.prctl(libc.PR_SET_NAME, libc.pointer(name))
-
-
-def _landlock(profile: Profile, rung: Rung) -> Wall:
-    abi = landlock.abi()
-    ports = (profile.network.proxy_port,) if rung is Rung.PORTS else None
-    return landlock.apply((*profile.grants, *_stdio_grants()), ports=ports, abi=abi)
 
 
 def _stdio_grants() -> Iterable[Grant]:
@@ -200,8 +229,7 @@ def _become_command(
         close_on_exec()
         signal.pthread_sigmask(signal.SIG_SETMASK, inheritance.blocked)
     except BaseException as error:  # noqa: BLE001 - without its wall the command is not started
-        with contextlib.suppress(OSError):
-            channel.send(Unable(WallName.SYSCALLS, f"{type(error).__name__}: {error}"[:500]))
+        tell_why(channel, WallName.SYSCALLS, error)
         os._exit(EXIT_CANNOT_RUN)
     failed = _execute(profile.command, dict(profile.environment), os.execve)
     with contextlib.suppress(OSError):

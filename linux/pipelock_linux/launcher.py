@@ -47,7 +47,7 @@ from pipelock_linux.channel import (
     Unable,
     pair,
 )
-from pipelock_linux.init import Inheritance, be_first, children, close_on_exec, end_children
+from pipelock_linux.init import Inheritance, be_first, children, close_on_exec, end_children, tell_why
 from pipelock_linux.lease import BACKLOG, Lease, Lent
 from pipelock_linux.supervise import Freezer, Outcome, Signals, Supervisor, Watcher
 from pipelock_linux.terminal import Terminal
@@ -241,7 +241,6 @@ class _Launch:
             self._network_wall(),
             Wall(WallName.SYSCALLS, WallState.UP, "calls that agents have no use for are refused"),
             Wall(WallName.ENVIRONMENT, WallState.UP, f"{len(self._profile.environment)} variables, chosen"),
-            Wall(WallName.LIMITS, WallState.UP, "open files and file size"),
             Wall(WallName.CGROUP, group, "", _CGROUP_FIX if group is WallState.DOWN else ""),
             *(
                 Wall(one, WallState.UP, "its own") if own else Wall(one, WallState.DOWN, missing, fix)
@@ -388,12 +387,7 @@ def _help(profile: Profile, channel: Channel, inheritance: Inheritance) -> NoRet
         if not first:
             be_first(profile, channel, Rung.NAMESPACE, inheritance)
         channel.send(First(first))
-    except namespaces.WallError as error:
-        with contextlib.suppress(OSError):
-            channel.send(Unable(error.wall, str(error)[:500], error.fix[:500]))
-        os._exit(1)
     except BaseException as error:  # noqa: BLE001 - told to the launcher, which is the only one left to tell
-        with contextlib.suppress(OSError):
-            channel.send(Unable(WallName.NETWORK, f"{type(error).__name__}: {error}"[:500]))
+        tell_why(channel, WallName.NETWORK, error)
         os._exit(1)
     os._exit(0)
