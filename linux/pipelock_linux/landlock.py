@@ -393,6 +393,10 @@ def _grant(kernel: Kernel, ruleset: int, wanted: Ruleset) -> int:
             fitting = _fitting(rule.rights, os.fstat(target).st_mode, wanted.files)
             if fitting:
                 kernel.allow_path(ruleset, fitting, target)
+        except OSError as error:
+            # A pipe or socket: they have no path and are never refused by one.
+            if error.errno != errno.EBADFD:
+                raise
         finally:
             os.close(target)
     for port in wanted.ports:
