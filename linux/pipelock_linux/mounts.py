@@ -1,0 +1,570 @@
+"""The file system that the agent sees: an empty root in memory, and in it what is granted, where it is on the host.
+
+`arrange` says in which order and with what besides; `build_root` does it, in the first process of the new namespaces.
+All sources are opened before anything is covered, and everything is put in place by descriptor: a link that somebody
+bends meanwhile leads nowhere. Nothing is made on the host but what is kept of copies (`Grant.upper`).
+
+Limits: what is bound to a path by a process in another network namespace is not in the list of local sockets that
+`sockets_to_mask` reads, nor what was bound by a relative name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from pipelock.contain.profile import Access, Grant, Profile
+from pipelock.model import Wall, WallName, WallState
+from pipelock_linux import devices, mount_calls, network
+from pipelock_linux.mount_calls import HARMLESS, NOEXEC, NOSUID, RDONLY
+from pipelock_linux.namespaces import WallError, fix_for
+
+__all__ = ["MAX_MOUNTS", "MAX_SEED", "Place", "arrange", "build_root", "host_sockets", "sockets_to_mask"]
+
+MAX_MOUNTS: Final = 1024
+"""Places in the view, sockets that are hidden included."""
+MAX_SEED: Final = 16 << 20
+"""Bytes of a file that is copied in at the start."""
+
+_OPEN: Final = (Access.READ, Access.WRITE, Access.COPY)
+"""Accesses that show something of the host's."""
+_STAGES: Final = ("/tmp", "/run", "/var", "/usr")  # noqa: S108 - nothing is written there
+"""Where the new root is mounted until it is the root: the first that is a folder."""
+_STORE: Final = ".pipelock"
+"""Where a file system is mounted meanwhile whose parts are put in other places."""
+_ROOT: Final = (("mode", "0755"), ("size", "8m"), ("nr_inodes", "32768"))
+_PROC_MASKED: Final = (
+    "acpi", "asound", "interrupts", "kcore", "key-users", "keys", "kmsg", "kpagecgroup", "kpagecount", "kpageflags",
+    "latency_stats", "sched_debug", "scsi", "slabinfo", "sysrq-trigger", "timer_list", "timer_stats", "vmallocinfo",
+)  # fmt: skip
+"""In /proc: what tells about the whole machine more than programs need, or does something to it."""
+_SMALL: Final = (("mode", "0555"), ("size", "256k"), ("nr_inodes", "4096"))
+_EMPTY_FOLDER, _EMPTY_FILE = "folder", "file"
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_SOCKET: Final = "local socket"
+_SSH_PARTS: Final = "/etc/ssh/ssh_config.d"
+_MAX_SSH_PARTS: Final = 32
+_MAX_DETAIL: Final = 500
+_SOCKET_COLUMNS: Final = 7
+"""Columns of /proc/net/unix before the path."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """One place of the view.
+
+    Attributes:
+        grant: What is there.
+        around: What the next larger place grants; `None` where that is the empty root.
+        holds_others: Whether places lie within.
+    """
+
+    grant: Grant
+    around: Access | None = None
+    holds_others: bool = False
+
+
+def arrange(grants: Iterable[Grant], sockets: Iterable[str] = ()) -> tuple[Place, ...]:
+    """The places to make, larger ones first.
+
+    What grants no more and no less than the place around it is left out: a mount of its own would only forbid renaming
+    across. So is a mask where nothing of the host's is shown anyway. Folders between a place that may be changed and
+    one in it that may not get mounts of their own: what is no mount can be renamed, and another folder put there.
+
+    Args:
+        grants: In any order; for the same path the last one counts.
+        sockets: Local sockets to be masked, by path.
+
+    Raises:
+        WallError: there are more than `MAX_MOUNTS`, or the root itself is granted.
+    """
+    wanted = {path: Grant(path=path, access=Access.MASK, why=_SOCKET, is_folder=False) for path in sockets}
+    wanted |= {one.path: one for one in grants if not _is_made_here(one.path)}
+    if "/" in wanted:
+        raise WallError(WallName.FILES, "the whole file system can't be granted", "grant the folders that are needed")
+    kept: dict[str, Grant] = {}
+    for path in sorted(wanted, key=_depth):
+        if _adds(wanted[path], _around(kept, path)):
+            kept[path] = wanted[path]
+    for path, grant in list(kept.items()):
+        around = _around(kept, path)
+        if grant.access is Access.READ and around is not None and around.access is Access.WRITE:
+            for folder in _between(around.path, path):
+                kept[folder] = Grant(path=folder, access=Access.WRITE, why="holds its place")
+    if len(kept) > MAX_MOUNTS:
+        raise WallError(
+            WallName.FILES,
+            f"{len(kept)} places are granted or hidden one by one; at most {MAX_MOUNTS} can be",
+            "grant smaller folders: each local socket in them is hidden by itself",
+        )
+    outer = {path: _around(kept, path) for path in kept}
+    holders = {one.path for one in outer.values() if one is not None}
+    return tuple(
+        Place(kept[path], around.access if (around := outer[path]) is not None else None, path in holders)
+        for path in sorted(kept, key=_depth)
+    )
+
+
+def sockets_to_mask(
+    profile: Profile, proc_net_unix: str, resolve: Callable[[str], str] = os.path.realpath
+) -> tuple[str, ...]:
+    """Paths of the host's local sockets that the agent would see and was not granted, sorted.
+
+    Landlock keeps nobody from a socket with a path before its ABI 9, and neither does a read-only mount.
+
+    Args:
+        profile: What is granted. A socket is granted by its own path, not by a folder around it.
+        proc_net_unix: The content of /proc/net/unix (proc_net(5)) as the host's processes see it.
+        resolve: Follows links.
+    """
+    granted = {one.path for one in profile.grants if one.access in _OPEN and not one.is_folder}
+    by_path = {one.path: one for one in profile.grants}
+    found = set()
+    for bound in _bound(proc_net_unix):
+        path = resolve(bound)
+        around = _around(by_path, path)
+        if around is not None and around.access in _OPEN and path not in granted:
+            found.add(path)
+    return tuple(sorted(found))
+
+
+def host_sockets() -> str:
+    """What `sockets_to_mask` reads, of the network that the caller is in.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    return Path("/proc/net/unix").read_bytes().decode("utf-8", "surrogateescape")
+
+
+def build_root(
+    profile: Profile, files: Mapping[str, bytes] | None = None, sockets: str | None = None
+) -> tuple[Wall, ...]:
+    """Make the view of `profile` and change to it; the caller is the first process of its namespaces, and then in `/`.
+
+    Args:
+        profile: What is granted.
+        files: Contents to show for paths, whatever the host has there; those of `network.files` when not given.
+        sockets: What `host_sockets` said before the network was left; read from the parent's when not given.
+
+    Returns:
+        How the walls of files, processes and devices stand.
+
+    Raises:
+        WallError: the kernel refuses, or a mask could not be put up. The process is of no use any more.
+    """
+    contents = {**_copies_for_ssh(), **(network.files(os.uname().nodename) if files is None else files)}
+    try:
+        hidden = sockets_to_mask(profile, _sockets_of_parent() if sockets is None else sockets)
+        with contextlib.ExitStack() as closing:
+            return _Building(profile, arrange(profile.grants, hidden), contents, closing).build()
+    except OSError as error:
+        what = f" ({os.fsdecode(error.filename)})" if error.filename else ""
+        message = f"building the file system view was refused: {error.strerror or error}{what}"
+        raise WallError(WallName.FILES, message, _fix(error)) from error
+
+
+class _Building:
+    """A view as it is made. Descriptors are closed with `closing`; mounts stay."""
+
+    def __init__(
+        self, profile: Profile, places: Sequence[Place], contents: Mapping[str, bytes], closing: contextlib.ExitStack
+    ) -> None:
+        self._profile = profile
+        self._places = places
+        self._contents = contents
+        self._closing = closing
+        self._by_path = {one.grant.path: one.grant for one in places}
+        self._sources: dict[str, int] = {}
+        self._modes: dict[str, int] = {}  # of folders that get an empty one in their place
+        self._finished_read_only: list[int] = []
+        self._notes: list[str] = []
+        self._stored = 0
+        self._root = -1
+        self._store = -1
+
+    def build(self) -> tuple[Wall, ...]:
+        mount_calls.make_private()
+        # What is needed of the host, before anything of it is covered.
+        self._open_sources()
+        nodes = {name: self._keep(one) for name, one in devices.open_nodes().items()}
+        terminal = devices.operators_terminal()
+        if terminal is not None:
+            self._keep(terminal)
+        seeds = [
+            (target, content) for source, target in self._profile.seeds if (content := _content(source)) is not None
+        ]
+        generated = [(where, content) for path, content in self._contents.items() for where in _ends(path)]
+        stage = self._raise_root()
+        device_mount, device_wall = devices.mount_devices(self._root, nodes, terminal)
+        self._finished_read_only.append(self._keep(device_mount))
+        for place in self._places:
+            self._put(place)
+        for path, content in generated:
+            self._generate(path, content)
+        for target, content in seeds:
+            self._seed(target, content)
+        process_wall = self._processes()
+        mount_calls.detach(f"{stage}/{_STORE}")
+        os.rmdir(_STORE, dir_fd=self._root)
+        for mount in (*self._finished_read_only, self._root):
+            mount_calls.restrict(mount, RDONLY)
+        mount_calls.change_root(self._root)
+        return self._wall(), process_wall, device_wall
+
+    def _wall(self) -> Wall:
+        shown = sum(1 for place in self._places if place.grant.access in _OPEN)
+        detail = f"{shown} places of the host's, nothing else"
+        if self._notes:
+            return Wall(WallName.FILES, WallState.PARTLY, "; ".join((detail, *self._notes))[:_MAX_DETAIL])
+        return Wall(WallName.FILES, WallState.UP, detail)
+
+    def _keep(self, descriptor: int) -> int:
+        self._closing.callback(os.close, descriptor)
+        return descriptor
+
+    def _open_sources(self) -> None:
+        """What has vanished since it was granted is not there; what is out of reach is told."""
+        for place in self._places:
+            grant = place.grant
+            if grant.access is Access.PRIVATE:
+                with contextlib.suppress(OSError):
+                    self._modes[grant.path] = stat.S_IMODE(os.lstat(grant.path).st_mode) & 0o1777
+            if grant.access not in _OPEN:
+                continue
+            try:
+                self._sources[grant.path] = self._keep(mount_calls.reach(grant.path))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except PermissionError:
+                if grant.path == self._profile.workspace:
+                    raise
+                self._notes.append(f"{grant.path} is out of this user's reach")
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, grant.path) from error
+
+    def _raise_root(self) -> str:
+        """Mount the empty root, for now in a place of the host's; which."""
+        stage, point = self._stage()
+        self._root = self._keep(mount_calls.new("tmpfs", _ROOT))
+        mount_calls.attach(self._root, point)
+        for folder in (_STORE, "dev", "proc"):
+            os.mkdir(folder, 0o755, dir_fd=self._root)
+        for path, target in self._profile.links:
+            os.symlink(target, path.lstrip("/"), dir_fd=self._root)
+        self._store = self._keep(mount_calls.new("tmpfs", (("mode", "0700"),)))
+        mount_calls.put(self._root, f"/{_STORE}", self._store)
+        os.mkdir(_EMPTY_FOLDER, 0o555, dir_fd=self._store)
+        os.mknod(_EMPTY_FILE, 0o444, dir_fd=self._store)
+        return stage
+
+    def _stage(self) -> tuple[str, int]:
+        for stage in _STAGES:
+            with contextlib.suppress(OSError):
+                point = self._keep(mount_calls.reach(stage))
+                if stat.S_ISDIR(os.fstat(point).st_mode):
+                    return stage, point
+        raise OSError(errno.ENOENT, "no folder for the new root", "/")
+
+    # -- places --------------------------------------------------------------------------------------------------------
+
+    def _put(self, place: Place) -> None:
+        grant = place.grant
+        if grant.access is Access.MASK:
+            self._mask(place)
+            return
+        source = self._sources.get(grant.path)
+        if grant.access in _OPEN and source is None:
+            return
+        is_folder = grant.is_folder if source is None else stat.S_ISDIR(os.fstat(source).st_mode)
+        point = self._point(grant.path, place.around, is_folder=is_folder)
+        if point is None:
+            return
+        mount = self._keep(self._made(grant, source, is_folder=is_folder))
+        mount_calls.attach(mount, point)
+
+    def _made(self, grant: Grant, source: int | None, *, is_folder: bool) -> int:
+        if source is None:
+            return self._private(grant) if is_folder else self._stored_file(b"", 0o600)
+        if grant.access is not Access.COPY:
+            return _bound_copy(source, grant, read_only=grant.access is Access.READ)
+        try:
+            return self._overlay(source, grant.upper) if is_folder else self._copied(grant.path)
+        except OSError as error:
+            self._notes.append(f"changes to {grant.path} can't be kept apart ({error.strerror}): it is read-only")
+            return _bound_copy(source, grant, read_only=True)
+
+    def _mask(self, place: Place) -> None:
+        path = place.grant.path
+        try:
+            point = self._keep(mount_calls.inside(self._root, path))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if place.grant.why == _SOCKET:
+                return
+            raise WallError(WallName.FILES, f"{path} is to be hidden and has vanished", "start again") from error
+        except OSError as error:
+            if place.grant.why == _SOCKET and error.errno == errno.ELOOP:
+                return
+            raise OSError(error.errno, error.strerror, path) from error
+        if not place.holds_others:
+            mount_calls.attach(self._keep(self._nothing(point)), point)
+            return
+        mount = self._keep(mount_calls.new("tmpfs", _SMALL, HARMLESS | NOEXEC))
+        mount_calls.attach(mount, point)
+        self._finished_read_only.append(mount)
+
+    def _nothing(self, like: int) -> int:
+        """An empty folder or file, as `like` is one."""
+        name = _EMPTY_FOLDER if stat.S_ISDIR(os.fstat(like).st_mode) else _EMPTY_FILE
+        mount = self._of_store(name)
+        mount_calls.restrict(mount, RDONLY | HARMLESS | NOEXEC)
+        return mount
+
+    def _private(self, grant: Grant) -> int:
+        options = [("mode", f"{self._modes.get(grant.path, 0o700):o}")]
+        if grant.size:
+            options.append(("size", str(grant.size)))
+        return mount_calls.new("tmpfs", options)
+
+    def _overlay(self, source: int, upper: str) -> int:
+        """What is at `source`, with changes kept in the folder `upper`, or in memory where that is empty or in use."""
+        holder = self._lent_upper(upper) if upper else None
+        if holder is None:
+            name = self._new_name()
+            os.mkdir(name, 0o700, dir_fd=self._store)
+            holder = self._keep(os.open(name, _FOLDER, dir_fd=self._store))
+        options = [("lowerdir", f"/proc/self/fd/{source}")]
+        for option, name in (("upperdir", "changes"), ("workdir", "work")):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(name, 0o700, dir_fd=holder)
+            options.append((option, f"/proc/self/fd/{self._keep(os.open(name, _FOLDER, dir_fd=holder))}"))
+        return mount_calls.new("overlay", (*options, ("userxattr", None)))
+
+    def _lent_upper(self, upper: str) -> int | None:
+        """The folder, locked for as long as this process lives: two that write there at once would spoil it."""
+        Path(upper).mkdir(0o700, parents=True, exist_ok=True)
+        holder = os.open(upper, _FOLDER)
+        try:
+            fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(holder)
+            self._notes.append(f"another agent uses {upper}: changes are kept in memory")
+            return None
+        return holder
+
+    def _copied(self, path: str) -> int:
+        content = _content(path)
+        if content is None:
+            raise OSError(errno.EFBIG, "too large, or not readable", path)
+        return self._stored_file(content, 0o600)
+
+    def _point(self, path: str, around: Access | None, *, is_folder: bool) -> int | None:
+        """Where something is mounted: made, unless that would be on the host; `None` where it has vanished."""
+        try:
+            return self._keep(mount_calls.inside(self._root, path))
+        except (FileNotFoundError, NotADirectoryError):
+            if around in {Access.READ, Access.WRITE}:
+                return None
+        self._make_folders(path.rpartition("/")[0])
+        parent = self._keep(mount_calls.inside(self._root, path.rpartition("/")[0] or "/"))
+        name = path.rpartition("/")[2]
+        if is_folder:
+            os.mkdir(name, 0o755, dir_fd=parent)
+        else:
+            os.mknod(name, 0o600, dir_fd=parent)
+        return self._keep(mount_calls.inside(self._root, path))
+
+    def _make_folders(self, path: str) -> None:
+        if not path:
+            return
+        try:
+            os.close(mount_calls.inside(self._root, path))
+        except FileNotFoundError:
+            above, _, name = path.rpartition("/")
+            self._make_folders(above)
+            parent = mount_calls.inside(self._root, above or "/")
+            try:
+                os.mkdir(name, 0o755, dir_fd=parent)
+            finally:
+                os.close(parent)
+
+    # -- contents ------------------------------------------------------------------------------------------------------
+
+    def _generate(self, path: str, content: bytes) -> None:
+        """Show `content` at `path`. Where the host's folder is shown and has no such file, there is none inside."""
+        own = self._by_path.get(path)
+        around = _around(self._by_path, path) if own is None else own
+        try:
+            point = self._point(path, around.access if around is not None else None, is_folder=False)
+        except OSError as error:
+            if error.errno not in {errno.ELOOP, errno.EROFS}:  # a link, whose end is shown; in a mask
+                raise
+            return
+        if point is None or stat.S_ISDIR(os.fstat(point).st_mode):
+            return
+        mount = self._keep(self._stored_file(content, 0o444))
+        mount_calls.restrict(mount, RDONLY | NOEXEC)
+        mount_calls.attach(mount, point)
+
+    def _seed(self, path: str, content: bytes) -> None:
+        """What is there already is the agent's, from an earlier run: it stays."""
+        self._make_folders(path.rpartition("/")[0])
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with (
+            contextlib.suppress(FileExistsError),
+            os.fdopen(mount_calls.inside(self._root, path, flags, 0o600), "wb") as file,
+        ):
+            file.write(content)
+
+    def _stored_file(self, content: bytes, mode: int) -> int:
+        name = self._new_name()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with os.fdopen(os.open(name, flags, mode, dir_fd=self._store), "wb") as file:
+            file.write(content)
+        return self._of_store(name)
+
+    def _of_store(self, name: str) -> int:
+        source = mount_calls.inside(self._root, f"/{_STORE}/{name}")
+        try:
+            return mount_calls.clone(source, recursive=False)
+        finally:
+            os.close(source)
+
+    def _new_name(self) -> str:
+        self._stored += 1
+        return str(self._stored)
+
+    # -- processes -----------------------------------------------------------------------------------------------------
+
+    def _processes(self) -> Wall:
+        """Mount /proc. A container that covers parts of its own forbids that: then its own is shown, and that is told.
+
+        All of it is read-only: to root's number the kernel grants many of its settings without a capability.
+        """
+        wall = Wall(WallName.PROCESSES, WallState.UP, "a process table of its own, /proc read-only")
+        try:
+            mount = mount_calls.new("proc", (), HARMLESS | NOEXEC | RDONLY)
+        except PermissionError:
+            source = self._keep(mount_calls.reach("/proc"))
+            mount = mount_calls.clone(source)
+            mount_calls.restrict(mount, HARMLESS | NOEXEC | RDONLY, recursive=True)
+            wall = Wall(
+                WallName.PROCESSES,
+                WallState.PARTLY,
+                "no process outside can be touched, but /proc shows their names and command lines",
+                "start the container with an unmasked /proc (docker run --security-opt systempaths=unconfined)",
+            )
+        mount_calls.put(self._root, "/proc", self._keep(mount))
+        for name in _PROC_MASKED:
+            with contextlib.suppress(FileNotFoundError):
+                point = self._keep(mount_calls.inside(self._root, f"/proc/{name}"))
+                mount_calls.attach(self._keep(self._nothing(point)), point)
+        return wall
+
+
+def _bound_copy(source: int, grant: Grant, *, read_only: bool) -> int:
+    """The host's own. Devices work where /dev itself is granted from, and nowhere else."""
+    attributes = NOSUID if grant.path.startswith("/dev/") else HARMLESS
+    mount = mount_calls.clone(source)
+    try:
+        mount_calls.restrict(mount, attributes | (RDONLY if read_only else 0), recursive=True)
+    except OSError:
+        os.close(mount)
+        raise
+    return mount
+
+
+def _is_made_here(path: str) -> bool:
+    return path == "/proc" or path.startswith("/proc/") or devices.is_ours(path)
+
+
+def _adds(grant: Grant, around: Grant | None) -> bool:
+    """Whether `grant` changes anything within `around`."""
+    if grant.access is Access.MASK:
+        return around is not None and around.access in _OPEN
+    if grant.access in {Access.READ, Access.WRITE}:
+        return around is None or around.access is not grant.access
+    return True
+
+
+def _around(places: Mapping[str, Grant], path: str) -> Grant | None:
+    """The place that `path` lies in, itself not counted."""
+    while path := path.rpartition("/")[0]:
+        if path in places:
+            return places[path]
+    return None
+
+
+def _between(outer: str, inner: str) -> Iterable[str]:
+    while len(inner := inner.rpartition("/")[0]) > len(outer):
+        yield inner
+
+
+def _depth(path: str) -> tuple[int, str]:
+    return path.count("/"), path
+
+
+def _bound(proc_net_unix: str) -> Iterable[str]:
+    """The paths in it. A name may have line breaks in it: what does not begin as a line does goes on with the last."""
+    path = ""
+    for line in proc_net_unix.split("\n")[1:]:
+        fields = line.split(None, _SOCKET_COLUMNS)
+        if fields and fields[0].endswith(":") and len(fields) >= _SOCKET_COLUMNS:
+            if path:
+                yield path
+            name = fields[_SOCKET_COLUMNS] if len(fields) > _SOCKET_COLUMNS else ""
+            path = name if name.startswith("/") else ""
+        elif path:
+            path += f"\n{line}"
+    if path:
+        yield path.removesuffix("\n")
+
+
+def _sockets_of_parent() -> str:
+    """The parent is the launcher, in the host's network; /proc is still the host's and counts as it does."""
+    fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
+    return Path(f"/proc/{int(fields[1])}/net/unix").read_bytes().decode("utf-8", "surrogateescape")
+
+
+def _ends(path: str) -> tuple[str, ...]:
+    """Where a content is shown: at the end of the links at `path`, which are seen inside, and there if they are not."""
+    end = os.path.realpath(path)
+    return (path,) if end == path else (end, path)
+
+
+def _copies_for_ssh() -> dict[str, bytes]:
+    """OpenSSH takes parts of its configuration from root or its user alone, and inside root's files are nobody's."""
+    found: dict[str, bytes] = {}
+    if os.getuid() == 0:
+        return found
+    with contextlib.suppress(OSError):
+        for part in sorted(map(str, Path(_SSH_PARTS).iterdir()))[:_MAX_SSH_PARTS]:
+            content = _content(part)
+            if content is not None:
+                found[part] = content
+    return found
+
+
+def _content(path: str) -> bytes | None:
+    """What a file of at most `MAX_SEED` bytes holds; `None` where it is none, is larger, or can't be read."""
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return None
+            content = file.read(MAX_SEED + 1)
+    except OSError:
+        return None
+    return content if len(content) <= MAX_SEED else None
+
+
+def _fix(error: OSError) -> str:
+    if error.errno == errno.ENOSYS:
+        return "Linux 5.12 or newer is needed"
+    return fix_for(error) if error.errno in {errno.EPERM, errno.EACCES} else ""
