@@ -108,7 +108,7 @@ def _worded(call: Call) -> tuple[str, str, str]:
 def _socket_worded(name: str, family: int, kind: int, protocol: int) -> tuple[str, str, str]:
     said = f"{name} {_FAMILIES.get(family, f'family {family}')} {_TYPES.get(kind, f'type {kind}')}"
     if family == seccomp.AF_UNIX:
-        return said, _NO_LOCAL_SOCKETS, ""
+        return said, _NO_LOCAL_SOCKETS, "--unix-socket PATH, for one that it may use"
     if family == seccomp.AF_NETLINK:
         return f"{said} protocol {protocol}", _NO_SOCKETS, ""
     return said, _NO_SOCKETS, ""
