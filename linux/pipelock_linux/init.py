@@ -98,7 +98,7 @@ def be_first(profile: Profile, channel: Channel, rung: Rung, inheritance: Inheri
             os._exit(1)
         child = os.fork()
         if not child:
-            _become_command(profile, channel, programs[0], inheritance, rung)
+            _become_command(profile, channel, programs, inheritance, rung)
         seccomp.load(programs[1], notify=False)
         os.chdir("/")
         _watch(channel, child)
@@ -206,23 +206,27 @@ def _reads_only(descriptor: int) -> bool:
     return fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
 
 
-def _programs(profile: Profile, rung: Rung) -> tuple[bytes, bytes]:
-    """The filter of the command, which tells what it refuses, and that of this process."""
+def _programs(profile: Profile, rung: Rung) -> tuple[bytes, bytes, bool]:
+    """The filter of the command, that of this process, and whether the first tells what it refuses."""
     inet = seccomp.InetUse.TCP_ONLY if rung is Rung.PORTS else seccomp.InetUse.ALL
     machine = os.uname().machine
+    notify = seccomp.can_notify()
+    explain = notify and profile.explain
+    unix = profile.unix_sockets
     return (
-        seccomp.program(unix_sockets=profile.unix_sockets, inet=inet, notify=True, machine=machine),
-        seccomp.program(unix_sockets=profile.unix_sockets, inet=inet, notify=False, machine=machine),
+        seccomp.program(unix_sockets=unix, inet=inet, notify=notify, machine=machine, explain=explain),
+        seccomp.program(unix_sockets=unix, inet=inet, notify=False, machine=machine),
+        notify,
     )
 
 
 def _become_command(
-    profile: Profile, channel: Channel, program: bytes, inheritance: Inheritance, rung: Rung
+    profile: Profile, channel: Channel, programs: tuple[bytes, bytes, bool], inheritance: Inheritance, rung: Rung
 ) -> NoReturn:
     try:
         if rung is not Rung.NAMESPACE:
             libc.prctl(libc.PR_SET_PDEATHSIG, signal.SIGKILL)
-        listener = seccomp.load(program, notify=True)
+        listener = _load_filter(*programs)
         if listener is not None:
             channel.send(Refusals(), (listener,))
             os.close(listener)
@@ -235,6 +239,19 @@ def _become_command(
     with contextlib.suppress(OSError):
         channel.send(failed)
     os._exit(EXIT_NOT_FOUND if failed.number == errno.ENOENT else EXIT_CANNOT_RUN)
+
+
+def _load_filter(telling: bytes, silent: bytes, notify: bool) -> int | None:  # noqa: FBT001 - as `_programs` gives it
+    """The listener of the filter that tells what it refuses.
+
+    Around us may be one already (a container's): the kernel allows one, and ours then refuses without a word.
+    """
+    try:
+        return seccomp.load(telling, notify=notify)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+    return seccomp.load(silent, notify=False)
 
 
 def close_on_exec() -> None:
