@@ -111,8 +111,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         rules: One-line egress rules: nothing else may be reached; empty: what config says.
         freeze_on_kill: Whether the kill switch freezes the agent besides cutting its network.
         explain: Whether every refused file access is looked at, which costs time.
-        links: Links that must be there, as (path, target): (`/bin`, `usr/bin`), (`/home/u/.vimrc`, `/home/u/dot/vimrc`).
-            Their folders lie in no grant but private ones.
+        links: Links that must be there, as (path, target): (`/bin`, `/usr/bin`). Their folders lie in no grant but
+            private ones, and may have to be made.
         seeds: Files copied in at the start, as (from, to): `to` lies in a grant that can be written.
         services: macOS only: names of services of the system that may be asked besides those every program needs.
         notes: What the person at the terminal should read before it starts; a line each, not escaped.

@@ -1,0 +1,116 @@
+"""The machine as a plan sees it: which paths exist and where they lead.
+
+Looked at through functions, so that a table can stand in for it.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+__all__ = ["Host", "Kind"]
+
+_MAX_READ: Final = 4096
+
+
+class Kind(StrEnum):
+    """What is at a path, links followed."""
+
+    FOLDER = "folder"
+    FILE = "file"
+    SOCKET = "socket"
+    OTHER = "other"
+
+
+def _kind(path: str) -> Kind | None:
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - a launch asks some hundred times
+    except (OSError, ValueError):
+        return None
+    if stat.S_ISDIR(mode):
+        return Kind.FOLDER
+    if stat.S_ISREG(mode):
+        return Kind.FILE
+    return Kind.SOCKET if stat.S_ISSOCK(mode) else Kind.OTHER
+
+
+def _readlink(path: str) -> str:
+    try:
+        return os.readlink(path)  # noqa: PTH115 - likewise
+    except (OSError, ValueError):
+        return ""
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - likewise
+            return file.read(_MAX_READ).decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return ""
+
+
+@dataclass(frozen=True)
+class Host:
+    """One machine, one user.
+
+    Attributes:
+        home: Absolute, as HOME says.
+        environ: The environment that the launch comes from.
+        uid: The user's number.
+        installation: Folders and files that our own program is made of, absolute.
+        ssh_command: What runs `ssh` through the proxy; empty where there is nothing of the kind.
+        kind: What is at an absolute path; `None` for nothing, or nothing that this user may look at.
+        realpath: The path without links in it; what is missing of it stays as it is.
+        readlink: Where the link at a path leads, as it is written; empty where there is none.
+        read: The first 4096 characters of a file; empty where it can't be read.
+    """
+
+    home: str
+    environ: Mapping[str, str]
+    uid: int
+    installation: tuple[str, ...] = ()
+    ssh_command: tuple[str, ...] = ()
+    kind: Callable[[str], Kind | None] = _kind
+    realpath: Callable[[str], str] = os.path.realpath
+    readlink: Callable[[str], str] = _readlink
+    read: Callable[[str], str] = _read
+
+    @classmethod
+    def of_this_machine(cls, environ: Mapping[str, str]) -> Host:
+        """The machine we run on, for the user we run as."""
+        home = environ.get("HOME", "")
+        if not home.startswith("/"):
+            home = pwd.getpwuid(os.getuid()).pw_dir
+        return cls(
+            home=os.path.normpath(home),
+            environ=dict(environ),
+            uid=os.getuid(),
+            installation=_installation(),
+            ssh_command=(sys.executable, "-m", "pipelock", "ssh"),
+        )
+
+    def exists(self, path: str) -> bool:
+        """Whether there is something that this user may look at."""
+        return self.kind(path) is not None
+
+    def is_folder(self, path: str) -> bool:
+        """Whether there is a folder."""
+        return self.kind(path) is Kind.FOLDER
+
+
+def _installation() -> tuple[str, ...]:
+    """Where the interpreter, its library and our packages are, each once."""
+    import pipelock  # noqa: PLC0415 - its place is asked, nothing of it
+
+    package = Path(pipelock.__file__).parent
+    # A development tree has its packages apart; site-packages is inside the prefix.
+    beside = [package.parent / area / name for area, name in (("linux", "pipelock_linux"), ("macos", "pipelock_macos"))]
+    found = [sys.prefix, sys.base_prefix, sys.exec_prefix, str(package), *(str(one) for one in beside if one.is_dir())]
+    return tuple(dict.fromkeys(os.path.realpath(one) for one in found))
