@@ -23,6 +23,7 @@ from typing import NoReturn, TypeVar
 import msgspec
 
 from pipelock.contain.profile import Network, Profile
+from pipelock.control.lease import BACKLOG, Lease, Lent
 from pipelock.model import (
     Contained,
     HandedKind,
@@ -48,7 +49,6 @@ from pipelock_linux.channel import (
     pair,
 )
 from pipelock_linux.init import Inheritance, be_first, children, close_on_exec, end_children, tell_why
-from pipelock_linux.lease import BACKLOG, Lease, Lent
 from pipelock_linux.supervise import Freezer, Outcome, Signals, Supervisor, Watcher
 from pipelock_linux.terminal import Terminal
 

@@ -16,6 +16,7 @@ from typing import Protocol, Self
 
 import msgspec
 
+from pipelock.control.lease import Lease
 from pipelock.model import Denial, Order, OrderVerb, escape
 from pipelock_linux import libc
 from pipelock_linux.channel import (
@@ -30,7 +31,6 @@ from pipelock_linux.channel import (
     Stopped,
     Unable,
 )
-from pipelock_linux.lease import Lease
 from pipelock_linux.terminal import Terminal
 
 __all__ = ["GRACE", "MAX_DENIALS", "Freezer", "Outcome", "Refused", "Signals", "Supervisor", "Watcher", "exit_code"]

@@ -13,6 +13,7 @@ import pytest
 
 from pipelock.control import frames
 from pipelock.control.errors import ControlError, NotRunning
+from pipelock.control.lease import LAST_RETRY, Lease, Lent
 from pipelock.control.protocol import ServerConnection
 from pipelock.model import (
     Contained,
@@ -23,7 +24,6 @@ from pipelock.model import (
     OrderVerb,
     WallName,
 )
-from pipelock_linux.lease import LAST_RETRY, Lease, Lent
 
 WELCOME = frames.Welcome(frames.PROTOCOL, "0", "epoch", may_decide=True)
 LENT = Contained(id="0123456789ab", agent="claude")
@@ -106,10 +106,13 @@ def lent(port: socket.socket) -> Lent:
     return Lent(LENT, ((first, port.fileno()), (HandedSocket(HandedKind.PROCESS), os.pidfd_open(os.getpid()))), ("r",))
 
 
-def test_a_lease_hands_over_obeys_and_outlives_the_daemon(daemon: Daemon, port: socket.socket) -> None:
+@pytest.mark.parametrize("replaces", [False, True])
+def test_a_lease_hands_over_obeys_and_outlives_the_daemon(
+    daemon: Daemon, port: socket.socket, *, replaces: bool
+) -> None:
     heard: list[frames.Contain] = []
     other = beside(lambda: heard.append(daemon.accept().agree()))
-    lease, given = Lease(daemon.path), lent(port)
+    lease, given = Lease(daemon.path, replaces=replaces), lent(port)
     assert lease.take(given) == "claude@sandbox-1|127.0.0.1"
     other.join(10)
     assert (heard[0].contained, heard[0].rules) == (LENT, ("r",))
@@ -197,3 +200,40 @@ def test_a_daemon_that_breaks_off_in_its_opening_is_an_error(daemon: Daemon, por
         Lease(daemon.path).take(lent(port))
     other.join(10)
     assert caught.value.code == "disconnected"
+
+
+def test_a_number_that_was_taken_meanwhile_is_waited_for(daemon: Daemon, port: socket.socket) -> None:
+    """Where sockets are replaced: without its number it would listen anywhere."""
+    address = port.getsockname()
+    other = beside(lambda: daemon.accept().agree())
+    lease, given = Lease(daemon.path, replaces=True), lent(port)
+    lease.take(given)
+    other.join(10)
+    with socket.socket(fileno=os.dup(port.fileno())) as still_open:
+        # The daemon hung up and has not closed its own yet.
+        daemon.link.close()
+        lease.read()
+        assert port.getsockname() != address
+        lease._due = 0.0
+        lease.tick()
+        daemon.connection = ServerConnection()
+        welcome = beside(lambda: (daemon.accept().hear(), daemon.say(WELCOME)))
+        while lease.fileno() >= 0:
+            lease.read()
+        welcome.join(10)
+        daemon.link.close()
+        assert not lease.is_held
+        assert still_open.getsockname() == address
+    for descriptor in daemon.descriptors:
+        os.close(descriptor)
+    daemon.descriptors.clear()
+    lease._due = 0.0
+    lease.tick()
+    daemon.connection = ServerConnection()
+    again = beside(lambda: daemon.accept().agree())
+    while again.is_alive() or not lease.is_held:
+        lease.read()
+    assert port.getsockname() == address
+    socket.create_connection(address, 5).close()
+    lease.close()
+    os.close(given.sockets[1][1])

@@ -1,7 +1,10 @@
 """The agent's network is lent: while the control connection lives, the daemon serves the agent's listening sockets.
 
-When the connection ends, the sockets are closed to new connections at once (`shutdown`, which `listen` takes back),
-and the daemon is looked for until it is there again, for as long as the agent lives. Nothing here waits, but `take`.
+When the connection ends, the sockets are closed to new connections at once, and the daemon is looked for until it is
+there again, for as long as the agent lives. Nothing here waits, but `take`.
+
+On Linux a listening socket is closed by `shutdown`, which `listen` takes back. Other systems know neither; there it is
+replaced by one of the same address that does not listen.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import contextlib
 import os
 import select
 import socket
+import sys
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -34,8 +38,10 @@ FIRST_RETRY = 0.1
 """Seconds after which the daemon is looked for again; doubled each time."""
 LAST_RETRY = 2.0
 """At most."""
+_LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 _ANSWER_SECONDS = 5.0
 _READ = 65_536
+_NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)  # not on every macOS; Python ignores the signal anyway
 _MAX_REPORTS = 64
 """Reports that wait for their answer at a time; more are left out, the launcher's own list has them."""
 
@@ -56,13 +62,17 @@ class Lent(msgspec.Struct, frozen=True):
 class Lease:
     """The conversation with the daemon at `path`, of one launch.
 
+    Args:
+        replaces: Whether listening sockets are closed by replacing them.
+
     Attributes:
         session: The key of the agent's session; empty before the daemon has told it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, replaces: bool = sys.platform != "linux") -> None:
         self.session = ""
         self._path = path
+        self._replaces = replaces
         self._lent: Lent | None = None
         self._link: socket.socket | None = None
         self._connection = ClientConnection()
@@ -206,7 +216,7 @@ class Lease:
         sockets = tuple(handed for handed, _ in self._lent.sockets)
         data = self._connection.send(frames.Contain(self._asked, self._lent.contained, sockets, self._lent.rules))
         rights = array.array("i", [descriptor for _, descriptor in self._lent.sockets])
-        sent = self._link.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)], socket.MSG_NOSIGNAL)
+        sent = self._link.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)], _NO_SIGNAL)
         self._send(memoryview(data)[sent:])
 
     def _say(self, frame: frames.ClientFrame) -> None:
@@ -215,7 +225,7 @@ class Lease:
     def _send(self, data: memoryview) -> None:
         """Send all of it. A daemon that doesn't read what little we say is as good as gone."""
         while data and self._link is not None:
-            data = data[self._link.send(data, socket.MSG_NOSIGNAL) :]
+            data = data[self._link.send(data, _NO_SIGNAL) :]
 
     def _lose(self) -> None:
         """Refuse what the agent tries from now on, and look for the daemon in a while."""
@@ -225,16 +235,34 @@ class Lease:
         self._retry = min(2 * self._retry, LAST_RETRY)
 
     def _shut(self) -> None:
-        for listener in self._listeners():
-            # Who waits to be accepted is turned away, who comes is refused (tcp(7), LISTEN to CLOSE).
-            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(listener)) as copy:
-                copy.shutdown(socket.SHUT_RD)
+        for handed, listener in self._listeners():
+            with contextlib.suppress(OSError):
+                if self._replaces:
+                    _replace(listener, handed)
+                else:
+                    # Who waits to be accepted is turned away, who comes is refused (tcp(7), LISTEN to CLOSE).
+                    with socket.socket(fileno=os.dup(listener)) as copy:
+                        copy.shutdown(socket.SHUT_RD)
 
     def _open(self) -> None:
-        for listener in self._listeners():
-            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(listener)) as copy:
+        for handed, listener in self._listeners():
+            forgiven = contextlib.nullcontext() if self._replaces else contextlib.suppress(OSError)
+            with forgiven, socket.socket(fileno=os.dup(listener)) as copy:
+                if self._replaces and copy.getsockname()[1] != handed.port:
+                    # Its number was still taken when it was shut. Without one it would listen anywhere.
+                    copy.bind((_LOOPBACK[handed.family], handed.port))
                 copy.listen(BACKLOG)
 
-    def _listeners(self) -> Sequence[int]:
+    def _listeners(self) -> Sequence[tuple[HandedSocket, int]]:
         sockets = self._lent.sockets if self._lent is not None else ()
-        return [fd for handed, fd in sockets if handed.kind not in (HandedKind.DNS, HandedKind.PROCESS)]
+        return [pair for pair in sockets if pair[0].kind not in (HandedKind.DNS, HandedKind.PROCESS)]
+
+
+def _replace(listener: int, handed: HandedSocket) -> None:
+    """Put a socket of the same loopback address, which does not listen, in the place of `listener`."""
+    with socket.socket(socket.AF_INET6 if handed.family == 6 else socket.AF_INET) as fresh:
+        fresh.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        fresh.setblocking(False)  # noqa: FBT003 - its one argument
+        # The number is free only when the old one is closed, which this does.
+        os.dup2(fresh.fileno(), listener, inheritable=False)
+        fresh.bind((_LOOPBACK[handed.family], handed.port))
