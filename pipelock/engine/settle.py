@@ -212,7 +212,6 @@ def _by_rule(action: Action, policy: Policy, findings: tuple[Finding, ...], ruli
         rule=ruling.rule,
         policy=policy.hash,
         enforced=enforced,
-        hard=ruling.own,
     )
 
 
