@@ -1,0 +1,515 @@
+"""The table of launched agents, with ports and processes that only remember."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+from twisted.internet.task import Clock
+
+from pipelock.config.schema_agents import AgentProfile
+from pipelock.contain.rules import parse_rules
+from pipelock.control.backend import BackendError, ContainWish
+from pipelock.daemon import containment as module
+from pipelock.daemon.containment import (
+    DENIALS_A_SECOND,
+    END_SECONDS,
+    LOST_SECONDS,
+    MAX_CONTAINED,
+    MAX_DENIALS,
+    MAX_ENDED,
+    MAX_WALLS,
+    Containment,
+    ContainmentParts,
+)
+from pipelock.door.bus import EventBus
+from pipelock.engine.compile import own_rules
+from pipelock.engine.egress import EgressRules
+from pipelock.evidence.session_line import SessionEntry
+from pipelock.identity import Agents, ContainedCaller
+from pipelock.identity.process import ProcessId
+from pipelock.model import (
+    Contained,
+    ContainmentChanged,
+    Denial,
+    HandedKind,
+    HandedSocket,
+    Order,
+    OrderVerb,
+    Rung,
+    Wall,
+    WallName,
+    WallRefused,
+    WallState,
+)
+
+ID = "0123456789ab"
+KEY = f"claude@sandbox-{ID}|127.0.0.1"
+BOX = Contained(
+    id=ID,
+    agent="claude",
+    profile="coder",
+    rung=Rung.PORTS,
+    walls=(Wall(WallName.NETWORK, WallState.UP),),
+    started_at=1000.0,
+)
+REFUSAL = Denial(WallName.FILES, "read /root", "not granted", "--allow-read /root", "cat")
+
+
+class Ear:
+    def __init__(self) -> None:
+        self.orders: list[OrderVerb] = []
+
+    def order(self, order: Order) -> None:
+        self.orders.append(order.verb)
+
+
+class FakeProcess:
+    def __init__(self, pid: int = 50) -> None:
+        self.pid = pid
+        self.gone = self.killed = self.closed = False
+
+    def is_gone(self) -> bool:
+        return self.gone
+
+    def kill(self) -> bool:
+        self.killed = True
+        return True
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakePort:
+    def __init__(self) -> None:
+        self.is_open = True
+
+    def stopListening(self) -> None:
+        self.is_open = False
+
+
+class House:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.clock = Clock()
+        self.bus = EventBus(lambda: 1000.0 + self.clock.seconds(), 1000)
+        self.killed = False
+        self.freezes = True
+        self.ports: list[FakePort] = []
+        self.full = False
+        self.served: list[tuple[ContainedCaller, list[HandedKind], EgressRules | None]] = []
+        self.ended: list[str] = []
+        self.entries: list[SessionEntry] = []
+        self.own_rules: dict[str, EgressRules] = {}
+        self.process: FakeProcess | None = FakeProcess()
+        monkeypatch.setattr(module, "check_all", lambda *_: self.process)
+        profiles = {"coder": AgentProfile(), "proven": AgentProfile(programs=("x",))}
+        self.table = Containment(
+            ContainmentParts(
+                clock=self.clock,
+                wall=lambda: 1000.0 + self.clock.seconds(),
+                bus=self.bus,
+                serve=self.serve,
+                agents=lambda: Agents(profiles),
+                freezes=lambda profile: self.freezes,
+                killed=lambda: self.killed,
+                refused_ports=lambda: frozenset({8888}),
+                rules=lambda lines: own_rules(parse_rules(tuple(lines))),
+                own_rules=self.own_rules,
+                end_session=self.end_session,
+                record=self.entries.append,
+            )
+        )
+
+    def serve(
+        self, contained: Contained, caller: ContainedCaller, handed: Sequence[tuple[HandedSocket, int]]
+    ) -> list[FakePort]:
+        if self.full:
+            raise OSError("too many open files")
+        for _, descriptor in handed:
+            os.fstat(descriptor)  # open as yet
+        key = f"{caller.agent}@sandbox-{caller.id}|127.0.0.1"
+        self.served.append((caller, [said.kind for said, _ in handed], self.own_rules.get(key)))
+        ports = [FakePort() for _ in handed]
+        self.ports += ports
+        return ports
+
+    def end_session(self, key: str, why: str) -> int:
+        self.ended.append(key)
+        return 1
+
+    def contain(self, box: Contained = BOX, ear: Ear | None = None, **changes: Any) -> tuple[Ear, list[int]]:
+        """Hand over a proxy and a process; the lease and the descriptors."""
+        descriptors = [os.open(os.devnull, os.O_RDONLY) for _ in range(2)]
+        ear = ear or Ear()
+        wish = ContainWish(
+            contained=box,
+            sockets=(HandedSocket(HandedKind.PROXY, 1), HandedSocket(HandedKind.PROCESS)),
+            descriptors=tuple(descriptors),
+            may_decide=True,
+        )
+        try:
+            self.table.contain(ear, msgspec.structs.replace(wish, **changes))
+        finally:
+            # What the process has of them is its own; this one only remembers.
+            if self.process is not None and is_open(descriptors[-1]):
+                os.close(descriptors[-1])
+            assert not any(map(is_open, descriptors))
+        return ear, descriptors
+
+    def refused(self, box: Contained = BOX, **changes: Any) -> BackendError:
+        with pytest.raises(BackendError) as error:
+            self.contain(box, **changes)
+        return error.value
+
+    def steps(self) -> list[str]:
+        return [event.payload.what.value for event in self.events(ContainmentChanged)]
+
+    def events(self, kind: type) -> list[Any]:
+        _, events = self.bus.following(0, 1000)
+        return [event for event in events if isinstance(event.payload, kind)]
+
+    def tell(self, ear: Ear, count: int) -> int:
+        return sum(self.table.denied(ear, msgspec.structs.replace(REFUSAL, what=f"read /{i}")) for i in range(count))
+
+
+def is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+@pytest.fixture
+def house(monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    house = House(monkeypatch)
+    yield house
+    house.table.stop()
+
+
+# -- a lease -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_launched_agent_is_served_under_a_session_of_its_own(house: House) -> None:
+    ear, _ = house.contain(rules=("example.com",))
+    ((caller, kinds, rules),) = house.served
+    assert (caller, kinds) == (ContainedCaller(ID, "claude", "coder"), [HandedKind.PROXY])
+    assert rules is house.own_rules[KEY] is not None  # before the first connection
+    assert len(house.table) == 1
+    sandbox = house.table.of(KEY)
+    assert sandbox is not None
+    assert (sandbox.contained.pid, sandbox.held, sandbox.rules) == (50, True, ("example.com",))
+    assert house.table.walls(KEY) == (WallState.UP, False)
+    assert [key for key, _ in house.table.living()] == [KEY]
+    assert (house.steps(), ear.orders) == (["started"], [])
+    (entry,) = house.entries
+    assert (entry.event, entry.level, entry.session) == ("sandbox_started", "info", KEY)
+    assert entry.more["walls"] == "network up"
+    assert house.table.of("nobody") is None
+    assert house.table.walls("nobody") is None
+
+
+def test_with_the_launcher_goes_the_network_and_with_the_process_the_sandbox(house: House) -> None:
+    assert house.process is not None
+    ear, _ = house.contain(rules=("example.com",))
+    house.table.release(ear)
+    house.table.release(ear)
+    assert not any(port.is_open for port in house.ports)
+    assert (house.ended, house.own_rules, len(house.table)) == ([KEY], {}, 0)
+    sandbox = house.table.of(KEY)
+    assert sandbox is not None
+    assert (sandbox.held, sandbox.ended_at) == (False, 0.0)
+    house.clock.advance(LOST_SECONDS * 2)
+    house.table.sweep()
+    assert house.steps() == ["started", "lost"]
+    house.process.gone = True
+    house.table.sweep()
+    house.table.sweep()
+    assert house.steps() == ["started", "lost", "ended"]
+    assert house.table.walls(KEY) == (WallState.UP, True)
+    assert house.process.closed
+    assert house.refused().message == "a sandbox with this id has ended"
+
+
+def test_an_agent_that_is_over_as_its_launcher_goes_was_never_lost(house: House) -> None:
+    assert house.process is not None
+    ear, _ = house.contain()
+    house.process.gone = True
+    house.table.release(ear)
+    assert house.steps() == ["started", "ended"]
+
+
+def test_without_a_pidfd_time_tells(house: House) -> None:
+    house.process = None
+    ear, _ = house.contain()
+    house.table.release(ear)
+    for seconds, steps in ((LOST_SECONDS - 1, ["started", "lost"]), (1, ["started", "lost", "ended"])):
+        house.clock.advance(seconds)
+        house.table.sweep()
+        assert house.steps() == steps
+
+
+def test_a_launcher_that_comes_back_has_its_session_again(house: House) -> None:
+    first, _ = house.contain()
+    assert house.refused().code == "unavailable"
+    house.table.release(first)
+    house.process = FakeProcess(51)
+    assert house.refused().code == "forbidden"
+    assert house.process.closed
+    house.process = FakeProcess(50)
+    assert house.refused(msgspec.structs.replace(BOX, workspace="/elsewhere")).code == "forbidden"
+    second, _ = house.contain()
+    assert house.steps() == ["started", "lost", "back"]
+    house.table.release(first)  # long gone
+    assert len(house.table) == 1
+    house.table.release(second)
+    assert len(house.table) == 0
+
+
+def test_what_was_frozen_before_this_daemon_goes_on(house: House) -> None:
+    house.clock.advance(100)
+    ear, _ = house.contain()
+    assert not ear.orders  # the reply comes first
+    house.clock.advance(0)
+    assert ear.orders == [OrderVerb.THAW]
+    fresh, _ = house.contain(msgspec.structs.replace(BOX, id="f" * 12, started_at=1100.0))
+    house.clock.advance(0)
+    assert fresh.orders == []
+
+
+# -- what is believed --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("box", "wish", "code", "word"),
+    [
+        pytest.param({"id": "0123456789AB"}, {}, "bad_request", "12 hex", id="upper case id"),
+        pytest.param({"id": "0123"}, {}, "bad_request", "12 hex", id="short id"),
+        pytest.param({"agent": ""}, {}, "bad_request", "name", id="no name"),
+        pytest.param({"agent": ".."}, {}, "bad_request", "name", id="dots"),
+        pytest.param({"profile": "gone"}, {}, "bad_request", "profile", id="no such profile"),
+        pytest.param({"profile": "_default"}, {}, "bad_request", "profile", id="the defaults' profile"),
+        pytest.param({"profile": "proven"}, {"may_decide": False}, "forbidden", "agents.proven", id="proven profile"),
+        pytest.param({"agent": "proven"}, {"may_decide": False}, "forbidden", "agents.proven", id="proven name"),
+        pytest.param({"walls": BOX.walls * (MAX_WALLS + 1)}, {}, "bad_request", "at most", id="walls"),
+        pytest.param({}, {"rules": ("port=x",)}, "bad_request", "port", id="rule"),
+        pytest.param(
+            {},
+            {"sockets": (HandedSocket(HandedKind.HOST_PORT, 8888), HandedSocket(HandedKind.PROCESS))},
+            "forbidden",
+            "8888",
+            id="the daemon's own port",
+        ),
+    ],
+)
+def test_what_can_not_be_is_refused(
+    house: House, box: dict[str, Any], wish: dict[str, Any], code: str, word: str
+) -> None:
+    house.process = None  # whatever came is closed by the table itself
+    error = house.refused(msgspec.structs.replace(BOX, **box), **wish)
+    assert (error.code, word in error.message) == (code, True)
+    assert (len(house.table), house.served, house.own_rules, house.steps()) == (0, [], {}, [])
+
+
+def test_who_may_decide_may_use_a_proven_name(house: House) -> None:
+    house.contain(msgspec.structs.replace(BOX, agent="proven", profile="proven"))
+    assert len(house.table) == 1
+
+
+def test_names_and_texts_are_made_safe(house: House) -> None:
+    long = "x" * 5000
+    wall = Wall(WallName.FILES, WallState.PARTLY, long, long)
+    house.contain(msgspec.structs.replace(BOX, agent="a b@c|d", command=long, workspace=long, walls=(wall,)))
+    ((key, box),) = house.table.living()
+    assert key == f"a_b_c_d@sandbox-{ID}|127.0.0.1"
+    assert (len(box.command), len(box.workspace), len(box.walls[0].detail), len(box.walls[0].fix)) == (
+        300,
+        4096,
+        300,
+        300,
+    )
+
+
+def test_no_sandbox_from_inside_a_sandbox(house: House) -> None:
+    house.contain()
+    error = house.refused(
+        msgspec.structs.replace(BOX, id="f" * 12), ancestors=(ProcessId(90, 1), ProcessId(50, 1), ProcessId(1, 0))
+    )
+    assert "inside" in error.message
+
+
+def test_sockets_that_can_not_be_served_leave_nothing(house: House) -> None:
+    assert house.process is not None
+    house.full = True
+    error = house.refused(rules=("example.com",))
+    assert (error.code, "too many open files" in error.message) == ("unavailable", True)
+    assert (house.own_rules, len(house.table), house.process.closed) == ({}, 0, True)
+
+
+def test_the_table_is_bounded_and_the_lost_make_room(house: House) -> None:
+    def fill(number: int) -> Ear:
+        house.process = FakeProcess(100 + number)
+        return house.contain(msgspec.structs.replace(BOX, id=f"{number:012x}"))[0]
+
+    ears = [fill(number) for number in range(MAX_CONTAINED)]
+    with pytest.raises(BackendError, match="64 sandboxes"):
+        fill(MAX_CONTAINED)
+    house.table.release(ears[3])
+    fill(MAX_CONTAINED)
+    assert house.steps()[-2:] == ["ended", "started"]
+    for number in range(MAX_ENDED + 5):
+        house.process = FakeProcess(1000)
+        house.process.gone = True
+        house.table.release(ears[0])
+        ears[0], _ = house.contain(msgspec.structs.replace(BOX, id=f"{1000 + number:012x}"))
+    ended = [f"claude@sandbox-{1000 + number:012x}|127.0.0.1" for number in range(MAX_ENDED + 4)]
+    assert sum(house.table.of(key) is not None for key in ended) == MAX_ENDED
+
+
+# -- orders ------------------------------------------------------------------------------------------------------------
+
+
+def test_ending_is_asked_for_and_then_done(house: House) -> None:
+    assert house.process is not None
+    ear, _ = house.contain()
+    assert house.table.terminate(KEY, "enough")
+    assert house.table.terminate(KEY, "")
+    assert (ear.orders, house.process.killed) == ([OrderVerb.END] * 2, False)
+    house.clock.advance(END_SECONDS)
+    assert house.process.killed
+    assert not house.table.terminate("nobody", "")
+
+
+def test_what_ends_in_time_is_not_killed(house: House) -> None:
+    assert house.process is not None
+    ear, _ = house.contain()
+    house.table.terminate(KEY, "enough")
+    house.process.gone = True
+    house.table.release(ear)
+    house.clock.advance(END_SECONDS)
+    assert not house.process.killed
+    assert not house.clock.getDelayedCalls()
+
+
+def test_without_a_launcher_it_is_killed_at_once(house: House) -> None:
+    assert house.process is not None
+    ear, _ = house.contain()
+    house.table.release(ear)
+    assert house.table.terminate(KEY, "enough")
+    assert house.process.killed
+
+
+def test_the_kill_switch_freezes_and_thaws(house: House) -> None:
+    ear, _ = house.contain()
+    for killed in (True, True, False, False):
+        house.killed = killed
+        house.table.kill_switch_moved()
+    assert ear.orders == [OrderVerb.FREEZE, OrderVerb.THAW]
+    house.killed, house.freezes = True, False
+    house.table.kill_switch_moved()
+    assert ear.orders == [OrderVerb.FREEZE, OrderVerb.THAW]
+    assert house.steps() == ["started", "frozen", "thawed"]
+
+
+def test_a_launch_while_it_is_on_is_frozen_and_so_is_what_comes_back(house: House) -> None:
+    house.killed = True
+    ear, _ = house.contain()
+    house.clock.advance(0)
+    assert ear.orders == [OrderVerb.FREEZE]
+    house.table.release(ear)
+    house.killed = False
+    house.table.kill_switch_moved()
+    back, _ = house.contain()
+    house.clock.advance(0)
+    assert OrderVerb.THAW in back.orders
+    sandbox = house.table.of(KEY)
+    assert sandbox is not None
+    assert not sandbox.frozen
+
+
+def test_a_daemon_that_stops_tells_nobody(house: House) -> None:
+    ear, _ = house.contain()
+    house.table.stop_accepting()
+    assert not any(port.is_open for port in house.ports)
+    house.table.stop()
+    house.table.release(ear)
+    assert (house.steps(), ear.orders, house.ended) == (["started"], [], [])
+
+
+# -- refusals ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_refusal_is_told_kept_and_counted(house: House) -> None:
+    ear, _ = house.contain()
+    assert house.table.denied(ear, REFUSAL)
+    assert house.table.denied(ear, msgspec.structs.replace(REFUSAL, count=4))
+    sandbox = house.table.of(KEY)
+    assert sandbox is not None
+    assert (sandbox.denied, [noted.denial.count for noted in sandbox.denials]) == (5, [5])
+    assert [event.payload.denial.count for event in house.events(WallRefused)] == [1, 4]
+    assert [entry.event for entry in house.entries] == ["sandbox_started", "wall_refused", "wall_refused"]
+    with pytest.raises(BackendError, match="holds no sandbox"):
+        house.table.denied(Ear(), REFUSAL)
+
+
+def test_a_flood_of_refusals_is_counted_and_told_together(house: House) -> None:
+    ear, _ = house.contain()
+    assert house.tell(ear, DENIALS_A_SECOND + 30) == DENIALS_A_SECOND
+    assert len(house.events(WallRefused)) == DENIALS_A_SECOND
+    house.table.sweep()
+    assert len(house.events(WallRefused)) == DENIALS_A_SECOND
+    house.clock.advance(1)
+    house.table.sweep()
+    last = house.events(WallRefused)[-1].payload
+    assert (len(house.events(WallRefused)), last.unreported) == (DENIALS_A_SECOND + 1, 29)
+    sandbox = house.table.of(KEY)
+    assert sandbox is not None
+    assert (sandbox.denied, len(sandbox.denials)) == (DENIALS_A_SECOND + 30, min(MAX_DENIALS, DENIALS_A_SECOND + 30))
+    house.clock.advance(1)
+    assert house.tell(ear, 1) == 1
+
+
+def test_what_was_only_counted_is_told_at_the_end_at_the_latest(house: House) -> None:
+    assert house.process is not None
+    ear, _ = house.contain()
+    house.tell(ear, DENIALS_A_SECOND + 2)
+    house.process.gone = True
+    house.table.release(ear)
+    assert house.events(WallRefused)[-1].payload.unreported == 1
+    assert "refused 22 times" in house.events(ContainmentChanged)[-1].payload.detail
+
+
+def test_refusals_are_cut_and_their_numbers_believed_within_reason(house: House) -> None:
+    ear, _ = house.contain()
+    long = "x" * 5000
+    house.table.denied(ear, Denial(WallName.SYSCALLS, long, long, long, long, count=-5))
+    (event,) = house.events(WallRefused)
+    denial = event.payload.denial
+    assert {len(text) for text in (denial.what, denial.why, denial.fix, denial.program)} == {300}
+    assert denial.count == 1
+
+
+def test_real_sockets_and_no_process(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        descriptor = os.dup(listener.fileno())
+        wish = ContainWish(contained=BOX, sockets=(HandedSocket(HandedKind.PROXY, port),), descriptors=(descriptor,))
+        assert house.table.contain(Ear(), wish) == KEY
+        assert not is_open(descriptor)
+        wrong = os.dup(listener.fileno())
+        with pytest.raises(BackendError, match="is bound to port"):
+            house.table.contain(
+                Ear(),
+                msgspec.structs.replace(
+                    wish,
+                    contained=msgspec.structs.replace(BOX, id="f" * 12),
+                    sockets=(HandedSocket(HandedKind.PROXY, port + 1),),
+                    descriptors=(wrong,),
+                ),
+            )
+        assert not is_open(wrong)
