@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -72,7 +73,7 @@ def environment(wanted: Iterable[Wanted], host: Host, around: Surroundings) -> E
 
 def is_refused(name: str) -> bool:
     """Whether a variable is never set."""
-    return any(_matches(pattern, name) for pattern in variables().refused)
+    return _meets(variables().refused, name)
 
 
 def looks_secret(name: str, value: str) -> bool:
@@ -102,6 +103,18 @@ def _matches(pattern: str, name: str) -> bool:
     return len(name) >= len(head) + len(tail) and name.startswith(head) and name.endswith(tail)
 
 
+@cache
+def _by_kind(patterns: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Whole names, and patterns: most are whole."""
+    whole = frozenset(one for one in patterns if "*" not in one)
+    return whole, tuple(one for one in patterns if "*" in one)
+
+
+def _meets(patterns: tuple[str, ...], name: str) -> bool:
+    whole, others = _by_kind(patterns)
+    return name in whole or any(_matches(one, name) for one in others)
+
+
 def _asked(wanted: Iterable[Wanted], host: Host) -> tuple[dict[str, str], list[str]]:
     found: dict[str, str] = {}
     notes: list[str] = []
@@ -128,7 +141,7 @@ def _asked(wanted: Iterable[Wanted], host: Host) -> tuple[dict[str, str], list[s
         found[name] = value
         if looks_secret(name, value):
             notes.append(f"{name} holds a secret, and the agent can read it ({one.source})")
-        elif any(_matches(pattern, name) for pattern in variables().risky):
+        elif _is_risky(name):
             notes.append(f"{name} makes programs run other code than their own ({one.source})")
     return found, notes
 
@@ -143,15 +156,17 @@ def _by_pattern(pattern: str, host: Host) -> dict[str, str]:
 
 
 def _is_risky(name: str) -> bool:
-    return any(_matches(pattern, name) for pattern in variables().risky)
+    return _meets(variables().risky, name)
 
 
 def _harmless(host: Host, around: Surroundings) -> Iterator[tuple[str, str]]:
     """What is passed on unasked: the table's, and the preset's with its keys."""
-    passed = [*variables().passed, *(around.preset.env if around.preset is not None else ())]
+    of_preset = around.preset.env if around.preset is not None else ()
     keys = around.preset.secrets if around.preset is not None else ()
     for name, value in host.environ.items():
-        if name in keys or (any(_matches(one, name) for one in passed) and not looks_secret(name, value)):
+        if name in keys or (
+            (_meets(variables().passed, name) or _meets(of_preset, name)) and not looks_secret(name, value)
+        ):
             yield name, value
     for name, before in variables().sockets.items():
         value = host.environ.get(name, "")

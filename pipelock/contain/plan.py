@@ -6,11 +6,10 @@ fix; nothing is granted that nobody named.
 
 from __future__ import annotations
 
-import os.path
+import os
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
-from hashlib import sha256
 from typing import Final
+from zlib import crc32
 
 import msgspec
 
@@ -33,6 +32,7 @@ NO_PRESET: Final = "none"
 
 _FIRST_PROXY_PORT: Final = 8888
 _MAX_AGENT: Final = 64
+_MAX_NAME: Final = 200
 _AGENT: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _KERNEL: Final = ("/proc", "/sys", "/dev")
 _SHOWING: Final = (Access.READ, Access.WRITE, Access.COPY)
@@ -147,6 +147,7 @@ class _Planner:
             explain=self._settings.explain or self._wish.explain,
             links=tuple(sorted(linked.items())),
             seeds=tuple(self._seeds(found)),
+            hidden=self._hidden,
             notes=tuple(dict.fromkeys((*self._notes, *inside.notes))),
         )
 
@@ -160,6 +161,9 @@ class _Planner:
             return preset_for(os.path.basename(self._wish.command[0]))  # noqa: PTH119 - text alone
         found = preset(name)
         if found is None:
+            # Imported here: names are seldom wrong.
+            from difflib import get_close_matches  # noqa: PLC0415
+
             near = get_close_matches(name[:64], preset_names(), n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(preset_names())} and {NO_PRESET}"
             raise PlanError(f"there is no preset {name!r}; {hint}")
@@ -294,7 +298,7 @@ class _Planner:
         base = self._host.environ.get("XDG_CACHE_HOME", "")
         if not base.startswith("/"):
             base = f"{self._host.home}/.cache"
-        own = f"{absolute(base, self._host)}/pipelock/caches/{sha256(os.fsencode(self._workspace)).hexdigest()[:16]}"
+        own = f"{absolute(base, self._host)}/pipelock/caches/{_one_name(self._workspace, self._host.home)}"
         for row in places().caches:
             for path in expanded(row, self._host):
                 if self._host.is_folder(path):
@@ -504,4 +508,7 @@ def _said(source: Source, key: str, text: str) -> str:
 def _one_name(path: str, home: str) -> str:
     """A folder's path as one name: no two are the same, for what stood for `/` is doubled."""
     rest = path[len(home) :] if is_inside(path, home) and home != "/" else path
-    return rest.strip("/").replace("_", "__").replace("/", "_")
+    name = rest.strip("/").replace("_", "__").replace("/", "_")
+    # File systems take 255 bytes (NAME_MAX).
+    data = os.fsencode(name)
+    return name if len(data) <= _MAX_NAME else f"{os.fsdecode(data[:_MAX_NAME])}-{crc32(data):08x}"
