@@ -101,8 +101,29 @@ class Arguments(argparse.Namespace):
     fail_on: str
     check: bool
     now: bool
+    workspace: str | None
+    profile: str | None
+    session_name: str | None
+    strict: bool
+    best_effort: bool
+    allow_read: list[str]
+    allow_write: list[str]
+    mask: list[str]
+    unix_socket: list[str]
+    env: list[str]
+    allow: list[str]
+    host_port: list[str]
+    caches: str | None
+    explain: bool
+    write: bool
+    quiet: bool
+    path: str | None
     api_url: str | None
     api_token: str | None
+    host: str
+    port: str
+    proxy: str | None
+    remote: str | None
 
 
 class Option(msgspec.Struct, frozen=True):
