@@ -28,7 +28,7 @@ _LEFT_SECONDS: Final = 60.0
 _MAX_LEFT: Final = 64
 _END_SECONDS: Final = 2.0
 _MAX_ROUNDS: Final = 200
-_FIX: Final = "run it in a group that is yours: systemd-run --user --scope -p Delegate=yes pipelock sandbox …"
+_FIX: Final = "start it in a group that is yours: systemd-run --user --scope -p Delegate=yes pipelock sandbox ..."
 
 
 class Cgroup:

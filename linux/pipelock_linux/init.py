@@ -83,8 +83,14 @@ class Inheritance(msgspec.Struct, frozen=True):
         return cls(frozenset(map(int, blocked)), frozenset(ignored - {int(one) for one in _PYTHON_IGNORES}))
 
 
-def be_first(profile: Profile, channel: Channel, rung: Rung, inheritance: Inheritance) -> NoReturn:
-    """Be the agent's first process: never returns. The launcher says when to go on, and hears how it went."""
+def be_first(
+    profile: Profile, channel: Channel, rung: Rung, inheritance: Inheritance, sockets: str | None = None
+) -> NoReturn:
+    """Be the agent's first process: never returns. The launcher says when to go on, and hears how it went.
+
+    Args:
+        sockets: What `mounts.host_sockets` said before the host's network was left.
+    """
     try:
         _default_signals(inheritance)
         if _told(channel) is not Adopted:
@@ -92,7 +98,7 @@ def be_first(profile: Profile, channel: Channel, rung: Rung, inheritance: Inheri
         _end_with_launcher(rung)
         # Sent after the wish to die with the launcher: whoever answers lived then.
         channel.send(Armed())
-        channel.send(Standing(tuple(_raise_walls(profile, rung))))
+        channel.send(Standing(tuple(_raise_walls(profile, rung, sockets))))
         programs = _programs(profile, rung)
         if _told(channel) is not Go:
             os._exit(1)
@@ -107,7 +113,7 @@ def be_first(profile: Profile, channel: Channel, rung: Rung, inheritance: Inheri
     os._exit(1)
 
 
-def _raise_walls(profile: Profile, rung: Rung) -> Iterator[Wall]:
+def _raise_walls(profile: Profile, rung: Rung, sockets: str | None) -> Iterator[Wall]:
     """All but the filter of system calls, which would keep this process from making its child's.
 
     Raises:
@@ -116,7 +122,7 @@ def _raise_walls(profile: Profile, rung: Rung) -> Iterator[Wall]:
     wipe_environment()
     own_root = rung is Rung.NAMESPACE
     if own_root:
-        yield from mounts.build_root(profile)
+        yield from mounts.build_root(profile, sockets=sockets)
     # From here on the file system is the agent's.
     sys.meta_path.clear()
     with _about(WallName.FILES):

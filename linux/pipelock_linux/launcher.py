@@ -33,7 +33,7 @@ from pipelock.model import (
     WallName,
     WallState,
 )
-from pipelock_linux import cgroup, libc, namespaces, network
+from pipelock_linux import cgroup, libc, mounts, namespaces, network
 from pipelock_linux.channel import (
     Adopted,
     Armed,
@@ -57,7 +57,6 @@ __all__ = ["Ground", "LaunchError", "Launched", "launch", "listen_on_host", "por
 _STEP_SECONDS = 30.0
 """Longest that a step of a launch may take: some mount a large tree."""
 _MAX_FROZEN_ROUNDS = 50
-_CGROUP_FIX = "start it as `systemd-run --user --scope -p Delegate=yes pipelock sandbox ...`"
 
 M = TypeVar("M", bound=msgspec.Struct)
 
@@ -219,7 +218,12 @@ class _Launch:
     def _raise_walls(self, outer: Channel) -> tuple[Wall, ...]:
         self._cgroup = cgroup.create(self._id, self._profile.limits)
         if self._cgroup is not None:
-            self._cgroup.add(self._pid)
+            try:
+                self._cgroup.add(self._pid)
+            except OSError:
+                # The kernel decides by both groups and what is around them; then there is none.
+                self._cgroup.remove()
+                self._cgroup = None
         outer.send(Adopted())
         self._hear(outer, Armed)
         walls = [*self._walls, *self._hear(outer, Standing).walls]
@@ -231,9 +235,6 @@ class _Launch:
     def _others(self) -> list[Wall]:
         """The walls that nobody told of."""
         own = self._rung is Rung.NAMESPACE
-        limits = self._profile.limits
-        wants_cgroup = bool(limits.processes or limits.memory)
-        group = WallState.UP if self._cgroup is not None else WallState.DOWN if wants_cgroup else WallState.OFF
         missing = "needs namespaces of its own"
         fix = self._wish.ground.below.fix if self._wish.ground.below is not None else ""
         only_with_namespaces = (WallName.FILES, WallName.PROCESSES, WallName.IPC, WallName.DEVICES)
@@ -241,7 +242,7 @@ class _Launch:
             self._network_wall(),
             Wall(WallName.SYSCALLS, WallState.UP, "calls that agents have no use for are refused"),
             Wall(WallName.ENVIRONMENT, WallState.UP, f"{len(self._profile.environment)} variables, chosen"),
-            Wall(WallName.CGROUP, group, "", _CGROUP_FIX if group is WallState.DOWN else ""),
+            cgroup.wall(self._cgroup, self._profile.limits),
             *(
                 Wall(one, WallState.UP, "its own") if own else Wall(one, WallState.DOWN, missing, fix)
                 for one in only_with_namespaces
@@ -375,6 +376,7 @@ def _help(profile: Profile, channel: Channel, inheritance: Inheritance) -> NoRet
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        sockets = mounts.host_sockets()
         channel.send(Entered(namespaces.enter()))
         told = channel.receive()
         if told is None or not isinstance(told.message, Mapped):
@@ -385,7 +387,7 @@ def _help(profile: Profile, channel: Channel, inheritance: Inheritance) -> NoRet
             os.close(descriptor)
         first = os.fork()
         if not first:
-            be_first(profile, channel, Rung.NAMESPACE, inheritance)
+            be_first(profile, channel, Rung.NAMESPACE, inheritance, sockets)
         channel.send(First(first))
     except BaseException as error:  # noqa: BLE001 - told to the launcher, which is the only one left to tell
         tell_why(channel, WallName.NETWORK, error)
