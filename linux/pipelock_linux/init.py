@@ -88,8 +88,7 @@ def be_first(
 ) -> NoReturn:
     """Be the agent's first process: never returns. The launcher says when to go on, and hears how it went.
 
-    Args:
-        sockets: What `mounts.host_sockets` said before the host's network was left.
+    `sockets` is what `mounts.host_sockets` said before the host's network was left.
     """
     try:
         _default_signals(inheritance)
