@@ -207,6 +207,8 @@ class _Building:
         self._finished_read_only.append(self._keep(device_mount))
         for place in self._places:
             self._put(place)
+        for path, target in self._profile.links:
+            self._link(path, target)
         for path, content in generated:
             self._generate(path, content)
         for target, content in seeds:
@@ -257,8 +259,6 @@ class _Building:
         mount_calls.attach(self._root, point)
         for folder in (_STORE, "dev", "proc"):
             os.mkdir(folder, 0o755, dir_fd=self._root)
-        for path, target in self._profile.links:
-            os.symlink(target, path.lstrip("/"), dir_fd=self._root)
         self._store = self._keep(mount_calls.new("tmpfs", (("mode", "0700"),)))
         mount_calls.put(self._root, f"/{_STORE}", self._store)
         os.mkdir(_EMPTY_FOLDER, 0o555, dir_fd=self._store)
@@ -394,6 +394,17 @@ class _Building:
                 os.mkdir(name, 0o755, dir_fd=parent)
             finally:
                 os.close(parent)
+
+    def _link(self, path: str, target: str) -> None:
+        """A link, in the root or in something private. What is there already stays."""
+        above, _, name = path.rpartition("/")
+        self._make_folders(above)
+        parent = mount_calls.inside(self._root, above or "/")
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.symlink(target, name, dir_fd=parent)
+        finally:
+            os.close(parent)
 
     # -- contents ------------------------------------------------------------------------------------------------------
 

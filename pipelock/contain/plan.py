@@ -478,8 +478,9 @@ class _Planner:
         if self._preset is None or self._host.environ.get(self._preset.home_variable, ""):
             return
         for source, target in self._preset.seeds:
-            origin, place = absolute(source, self._host), absolute(target, self._host)
-            around = covering(found, self._host.realpath(place))
+            origin = absolute(source, self._host)
+            place = self._host.realpath(absolute(target, self._host))
+            around = covering(found, place)
             if (
                 self._host.kind(origin) is Kind.FILE
                 and not self._host.exists(place)
