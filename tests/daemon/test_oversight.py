@@ -12,15 +12,19 @@ from pipelock.evidence.session_line import SessionEntry
 from pipelock.model import (
     Answer,
     AnswerWord,
+    Contained,
+    Evidence,
     GrantsChanged,
     Level,
     Lifetime,
     Notice,
+    Sandboxed,
     Scope,
     SessionChanged,
     SessionVerb,
     Tier,
     Verdict,
+    WallState,
 )
 from tests.door.house import ASK_POSTS, House
 from tests.factories import FAKE_KEY, a_policy
@@ -191,3 +195,64 @@ def test_a_log_that_cannot_be_written_stops_nothing_and_is_complained_of_once_a_
     leak(house, 4)
     assert [notice.level for notice in house.events(Notice)] == ["error"]
     assert [record.decision.verdict for record in house.records] == [Verdict.BLOCK] * 4
+
+
+class Boxes:
+    """Two sandboxes: the one of `KEY` has ended, the other one lives and has sent nothing."""
+
+    SILENT = "codex@sandbox-0123456789ab|127.0.0.1"
+
+    def __init__(self) -> None:
+        self.terminated: list[tuple[str, str]] = []
+        self.box = Contained(id="0123456789ab", agent="codex", profile="coder", started_at=7.0)
+
+    def of(self, key: str) -> Sandboxed | None:
+        ended = {KEY: 9.0, self.SILENT: 0.0}.get(key)
+        return None if ended is None else Sandboxed(contained=self.box, ended_at=ended)
+
+    def walls(self, key: str) -> tuple[WallState, bool] | None:
+        return {KEY: (WallState.UP, True), self.SILENT: (WallState.PARTLY, False)}.get(key)
+
+    def living(self) -> list[tuple[str, Contained]]:
+        return [(self.SILENT, self.box)]
+
+    def terminate(self, key: str, reason: str) -> bool:
+        self.terminated.append((key, reason))
+        return key == self.SILENT
+
+
+def test_sessions_show_their_walls_and_launched_agents_that_have_sent_nothing() -> None:
+    house, oversight, lines = a_house()
+    oversight.connect(lines, Boxes())
+    leak(house)
+    spoken, silent = oversight.sessions()
+    assert (spoken.key, spoken.walls, spoken.ended) == (KEY, WallState.UP, True)
+    assert (silent.key, silent.agent, silent.profile, silent.evidence) == (
+        Boxes.SILENT,
+        "codex",
+        "coder",
+        Evidence.LISTENER,
+    )
+    assert (silent.walls, silent.ended, silent.started_at) == (WallState.PARTLY, False, 7.0)
+    detail = oversight.inspect(Boxes.SILENT)
+    assert detail.sandbox == Boxes().of(Boxes.SILENT)
+    assert detail.session == silent
+    assert oversight.inspect(KEY).sandbox is not None
+    changed = house.events(SessionChanged)
+    assert [one.session.walls for one in changed] == [WallState.UP] * len(changed)
+
+
+def test_to_terminate_a_session_ends_its_agent() -> None:
+    house, oversight, lines = a_house()
+    boxes = Boxes()
+    oversight.connect(lines, boxes)
+    leak(house)
+    oversight.act(wish(SessionVerb.RESET))
+    assert not boxes.terminated
+    oversight.act(wish(SessionVerb.TERMINATE, reason="enough"))
+    acted = oversight.act(SessionWish(key=Boxes.SILENT, verb=SessionVerb.TERMINATE, reason="now", by="ann"))
+    assert (acted.key, acted.ended) == (Boxes.SILENT, 0)
+    assert boxes.terminated == [(KEY, "enough"), (Boxes.SILENT, "now")]
+    assert lines.entries[-1].session == Boxes.SILENT
+    with pytest.raises(BackendError, match="not found"):
+        oversight.act(SessionWish(key="nobody", verb=SessionVerb.TERMINATE, by="ann"))
