@@ -122,13 +122,17 @@ def sockets_to_mask(
     Args:
         profile: What is granted. A socket is granted by its own path, not by a folder around it.
         proc_net_unix: The content of /proc/net/unix (proc_net(5)) as the host's processes see it.
-        resolve: Follows links.
+        resolve: Follows the links of a folder's path.
     """
     granted = {one.path for one in profile.grants if one.access in _OPEN and not one.is_folder}
     by_path = {one.path: one for one in profile.grants}
+    folders: dict[str, str] = {}  # resolved; many sockets lie in few folders
     found = set()
     for bound in _bound(proc_net_unix):
-        path = resolve(bound)
+        folder, _, name = bound.rpartition("/")
+        if folder not in folders:
+            folders[folder] = resolve(folder).rstrip("/") if folder else ""
+        path = f"{folders[folder]}/{name}"
         around = _around(by_path, path)
         if around is not None and around.access in _OPEN and path not in granted:
             found.add(path)
@@ -198,21 +202,22 @@ class _Building:
         terminal = devices.operators_terminal()
         if terminal is not None:
             self._keep(terminal)
-        seeds = [
-            (target, content) for source, target in self._profile.seeds if (content := _content(source)) is not None
-        ]
+        seeds = [(os.path.realpath(target), _content(source)) for source, target in self._profile.seeds]
         generated = [(where, content) for path, content in self._contents.items() for where in _ends(path)]
         stage = self._raise_root()
         device_mount, device_wall = devices.mount_devices(self._root, nodes, terminal)
         self._finished_read_only.append(self._keep(device_mount))
         for place in self._places:
-            self._put(place)
+            try:
+                self._put(place)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, place.grant.path) from error
         for path, target in self._profile.links:
             self._link(path, target)
         for path, content in generated:
             self._generate(path, content)
-        for target, content in seeds:
-            self._seed(target, content)
+        for path, seed in seeds:
+            self._seed(path, seed)
         process_wall = self._processes()
         mount_calls.detach(f"{stage}/{_STORE}")
         os.rmdir(_STORE, dir_fd=self._root)
@@ -249,7 +254,7 @@ class _Building:
                 if grant.path == self._profile.workspace:
                     raise
                 self._notes.append(f"{grant.path} is out of this user's reach")
-            except OSError as error:
+            except OSError as error:  # a link, most of all: it was none when the profile was made
                 raise OSError(error.errno, error.strerror, grant.path) from error
 
     def _raise_root(self) -> str:
@@ -295,8 +300,13 @@ class _Building:
             return self._private(grant) if is_folder else self._stored_file(b"", 0o600)
         if grant.access is not Access.COPY:
             return _bound_copy(source, grant, read_only=grant.access is Access.READ)
+        if is_folder and grant.upper:
+            try:
+                return self._overlay(source, self._lent(grant.upper))
+            except OSError as error:
+                self._notes.append(f"changes to {grant.path} are kept in memory ({error.strerror})")
         try:
-            return self._overlay(source, grant.upper) if is_folder else self._copied(grant.path)
+            return self._overlay(source, self._in_memory()) if is_folder else self._copied(grant.path)
         except OSError as error:
             self._notes.append(f"changes to {grant.path} can't be kept apart ({error.strerror}): it is read-only")
             return _bound_copy(source, grant, read_only=True)
@@ -305,14 +315,12 @@ class _Building:
         path = place.grant.path
         try:
             point = self._keep(mount_calls.inside(self._root, path))
+        except PermissionError:
+            return  # the agent can't go there either: it has fewer rights than this process
         except (FileNotFoundError, NotADirectoryError) as error:
             if place.grant.why == _SOCKET:
                 return
             raise WallError(WallName.FILES, f"{path} is to be hidden and has vanished", "start again") from error
-        except OSError as error:
-            if place.grant.why == _SOCKET and error.errno == errno.ELOOP:
-                return
-            raise OSError(error.errno, error.strerror, path) from error
         if not place.holds_others:
             mount_calls.attach(self._keep(self._nothing(point)), point)
             return
@@ -333,13 +341,8 @@ class _Building:
             options.append(("size", str(grant.size)))
         return mount_calls.new("tmpfs", options)
 
-    def _overlay(self, source: int, upper: str) -> int:
-        """What is at `source`, with changes kept in the folder `upper`, or in memory where that is empty or in use."""
-        holder = self._lent_upper(upper) if upper else None
-        if holder is None:
-            name = self._new_name()
-            os.mkdir(name, 0o700, dir_fd=self._store)
-            holder = self._keep(os.open(name, _FOLDER, dir_fd=self._store))
+    def _overlay(self, source: int, holder: int) -> int:
+        """What is at `source`, with changes kept in the folder `holder`."""
         options = [("lowerdir", f"/proc/self/fd/{source}")]
         for option, name in (("upperdir", "changes"), ("workdir", "work")):
             with contextlib.suppress(FileExistsError):
@@ -347,16 +350,27 @@ class _Building:
             options.append((option, f"/proc/self/fd/{self._keep(os.open(name, _FOLDER, dir_fd=holder))}"))
         return mount_calls.new("overlay", (*options, ("userxattr", None)))
 
-    def _lent_upper(self, upper: str) -> int | None:
-        """The folder, locked for as long as this process lives: two that write there at once would spoil it."""
+    def _in_memory(self) -> int:
+        name = self._new_name()
+        os.mkdir(name, 0o700, dir_fd=self._store)
+        return self._keep(os.open(name, _FOLDER, dir_fd=self._store))
+
+    def _lent(self, upper: str) -> int:
+        """A folder of the host's, locked for as long as this process lives: two that write there would spoil it.
+
+        Raises:
+            OSError: it can't be had; another agent has it (`EBUSY`).
+        """
         Path(upper).mkdir(0o700, parents=True, exist_ok=True)
         holder = os.open(upper, _FOLDER)
         try:
             fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(holder)
+            raise OSError(errno.EBUSY, "another agent has what was kept", upper) from None
         except OSError:
             os.close(holder)
-            self._notes.append(f"another agent uses {upper}: changes are kept in memory")
-            return None
+            raise
         return holder
 
     def _copied(self, path: str) -> int:
@@ -396,15 +410,15 @@ class _Building:
                 os.close(parent)
 
     def _link(self, path: str, target: str) -> None:
-        """A link, in the root or in something private. What is there already stays."""
+        """A link, in the root or in something private. What is there already stays; in what is the host's it would be."""
+        around = _around(self._by_path, path)
+        if around is not None and around.access is not Access.PRIVATE:
+            return
         above, _, name = path.rpartition("/")
         self._make_folders(above)
-        parent = mount_calls.inside(self._root, above or "/")
-        try:
-            with contextlib.suppress(FileExistsError):
-                os.symlink(target, name, dir_fd=parent)
-        finally:
-            os.close(parent)
+        parent = self._keep(mount_calls.inside(self._root, above or "/"))
+        with contextlib.suppress(FileExistsError):
+            os.symlink(target, name, dir_fd=parent)
 
     # -- contents ------------------------------------------------------------------------------------------------------
 
@@ -424,8 +438,10 @@ class _Building:
         mount_calls.restrict(mount, RDONLY | NOEXEC)
         mount_calls.attach(mount, point)
 
-    def _seed(self, path: str, content: bytes) -> None:
+    def _seed(self, path: str, content: bytes | None) -> None:
         """What is there already is the agent's, from an earlier run: it stays."""
+        if content is None:
+            return
         self._make_folders(path.rpartition("/")[0])
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         with (
