@@ -421,7 +421,8 @@ def _opened(rule: Rule) -> int:
         if error.errno not in {errno.EPERM, errno.ENOSYS}:
             raise
     target = os.open(rule.path, flags | os.O_NOFOLLOW)
-    if str(Path(f"{_OWN_DESCRIPTORS}{target}").readlink()) != rule.path:
+    is_link = stat.S_ISLNK(os.fstat(target).st_mode)
+    if is_link or str(Path(f"{_OWN_DESCRIPTORS}{target}").readlink()) != rule.path:
         os.close(target)
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), rule.path)
     return target
