@@ -59,6 +59,8 @@ def _item(item: Pending, now: float) -> str:
     ways = [word for word, may in (("--redact", item.redactable), ("--body FILE", item.editable)) if may]
     if ways:
         lines.append(f"    may be changed first: {', '.join(ways)}")
+    if action.remote:
+        lines.append(f"    says: {escape(action.remote, 300)}")
     if action.preview:
         lines.append(f"    body: {escape(action.preview, 300)}")
     return "\n".join(lines)

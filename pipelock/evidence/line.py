@@ -134,6 +134,8 @@ def audit_line(record: Record) -> bytes:
         entry["target"] = escape(f"{action.host}:{action.port}")
     elif action.url or action.kind is not Kind.SCAN:
         entry["url"] = escape(action.url)
+    if action.remote:
+        entry["remote"] = escape(action.remote)
     if action.kind.is_part:
         inbound = action.direction is Direction.INBOUND
         entry["direction"] = "server_to_client" if inbound else "client_to_server"

@@ -84,6 +84,7 @@ TEXTS: Final[dict[str, Callable[[Record], str]]] = {
     "layer": lambda record: record.decision.layer,
     "path": lambda record: path_of(record.action.url),
     "program": lambda record: record.action.program,
+    "remote": lambda record: record.action.remote,
     "rule": rules_of,
     "session": lambda record: record.action.session,
     "type": lambda record: record.action.content_type,

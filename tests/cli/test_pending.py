@@ -65,6 +65,12 @@ def test_what_taint_weighed_is_told() -> None:
     assert said in shown
 
 
+def test_what_git_says_that_it_wants_is_shown_as_its_own_words() -> None:
+    assert "    says: git push git@github.com:o/r.git\n" in report(
+        [pending(action=summary(remote="git push git@github.com:o/r.git", preview="x"))], 0
+    )
+
+
 def test_nothing_waits() -> None:
     assert report([], 0) == "Nothing waits for you."
 

@@ -335,3 +335,14 @@ def test_what_is_hidden_of_a_claimed_name_leaves_the_process_s_session() -> None
         agent=name, session=f"{name}|10.0.0.1", identity=Identity(name, f"{name}|10.0.0.1", Evidence.CIDR)
     )
     assert summarise(proven, refused).agent == name
+
+
+def test_what_git_says_that_it_wants_is_kept_unless_a_header_gives_something_away() -> None:
+    action = an_action(remote="git push git@h:o/r")
+    assert summarise(action, ALLOWED).remote == "git push git@h:o/r"
+    asked = Decision(action_id="1", verdict=Verdict.ASK)
+    assert summarise(action, asked).remote == "git push git@h:o/r"
+    for place in ("header:x-pipelock-remote", "headers"):
+        found = (a_finding(scanner="header_dlp", place=place),)
+        assert not summarise(action, Decision(action_id="1", verdict=Verdict.BLOCK, findings=found)).remote
+    assert not summarise(action, Decision(action_id="1", verdict=Verdict.BLOCK, hard=True)).remote

@@ -96,6 +96,10 @@ def test_a_plain_line_has_these_fields_in_this_order() -> None:
     ]
 
 
+def test_what_git_says_that_it_wants_is_kept() -> None:
+    assert line(record({"remote": "git push git@h:o/r\x1b"}))["remote"] == "git push git@h:o/r\\x1b"
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 def test_each_line_names_one_of_url_and_target(kind: Kind) -> None:
     entry = line(record({"kind": kind}))

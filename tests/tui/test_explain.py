@@ -29,6 +29,12 @@ def test_who_it_was_is_named_with_its_program() -> None:
     assert "claude  from 127.0.0.1, program curl 4730" in text(action_lines(action))
 
 
+def test_what_git_says_that_it_wants_is_shown_as_its_own_words() -> None:
+    action = msgspec.structs.replace(testing.summary(), remote="git push git@github.com:o/r.git")
+    assert "git push git@github.com:o/r.git  (the client's own words)" in text(action_lines(action))
+    assert "own words" not in text(action_lines(testing.summary()))
+
+
 def test_a_verdict_says_what_made_it_stricter_and_which_answer_decided() -> None:
     record = testing.blocked()
     changed = msgspec.structs.replace(record.decision, upgraded=Verdict.WARN, grant="g3", enforced=False)

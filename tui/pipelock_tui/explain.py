@@ -68,6 +68,9 @@ def action_lines(action: ActionSummary) -> list[Line]:
         ),
     ]
     lines.append(item("target", what + (action.url or f"{action.host}:{action.port}"), "strong"))
+    if action.remote:
+        # Nobody has checked it: what is in such a tunnel is not read.
+        lines.append(item("says", f"{action.remote}  (the client's own words)"))
     who = action.agent or "anonymous"
     program = f", program {action.program} {action.pid}" if action.program else ""
     lines.append(item("agent", f"{who}  from {action.client or 'unknown'}{program}"))

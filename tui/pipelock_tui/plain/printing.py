@@ -56,6 +56,8 @@ def prompt_lines(pending: Pending, clock: Clock) -> list[str]:
     lines += [f"  noticed: {each.severity.value} {each.rule}: {each.message}" for each in pending.findings]
     if pending.taint is not None:
         lines += [f"  taint: {text.strip()}" for text in page(taint_lines(pending.taint))[1:]]
+    if action.remote:
+        lines.append(f"  says: {action.remote}")
     if pending.action.preview:
         lines.append(f"  body: {pending.action.preview[:300]}")
     lines.append(f"  exactly: {exactly(pending)}")
