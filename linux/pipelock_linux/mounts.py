@@ -1,11 +1,8 @@
 """The file system that the agent sees: an empty root in memory, and in it what is granted, where it is on the host.
 
-`arrange` says in which order and with what besides; `build_root` does it, in the first process of the new namespaces.
-All sources are opened before anything is covered, and everything is put in place by descriptor: a link that somebody
-bends meanwhile leads nowhere. Nothing is made on the host but what is kept of copies (`Grant.upper`).
-
-Limits: what is bound to a path by a process in another network namespace is not in the list of local sockets that
-`sockets_to_mask` reads, nor what was bound by a relative name.
+It is made in the first process of the new namespaces, in the order and with the additions of `arrangement`. All
+sources are opened before anything is covered, and everything is put in place by descriptor: a link that somebody bends
+meanwhile leads nowhere. Nothing is made on the host but what is kept of copies (`Grant.upper`) and seeds.
 """
 
 from __future__ import annotations
@@ -15,27 +12,22 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
-
-import msgspec
 
 from pipelock.contain.profile import Access, Grant, Profile
 from pipelock.model import Wall, WallName, WallState
 from pipelock_linux import devices, mount_calls, network
+from pipelock_linux.arrangement import OPEN, SOCKET, Place, around_of, arrange, sockets_to_mask
 from pipelock_linux.mount_calls import HARMLESS, NOEXEC, NOSUID, RDONLY
 from pipelock_linux.namespaces import WallError, fix_for
 
-__all__ = ["MAX_MOUNTS", "MAX_SEED", "Place", "arrange", "build_root", "host_sockets", "sockets_to_mask"]
+__all__ = ["MAX_SEED", "build_root", "host_sockets", "sockets_to_mask"]
 
-MAX_MOUNTS: Final = 1024
-"""Places in the view, sockets that are hidden included."""
 MAX_SEED: Final = 16 << 20
 """Bytes of a file that is copied in at the start."""
 
-_OPEN: Final = (Access.READ, Access.WRITE, Access.COPY)
-"""Accesses that show something of the host's."""
 _STAGES: Final = ("/tmp", "/run", "/var", "/usr")  # noqa: S108 - nothing is written there
 """Where the new root is mounted until it is the root: the first that is a folder."""
 _STORE: Final = ".pipelock"
@@ -49,94 +41,9 @@ _PROC_MASKED: Final = (
 _SMALL: Final = (("mode", "0555"), ("size", "256k"), ("nr_inodes", "4096"))
 _EMPTY_FOLDER, _EMPTY_FILE = "folder", "file"
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_SOCKET: Final = "local socket"
 _SSH_PARTS: Final = "/etc/ssh/ssh_config.d"
 _MAX_SSH_PARTS: Final = 32
 _MAX_DETAIL: Final = 500
-_SOCKET_COLUMNS: Final = 7
-"""Columns of /proc/net/unix before the path."""
-
-
-class Place(msgspec.Struct, frozen=True):
-    """One place of the view.
-
-    Attributes:
-        grant: What is there.
-        around: What the next larger place grants; `None` where that is the empty root.
-        holds_others: Whether places lie within.
-    """
-
-    grant: Grant
-    around: Access | None = None
-    holds_others: bool = False
-
-
-def arrange(grants: Iterable[Grant], sockets: Iterable[str] = ()) -> tuple[Place, ...]:
-    """The places to make, larger ones first.
-
-    What grants no more and no less than the place around it is left out: a mount of its own would only forbid renaming
-    across. So is a mask where nothing of the host's is shown anyway. Folders between a place that may be changed and
-    one in it that may not get mounts of their own: what is no mount can be renamed, and another folder put there.
-
-    Args:
-        grants: In any order; for the same path the last one counts.
-        sockets: Local sockets to be masked, by path.
-
-    Raises:
-        WallError: there are more than `MAX_MOUNTS`, or the root itself is granted.
-    """
-    wanted = {path: Grant(path=path, access=Access.MASK, why=_SOCKET, is_folder=False) for path in sockets}
-    wanted |= {one.path: one for one in grants if not _is_made_here(one.path)}
-    if "/" in wanted:
-        raise WallError(WallName.FILES, "the whole file system can't be granted", "grant the folders that are needed")
-    kept: dict[str, Grant] = {}
-    for path in sorted(wanted, key=_depth):
-        if _adds(wanted[path], _around(kept, path)):
-            kept[path] = wanted[path]
-    for path, grant in list(kept.items()):
-        around = _around(kept, path)
-        if grant.access is Access.READ and around is not None and around.access is Access.WRITE:
-            for folder in _between(around.path, path):
-                kept[folder] = Grant(path=folder, access=Access.WRITE, why="holds its place")
-    if len(kept) > MAX_MOUNTS:
-        raise WallError(
-            WallName.FILES,
-            f"{len(kept)} places are granted or hidden one by one; at most {MAX_MOUNTS} can be",
-            "grant smaller folders: each local socket in them is hidden by itself",
-        )
-    outer = {path: _around(kept, path) for path in kept}
-    holders = {one.path for one in outer.values() if one is not None}
-    return tuple(
-        Place(kept[path], around.access if (around := outer[path]) is not None else None, path in holders)
-        for path in sorted(kept, key=_depth)
-    )
-
-
-def sockets_to_mask(
-    profile: Profile, proc_net_unix: str, resolve: Callable[[str], str] = os.path.realpath
-) -> tuple[str, ...]:
-    """Paths of the host's local sockets that the agent would see and was not granted, sorted.
-
-    Landlock keeps nobody from a socket with a path before its ABI 9, and neither does a read-only mount.
-
-    Args:
-        profile: What is granted. A socket is granted by its own path, not by a folder around it.
-        proc_net_unix: The content of /proc/net/unix (proc_net(5)) as the host's processes see it.
-        resolve: Follows the links of a folder's path.
-    """
-    granted = {one.path for one in profile.grants if one.access in _OPEN and not one.is_folder}
-    by_path = {one.path: one for one in profile.grants}
-    folders: dict[str, str] = {}  # resolved; many sockets lie in few folders
-    found = set()
-    for bound in _bound(proc_net_unix):
-        folder, _, name = bound.rpartition("/")
-        if folder not in folders:
-            folders[folder] = resolve(folder).rstrip("/") if folder else ""
-        path = f"{folders[folder]}/{name}"
-        around = _around(by_path, path)
-        if around is not None and around.access in _OPEN and path not in granted:
-            found.add(path)
-    return tuple(sorted(found))
 
 
 def host_sockets() -> str:
@@ -227,7 +134,7 @@ class _Building:
         return self._wall(), process_wall, device_wall
 
     def _wall(self) -> Wall:
-        shown = sum(1 for place in self._places if place.grant.access in _OPEN)
+        shown = sum(1 for place in self._places if place.grant.access in OPEN)
         detail = f"{shown} places of the host's, nothing else"
         if self._notes:
             return Wall(WallName.FILES, WallState.PARTLY, "; ".join((detail, *self._notes))[:_MAX_DETAIL])
@@ -244,7 +151,7 @@ class _Building:
             if grant.access is Access.PRIVATE:
                 with contextlib.suppress(OSError):
                     self._modes[grant.path] = stat.S_IMODE(os.lstat(grant.path).st_mode) & 0o1777
-            if grant.access not in _OPEN:
+            if grant.access not in OPEN:
                 continue
             try:
                 self._sources[grant.path] = self._keep(mount_calls.reach(grant.path))
@@ -286,7 +193,7 @@ class _Building:
             self._mask(place)
             return
         source = self._sources.get(grant.path)
-        if grant.access in _OPEN and source is None:
+        if grant.access in OPEN and source is None:
             return
         is_folder = grant.is_folder if source is None else stat.S_ISDIR(os.fstat(source).st_mode)
         point = self._point(grant.path, place.around, is_folder=is_folder)
@@ -318,7 +225,7 @@ class _Building:
         except PermissionError:
             return  # the agent can't go there either: it has fewer rights than this process
         except (FileNotFoundError, NotADirectoryError) as error:
-            if place.grant.why == _SOCKET:
+            if place.grant.why == SOCKET:
                 return
             raise WallError(WallName.FILES, f"{path} is to be hidden and has vanished", "start again") from error
         if not place.holds_others:
@@ -410,8 +317,8 @@ class _Building:
                 os.close(parent)
 
     def _link(self, path: str, target: str) -> None:
-        """A link, in the root or in something private. What is there already stays; in what is the host's it would be."""
-        around = _around(self._by_path, path)
+        """A link, in the root or in something private. What is there already stays; what is the host's has its own."""
+        around = around_of(self._by_path, path)
         if around is not None and around.access is not Access.PRIVATE:
             return
         above, _, name = path.rpartition("/")
@@ -425,7 +332,7 @@ class _Building:
     def _generate(self, path: str, content: bytes) -> None:
         """Show `content` at `path`. Where the host's folder is shown and has no such file, there is none inside."""
         own = self._by_path.get(path)
-        around = _around(self._by_path, path) if own is None else own
+        around = around_of(self._by_path, path) if own is None else own
         try:
             point = self._point(path, around.access if around is not None else None, is_folder=False)
         except OSError as error:
@@ -506,52 +413,6 @@ def _bound_copy(source: int, grant: Grant, *, read_only: bool) -> int:
         os.close(mount)
         raise
     return mount
-
-
-def _is_made_here(path: str) -> bool:
-    return path == "/proc" or path.startswith("/proc/") or devices.is_ours(path)
-
-
-def _adds(grant: Grant, around: Grant | None) -> bool:
-    """Whether `grant` changes anything within `around`."""
-    if grant.access is Access.MASK:
-        return around is not None and around.access in _OPEN
-    if grant.access in {Access.READ, Access.WRITE}:
-        return around is None or around.access is not grant.access
-    return True
-
-
-def _around(places: Mapping[str, Grant], path: str) -> Grant | None:
-    """The place that `path` lies in, itself not counted."""
-    while path := path.rpartition("/")[0]:
-        if path in places:
-            return places[path]
-    return None
-
-
-def _between(outer: str, inner: str) -> Iterable[str]:
-    while len(inner := inner.rpartition("/")[0]) > len(outer):
-        yield inner
-
-
-def _depth(path: str) -> tuple[int, str]:
-    return path.count("/"), path
-
-
-def _bound(proc_net_unix: str) -> Iterable[str]:
-    """The paths in it. A name may have line breaks in it: what does not begin as a line does goes on with the last."""
-    path = ""
-    for line in proc_net_unix.split("\n")[1:]:
-        fields = line.split(None, _SOCKET_COLUMNS)
-        if fields and fields[0].endswith(":") and len(fields) >= _SOCKET_COLUMNS:
-            if path:
-                yield path
-            name = fields[_SOCKET_COLUMNS] if len(fields) > _SOCKET_COLUMNS else ""
-            path = name if name.startswith("/") else ""
-        elif path:
-            path += f"\n{line}"
-    if path:
-        yield path.removesuffix("\n")
 
 
 def _sockets_of_parent() -> str:
