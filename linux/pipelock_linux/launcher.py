@@ -17,12 +17,12 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 import msgspec
 
-from pipelock.contain.profile import Network, Profile
+from pipelock.contain.profile import Profile
 from pipelock.control.lease import BACKLOG, Lease, Lent
 from pipelock.model import (
     Contained,
@@ -52,11 +52,13 @@ from pipelock_linux.init import Inheritance, be_first, children, close_on_exec, 
 from pipelock_linux.supervise import Freezer, Outcome, Signals, Supervisor, Watcher
 from pipelock_linux.terminal import Terminal
 
-__all__ = ["Ground", "LaunchError", "Launched", "launch", "listen_on_host", "ports_of"]
+__all__ = ["MAX_COMMAND", "Ground", "LaunchError", "Launched", "launch", "listen_on_host"]
 
 _STEP_SECONDS = 30.0
 """Longest that a step of a launch may take: some mount a large tree."""
 _MAX_FROZEN_ROUNDS = 50
+MAX_COMMAND = 4096
+"""Characters of the command line that the daemon is told."""
 
 M = TypeVar("M", bound=msgspec.Struct)
 
@@ -92,7 +94,7 @@ class Launched(msgspec.Struct, frozen=True):
     """A launch, to be carried out.
 
     Attributes:
-        shown: The command line as others may see it: secrets masked.
+        shown: The command line as the daemon is told it, which masks secrets.
         standing: Hears which walls stand, before the command starts; what it raises ends the launch.
         watcher: Makes the one who answers calls that the kernel refused, for a profile.
         say: Shows a line to the person at the terminal.
@@ -127,11 +129,6 @@ def listen_on_host() -> tuple[tuple[HandedSocket, int], ...]:
         listener.listen(BACKLOG)
         port = listener.getsockname()[1]
         return ((HandedSocket(HandedKind.PROXY, port), listener.detach()),)
-
-
-def ports_of(listeners: Sequence[tuple[HandedSocket, int]]) -> Network:
-    """The network of a profile whose proxy is reached through these, and nothing else."""
-    return Network(proxy_port=listeners[0][0].port, ports=(), redirect=False)
 
 
 class _Launch:
@@ -265,7 +262,7 @@ class _Launch:
             id=self._id,
             agent=profile.agent,
             profile=profile.name,
-            command=self._wish.shown[:300],
+            command=self._wish.shown[:MAX_COMMAND],
             workspace=profile.workspace,
             mode=profile.mode,
             rung=self._rung,

@@ -26,6 +26,7 @@ from pipelock.door.edges import Call, Clock
 from pipelock.engine.egress import EgressRules
 from pipelock.evidence.session_line import SessionEntry
 from pipelock.identity import Agents, ContainedCaller, contained_key, sanitise_agent
+from pipelock.identity.commands import masked_command
 from pipelock.identity.process import ProcessId
 from pipelock.model import (
     MAX_HANDED,
@@ -506,7 +507,8 @@ class Containment:
         contained = msgspec.structs.replace(
             said,
             agent=name,
-            command=said.command[:_MAX_TEXT],
+            # Masked here: launchers start faster without knowing what secrets look like.
+            command=masked_command(said.command.split(" "))[:_MAX_TEXT],
             workspace=said.workspace[:_MAX_PATH],
             walls=tuple(
                 Wall(wall.name, wall.state, wall.detail[:_MAX_TEXT], wall.fix[:_MAX_TEXT]) for wall in said.walls

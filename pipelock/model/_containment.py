@@ -131,7 +131,8 @@ class Contained(msgspec.Struct, frozen=True, kw_only=True):
         id: Chosen by the launcher, 12 hex digits.
         agent: The agent's name: the profile's, or the program's.
         profile: The profile in `agents` that holds; empty for none.
-        command: Its command line, secrets masked, at most 300 characters, not escaped.
+        command: Its command line, not escaped: as the launcher says it, at most 4 096 characters; from the daemon on
+            with secrets masked, at most 300.
         workspace: The folder it works in.
         pid: Its first process, as the host counts; 0 where that is not known.
         started_at: Seconds since the epoch.
