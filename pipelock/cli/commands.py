@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pipelock.cli._machine_commands import MACHINE_COMMANDS
 from pipelock.cli._operator_commands import OPERATOR_COMMANDS
+from pipelock.cli._sandbox_command import SANDBOX_COMMAND
+from pipelock.cli._ssh_commands import SSH_COMMANDS
 from pipelock.cli.table import JSON, Command, Operand, Option
 
 __all__ = ["COMMANDS", "DEFAULT_ADDRESS", "GLOBAL_OPTIONS", "MODES", "SHELLS"]
@@ -195,6 +197,7 @@ COMMANDS = (
         ),
         details="Whatever sends the value has read what nobody should have read: the request is blocked.",
     ),
+    SANDBOX_COMMAND,
     Command(
         "tui",
         "pipelock.cli.tui",
@@ -413,6 +416,7 @@ COMMANDS = (
         ),
     ),
     *MACHINE_COMMANDS,
+    *SSH_COMMANDS,
     Command(
         "completion",
         "pipelock.cli.completion",
