@@ -3,7 +3,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 # Programs the end-to-end tests drive.
-TEST_TOOLS := tmux nginx git curl node
+TEST_TOOLS := tmux nginx git curl node ssh sshd
 PYTEST_ARGS ?=
 # One worker more than there are processors: end-to-end tests wait for programs half of their time.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)

@@ -9,6 +9,8 @@ set -eu
 package_of() {
     case $1 in
         node) echo nodejs ;;
+        ssh) echo openssh-client ;;
+        sshd) echo openssh-server ;;
         bwrap) echo bubblewrap ;;
         *) echo "$1" ;;
     esac

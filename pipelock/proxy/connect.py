@@ -15,7 +15,7 @@ from typing import Protocol as Shape
 import msgspec
 
 from pipelock.engine.content import folded
-from pipelock.model import Action, Decision
+from pipelock.model import Action, BlockReason, Decision, Fault
 from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.intercept import Opening, Tunnelled
 from pipelock.proxy.interception import Interception
@@ -23,6 +23,13 @@ from pipelock.proxy.raw_tcp import SSH_PORT
 from pipelock.proxy.tunnel import Inside, NearSide, Tunnel
 
 __all__ = ["TunnelClient", "connect", "is_read"]
+
+
+_SSH = Fault(
+    BlockReason.NOT_ENABLED,
+    "SSH can't be read; if it is meant to pass, list the host with port 22 in forward_proxy.raw_tcp",
+    layer="raw_tcp",
+)
 
 
 class TunnelClient(Tunnelled, NearSide, Shape):
@@ -53,7 +60,10 @@ def connect(context: ProxyContext, client: TunnelClient, action: Action, *, rela
         What is called if the client leaves first.
     """
     interception = None if relays else _interception(context, action.host, action.port)
-    action = msgspec.structs.replace(action, opened=interception is not None)
+    fault = action.fault
+    if fault is None and interception is not None and action.port == SSH_PORT:
+        fault = _SSH  # told before the tunnel is open, where there is somebody to be told
+    action = msgspec.structs.replace(action, opened=interception is not None, fault=fault)
     opening: list[Opening | Tunnel] = []
 
     def judged(decision: Decision) -> None:

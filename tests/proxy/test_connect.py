@@ -33,7 +33,7 @@ def opened(target: str, **settings: Any) -> tuple[House, Caller]:
     for dial in house.dials:
         dial.answer()
     assert client.heard == ESTABLISHED
-    client.line.clear()
+    client.line.take()
     return house, client
 
 
@@ -80,9 +80,14 @@ def test_on_other_ports_anything_passes_but_what_could_be_read() -> None:
 
 
 def test_what_is_not_declared_is_refused_and_told_which_key_would_let_it_pass() -> None:
-    house, client = opened("other.example:22")
+    house, client = opened("other.example:2222")
     client.says(b"SSH-2.0-OpenSSH\r\n")
     assert not house.dials
+    assert "forward_proxy.raw_tcp" in house.records[-1].decision.reason
+    house = reading()
+    client = house.caller()
+    client.says(connect("other.example:22"))
+    assert client.heard.startswith(b"HTTP/1.1 403 ")
     assert "forward_proxy.raw_tcp" in house.records[-1].decision.reason
 
 
