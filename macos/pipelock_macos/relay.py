@@ -23,6 +23,9 @@ MAX_WAITING = 65_536
 _CHUNK = 1024
 """Written at a time: little enough for a terminal that can take anything to take it at once."""
 _READ = 16_384
+_LOCAL = 3  # index of the local modes in what tcgetattr gives
+_LAST_SECONDS = 1.0
+"""How long the last of what is shown waits for a terminal that takes nothing."""
 
 
 class Relay:
@@ -31,7 +34,8 @@ class Relay:
     Standard input, output or error that is no terminal is the agent's as it is.
 
     Attributes:
-        inner: The agent's end; closed by `begin`.
+        inner: The agent's end. It stays open here, or the other end would be readable for ever whenever the agent has
+            none of its own open.
         name: Its path.
     """
 
@@ -54,14 +58,8 @@ class Relay:
             with contextlib.suppress(termios.error):
                 termios.tcsetattr(self.inner, termios.TCSANOW, termios.tcgetattr(self._keys))
 
-    def begin(self) -> None:
-        """The agent has its end: pass keys on as they are typed."""
-        os.close(self.inner)
-        self.inner = -1
-        self.resume()
-
     def resume(self) -> None:
-        """Take the operator's terminal into use, at the start or after a stop."""
+        """Take the operator's terminal into use, at the start or after a stop: keys are passed on as they are typed."""
         if self._keys >= 0:
             with contextlib.suppress(termios.error):
                 self._saved = self._saved or termios.tcgetattr(self._keys)
@@ -89,13 +87,26 @@ class Relay:
         found = [self._master] if self._typed and self._master >= 0 else []
         return [*found, self._screen] if self._drawn and self._screen >= 0 else found
 
-    def serve(self, readable: list[int], writable: list[int]) -> None:
-        """Pass on what can be passed on."""
+    def show(self, line: str) -> bool:
+        """Show a line of ours, which holds no controls; `False` where a program of the agent's draws on the screen."""
+        try:
+            is_raw = not termios.tcgetattr(self.inner)[_LOCAL] & termios.ICANON
+        except termios.error:
+            return False
+        if is_raw or self._screen < 0:
+            return False
+        self._drawn += f"\r\npipelock: {line}\r\n".encode()
+        return True
+
+    def serve(self, readable: list[int], writable: list[int]) -> bytes:
+        """Pass on what can be passed on; what was typed."""
+        typed = b""
         if self._master in readable:
             self._read_agent()
         if self._keys in readable:
             data = self._take(self._keys)
             if data:
+                typed = data
                 self._typed += data
             elif data is not None:
                 # The terminal hung up; what that means comes as a signal.
@@ -104,19 +115,17 @@ class Relay:
             self._typed = self._give(self._master, self._typed)
         if self._screen in writable:
             self._drawn = self._give(self._screen, self._drawn)
+        return typed
 
     def end(self) -> None:
         """The agent has ended: show what it said last, and give the terminal back as it was. Done once."""
-        if self.inner >= 0:
-            os.close(self.inner)
-            self.inner = -1
         if self._master >= 0:
-            self._read_agent()
-            while self._drawn and self._screen >= 0:
-                _, writable, _ = select.select([], [self._screen], [], 1.0)
+            while self._read_agent() or self._drawn:
+                _, writable, _ = select.select([], [self._screen], [], _LAST_SECONDS)
                 if not writable:
                     break
                 self._drawn = self._give(self._screen, self._drawn)
+            os.close(self.inner)
             os.close(self._master)
             self._master = -1
         if self._saved is not None:
@@ -126,11 +135,13 @@ class Relay:
             signal.signal(signal.SIGTTOU, previous)
             self._saved = None
 
-    def _read_agent(self) -> None:
+    def _read_agent(self) -> bool:
+        """Whether something came that is to be shown. Where nobody looks it is not kept."""
         data = self._take(self._master)
-        if data:
-            # Nobody looks: what is shown nowhere is not kept.
-            self._drawn += data if self._screen >= 0 else b""
+        if not data or self._screen < 0:
+            return False
+        self._drawn += data
+        return True
 
     @staticmethod
     def _take(descriptor: int) -> bytes | None:
