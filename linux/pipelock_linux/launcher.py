@@ -233,7 +233,6 @@ class _Launch:
         """The walls that nobody told of."""
         own = self._rung is Rung.NAMESPACE
         missing = "needs namespaces of its own"
-        fix = self._wish.ground.below.fix if self._wish.ground.below is not None else ""
         only_with_namespaces = (WallName.FILES, WallName.PROCESSES, WallName.IPC, WallName.DEVICES)
         return [
             self._network_wall(),
@@ -241,7 +240,7 @@ class _Launch:
             Wall(WallName.ENVIRONMENT, WallState.UP, f"{len(self._profile.environment)} variables, chosen"),
             cgroup.wall(self._cgroup, self._profile.limits),
             *(
-                Wall(one, WallState.UP, "its own") if own else Wall(one, WallState.DOWN, missing, fix)
+                Wall(one, WallState.UP, "its own") if own else Wall(one, WallState.DOWN, missing)
                 for one in only_with_namespaces
             ),
         ]
