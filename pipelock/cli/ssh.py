@@ -46,7 +46,7 @@ def command_line(words: Sequence[str], program: str = sys.executable) -> list[st
     A connection that is shared with other processes (ControlMaster) would go where nobody has judged it.
     """
     file = str(Path(connect.__file__).resolve())
-    through = ["exec", program, "-I", "-S", file]
+    through = [program, "-I", "-S", file]
     remote = remote_of(words)
     if remote:
         through += ["--remote", remote]

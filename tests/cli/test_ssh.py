@@ -54,7 +54,7 @@ def test_whatever_is_said_it_is_one_word_for_a_shell_and_for_ssh(words: list[str
     assert "\n" not in through
     read = shlex.split(through.replace("%h", "H").replace("%p", "P").replace("%%", "%"))
     assert read[-2:] == ["H", "P"]
-    assert read[:1] == ["exec"]
+    assert read[1:3] == ["-I", "-S"]
     assert ("--remote" in read) is bool(remote)
     if remote:
         assert read[read.index("--remote") + 1] == remote
@@ -62,7 +62,7 @@ def test_whatever_is_said_it_is_one_word_for_a_shell_and_for_ssh(words: list[str
 
 def test_paths_with_signs_that_shells_and_ssh_read_are_quoted() -> None:
     line = command_line(["h"], "/opt/100% mine/python")[2]
-    assert line.startswith("ProxyCommand=exec '/opt/100%% mine/python' -I -S ")
+    assert line.startswith("ProxyCommand='/opt/100%% mine/python' -I -S ")
 
 
 def test_connections_are_not_shared() -> None:
