@@ -99,6 +99,7 @@ def snapshot(session: Session) -> Snapshot:
         requests=session.requests,
         blocked=session.blocked,
         started_at=stamp(session.started_at),
+        walls=session.walls.value if session.walls is not None else UNSET,
     )
 
 
@@ -118,6 +119,7 @@ def inspection(detail: SessionDetail) -> Inspection:
         sources=detail.sources,
         bytes=session.bytes,
         domains=session.domains,
+        sandbox=detail.sandbox if detail.sandbox is not None else UNSET,
     )
 
 

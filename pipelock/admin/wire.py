@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from pipelock.model import MAX_NOTE, AnswerWord, BudgetUse, Grant, Lifetime, Pending, Scope, Tier
+from pipelock.model import MAX_NOTE, AnswerWord, BudgetUse, Grant, Lifetime, Pending, Sandboxed, Scope, Tier
 
 __all__ = [
     "MAX_BINDING",
@@ -122,7 +122,10 @@ class KillStatus(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """A session in a list. Ours: `evidence`, `program`, `pid`, `requests`, `blocked`, `started_at`."""
+    """A session in a list. Ours: `evidence`, `program`, `pid`, `requests`, `blocked`, `started_at`, `walls`.
+
+    `walls` is how the walls stand that it was launched behind: up, partly or down; not there where it has none.
+    """
 
     key: str
     agent: str
@@ -143,6 +146,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     requests: int = 0
     blocked: int = 0
     started_at: str = ""
+    walls: str | UnsetType = UNSET
 
 
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,7 +162,10 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inspection(Snapshot, frozen=True, kw_only=True):
-    """`GET /api/v1/sessions/{key}`. Ours: `threshold`, `why`, `next`, `budgets`, `sources`, `bytes`, `domains`."""
+    """`GET /api/v1/sessions/{key}`.
+
+    Ours: `threshold`, `why`, `next`, `budgets`, `sources`, `bytes`, `domains`, `sandbox`.
+    """
 
     airlock_entered_at: str | UnsetType = UNSET
     in_flight: int = 0
@@ -171,6 +178,7 @@ class Inspection(Snapshot, frozen=True, kw_only=True):
     sources: tuple[str, ...] = ()
     bytes: int = 0
     domains: int = 0
+    sandbox: Sandboxed | UnsetType = UNSET
 
 
 class SessionList(msgspec.Struct, frozen=True):

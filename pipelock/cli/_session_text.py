@@ -8,17 +8,25 @@ from collections.abc import Iterator, Sequence
 from msgspec import UnsetType
 
 from pipelock.admin.wire import AdaptiveStatus, EventRow, Explanation, Inspection, Snapshot, Whoami
-from pipelock.cli.lines import count, duration, size_text
-from pipelock.model import escape
+from pipelock.cli.lines import count, denial_text, duration, size_text
+from pipelock.model import Sandboxed, Wall, WallState, escape
 
-__all__ = ["HEADS", "adaptive_text", "explained", "inspected", "row", "whoami_text"]
+__all__ = ["adaptive_text", "explained", "inspected", "table", "whoami_text"]
 
-HEADS = ("SESSION", "AGENT", "LEVEL", "SCORE", "AIRLOCK", "TAINT", "REQUESTS", "BLOCKED", "LAST SEEN")
+_HEADS = ("SESSION", "AGENT", "LEVEL", "SCORE", "AIRLOCK", "TAINT", "REQUESTS", "BLOCKED", "LAST SEEN")
 _NOTHING = "nothing"
 
 
-def row(session: Snapshot, now: float) -> tuple[str, ...]:
-    """A line of the list at `now` (seconds since the epoch)."""
+def table(sessions: Sequence[Snapshot], now: float) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """The list at `now` (seconds since the epoch), head and lines; a column for walls where there are any."""
+    if all(isinstance(session.walls, UnsetType) for session in sessions):
+        return _HEADS, [_row(session, now) for session in sessions]
+    walls = ["none" if isinstance(session.walls, UnsetType) else session.walls for session in sessions]
+    rows = [(*_row(session, now), state) for session, state in zip(sessions, walls, strict=True)]
+    return (*_HEADS, "WALLS"), rows
+
+
+def _row(session: Snapshot, now: float) -> tuple[str, ...]:
     return (
         session.key,
         session.agent,
@@ -67,7 +75,39 @@ def inspected(session: Inspection, now: float) -> Iterator[str]:
     if session.sources:
         yield f"  read from  {escape(', '.join(session.sources), 500)}"
     yield from _sentences(session.why, session.next)
+    if not isinstance(session.sandbox, UnsetType):
+        yield from _sandbox(session.sandbox)
     yield from _events(session.recent_events)
+
+
+def _sandbox(sandbox: Sandboxed) -> Iterator[str]:
+    contained = sandbox.contained
+    yield f"  sandbox    {escape(contained.id, 40)}, {_standing(sandbox)}; network by {contained.rung.value}"
+    yield f"  command    {escape(contained.command, 300)}"
+    yield f"  workspace  {escape(contained.workspace, 300)}"
+    for rule in sandbox.rules:
+        yield f"  may reach  {escape(rule, 300)}"
+    for wall in contained.walls:
+        yield f"  wall       {_wall(wall)}"
+    if sandbox.denied:
+        yield f"  what its walls refused, {count(sandbox.denied, 'time')} in all, newest last:"
+    for noted in sandbox.denials:
+        at = dt.datetime.fromtimestamp(noted.at, dt.UTC).strftime("%H:%M:%S")
+        yield f"    {at} {escape(denial_text(noted.denial), 400)}"
+
+
+def _standing(sandbox: Sandboxed) -> str:
+    if sandbox.ended_at:
+        return "ended"
+    if not sandbox.held:
+        return "its launcher is gone, so it is not served"
+    return "frozen" if sandbox.frozen else f"process {sandbox.contained.pid}"
+
+
+def _wall(wall: Wall) -> str:
+    detail = f": {wall.detail}" if wall.detail else ""
+    fix = f"; {wall.fix}" if wall.fix and wall.state is not WallState.UP else ""
+    return escape(f"{wall.name.value} {wall.state.value}{detail}{fix}", 400)
 
 
 def _sentences(*texts: str) -> Iterator[str]:

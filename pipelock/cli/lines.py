@@ -37,9 +37,9 @@ _REASON = 500
 _LINE = 1200
 
 
-def count(number: int, noun: str) -> str:
-    """`1 request`, `2 requests`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def count(number: int, noun: str, several: str = "") -> str:
+    """`1 request`, `2 requests`; `several` where an s is not enough."""
+    return f"{number} {noun}" if number == 1 else f"{number} {several or f'{noun}s'}"
 
 
 def duration(seconds: float) -> str:

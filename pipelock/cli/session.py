@@ -12,7 +12,7 @@ import msgspec
 from pipelock.admin.wire import MAX_TEXT, SessionList, TrustWish
 from pipelock.cli._admin import SessionDesk, open_desk
 from pipelock.cli._session_keys import find_key
-from pipelock.cli._session_text import HEADS, explained, inspected, row
+from pipelock.cli._session_text import explained, inspected, table
 from pipelock.cli.errors import EXIT_OK, UsageError
 from pipelock.cli.lines import count, duration
 from pipelock.cli.output import print_json, print_table
@@ -51,7 +51,7 @@ def _list(arguments: Arguments) -> int:
         print_json(SessionList(sessions, len(sessions)))
     elif sessions:
         now = time.time()
-        print_table(HEADS, [row(session, now) for session in sessions])
+        print_table(*table(sessions, now))
     else:
         print("No session is in that tier." if arguments.tier else "Nobody has sent anything yet.")
     return EXIT_OK

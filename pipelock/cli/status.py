@@ -48,6 +48,7 @@ def report(status: Status, now: float) -> str:
                     f"{status.tunnels} tunnels",
                     count(status.websockets, "WebSocket"),
                     f"{status.sessions} sessions",
+                    *((count(status.contained, "sandbox", "sandboxes"),) if status.contained else ()),
                     seen,
                 )
             ),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from pipelock.model import Lamp, Lamps, Level, Tier
+from pipelock.model import Lamp, Lamps, Level, Tier, WallState
 from pipelock_tui import testing
 from pipelock_tui.sessions.lines import (
     SORTS,
@@ -111,3 +111,16 @@ def test_what_a_person_calls_it(key: str, processes: bool, name: str) -> None:
 
 def test_a_session_that_was_ended_is_marked() -> None:
     assert "cursor (ended)" in plain(session_line(testing.sessions()[4], 80, NOW))
+
+
+@pytest.mark.parametrize(("state", "mark"), [(WallState.UP, "▣"), (WallState.PARTLY, "◩"), (WallState.DOWN, "□")])
+def test_walls_are_marked_and_two_sandboxes_told_apart(state: WallState, mark: str) -> None:
+    session = replace(testing.sessions()[3], walls=state)
+    other = replace(session, key="aider@sandbox-77aa|127.0.0.1")
+    for width in (60, 80, 120):
+        shown = session_line(session, width, NOW)
+        assert f"{mark} aider" in plain(shown)
+        assert width_of(shown) == width_of(session_line(testing.sessions()[0], width, NOW))
+        assert plain(shown) != plain(session_line(other, width, NOW))
+    assert "aider@5f0c" in plain(session_line(session, 80, NOW))
+    assert "sandbox-5f0c1e2d3b4a" in plain(session_line(session, 120, NOW))

@@ -34,7 +34,7 @@ ACTS = [
     ("x", (CODEX, SessionVerb.TERMINATE, Tier.NONE), "codex was ended: 3 connections closed."),
     ("R", (CODEX, SessionVerb.AIRLOCK, Tier.SOFT), "codex is observed now"),
     ("j h", (CLAUDE, SessionVerb.AIRLOCK, Tier.HARD), "claude is read only now"),
-    ("j j R", ("aider@6001|127.0.0.1", SessionVerb.AIRLOCK, Tier.NONE), "aider is open now"),
+    ("j j R", ("aider@sandbox-5f0c1e2d3b4a|127.0.0.1", SessionVerb.AIRLOCK, Tier.NONE), "aider is open now"),
     ("z", (CODEX, SessionVerb.RESET, Tier.NONE), "codex was reset"),
     ("j w", (CLAUDE, SessionVerb.TASK, Tier.NONE), "claude begins a new task"),
 ]

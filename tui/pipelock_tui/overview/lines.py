@@ -146,7 +146,10 @@ def _waiting(board: Board, now: float, width: int, keys: Mapping[str, str]) -> l
 
 
 def _sessions(board: Board, status: Status, width: int) -> list[Line]:
-    lines = [_title("SESSIONS", f"{number(status.sessions)} known, {number(status.grants)} grants hold")]
+    known = f"{number(status.sessions)} known"
+    if status.contained:
+        known += f", {number(status.contained)} behind walls"
+    lines = [_title("SESSIONS", f"{known}, {number(status.grants)} grants hold")]
     levels = [(level, status.levels.get(level.value, 0)) for level in Level if level is not Level.NORMAL]
     tiers = [(tier, status.tiers.get(tier.value, 0)) for tier in Tier if tier is not Tier.NONE]
     told = [f"{count} {level.value}" for level, count in levels if count]

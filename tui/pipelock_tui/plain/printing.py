@@ -85,6 +85,8 @@ def session_line(number: int, session: Session, now: float) -> str:
     parts += [f"lit={'+'.join(lit) or 'none'}", f"seen={session.requests}", f"blocked={session.blocked}"]
     parts += [f"{use.name}={use.used}/{use.limit}" for use in session.budgets]
     parts.append(f"last {ago(now - session.last_seen_at)} ago")
+    if session.walls is not None:
+        parts.append(f"walls={session.walls.value}")
     if session.ended:
         parts.append("ended")
     return escape(" ".join(parts), 2048)

@@ -17,6 +17,7 @@ from pipelock.model import (
 )
 from pipelock_tui.explain import LABEL, item
 from pipelock_tui.sessions.lines import BUDGETS, LEVELS, TIERS, lamp_parts, level_words, name_of, share
+from pipelock_tui.sessions.walls import wall_lines
 from pipelock_tui.text import Line, line
 from pipelock_tui.words import TAINTS, ago, clock_time, number, size
 
@@ -79,7 +80,7 @@ def detail_lines(
             (tier[0], tier[1]),
             ("   ", ""),
             *lamp_parts(session.lamps),
-            ("   ENDED by an operator" if session.ended else "", "warn"),
+            (_ended(session, detail), "warn"),
         ),
         item("session", session.key),
         item("known", _EVIDENCE[session.evidence] + (f", profile {session.profile}" if session.profile else "")),
@@ -89,12 +90,21 @@ def detail_lines(
     if detail is not None and detail.next:
         lines.append(item("next", detail.next, "key"))
     lines += process_lines(session.processes)
+    if detail is not None and detail.sandbox is not None:
+        lines += wall_lines(detail.sandbox, zone)
     lines += _state_lines(session, now, zone)
     lines += _taint_lines(session, detail, zone)
     if session.budgets:
         lines += [(), line(("BUDGETS", "title")), *(budget_line(use, width) for use in session.budgets)]
     lines += _note_lines(detail, zone)
     return lines
+
+
+def _ended(session: Session, detail: SessionDetail | None) -> str:
+    if not session.ended:
+        return ""
+    over = detail is not None and detail.sandbox is not None and detail.sandbox.ended_at
+    return "   OVER" if over else "   ENDED by an operator"
 
 
 def _state_lines(session: Session, now: float, zone: tzinfo | None) -> list[Line]:

@@ -12,6 +12,7 @@ from pipelock.model import (
     Session,
     Tier,
 )
+from pipelock_tui.sessions.walls import WALLS
 from pipelock_tui.text import Line, Part, cut, fit, line, width_of
 from pipelock_tui.words import ago, size
 
@@ -131,12 +132,17 @@ def session_line(session: Session, width: int, now: float, *, selected: bool = F
     cells = _widths(width)
     score = f"{session.score:.1f}/{session.threshold:.0f}" if session.threshold else f"{session.score:.1f}"
     root = session.processes[-1] if session.processes else None
-    process = f"{root.program}@{root.pid}" if root is not None else session.client
+    sandbox = _sandbox_of(session)
+    process = f"{root.program}@{root.pid}" if root is not None else sandbox or session.client
     # Two sessions of one agent must not look alike where there is no room for their processes.
-    name = f"{name_of(session)}@{root.pid}" if root is not None and not cells["process"] else name_of(session)
+    which = str(root.pid) if root is not None else sandbox.removeprefix(_SANDBOX)[:4]
+    name = f"{name_of(session)}@{which}" if which and not cells["process"] else name_of(session)
     ended = " (ended)" if session.ended else ""
+    mark, role = WALLS[session.walls] if session.walls is not None else ("", "")
+    room = cells["agent"] - 2 if mark else cells["agent"]
+    agent = Part(fit(name + ended, room), "dim" if session.ended else "strong")
     columns: dict[str, Line] = {
-        "agent": (Part(fit(name + ended, cells["agent"]), "dim" if session.ended else "strong"),),
+        "agent": (Part(f"{mark} ", role), agent) if mark else (agent,),
         "process": (Part(fit(process, cells["process"]), "dim"),),
         "level": (Part(fit(level_words(session.level), cells["level"]), LEVELS[session.level][1]),),
         "score": (Part(fit(score, cells["score"]), "dim"),),
@@ -158,6 +164,15 @@ def session_line(session: Session, width: int, now: float, *, selected: bool = F
         if cells[name]:
             parts += [*columns[name], Part(" ")]
     return tuple(parts[:-1])
+
+
+_SANDBOX = "sandbox-"
+
+
+def _sandbox_of(session: Session) -> str:
+    """The part of its key that names the sandbox; empty for other sessions."""
+    place = session.key.rpartition("@")[2].partition("|")[0]
+    return place if session.walls is not None and place.startswith(_SANDBOX) else ""
 
 
 def share(use: BudgetUse) -> float:

@@ -35,6 +35,7 @@ class SessionsView(Split):
     BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
     NOTES: ClassVar[tuple[str, ...]] = (
         "Taint: U content from outside was read, P something private was touched, E something can leave.",
+        "Walls of an agent that was launched in a sandbox: ▣ all stand, ◩ some only partly, □ some do not.",
         "Everything that is done to a session asks first, and says how many connections end.",
     )
 

@@ -14,6 +14,8 @@ from pipelock.model import (
     CheckState,
     ConfigChange,
     ConfigReview,
+    Contained,
+    Denial,
     Evidence,
     Fix,
     Grant,
@@ -23,8 +25,10 @@ from pipelock.model import (
     Lamps,
     Level,
     Lifetime,
+    NotedDenial,
     RuleKind,
     RuleRow,
+    Sandboxed,
     Scope,
     Session,
     SessionDetail,
@@ -32,6 +36,9 @@ from pipelock.model import (
     TaintLevel,
     Tier,
     Verdict,
+    Wall,
+    WallName,
+    WallState,
 )
 from pipelock_tui.testing._clock import NOON
 from pipelock_tui.testing._traffic import blocked, processes, record, summary
@@ -45,12 +52,14 @@ __all__ = [
     "grants",
     "history_page",
     "rules",
+    "sandboxed",
     "session",
     "session_detail",
     "sessions",
 ]
 
 _CLAUDE = "claude@4711|127.0.0.1"
+_AIDER = "aider@sandbox-5f0c1e2d3b4a|127.0.0.1"
 
 
 def session(key: str = _CLAUDE, **changes: object) -> Session:
@@ -110,7 +119,13 @@ def sessions() -> tuple[Session, ...]:
         ),
         session("pip|127.0.0.1", evidence=Evidence.HEADER, requests=38, blocked=0, last_seen_at=NOON - 610),
         session(
-            "aider@6001|127.0.0.1", tier=Tier.SOFT, tier_since=NOON - 400, tier_why="by hand", last_seen_at=NOON - 30
+            _AIDER,
+            tier=Tier.SOFT,
+            tier_since=NOON - 400,
+            tier_why="by hand",
+            last_seen_at=NOON - 30,
+            evidence=Evidence.LISTENER,
+            walls=WallState.PARTLY,
         ),
         session(
             "cursor@3222|127.0.0.1",
@@ -140,7 +155,48 @@ def session_detail(key: str = _CLAUDE) -> SessionDetail:
         why="Elevated: 6.5 points since 14:09, most of them for a credential sent to collector.example.net.",
         next="Falls to normal at 14:19 if nothing more is noticed. Reset forgets it at once.",
         sources=("https://docs.example.org/guide?page=2", "https://docs.example.org/index"),
+        sandbox=sandboxed() if found.walls is not None else None,
     )
+
+
+def sandboxed(**changes: object) -> Sandboxed:
+    """What one of `sessions` was launched behind, with changes."""
+    walls = (
+        Wall(WallName.NETWORK, WallState.UP, "a namespace of its own; every port is caught"),
+        Wall(WallName.FILES, WallState.UP, "42 paths to read, 3 to change"),
+        Wall(WallName.LANDLOCK, WallState.UP, "ABI 7: files, ports, scopes"),
+        Wall(WallName.SYSCALLS, WallState.UP, "seccomp, 61 calls refused"),
+        Wall(WallName.CGROUP, WallState.PARTLY, "none of its own", "run it under systemd --user"),
+        Wall(WallName.LIMITS, WallState.OFF),
+    )
+    base = Sandboxed(
+        contained=Contained(
+            id="5f0c1e2d3b4a",
+            agent="aider",
+            command="aider --model sonnet",
+            workspace="/home/dev/app",
+            walls=walls,
+            pid=6001,
+            started_at=NOON - 3_000,
+        ),
+        rules=("host=*.example.com", "method=GET host=pypi.org"),
+        denied=4,
+        denials=(
+            NotedDenial(
+                NOON - 60,
+                Denial(
+                    WallName.FILES,
+                    "read /home/dev/.ssh/id_ed25519",
+                    "private SSH keys",
+                    "--allow-read ~/.ssh",
+                    "git",
+                    3,
+                ),
+            ),
+            NotedDenial(NOON - 20, Denial(WallName.SYSCALLS, "ptrace", "would reach into other processes")),
+        ),
+    )
+    return msgspec.structs.replace(base, **changes)
 
 
 def grants() -> tuple[Grant, ...]:
