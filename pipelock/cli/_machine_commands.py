@@ -9,6 +9,7 @@ from pipelock.cli.table import JSON, Command, Operand, Option
 __all__ = ["MACHINE_COMMANDS"]
 
 _CONFIG = Option(("-c", "--config"), "configuration file", "config", "FILE", convert=Path, path=True)
+_NO_COLOUR = Option(("--no-color",), "no colours, whatever the terminal can show", "no_color")
 _DRY_RUN = Option(("--dry-run",), "say what would be done", "dry_run")
 _SERVICE_VERBS = ("install", "uninstall", "status", "restart", "logs")
 
@@ -35,6 +36,38 @@ MACHINE_COMMANDS = (
             "install writes a unit for your systemd, or a plist for your launchd, and has it heeded; uninstall takes\n"
             "exactly that away, unless somebody changed it. Where no manager answers, what is left to do is printed.\n"
             "Exit code 0: all is done (status: it runs); 1: something is left to do; 2: usage or configuration."
+        ),
+    ),
+    Command(
+        "diagnose",
+        "pipelock.cli.diagnose",
+        "try out whether a configuration does what it says",
+        (
+            _CONFIG,
+            Option(("--sandbox",), "which walls this machine lets us raise, instead", "sandbox"),
+            _NO_COLOUR,
+            JSON,
+        ),
+        details=(
+            "Harmless and forbidden requests go through a daemon of its own, on loopback, with your configuration:\n"
+            "that of -c, else that of the running daemon, else the defaults.\n"
+            "Exit code 0: all is well; 1: a check failed; 2: the configuration is not valid."
+        ),
+    ),
+    Command(
+        "verify-install",
+        "pipelock.cli.verify_install",
+        "try out whether what is installed filters, and holds an agent",
+        (
+            _CONFIG,
+            Option(("-o", "--output"), "write the report (JSON) to this file", "output", "FILE", (), Path, path=True),
+            _NO_COLOUR,
+            JSON,
+        ),
+        details=(
+            "As `pipelock diagnose`, with made-up keys and instructions; and a program that is launched by `pipelock\n"
+            "sandbox` tries to reach a server of this machine around the proxy.\n"
+            "Exit code 0: all is well; 1: a check failed; 2: the configuration is not valid."
         ),
     ),
 )

@@ -20,12 +20,12 @@ from pipelock.cli._trust import Loan
 from pipelock.config import Config, Loaded
 from pipelock.daemon.main import RunOptions, run_daemon
 
-__all__ = ["borrow", "main"]
+__all__ = ["await_end", "borrow", "main"]
 
 
 def main(home: str, config: str, loan: str = "") -> int:
     """Run until standard input ends."""
-    threading.Thread(target=_await_end, daemon=True).start()
+    threading.Thread(target=await_end, daemon=True).start()
     terms = msgspec.json.decode(loan, type=Loan) if loan else None
     return run_daemon(
         RunOptions(
@@ -54,7 +54,8 @@ def borrow(loan: Loan, loaded: Loaded) -> Loaded:
     return replace(loaded, config=changed)
 
 
-def _await_end() -> None:
+def await_end() -> None:
+    """Wait until standard input ends, then stop this process."""
     while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
