@@ -124,11 +124,11 @@ def test_git_pushes_and_clones_over_ssh_with_a_persons_leave(
 ) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    for words in (("init", "-q", "-b", "main"), ("remote", "add", "origin", server.url("localhost"))):
-        finished(started(daemon, server, work, *words))
+    finished(started(daemon, server, work, "init", "-q", "-b", "main"))
+    finished(started(daemon, server, work, "remote", "add", "origin", server.url("localhost")))
     (work / "file").write_bytes(os.urandom(2_000_000))
-    for words in (("add", "-A"), ("commit", "-q", "-m", "one")):
-        finished(started(daemon, server, work, *words))
+    finished(started(daemon, server, work, "add", "-A"))
+    finished(started(daemon, server, work, "commit", "-q", "-m", "one"))
 
     code, says, told = answered(daemon, started(daemon, server, work, "push", "-q", "origin", "main"), "deny")
     assert code != 0
