@@ -178,6 +178,11 @@ class Containment:
         for agent in self._agents.values():
             yield agent.key, agent.contained
 
+    def processes(self) -> frozenset[ProcessId]:
+        """The first processes of those that may live: nobody who descends from one decides anything."""
+        known = (agent.process.known_as for agent in self._agents.values() if agent.process is not None)
+        return frozenset(one for one in known if one is not None)
+
     def _find(self, key: str) -> _Agent | None:
         for table in (self._agents, self._ended):
             for agent in table.values():

@@ -11,11 +11,12 @@ import select
 import signal
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 
 from pipelock.control.backend import BackendError
-from pipelock.identity.process import PROC, UnreadableProcessError, namespaces
+from pipelock.identity.process import PROC, ProcessId, UnreadableProcessError, namespaces, process_id
 from pipelock.model import Contained, HandedKind, HandedSocket, Rung
 
 __all__ = ["ProcessHandle", "check_all"]
@@ -27,6 +28,8 @@ _CATCHING = frozenset({HandedKind.TRANSPARENT, HandedKind.REDIRECTED, HandedKind
 
 class ProcessHandle:
     """A process that no other can be mistaken for: a pidfd (pidfd_open(2)), which is ours to close.
+
+    `pid` is its number here, `known_as` that with its start time, where it can be read.
 
     Raises:
         BackendError: bad_request, it is no pidfd, or of a process that has ended or can't be seen from here;
@@ -41,6 +44,9 @@ class ProcessHandle:
         uid = _field(proc / str(self.pid) / "status", "Uid:", "the launched process has ended")
         if uid != os.getuid():
             raise BackendError("forbidden", f"the launched process belongs to uid {uid}")
+        self.known_as: ProcessId | None = None
+        with suppress(UnreadableProcessError):
+            self.known_as = process_id(self.pid, proc)
 
     def is_gone(self) -> bool:
         """Whether it has ended; nobody need have waited for it."""

@@ -245,7 +245,7 @@ class _Run:
 
     def _watched(self) -> frozenset[tuple[int, int]]:
         launched = self._agent.watched if self._agent is not None else None
-        seen = self._daemon.identifying.agents()
+        seen = self._daemon.identifying.agents() | self._daemon.containment.processes()
         return seen | {launched} if launched is not None else seen
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:

@@ -71,6 +71,7 @@ class Ear:
 class FakeProcess:
     def __init__(self, pid: int = 50) -> None:
         self.pid = pid
+        self.known_as = ProcessId(pid, 7)
         self.gone = self.killed = self.closed = False
 
     def is_gone(self) -> bool:
@@ -205,6 +206,7 @@ def test_a_launched_agent_is_served_under_a_session_of_its_own(house: House) -> 
     assert (sandbox.contained.pid, sandbox.held, sandbox.rules) == (50, True, ("example.com",))
     assert house.table.walls(KEY) == (WallState.UP, False)
     assert [key for key, _ in house.table.living()] == [KEY]
+    assert house.table.processes() == {ProcessId(50, 7)}
     assert (house.steps(), ear.orders) == (["started"], [])
     (entry,) = house.entries
     assert (entry.event, entry.level, entry.session) == ("sandbox_started", "info", KEY)
@@ -232,6 +234,7 @@ def test_with_the_launcher_goes_the_network_and_with_the_process_the_sandbox(hou
     assert house.steps() == ["started", "lost", "ended"]
     assert house.table.walls(KEY) == (WallState.UP, True)
     assert house.process.closed
+    assert not house.table.processes()
     assert house.refused().message == "a sandbox with this id has ended"
 
 

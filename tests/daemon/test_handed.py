@@ -13,6 +13,7 @@ import pytest
 
 from pipelock.control.backend import BackendError
 from pipelock.daemon.handed import ProcessHandle, check_all
+from pipelock.identity.process import process_id
 from pipelock.model import Contained, HandedKind, HandedSocket, Rung
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pidfds and namespaces are Linux's")
@@ -122,6 +123,7 @@ def test_the_process_is_known_by_its_descriptor_and_ended_by_it(hand: Hand) -> N
         handle = check(ON_PORTS, good, pair)
         assert handle is not None
         assert (handle.pid, handle.is_gone()) == (child.pid, False)
+        assert handle.known_as == process_id(child.pid)
         assert handle.kill()
         child.wait()
         assert handle.is_gone()
