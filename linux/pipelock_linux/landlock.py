@@ -266,8 +266,8 @@ def _rights(grant: Grant) -> Right:
 def _always(*, own_root: bool) -> list[Rule]:
     """What every program needs: the harmless devices, and /proc, which holds its own processes alone or is guarded.
 
-    Without an own root neither the terminals of the user's other windows are granted (/dev/pts) nor the memory that all
-    the user's programs share (/dev/shm).
+    Without an own root neither the terminals of the user's other windows are granted (/dev/pts: so new ones can't be
+    opened either) nor the memory that all the user's programs share (/dev/shm).
     """
     rules = [Rule("/proc", Right.READ_FILE | Right.READ_DIR)]
     if not own_root:
