@@ -94,6 +94,7 @@ class _Building:
         self._closing = closing
         self._by_path = {one.grant.path: one.grant for one in places}
         self._sources: dict[str, int] = {}
+        self._kept: dict[str, int] = {}  # folders of the host's for changes
         self._modes: dict[str, int] = {}  # of folders that get an empty one in their place
         self._finished_read_only: list[int] = []
         self._notes: list[str] = []
@@ -163,6 +164,11 @@ class _Building:
                 self._notes.append(f"{grant.path} is out of this user's reach")
             except OSError as error:  # a link, most of all: it was none when the profile was made
                 raise OSError(error.errno, error.strerror, grant.path) from error
+            if grant.access is Access.COPY and grant.upper:
+                try:
+                    self._kept[grant.path] = self._lent(grant.upper)
+                except OSError as error:
+                    self._in_memory_because(grant, error)
 
     def _raise_root(self) -> str:
         """Mount the empty root, for now in a place of the host's; which."""
@@ -207,13 +213,13 @@ class _Building:
             return self._private(grant) if is_folder else self._stored_file(b"", 0o600)
         if grant.access is not Access.COPY:
             return _bound_copy(source, grant, read_only=grant.access is Access.READ)
-        if is_folder and grant.upper:
+        if is_folder and grant.path in self._kept:
             try:
-                return self._overlay(source, self._lent(grant.upper))
+                return self._overlay(source, self._kept[grant.path])
             except OSError as error:
-                self._notes.append(f"changes to {grant.path} are kept in memory ({error.strerror})")
+                self._in_memory_because(grant, error)
         try:
-            return self._overlay(source, self._in_memory()) if is_folder else self._copied(grant.path)
+            return self._overlay(source, self._in_memory()) if is_folder else self._copied(source)
         except OSError as error:
             self._notes.append(f"changes to {grant.path} can't be kept apart ({error.strerror}): it is read-only")
             return _bound_copy(source, grant, read_only=True)
@@ -263,27 +269,31 @@ class _Building:
         return self._keep(os.open(name, _FOLDER, dir_fd=self._store))
 
     def _lent(self, upper: str) -> int:
-        """A folder of the host's, locked for as long as this process lives: two that write there would spoil it.
+        """A folder of the host's, ours for as long as this process lives: two that write there would spoil it.
 
         Raises:
             OSError: it can't be had; another agent has it (`EBUSY`).
         """
         Path(upper).mkdir(0o700, parents=True, exist_ok=True)
-        holder = os.open(upper, _FOLDER)
+        holder = self._keep(os.open(upper, _FOLDER))
+        # Never closed. It is an empty file, and leads nowhere.
+        lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=holder)
         try:
-            fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(holder)
-            raise OSError(errno.EBUSY, "another agent has what was kept", upper) from None
-        except OSError:
-            os.close(holder)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(lock)
+            if error.errno == errno.EWOULDBLOCK:
+                raise OSError(errno.EBUSY, "another agent has what was kept", upper) from None
             raise
         return holder
 
-    def _copied(self, path: str) -> int:
-        content = _content(path)
+    def _in_memory_because(self, grant: Grant, error: OSError) -> None:
+        self._notes.append(f"changes to {grant.path} are kept in memory ({error.strerror})")
+
+    def _copied(self, source: int) -> int:
+        content = _content(f"/proc/self/fd/{source}")  # its path may be covered by now
         if content is None:
-            raise OSError(errno.EFBIG, "too large, or not readable", path)
+            raise OSError(errno.EFBIG, "it is too large, or can't be read")
         return self._stored_file(content, 0o600)
 
     def _point(self, path: str, around: Access | None, *, is_folder: bool) -> int | None:

@@ -38,6 +38,7 @@ _ROUTE: Final = 0  # NETLINK_ROUTE
 _TRIES: Final = 16
 _PKTINFO: Final = 8  # IP_PKTINFO; Python has no name for it
 _RECVPKTINFO: Final = 49  # IPV6_RECVPKTINFO
+_FREEBIND: Final = 78  # IPV6_FREEBIND
 _NO_FAMILY: Final = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EOPNOTSUPP, errno.ENODEV, errno.EPROTONOSUPPORT)
 
 Handed = list[tuple[HandedSocket, int]]
@@ -188,6 +189,8 @@ def _answer(family: int) -> int:
         if family == 6:
             link.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             link.setsockopt(socket.IPPROTO_IPV6, _RECVPKTINFO, 1)
+            # Addresses that are ours by the route alone may be answered from.
+            link.setsockopt(socket.IPPROTO_IPV6, _FREEBIND, 1)
         else:
             link.setsockopt(socket.IPPROTO_IP, _PKTINFO, 1)
         link.bind((_ANYWHERE[family], DNS_PORT))
