@@ -312,7 +312,10 @@ COMMANDS = (
         "pipelock.cli.doctor",
         "what of the running daemon is wrong, or soon will be",
         (JSON,),
-        details="Exit code 1: a check failed. Which programs trust its certificates, `pipelock trust doctor` says.",
+        details=(
+            "Also: agents that could go around the proxy, and which walls can't be raised here.\n"
+            "Exit code 1: a check failed. Which programs trust its certificates, `pipelock trust doctor` says."
+        ),
     ),
     Command(
         "logs",

@@ -16,6 +16,8 @@ from cryptography import x509
 from pipelock.config import Config, ConfigError, Loaded
 from pipelock.config.rules import parse_expiry
 from pipelock.model import Check, CheckState
+from pipelock.service.kinds import ServiceError
+from pipelock.service.manifest import Fate, Manifest, fate_of
 
 __all__ = ["Facts", "run_checks"]
 
@@ -216,6 +218,24 @@ def _parts(facts: Facts, _now: float) -> Iterator[Check]:
         yield Check("approvals", _OK, f"{facts.dashboards} dashboards")
 
 
+def _service(facts: Facts, _now: float) -> Iterator[Check]:
+    try:
+        entries = Manifest(facts.home).entries
+    except ServiceError as error:
+        yield Check("service", _WARN, str(error))
+        return
+    again = "`pipelock service install` with the program that there is now"
+    for entry in entries:
+        if fate_of(entry) is Fate.GONE:
+            yield Check("service", _WARN, f"{entry.path} is gone: the daemon is not started at login", again)
+        elif entry.program and not os.access(entry.program, os.X_OK):
+            yield Check("service", _FAIL, f"{entry.path} starts {entry.program}, which can't be run", again)
+        else:
+            yield Check("service", _OK, f"{entry.path} starts {entry.program}")
+    if not entries:
+        yield Check("service", _OK, "none; `pipelock service install` has the daemon started at login")
+
+
 def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
 
@@ -231,4 +251,5 @@ _CHECKS: tuple[tuple[str, Callable[[Facts, float], Iterator[Check]]], ...] = (
     ("kill switch", _kill_switch),
     ("process", _process),
     ("parts", _parts),
+    ("service", _service),
 )

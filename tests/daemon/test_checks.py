@@ -13,6 +13,7 @@ from pipelock.config import ConfigError, Loaded, loads
 from pipelock.daemon import checks
 from pipelock.daemon.checks import Facts, run_checks
 from pipelock.model import Check, CheckState
+from pipelock.service.manifest import Manifest
 from tests.tls.peers import authority
 
 NOW = 1_700_000_000.0
@@ -108,3 +109,18 @@ def test_a_check_that_fails_itself_says_so(tmp_path: Path, monkeypatch: pytest.M
 def test_a_configuration_that_is_refused_is_an_error() -> None:
     with pytest.raises(ConfigError):
         broken()
+
+
+def test_the_service(tmp_path: Path) -> None:
+    unit, program = tmp_path / "p.service", tmp_path / "pipelock"
+    assert [(check.state, "none" in check.detail) for check in found(facts(tmp_path), "service")] == [(OK, True)]
+    Manifest(tmp_path).add(unit, b"text", str(program))
+    (check,) = found(facts(tmp_path), "service")
+    assert (check.state, "is gone" in check.detail) == (WARN, True)
+    unit.write_bytes(b"text")
+    (check,) = found(facts(tmp_path), "service")
+    assert (check.state, "can't be run" in check.detail) == (FAIL, True)
+    program.touch(0o755)
+    assert found(facts(tmp_path), "service")[0].state is OK
+    (tmp_path / "service.json").write_text("{")
+    assert found(facts(tmp_path), "service")[0].state is WARN
