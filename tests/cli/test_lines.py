@@ -10,8 +10,12 @@ from pipelock.model import (
     ActionSummary,
     BlockReason,
     ConfigReloaded,
+    Contained,
+    ContainmentChanged,
+    ContainmentStep,
     Decided,
     Decision,
+    Denial,
     Event,
     GrantsChanged,
     Held,
@@ -29,6 +33,8 @@ from pipelock.model import (
     Transport,
     TunnelClosed,
     Verdict,
+    WallName,
+    WallRefused,
     escape,
 )
 
@@ -43,6 +49,7 @@ BLOCK = Decision(
 )
 ALLOW = Decision(action_id="a", verdict=Verdict.ALLOW)
 SESSION = Session(key="a|1", agent="a", client="1", started_at=0, last_seen_at=0)
+BOX = Contained(id="0123456789ab", agent="bob")
 PENDING = Pending(id="3", group="g", action=REQUEST, reason="asks", held_at=0, expires_at=60)
 
 
@@ -84,6 +91,14 @@ def line(payload: Payload) -> str:
             "    12 closed    x.example:443 after 1.5 s, 2.0 KiB out, 10 B in: idle",
         ),
         (Notice("warn", "audit mode"), "    12 warn      audit mode"),
+        (
+            ContainmentChanged("k", BOX, ContainmentStep.LOST, "cut off"),
+            "    12 sandbox   bob 0123456789ab: lost, cut off",
+        ),
+        (
+            WallRefused("k", "bob", Denial(WallName.FILES, "read /x", "not granted", "--allow-read /x", "cat", 2)),
+            "    12 wall      bob: cat: read /x (2 times) - files: not granted; --allow-read /x",
+        ),
     ],
 )
 def test_each_kind_of_event_has_its_line(payload: Payload, expected: str) -> None:
@@ -117,6 +132,8 @@ def test_whatever_the_network_says_a_line_is_one_printable_line(text: str) -> No
         Held(Pending(id=text, group="", action=action, reason=text, held_at=0, expires_at=0)),
         Released(text, Outcome.DENIED, text),
         Notice(text, text),
+        ContainmentChanged(text, Contained(id=text, agent=text), ContainmentStep.ENDED, text),
+        WallRefused(text, text, Denial(WallName.FILES, text, text, text, text)),
         TunnelClosed("", text, 0, 0, 0, text),
         ConfigReloaded(ok=True, detail=text, weaker=(text,)),
         KillSwitchChanged(KillSwitchState(active=True, sources={text: True}, message=text), text),

@@ -15,7 +15,18 @@ import pytest
 from pipelock.cli.session import _asked
 from pipelock.control import frames
 from pipelock.control.client import ControlError
-from pipelock.model import SessionDetail, SessionVerb, Tier
+from pipelock.model import (
+    Contained,
+    Denial,
+    NotedDenial,
+    Sandboxed,
+    SessionDetail,
+    SessionVerb,
+    Tier,
+    Wall,
+    WallName,
+    WallState,
+)
 from pipelock.proxy.admin.desk import DeskError, SessionOrder
 from tests.proxy.admin.desks import CALM, CLOSED, NOW, TOKEN, Api, FakeDesk
 
@@ -344,3 +355,38 @@ def test_an_answer_that_is_something_else(ways: Ways, monkeypatch: pytest.Monkey
     monkeypatch.setattr(ApiConnection, "makefile", answer)
     code, _, err = ways.run("session", "list", "--api-url", "http://127.0.0.1:9099", "--api-token", TOKEN)
     assert (code, "answered something else" in err) == (1, True)
+
+
+def test_a_sandbox_is_listed_with_its_walls_and_shown_with_what_they_refused(ways: Ways) -> None:
+    walls = (
+        Wall(WallName.NETWORK, WallState.UP, "its own"),
+        Wall(WallName.CGROUP, WallState.DOWN, "none", "systemd --user"),
+    )
+    box = Contained(id="0123456789ab", agent="helper", command="helper \x1b[31m", workspace="/w", walls=walls, pid=7)
+    denial = Denial(WallName.FILES, "read /x", "not granted", "--allow-read /x", "cat", 2)
+    sandbox = Sandboxed(contained=box, rules=("host=a.test",), denied=2, denials=(NotedDenial(NOW, denial),))
+    session = msgspec.structs.replace(CALM, walls=WallState.DOWN)
+    ways.desk.details[CALM.key] = SessionDetail(session, sandbox=sandbox)
+    heads, *rows = ways("session", "list")[1].splitlines()
+    assert heads.split()[-1] == "WALLS"
+    assert sorted(row.split()[-1] for row in rows) == ["down", "none"]
+    shown = ways("session", "inspect", CALM.key)[1]
+    for words in (
+        "  sandbox    0123456789ab, process 7; network by namespace\n",
+        "  may reach  host=a.test\n",
+        "  wall       network up: its own\n",
+        "  wall       cgroup down: none; systemd --user\n",
+        "  what its walls refused, 2 times in all, newest last:\n",
+        "cat: read /x (2 times) - files: not granted; --allow-read /x\n",
+    ):
+        assert words in shown
+    assert "\x1b" not in shown
+    answer = json.loads(ways("session", "inspect", CALM.key, "--json")[1])
+    assert (answer["walls"], answer["sandbox"]["contained"]["id"]) == ("down", "0123456789ab")
+    for changes, word in (
+        ({"ended_at": 1.0}, "ended;"),
+        ({"held": False}, "not served;"),
+        ({"frozen": True}, "frozen;"),
+    ):
+        ways.desk.details[CALM.key] = SessionDetail(session, sandbox=msgspec.structs.replace(sandbox, **changes))
+        assert word in ways("session", "inspect", CALM.key)[1]

@@ -88,6 +88,9 @@ def test_rights(peer: PeerFacts, watched: set[tuple[int, int]], may_watch: bool,
     assert rights.may_decide is (why == "")
     assert why in rights.why
     assert bool(rights.why) is bool(why)
+    # To launch agents takes nothing but to be outside of all walls; not even an agent is kept from being careful.
+    outside = not any(word in why for word in ("namespace", "told", "unknown", "serves"))
+    assert rights.may_contain is outside
 
 
 CLAUDE = read_command("/usr/bin/node", ("node", "/usr/lib/node_modules/@anthropic-ai/claude-code/cli.js"), "node")

@@ -12,8 +12,12 @@ from pipelock.control.frames import Gap
 from pipelock.model import (
     ActionSummary,
     ConfigReloaded,
+    Contained,
+    ContainmentChanged,
+    ContainmentStep,
     Decided,
     Decision,
+    Denial,
     Event,
     Finding,
     Held,
@@ -29,6 +33,8 @@ from pipelock.model import (
     Transport,
     TunnelClosed,
     Verdict,
+    WallName,
+    WallRefused,
 )
 from pipelock_tui import testing
 from pipelock_tui.text import line
@@ -102,6 +108,10 @@ def hostile_events(draw: st.DrawFn) -> list[Event]:
         ConfigReloaded(ok=True, detail=draw(HOSTILE), weaker=(draw(HOSTILE),)),
         TunnelClosed(draw(HOSTILE), draw(HOSTILE), 1, 2, 3, draw(HOSTILE)),
         Notice("error", draw(HOSTILE)),
+        ContainmentChanged(
+            draw(HOSTILE), Contained(id=draw(HOSTILE), agent=draw(HOSTILE)), ContainmentStep.STARTED, draw(HOSTILE)
+        ),
+        WallRefused(draw(HOSTILE), draw(HOSTILE), Denial(WallName.FILES, *[draw(HOSTILE) for _ in range(4)])),
     ]
     return [Event(seq, testing.NOON, payload) for seq, payload in enumerate(payloads, 1)]
 
