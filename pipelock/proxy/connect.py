@@ -47,19 +47,21 @@ def is_read(context: ProxyContext, host: str, port: int) -> bool:
     return _interception(context, host, port) is not None
 
 
-def connect(context: ProxyContext, client: TunnelClient, action: Action, *, relays: bool = False) -> Callable[[], None]:
+def connect(
+    context: ProxyContext, client: TunnelClient, action: Action, inside: Inside = Inside.ANYTHING
+) -> Callable[[], None]:
     """Have the CONNECT `action` judged and its tunnel opened for `client`.
 
     Args:
         context: The shared parts.
         client: Who wants it.
         action: Where to. Whether it is `opened` is found out here.
-        relays: It is to a port of this machine that was granted: nobody looks inside.
+        inside: What may be in it if it stays closed.
 
     Returns:
         What is called if the client leaves first.
     """
-    interception = None if relays else _interception(context, action.host, action.port)
+    interception = None if inside is Inside.UNSEEN else _interception(context, action.host, action.port)
     fault = action.fault
     if fault is None and interception is not None and action.port == SSH_PORT:
         fault = _SSH  # told before the tunnel is open, where there is somebody to be told
@@ -73,7 +75,7 @@ def connect(context: ProxyContext, client: TunnelClient, action: Action, *, rela
             client.too_many(action)
         else:
             # What was judged as a tunnel that is read must not pass unread, whatever was reloaded meanwhile.
-            opening.append(_tunnel(context, client, action, decision, interception, relays=relays))
+            opening.append(_tunnel(context, client, action, decision, interception, inside))
             opening[0].start()
 
     ticket = context.door.judge(action, judged)
@@ -93,20 +95,22 @@ def _interception(context: ProxyContext, host: str, port: int) -> Interception |
     return interception
 
 
-def _tunnel(
+def _tunnel(  # noqa: PLR0917 - all that was found out about it
     context: ProxyContext,
     client: TunnelClient,
     action: Action,
     decision: Decision,
     interception: Interception | None,
-    *,
-    relays: bool,
+    inside: Inside,
 ) -> Opening | Tunnel:
     if interception is not None:
         return Opening(context, client, action, interception.authority)
     if folded(action.host) in context.settings.websocket_hints:
         context.door.stats.websocket_hinted()
-    inside = Inside.UNSEEN if relays else Inside.ANYTHING
-    if not relays and action.port == SSH_PORT and context.settings.raw_tcp.covers(action.host, action.port):
+    if (
+        inside is not Inside.UNSEEN
+        and action.port == SSH_PORT
+        and context.settings.raw_tcp.covers(action.host, action.port)
+    ):
         inside = Inside.SSH
     return Tunnel(context, client, action, decision.addresses, inside)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipelock.identity import Caller
 from pipelock.proxy.context import ProxyContext
 from pipelock.proxy.transparent import CaughtConnection
+from pipelock.proxy.tunnel import Inside
 
 __all__ = ["HOST", "RelayConnection"]
 
@@ -26,4 +27,4 @@ class RelayConnection(CaughtConnection):
     def opened(self) -> None:
         """Ask for the way at once: the other side may speak first."""
         super().opened()
-        self.tunnel(HOST, self._port, relays=True)
+        self.tunnel(HOST, self._port, inside=Inside.UNSEEN, named=True)

@@ -34,15 +34,18 @@ from pipelock.proxy.first_bytes import FirstBytes, PlainHttp
 from pipelock.proxy.forward import Destination
 from pipelock.proxy.http1 import RemoteProtocolError, RequestHead
 from pipelock.proxy.intercept import ACCESS_DENIED, MISMATCH, UNREADABLE
-from pipelock.proxy.limits import BUSY_BUFFER, HEAD_SECONDS
+from pipelock.proxy.limits import HEAD_SECONDS
 from pipelock.proxy.serving import NEVER, Receiver
 from pipelock.proxy.target import Target, bound_target, is_bound_to, parse_target
+from pipelock.proxy.tunnel import Inside
 
 __all__ = ["SILENT_SECONDS", "CaughtConnection", "Place", "TransparentConnection", "original_destination", "own_name"]
 
 SILENT_SECONDS = 2.0
 """Who has said nothing for so long waits for the other side to speak first (unless its port is one of the web's)."""
 
+MAX_EARLY = 16_384
+"""Bytes kept of who speaks before its tunnel is open; beyond it the client is not read."""
 _WEB = frozenset({80, 443})
 _ORIGINAL_DST = 80  # SO_ORIGINAL_DST (linux/netfilter_ipv4.h) and IP6T_SO_ORIGINAL_DST, the same number
 _NO_NAME = Fault(
@@ -96,14 +99,16 @@ class CaughtConnection(ProxyConnection):
         self._early: list[bytes] = []
         self._has_finished = False
 
-    def tunnel(self, host: str, port: int, fault: Fault | None = None, *, relays: bool = False) -> None:
-        """Have a tunnel to `host` judged and opened."""
+    def tunnel(
+        self, host: str, port: int, fault: Fault | None = None, inside: Inside = Inside.NO_HTTP, *, named: bool = False
+    ) -> None:
+        """Have a tunnel to `host` judged and opened. `named`: the operator has named this very place."""
         self.deadline = NEVER
         self.waits = True
         place = f"[{host}]" if ":" in host else host
         self.target = Target("authority", "https", host, port, f"https://{place}:{port}/", "")
-        action = msgspec.structs.replace(self.action(Transport.CONNECT, fault), method="CONNECT", named=relays)
-        cancel = connect(self.context, self, action, relays=relays)
+        action = msgspec.structs.replace(self.action(Transport.CONNECT, fault), method="CONNECT", named=named)
+        cancel = connect(self.context, self, action, inside)
         if self.waits:
             self.road = _Waiting(cancel)
 
@@ -113,7 +118,7 @@ class CaughtConnection(ProxyConnection):
             super().dataReceived(data)
             return
         self._early.append(data)
-        if sum(map(len, self._early)) > BUSY_BUFFER and self.transport is not None:
+        if sum(map(len, self._early)) > MAX_EARLY and self.transport is not None:
             self.transport.pauseProducing()
 
     def readConnectionLost(self) -> None:

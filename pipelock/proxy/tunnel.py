@@ -65,10 +65,15 @@ class Inside(Enum):
     """What may be inside a tunnel that is not opened."""
 
     ANYTHING = auto()
-    """Looked at for the name in a handshake, and for HTTP, which could have been read."""
+    """Looked at for the name in a handshake, and for HTTP, which could have been read, if `sni_verification` is on."""
+    NO_HTTP = auto()
+    """Looked at in any case: its client never asked for a tunnel."""
     SSH = auto()
     UNSEEN = auto()
     """Nobody looks: a port of this machine that was granted."""
+
+
+_LOOKED_AT = (Inside.SSH, Inside.NO_HTTP)
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
@@ -136,7 +141,7 @@ class Tunnel:
         self.session = action.session
         self._race = Race(context.clock, addresses, self._dial, _UpstreamLeg, self._connected, self._unreachable)
         self._upstream: _UpstreamLeg | None = None
-        looks = inside is Inside.SSH or (inside is Inside.ANYTHING and context.settings.sni_verification)
+        looks = inside in _LOOKED_AT or (inside is Inside.ANYTHING and context.settings.sni_verification)
         self._hello: FirstBytes | None = FirstBytes() if looks else None
         self._must_be_ssh = inside is Inside.SSH
         self._early: list[bytes] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,16 +11,18 @@ import pytest
 from pipelock.detect.hosts import HostSet
 from pipelock.engine import Policy
 from pipelock.engine.egress import EgressRule, EgressRules
+from pipelock.identity import Caller
 from pipelock.model import Answer, AnswerWord, HandedKind, Kind, Transport, Verdict
 from pipelock.proxy.fake_dns import FakeNames
 from pipelock.proxy.intercept import ACCESS_DENIED
 from pipelock.proxy.interception import Interception
 from pipelock.proxy.limits import HEAD_SECONDS, MAX_CONNECTIONS
 from pipelock.proxy.raw_tcp import RawTcp
-from pipelock.proxy.transparent import SILENT_SECONDS
+from pipelock.proxy.transparent import SILENT_SECONDS, TransparentConnection, original_destination
 from tests.factories import FAKE_KEY, a_policy
 from tests.proxy.house import ADDRESSES, House, ok
 from tests.proxy.inside import KEY, Inside
+from tests.proxy.lines import Line
 from tests.proxy.test_tunnel import hello
 
 PUBLIC = "93.184.216.34"
@@ -322,6 +325,16 @@ def test_a_client_that_waits_for_the_server_gets_its_tunnel_where_tunnels_are_no
     closed(house, client)
 
 
+def test_http_that_comes_late_does_not_pass_unread_whatever_is_verified() -> None:
+    house, client = caught("mail.example", 25, sni_verification=False)
+    house.wait(SILENT_SECONDS + 0.1)
+    origin = house.dials[0].answer()
+    client.says(get(host="mail.example"))
+    assert origin.heard == b""
+    assert client.line.is_closing
+    closed(house, client)
+
+
 @pytest.mark.parametrize(
     ("port", "reads", "records"), [(25, True, 1), (443, True, 0), (80, True, 0), (443, False, 0), (80, False, 0)]
 )
@@ -361,6 +374,47 @@ def test_who_leaves_without_a_word_leaves_nothing() -> None:
     closed(house, client)
     house.wait(SILENT_SECONDS)
     assert not house.records
+
+
+# -- where to ---------------------------------------------------------------------------------------------------------
+
+
+class Redirected:
+    """A connection that netfilter led elsewhere."""
+
+    def __init__(self, family: int, answer: bytes) -> None:
+        self.family = family
+        self._answer = answer
+        self.asked: tuple[int, int, int] | None = None
+
+    def getHandle(self) -> Any:
+        return self
+
+    def getsockopt(self, level: int, option: int, size: int) -> bytes:
+        self.asked = level, option, size
+        if not self._answer:
+            raise OSError(2, "No such file or directory")
+        return self._answer
+
+
+def test_the_kernel_tells_where_a_redirected_connection_wanted_to_go() -> None:
+    four: Any = Redirected(socket.AF_INET, b"\x02\x00\x1f\x90" + bytes([93, 184, 216, 34]) + bytes(8))
+    assert original_destination(four) == ("93.184.216.34", 8080)
+    assert four.asked == (socket.IPPROTO_IP, 80, 16)
+    address = socket.inet_pton(socket.AF_INET6, "2001:db8::7")
+    six: Any = Redirected(socket.AF_INET6, b"\x0a\x00\x1f\x90" + bytes(4) + address + bytes(4))
+    assert original_destination(six) == ("2001:db8::7", 8080)
+    assert six.asked == (socket.IPPROTO_IPV6, 80, 28)
+
+
+def test_who_was_not_redirected_goes_nowhere() -> None:
+    house = House()
+    connection = TransparentConnection(house.context, Caller("127.0.0.1"), FakeNames(), original_destination)
+    line = Line()
+    stranger: Any = Redirected(socket.AF_INET, b"")
+    line.getHandle = stranger.getHandle  # type: ignore[attr-defined]
+    connection.makeConnection(line)  # type: ignore[no-untyped-call]
+    assert line.is_closing
 
 
 # -- where nobody goes -----------------------------------------------------------------------------------------------
