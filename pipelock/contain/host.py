@@ -93,7 +93,7 @@ class Host:
             environ=dict(environ),
             uid=os.getuid(),
             installation=_installation(),
-            ssh_command=(sys.executable, "-m", "pipelock", "ssh"),
+            ssh_command=(sys.executable, "-P", "-m", "pipelock", "ssh", "--"),
         )
 
     def exists(self, path: str) -> bool:
