@@ -55,7 +55,7 @@ def command(tag: str, program: str = "/usr/bin/log") -> tuple[str, ...]:
         "--style",
         "ndjson",
         "--predicate",
-        f'sender == "Sandbox" AND eventMessage ENDSWITH "{tag}"',
+        f'sender == "Sandbox" AND eventMessage CONTAINS "{tag}"',
     )
 
 

@@ -93,7 +93,9 @@ def _variable(path: str) -> str:
 
 
 def find_program(word: str, folder: str, path: str) -> tuple[str, bool]:
-    """What `word` would run, by execvp(3)'s rules: the path, and whether it is there.
+    """What `word` would run, by execvp(3)'s rules: the path, and whether it can be run.
+
+    Where nothing can, the path is of what is there and no program, or `word`.
 
     Args:
         word: First of the command line.
@@ -109,4 +111,4 @@ def find_program(word: str, folder: str, path: str) -> tuple[str, bool]:
                 if os.access(candidate, os.X_OK):
                     return candidate, True
                 unfit = unfit or candidate
-    return unfit or word, bool(unfit)
+    return unfit or word, False

@@ -63,10 +63,17 @@ class Relay:
         if self._keys >= 0:
             with contextlib.suppress(termios.error):
                 self._saved = self._saved or termios.tcgetattr(self._keys)
-                # From behind this would stop us; whoever is behind has no keys to pass on.
-                if os.tcgetpgrp(self._keys) == os.getpgrp():
+                if self._is_in_front():
                     tty.setraw(self._keys, termios.TCSANOW)
         self.resize()
+
+    def _is_in_front(self) -> bool:
+        """Whether the terminal may be changed: from behind that would stop us, and there are no keys to pass on."""
+        try:
+            return os.tcgetpgrp(self._keys) == os.getpgrp()
+        except OSError:
+            # It does not control this session: nobody is in front.
+            return True
 
     def resize(self) -> None:
         """Tell the agent's terminal how large the operator's is; it tells the programs (SIGWINCH)."""
