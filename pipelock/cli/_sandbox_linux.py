@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 
-from pipelock.cli._sandbox_text import denial_lines
-from pipelock.cli.errors import EXIT_FAILED, CommandError
+from pipelock.cli._sandbox_text import denial_lines, explainer, refusal, why_not_run
 from pipelock.cli.output import complain
 from pipelock.cli.sandbox import planned
 from pipelock.cli.table import Arguments
 from pipelock.contain.aftermath import aftermath, look
-from pipelock.contain.explain import explain
 from pipelock.contain.profile import Access, Grant, Network, Profile, Source
 from pipelock.contain.walls import Outcome as Verdict
 from pipelock.contain.walls import banner, missing, outcome
 from pipelock.control.lease import Lease
 from pipelock.control.paths import socket_path
-from pipelock.model import ContainmentFacts, ContainmentMode, Denial, Rung, Wall, WallName, WallState
+from pipelock.model import ContainmentFacts, ContainmentMode, Rung, Wall, WallName, WallState
 from pipelock_linux import landlock
-from pipelock_linux.channel import NotRun
 from pipelock_linux.launcher import Ground, Launched, LaunchError, launch, listen_on_host
 from pipelock_linux.notifier import Notifier
 from pipelock_linux.supervise import Outcome, exit_code
@@ -33,7 +28,6 @@ from pipelock_linux.supervise import Outcome, exit_code
 __all__ = ["lowered", "run"]
 
 _PORTS_ABI = 4
-_SCRIPT_LINE = 256
 
 
 def run(arguments: Arguments, facts: ContainmentFacts) -> int:
@@ -43,9 +37,9 @@ def run(arguments: Arguments, facts: ContainmentFacts) -> int:
     try:
         ended = _on_the_highest_rung(arguments, facts, profile)
     except LaunchError as error:
-        raise _refusal(profile.mode, error) from error
+        raise refusal(profile.mode, error.wall, str(error), error.fix) from error
     if ended.not_run is not None:
-        complain(_why_not_run(profile, ended.not_run))
+        complain(why_not_run(profile, ended.not_run.number, ended.not_run.program))
     if ended.unable is not None:
         complain(f"the command was not started, {ended.unable.wall.value}: {ended.unable.why}")
     code = exit_code(ended.status)
@@ -113,7 +107,7 @@ def _launched(arguments: Arguments, profile: Profile, ground: Ground) -> Outcome
         ground=ground,
         shown=" ".join(arguments.agent),
         standing=_judge(arguments, profile),
-        watcher=lambda listener: Notifier(listener, _explainer(profile)),
+        watcher=lambda listener: Notifier(listener, explainer(profile)),
         say=complain,
     )
     return launch(wish, Lease(socket_path(os.environ, arguments.home)))
@@ -129,53 +123,3 @@ def _judge(arguments: Arguments, profile: Profile) -> Callable[[tuple[Wall, ...]
                 print(f"pipelock: {line}", file=sys.stderr, flush=True)
 
     return judge
-
-
-def _explainer(profile: Profile) -> Callable[[str, bool], Denial | None]:
-    def explainer(path: str, writes: bool) -> Denial | None:  # noqa: FBT001 - the notifier's signature
-        said = explain(profile, path, Access.WRITE if writes else Access.READ)
-        if said.allowed:
-            return None
-        return Denial(WallName.FILES, f"{'write' if writes else 'read'} {path}"[:300], said.why, said.fix)
-
-    return explainer
-
-
-def _refusal(mode: ContainmentMode, error: LaunchError) -> CommandError:
-    fix = f"; {error.fix}" if error.fix else ""
-    ways = {
-        ContainmentMode.STRICT: "; --strict wants every wall",
-        ContainmentMode.NORMAL: "; --best-effort starts it with the walls there are",
-        ContainmentMode.BEST_EFFORT: "",
-    }
-    return CommandError(f"the agent was not started, {error.wall.value}: {error}{fix}{ways[mode]}", EXIT_FAILED)
-
-
-def _why_not_run(profile: Profile, failed: NotRun) -> str:
-    """Why execve(2) said no, in words, with what would help."""
-    program = failed.program
-    if failed.number == errno.ENOENT:
-        interpreter = _interpreter(Path(program)) if "/" in program else ""
-        if interpreter:
-            said = explain(profile, interpreter)
-            return f"{program} is run by {interpreter}, which is not there inside: {said.why}; {said.fix}"
-        said = explain(profile, program)
-        if "/" in program and not said.allowed and os.path.lexists(program):
-            return f"{program} exists outside of the sandbox: {said.why}; add {said.fix}"
-        return f"{program}: there is no such program inside"
-    if failed.number == errno.EACCES:
-        return f"{program} may not be run: it is no program, or not executable by this user"
-    if failed.number == errno.ENOEXEC:
-        return f"{program} is no program that this machine can run"
-    return f"{program} can't be run: {os.strerror(failed.number)}"
-
-
-def _interpreter(script: Path) -> str:
-    """What the first line of a script names (execve(2)); empty where there is none."""
-    try:
-        with script.open("rb") as file:
-            line = file.readline(_SCRIPT_LINE)
-    except OSError:
-        return ""
-    words = line[2:].split()
-    return os.fsdecode(words[0]) if line.startswith(b"#!") and words else ""

@@ -1,14 +1,21 @@
-"""What a launch says afterwards."""
+"""What a launch says when it is refused, and afterwards, on every system."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import errno
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
-from pipelock.model import Denial
+from pipelock.cli.errors import EXIT_FAILED, CommandError
+from pipelock.contain.explain import explain
+from pipelock.contain.profile import Access, Profile
+from pipelock.model import ContainmentMode, Denial, WallName
 
-__all__ = ["denial_lines"]
+__all__ = ["denial_lines", "explainer", "refusal", "why_not_run"]
 
 _MAX_SHOWN = 12
+_SCRIPT_LINE = 256
 
 
 def denial_lines(denials: Sequence[Denial], left_out: int) -> Iterator[str]:
@@ -22,3 +29,55 @@ def denial_lines(denials: Sequence[Denial], left_out: int) -> Iterator[str]:
     more = sum(denial.count for denial in by_count[_MAX_SHOWN:]) + left_out
     if more:
         yield f"refused: {more} more; `pipelock events` has them"
+
+
+def explainer(profile: Profile) -> Callable[[str, bool], Denial | None]:
+    """What makes a denial of a path that was refused (the second argument: to be changed); `None` if it is granted."""
+
+    def explained(path: str, writes: bool) -> Denial | None:  # noqa: FBT001 - the notifier's signature
+        said = explain(profile, path, Access.WRITE if writes else Access.READ)
+        if said.allowed:
+            return None
+        return Denial(WallName.FILES, f"{'write' if writes else 'read'} {path}"[:300], said.why, said.fix)
+
+    return explained
+
+
+def refusal(mode: ContainmentMode, wall: WallName, message: str, fix: str) -> CommandError:
+    """Why the agent was not started, with what would help. Not escaped."""
+    hint = f"; {fix}" if fix else ""
+    ways = {
+        ContainmentMode.STRICT: "; --strict wants every wall",
+        ContainmentMode.NORMAL: "; --best-effort starts it with the walls there are",
+        ContainmentMode.BEST_EFFORT: "",
+    }
+    return CommandError(f"the agent was not started, {wall.value}: {message}{hint}{ways[mode]}", EXIT_FAILED)
+
+
+def why_not_run(profile: Profile, number: int, program: str) -> str:
+    """Why execve(2) said no to `program`, by the number of its error, in words, with what would help."""
+    if number == errno.ENOENT:
+        interpreter = _interpreter(Path(program)) if "/" in program else ""
+        if interpreter:
+            said = explain(profile, interpreter)
+            return f"{program} is run by {interpreter}, which is not there inside: {said.why}; {said.fix}"
+        said = explain(profile, program)
+        if "/" in program and not said.allowed and os.path.lexists(program):
+            return f"{program} exists outside of the sandbox: {said.why}; add {said.fix}"
+        return f"{program}: there is no such program inside"
+    if number == errno.EACCES:
+        return f"{program} may not be run: it is no program, or not executable by this user"
+    if number == errno.ENOEXEC:
+        return f"{program} is no program that this machine can run"
+    return f"{program} can't be run: {os.strerror(number)}"
+
+
+def _interpreter(script: Path) -> str:
+    """What the first line of a script names (execve(2)); empty where there is none."""
+    try:
+        with script.open("rb") as file:
+            line = file.readline(_SCRIPT_LINE)
+    except OSError:
+        return ""
+    words = line[2:].split()
+    return os.fsdecode(words[0]) if line.startswith(b"#!") and words else ""
