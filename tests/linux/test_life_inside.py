@@ -1,0 +1,214 @@
+"""On the real kernel: what `life_inside.py` finds behind the walls of namespaces, network and files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.unprivileged import NOBODY, Somebody, somebody
+from tests.linux import life_inside
+
+Found = dict[str, Any]
+
+
+class Life:
+    """What was found, and the folder on the host."""
+
+    def __init__(self, found: Found, home: Path, uid: int) -> None:
+        self.found = found
+        self.home = home
+        self.uid = uid
+
+
+@pytest.fixture(scope="module", params=["caller", "nobody"])
+def life(request: pytest.FixtureRequest) -> Iterator[Life]:
+    if not sys.platform.startswith("linux"):
+        pytest.skip("namespaces are Linux's")
+    if request.param == "nobody" and os.getuid() != 0:
+        pytest.skip("the caller is an ordinary user already")
+    with ExitStack() as closing:
+        user = closing.enter_context(somebody())
+        for bound in life_inside.lay_out(user.home):
+            closing.enter_context(bound)
+        yield Life(*_live(user, as_nobody=request.param == "nobody"))
+
+
+def _live(user: Somebody, *, as_nobody: bool) -> tuple[Found, Path, int]:
+    program = [sys.executable, str(Path(life_inside.__file__).resolve()), str(user.home)]
+    if as_nobody:
+        user.own(*user.home.rglob("*"))
+        done = user.run(*program)
+    else:
+        if os.getuid() == 0:
+            os.chown(user.home, 0, 0)
+        done = subprocess.run(program, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    found = json.loads(done.stdout)
+    if "unable" in found:
+        pytest.skip(f"this machine gives no such walls: {found['unable']}")
+    return found, user.home, NOBODY if as_nobody else os.getuid()
+
+
+FAR = {4: "93.184.216.34", 6: "2606:2800:220::1"}
+NEAR = {4: "127.0.0.1", 6: "::1"}
+
+
+def families(found: Found) -> set[int]:
+    return {family for _, _, family in found["handed"]}
+
+
+def test_every_listener_is_handed_over_once_for_each_family(life: Life) -> None:
+    handed = life.found["handed"]
+    assert 4 in families(life.found)
+    for family in families(life.found):
+        kinds = [(kind, port) for kind, port, its in handed if its == family]
+        assert (
+            kinds[:5]
+            == [
+                ("proxy", 8888),
+                ("transparent", 80),
+                ("transparent", 443),
+                ("host_port", life_inside.HOST_PORT),
+                ("dns", 53),
+            ]
+            or len(kinds) == 6
+        )
+        assert [kind for kind, _ in kinds[5:]] in ([], ["redirected"])
+    assert len({port for kind, port, _ in handed if kind == "redirected"}) <= 1
+    assert life.found["closed on exec"] is True
+
+
+def test_whatever_is_connected_to_comes_to_us_under_its_own_name(life: Life) -> None:
+    found = life.found
+    is_redirected = any(kind == "redirected" for kind, _, _ in found["handed"])
+    for family in families(found):
+        assert found[f"proxy {family}"] == [NEAR[family], 8888]
+        assert found[f"far 443 {family}"] == [FAR[family], 443]
+        assert found[f"host port {family}"] == [NEAR[family], life_inside.HOST_PORT]
+        for port in (22, 8888, life_inside.HOST_PORT):
+            expected = [FAR[family], port] if is_redirected else "ECONNREFUSED"
+            assert found[f"far {port} {family}"] == expected
+
+
+def test_what_nobody_listens_on_is_refused_and_what_the_agent_serves_is_its_own(life: Life) -> None:
+    for family in families(life.found):
+        for tried in ("near 22", "far tcp 53", "udp"):
+            assert life.found[f"{tried} {family}"] == "ECONNREFUSED"
+        assert life.found[f"own {family}"] == "served"
+        assert life.found[f"taken {family}"] == "EADDRINUSE"
+
+
+def test_names_are_asked_of_any_address_and_answered_from_it(life: Life) -> None:
+    for family in families(life.found):
+        assert life.found[f"asked {family}"] == ["question", FAR[family], "answer"]
+
+
+def test_the_root_holds_what_was_granted_and_the_way_there(life: Life) -> None:
+    found = life.found
+    assert set(found["root"]) <= {"bin", "dev", "etc", "lib", "lib64", "proc", "sbin", "tmp", "usr"}
+    assert found["home"] == ["cache", "settings", "state", "work"]
+    assert found["read bare"] == "ENOENT"
+    # The one that stays open is the lock of what is kept: an empty file.
+    assert found["descriptors"] == [str(life.home / "kept/lock")]
+
+
+@pytest.mark.parametrize(
+    ("what", "came"),
+    [
+        ("file", "text"),
+        ("mask", ""),
+        ("masked folder", "ENOENT"),
+        ("shown again", "shown"),
+        ("settings", "read me"),
+        ("seed", "seeded"),
+        ("old", "old"),
+        ("copied file", "old"),
+        ("resolver", "nameserver 127.0.0.1\noptions timeout:5 attempts:2\n"),
+    ],
+)
+def test_what_is_read(life: Life, what, came) -> None:
+    assert life.found[f"read {what}"] == came
+
+
+def test_names_of_this_machine_are_known(life: Life) -> None:
+    assert life.found["read hosts"].startswith("127.0.0.1 localhost")
+
+
+WRITABLE = ("file", "new", "git", "copy", "copied file", "private", "null")
+READ_ONLY = (
+    "hook",
+    "new hook",
+    "mask",
+    "in mask",
+    "shown again",
+    "settings",
+    "root",
+    "device folder",
+    "system",
+    "kernel",
+    "process",
+)
+
+
+def test_what_can_be_written_and_what_can_not(life: Life) -> None:
+    found = life.found
+    assert {what: found[f"write {what}"] for what in WRITABLE} == dict.fromkeys(WRITABLE, 3)
+    assert {what: found[f"write {what}"] for what in READ_ONLY} == dict.fromkeys(READ_ONLY, "EROFS")
+    assert found["remove mask"] == "EBUSY"
+    # Neither may the folder around what is protected make room for another one.
+    assert found["rename protected"] == "EBUSY"
+    assert found["rename across"] == "renamed"
+
+
+def test_the_host_has_what_was_written_for_it_and_nothing_else(life: Life) -> None:
+    home = life.home
+    assert (home / "work/file").read_text() == "new"
+    assert (home / "work/renamed").read_text() == "new"
+    assert (home / "work/.env").read_text() == life_inside.SECRET
+    assert (home / "work/.git/hooks/pre-commit").read_text() == "hook"
+    assert not (home / "work/.git/hooks/post-commit").exists()
+    assert not (home / "new").exists()
+    assert not (home / "gone").exists()
+    assert (home / "cache/old").read_text() == "old"
+    assert (home / "cache/inner/removed").read_text() == "old"
+    assert (home / "state").read_text() == "old"
+    kept = home / "kept/changes"
+    assert {one.name: one.read_text() for one in kept.iterdir() if one.is_file()} == {"old": "new", "seed": "seeded"}
+    assert all(one.stat().st_uid == life.uid for one in kept.iterdir())
+
+
+def test_sockets_of_the_host_are_there_only_where_they_were_granted(life: Life) -> None:
+    # A covered socket is a file that can't be written to, or one that nobody is bound to.
+    assert life.found["masked socket"] in {"EACCES", "ECONNREFUSED"}
+    assert life.found["granted socket"] == "connected"
+
+
+def test_processes_devices_and_marks_of_the_host_are_out_of_sight(life: Life) -> None:
+    found = life.found
+    assert found["processes"] == ["1"]
+    assert found["kernel memory"] in {"ENOENT", 0o444}
+    assert found["devices"] == sorted(
+        ["fd", "full", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "zero"]
+    )
+    assert found["terminal"] == "/dev/pts/"
+    assert (found["shared memory"], found["random"]) == (1, 4)
+    assert found["flags"] == {"usr": True, "work": True, "cache": True}
+    assert found["mknod"] == "EPERM"
+    assert found["shell"] == str(life.uid)
+
+
+def test_the_walls_tell_how_they_stand(life: Life) -> None:
+    walls = life.found["walls"]
+    assert {name: state for name, (state, _) in walls.items()} == dict.fromkeys(
+        ("ipc", "network", "files", "processes", "devices"), "up"
+    )
+    assert walls["files"][1] == "10 places of the host's, nothing else"
