@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,38 +16,33 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from pipelock import __version__
-from pipelock.config import Config, ConfigError, Loaded
-from pipelock.config.compare import reconcile, restart_only, weakenings
-from pipelock.contain.rules import parse_rules
-from pipelock.contain.settings import containment_settings
-from pipelock.control.backend import BackendError, Then
+from pipelock.config import Config, Loaded
+from pipelock.control.backend import Then
 from pipelock.daemon.admin import Admin
-from pipelock.daemon.adopting import Adopting
 from pipelock.daemon.answering import Answering
-from pipelock.daemon.containment import Containment, ContainmentParts
+from pipelock.daemon.containing import containment_of
 from pipelock.daemon.dial import Dial
 from pipelock.daemon.echo import Echo
 from pipelock.daemon.grants_file import GrantsFile
 from pipelock.daemon.health import health_facts
 from pipelock.daemon.identifying import Identifying
 from pipelock.daemon.listeners import bind, bind_agents, local_names, written_address
-from pipelock.daemon.memory import GIVE_BACK_SECONDS, forget, releaser, resident_bytes
-from pipelock.daemon.notifying import Notifying, NotifySettings, notify_settings
+from pipelock.daemon.memory import GIVE_BACK_SECONDS, forget, releaser
+from pipelock.daemon.notifying import Notifying, notify_settings
 from pipelock.daemon.oversight import SWEEP_SECONDS as SESSION_SECONDS
 from pipelock.daemon.oversight import Oversight
 from pipelock.daemon.pages import Pages
-from pipelock.daemon.reload_answers import ReloadAnswers
+from pipelock.daemon.reloading import Compiled, Reloading, ReloadingParts, say, tls_to_servers
 from pipelock.daemon.reviewing import Reviewing, ReviewParts
 from pipelock.daemon.rounds import Rounds
 from pipelock.daemon.sentinel import sentinel_probe
 from pipelock.daemon.settings import (
     api_limits,
     interception_of,
-    own_authorities,
     proxy_settings,
     scan_settings,
-    upstream_tls_of,
 )
+from pipelock.daemon.status import status_of
 from pipelock.detect.known import KnownValue
 from pipelock.door.bus import EventBus
 from pipelock.door.door import Door, DoorParts
@@ -57,22 +50,20 @@ from pipelock.door.edges import Port, Reactor
 from pipelock.door.resolver import Resolver
 from pipelock.door.stats import Stats
 from pipelock.engine import Approvals, Engine, KillSwitch, Policy
-from pipelock.engine.compile import approval_limits, compile_policy, own_rules
+from pipelock.engine.compile import approval_limits
 from pipelock.engine.warm import warm
 from pipelock.evidence.audit import AuditLog
 from pipelock.evidence.recorder import Recorder
-from pipelock.model import ConfigReloaded, KillSwitchState, Notice, Status
+from pipelock.model import KillSwitchState, Notice, Status
 from pipelock.proxy.api import ApiConnection, ApiContext, ApiFactory
 from pipelock.proxy.context import ProxyContext, ProxySettings
 from pipelock.proxy.http1 import Limits
-from pipelock.proxy.interception import Interception
 from pipelock.proxy.reverse import ReverseFactory
 from pipelock.proxy.reverse_rules import ReverseRules
 from pipelock.proxy.scan_api import ScanService
 from pipelock.proxy.server import ProxyFactory
 from pipelock.proxy.upstream import Pool
 from pipelock.proxy.websocket.settings import WebSocketSettings
-from pipelock.tls.upstream import UpstreamTls
 
 __all__ = ["Daemon", "DaemonPlace"]
 
@@ -96,16 +87,6 @@ class DaemonPlace:
     read: Callable[[], Loaded]
     environ: Mapping[str, str]
     known: Callable[[Config], Sequence[KnownValue]] = lambda _config: ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Compiled:
-    """What takes long to make of a configuration, or may fail."""
-
-    policy: Policy
-    interception: Interception | None
-    upstream_tls: UpstreamTls | None
-    notify: NotifySettings
 
 
 class Daemon:
@@ -169,7 +150,7 @@ class Daemon:
         )
         interception = interception_of(loaded.config, place.home)
         self.identifying = Identifying(reactor, loaded.config)
-        self._dial = dial = Dial(reactor, _upstream_tls(loaded, place, interception))
+        self._dial = dial = Dial(reactor, tls_to_servers(loaded, place, interception))
         pages = Pages(lambda: self.loaded.config, self.engine, self.stats, self.started_at)
         self.context = ProxyContext(
             door=self.door,
@@ -182,22 +163,7 @@ class Daemon:
             identify=self.identifying.identify,
             routes=pages.routes(),
         )
-        self.containment = Containment(
-            ContainmentParts(
-                clock=reactor,
-                wall=time.time,
-                bus=self.bus,
-                serve=Adopting(reactor, self.context),
-                agents=lambda: self.context.settings.agents,
-                freezes=lambda profile: containment_settings(self.loaded.config, profile).freeze_on_kill,
-                killed=lambda: self.kill.active,
-                refused_ports=lambda: self.engine.own_ports,
-                rules=lambda lines: own_rules(parse_rules(tuple(lines))),
-                own_rules=self.engine.own_rules,
-                end_session=self.context.end_session,
-                record=self.oversight.record,
-            )
-        )
+        self.containment = containment_of(self, reactor)
         self.oversight.connect(self.context, self.containment)
         self._notifying = Notifying(reactor, self.bus, place.environ, notify, lambda: self.admin_address)
         self.admin = Admin(self, reactor, place.environ, self._notifying)
@@ -211,9 +177,16 @@ class Daemon:
         self._rounds = Rounds(reactor)
         self._was_killed = self.kill.active
         self._release = releaser()
-        self._reloading = False
-        self._reload_again = False
-        self._reload_answers = ReloadAnswers()
+        self._reloading = Reloading(
+            ReloadingParts(
+                place=place,
+                bus=self.bus,
+                loaded=lambda: self.loaded,
+                compile=lambda call, then: self._in(self._scan_pool, call, then),
+                obey=self._obey,
+                obeyed=self._obeyed,
+            )
+        )
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -359,97 +332,39 @@ class Daemon:
         Raises:
             BackendError: the file is not valid.
         """
-        try:
-            loaded = self.place.read()
-        except ConfigError as error:
-            self._reload_failed(str(error))
-            raise BackendError("failed", str(error)) from error
-        if self._reloading:
-            self._reload_again = True
-            return "a reload is under way; the newest file is read after it"
-        self._reloading = True
-        old = self.loaded
-        kept = restart_only(old.config, loaded.config)
-        merged = reconcile(old, loaded)
-        weaker = weakenings(old.config, merged.config)
-        self._in(
-            self._scan_pool,
-            lambda: self._compiled(merged),
-            lambda made: self._reloaded(made, merged, weaker, kept),
-        )
-        return f"the file is valid (policy {merged.policy_hash}); it takes effect as soon as it is compiled"
+        return self._reloading.request()
 
     def reload_then(self, then: Then[str]) -> None:
         """`request_reload` for whoever waits until what stands in the files now is in force."""
-        self._reload_answers.add(then, is_under_way=self._reloading)
-        try:
-            self.request_reload()
-        except BackendError as error:
-            self._reload_answers.refuse(then, error)
+        self._reloading.request_then(then)
 
-    def _compiled(self, loaded: Loaded) -> _Compiled:
-        place = self.place
-        interception = interception_of(loaded.config, place.home)
-        policy = compile_policy(loaded, place.environ, place.home / "cache", known=place.known(loaded.config))
-        warm(policy)
-        return _Compiled(
-            policy,
-            interception,
-            _upstream_tls(loaded, place, interception),
-            notify_settings(loaded.config, place.environ),
-        )
+    def _obey(self, made: Compiled, loaded: Loaded) -> None:
+        self.loaded = loaded
+        self.engine.replace_policy(made.policy)
+        self.context.interception = made.interception
+        self.identifying.configure(loaded.config)
+        self.stats.agents = frozenset(loaded.config.agents)
+        self.context.identify = self.admin.context.identify = self.identifying.identify
+        self._dial.upstream = made.upstream_tls
+        self.approvals.limits = approval_limits(loaded.config)
+        self._configure_kill(loaded)
+        self._configure_recorder(loaded)
+        self.reviewing.configure()
+        self._notifying.configure(made.notify)
+        self.admin.configure()
+        self.context.settings = proxy_settings(loaded)
+        self.context.pool.close_idle()
+        self._scans.settings = scan_settings(loaded)
+        self._scan_api.limits = api_limits(loaded)
+        if self._reverse is not None:
+            self._reverse.rules = ReverseRules.from_config(loaded.config.reverse_proxy)
+        if self._metrics_context is not None:
+            self._metrics_context.settings = _metrics_settings(self.context.settings)
 
-    def _reloaded(
-        self, made: _Compiled | Failure, loaded: Loaded, weaker: tuple[str, ...], kept: tuple[str, ...]
-    ) -> None:
-        self._reloading = False
-        outcome: str | BackendError
-        if isinstance(made, Failure):
-            outcome = BackendError("failed", made.getErrorMessage())
-            self._reload_failed(outcome.message)
-        else:
-            changed = loaded.policy_hash != self.loaded.policy_hash
-            self.loaded = loaded
-            self.engine.replace_policy(made.policy)
-            self.context.interception = made.interception
-            self.identifying.configure(loaded.config)
-            self.stats.agents = frozenset(loaded.config.agents)
-            self.context.identify = self.admin.context.identify = self.identifying.identify
-            self._dial.upstream = made.upstream_tls
-            self.approvals.limits = approval_limits(loaded.config)
-            self._configure_kill(loaded)
-            self._configure_recorder(loaded)
-            self.reviewing.configure()
-            self._notifying.configure(made.notify)
-            self.admin.configure()
-            self.context.settings = proxy_settings(loaded)
-            self.context.pool.close_idle()
-            self._scans.settings = scan_settings(loaded)
-            self._scan_api.limits = api_limits(loaded)
-            if self._reverse is not None:
-                self._reverse.rules = ReverseRules.from_config(loaded.config.reverse_proxy)
-            if self._metrics_context is not None:
-                self._metrics_context.settings = _metrics_settings(self.context.settings)
-            outcome = "a new policy is in force" if changed else "the policy is the same"
-            restart = [f"needs a restart: {text}" for text in kept]
-            detail = "; ".join((outcome, *restart))
-            self.bus.publish(ConfigReloaded(ok=True, detail=detail, policy=loaded.policy_hash, weaker=weaker))
-            said = (f"policy {loaded.policy_hash}", *(f"weaker: {text}" for text in weaker), *restart)
-            _say(f"config reloaded: {'; '.join(said)}")
-            self.door.rejudge_held()
-            self._kill_may_have_moved("config")
-            self._reactor.callLater(0, forget, self._release)  # the replaced policy, and what compiling has left
-        self._reload_answers.done(outcome)
-        if self._reload_again:
-            self._reload_again = False
-            try:
-                self.request_reload()
-            except BackendError as error:
-                self._reload_answers.done(error)
-
-    def _reload_failed(self, detail: str) -> None:
-        self.bus.publish(ConfigReloaded(ok=False, detail=detail, policy=self.loaded.policy_hash))
-        _say(f"config reload failed: {detail}")
+    def _obeyed(self) -> None:
+        self.door.rejudge_held()
+        self._kill_may_have_moved("config")
+        self._reactor.callLater(0, forget, self._release)  # the replaced policy, and what compiling has left
 
     def _configure_kill(self, loaded: Loaded) -> None:
         section = loaded.config.kill_switch
@@ -484,10 +399,10 @@ class Daemon:
         if self.kill.state.sources["signal"] and not may_release:
             text = "a SIGUSR1 that may have come from an agent does not release the kill switch"
             self.bus.publish(Notice("warn", text))
-            _say(text)
+            say(text)
             return
         word = "ACTIVATED" if self.kill.toggle_signal() else "DEACTIVATED"
-        _say(f"kill switch {word} via SIGUSR1")
+        say(f"kill switch {word} via SIGUSR1")
         self._kill_may_have_moved("signal", always=True)
 
     def _look_at_sentinel(self) -> None:
@@ -508,44 +423,7 @@ class Daemon:
 
     def status(self) -> Status:
         """The daemon at a glance."""
-        config = self.loaded.config
-        stats = self.stats
-        levels, tiers = self.oversight.counts()
-        return Status(
-            version=__version__,
-            pid=os.getpid(),
-            mode=config.mode,
-            enforce=self.engine.policy.enforce,
-            listen=self.address,
-            admin=self.admin.address,
-            config_path=str(self.loaded.path or ""),
-            policy=self.engine.policy.hash,
-            started_at=self.started_at,
-            kill_switch=self.kill.state,
-            requests=stats.requests,
-            allowed=stats.allowed,
-            blocked=stats.blocked,
-            warned=stats.warned,
-            pending=len(self.approvals),
-            grants=len(self.answering.grants()),
-            tunnels=stats.tunnels,
-            connections=stats.connections,
-            dashboards=self.door.dashboards,
-            sessions=len(self.engine.sessions),
-            contained=len(self.containment),
-            levels=levels,
-            tiers=tiers,
-            last_seq=self.bus.last_seq,
-            matcher=self.engine.policy.secrets.engine,
-            egress_default=config.egress_default,
-            audit_path=str(self.recorder.log.path),
-            history=self.reviewing.history.total if self.reviewing.history is not None else 0,
-            rss=resident_bytes(),
-            ca_cert=self.context.interception.certificate if self.context.interception is not None else "",
-            websockets=stats.websockets,
-            top_blocked=stats.top_blocked(),
-            top_layers=stats.top_layers(),
-        )
+        return status_of(self)
 
     def switch_kill(self, active: bool, by: str) -> KillSwitchState:  # noqa: FBT001 - on or off is all there is
         """The control socket's source of the kill switch."""
@@ -562,18 +440,6 @@ class Daemon:
         deferToThreadPool(self._reactor, pool, call).addBoth(then)  # type: ignore[arg-type]  # a zope interface there
 
 
-def _upstream_tls(loaded: Loaded, place: DaemonPlace, interception: Interception | None) -> UpstreamTls | None:
-    own = set(own_authorities(loaded.config, place.home))
-    if interception is not None:
-        own.add(interception.authority.fingerprint)
-    return upstream_tls_of(loaded.config, place.environ, own)
-
-
 def _metrics_settings(settings: ProxySettings) -> ProxySettings:
     """For a listener that tells numbers, perhaps to a whole network, and carries nothing."""
     return replace(settings, forward_enabled=False, fetch_enabled=False, websocket=WebSocketSettings())
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"pipelock: {text}\n")
-    sys.stderr.flush()

@@ -17,7 +17,7 @@ from pipelock.config import Config, ConfigError, Loaded
 from pipelock.config.rules import parse_expiry
 from pipelock.model import Check, CheckState
 from pipelock.service.kinds import ServiceError
-from pipelock.service.manifest import Fate, Manifest, fate_of
+from pipelock.service.manifest import HOOK, SERVICE, Fate, Manifest, fate_of
 
 __all__ = ["Facts", "run_checks"]
 
@@ -218,22 +218,27 @@ def _parts(facts: Facts, _now: float) -> Iterator[Check]:
         yield Check("approvals", _OK, f"{facts.dashboards} dashboards")
 
 
-def _service(facts: Facts, _now: float) -> Iterator[Check]:
+def _installed(facts: Facts, _now: float) -> Iterator[Check]:
+    """The service and the hooks: files elsewhere that name our program."""
     try:
         entries = Manifest(facts.home).entries
     except ServiceError as error:
         yield Check("service", _WARN, str(error))
         return
     again = "`pipelock service install` with the program that there is now"
-    for entry in entries:
+    for entry in (one for one in entries if one.kind == SERVICE):
         if fate_of(entry) is Fate.GONE:
             yield Check("service", _WARN, f"{entry.path} is gone: the daemon is not started at login", again)
-        elif entry.program and not os.access(entry.program, os.X_OK):
+        elif not os.access(entry.program, os.X_OK):
             yield Check("service", _FAIL, f"{entry.path} starts {entry.program}, which can't be run", again)
         else:
             yield Check("service", _OK, f"{entry.path} starts {entry.program}")
-    if not entries:
+    if all(entry.kind != SERVICE for entry in entries):
         yield Check("service", _OK, "none; `pipelock service install` has the daemon started at login")
+    for entry in (one for one in entries if one.kind == HOOK):
+        if fate_of(entry) is Fate.INTACT and shutil.which(entry.program) is None:
+            text = f"{entry.path} calls {entry.program}, which can't be run: every push is refused"
+            yield Check("git hook", _FAIL, text, "`pipelock git install-hooks --force` there")
 
 
 def _few(names: Sequence[str]) -> str:
@@ -251,5 +256,5 @@ _CHECKS: tuple[tuple[str, Callable[[Facts, float], Iterator[Check]]], ...] = (
     ("kill switch", _kill_switch),
     ("process", _process),
     ("parts", _parts),
-    ("service", _service),
+    ("installed", _installed),
 )

@@ -30,7 +30,7 @@ class Home:
         self.reactor: Any = MemoryReactorClock()
         place = DaemonPlace(home=tmp_path, read=lambda: loads(self.text, "test"), environ=self.environ)
         # Compiling the real rules takes seconds and has tests of its own.
-        monkeypatch.setattr("pipelock.daemon.app.compile_policy", lambda *_, **__: a_policy(hash="p2"))
+        monkeypatch.setattr("pipelock.daemon.reloading.compile_policy", lambda *_, **__: a_policy(hash="p2"))
         self.daemon = Daemon(self.reactor, place, loads(text, "test"), a_policy())
         monkeypatch.setattr(self.daemon, "_in", lambda _pool, call, then: then(call()))
         self.daemon.start()

@@ -27,7 +27,7 @@ class Home:
         self.reactor: Any = MemoryReactorClock()
         place = DaemonPlace(home=tmp_path, read=lambda: loads(self.text, "test"), environ={})
         # Compiling the real rules takes seconds and has tests of its own.
-        monkeypatch.setattr("pipelock.daemon.app.compile_policy", lambda *_, **__: a_policy(hash="p2"))
+        monkeypatch.setattr("pipelock.daemon.reloading.compile_policy", lambda *_, **__: a_policy(hash="p2"))
         self.daemon = Daemon(self.reactor, place, loads(TEXT, "test"), a_policy())
         self.events: list[Any] = []
         publish = self.daemon.bus.publish
