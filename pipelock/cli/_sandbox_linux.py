@@ -19,10 +19,10 @@ from pipelock.contain.walls import Outcome as Verdict
 from pipelock.contain.walls import banner, missing, outcome
 from pipelock.control.lease import Lease
 from pipelock.control.paths import socket_path
-from pipelock.model import ContainmentFacts, ContainmentMode, Rung, Wall, WallName, WallState
+from pipelock.model import ContainmentFacts, ContainmentMode, Denial, Rung, Wall, WallName, WallState
 from pipelock_linux import landlock
 from pipelock_linux.launcher import Ground, Launched, LaunchError, launch, listen_on_host
-from pipelock_linux.notifier import Notifier
+from pipelock_linux.notifier import Explain, Notifier
 from pipelock_linux.supervise import Outcome, exit_code
 
 __all__ = ["lowered", "run"]
@@ -101,13 +101,28 @@ def lowered(profile: Profile, port: int, scratch: str) -> Profile:
     )
 
 
+def _noticed(explained: Explain) -> Explain:
+    """Explains refusals only: the notifier hears of every path that is tried, before the kernel has decided.
+
+    In /dev and /proc are the sandbox's own devices and processes, which no grant adds to; and what the host has not
+    either, nobody refused.
+    """
+
+    def noticed(path: str, writes: bool) -> Denial | None:  # noqa: FBT001 - the notifier's signature
+        if path.startswith(("/dev/", "/proc/")) or not (writes or os.path.lexists(path)):
+            return None
+        return explained(path, writes)
+
+    return noticed
+
+
 def _launched(arguments: Arguments, profile: Profile, ground: Ground) -> Outcome:
     wish = Launched(
         profile=profile,
         ground=ground,
         shown=" ".join(arguments.agent),
         standing=_judge(arguments, profile),
-        watcher=lambda listener: Notifier(listener, explainer(profile)),
+        watcher=lambda listener: Notifier(listener, _noticed(explainer(profile))),
         say=complain,
     )
     return launch(wish, Lease(socket_path(os.environ, arguments.home)))
