@@ -38,7 +38,7 @@ from pipelock_macos.relay import Relay
 from pipelock_macos.sbpl import Setting, ground, write
 from pipelock_macos.supervise import Outcome, Supervisor
 
-__all__ = ["LaunchError", "Launched", "Programs", "launch", "listen", "walls"]
+__all__ = ["LaunchError", "Launched", "Programs", "launch", "listen", "preview", "walls"]
 
 _PROBE_SECONDS = 20.0
 _EXEC_FAILED = 126
@@ -125,6 +125,25 @@ def launch(wish: Launched, lease: Lease) -> Outcome:
         return _Launch(wish, lease, temporary, stack).run()
 
 
+def preview(profile: Profile) -> str:
+    """The text of the sandbox for a profile, as a launch would use it but for the names that a launch makes up.
+
+    Raises:
+        LaunchError: It can't be written, or must not be used.
+    """
+    return _written(profile, Setting(temporary=f"{places.real('/tmp')}/pipelock-0", tag="pipelock:0"))  # noqa: S108
+
+
+def _written(profile: Profile, setting: Setting) -> str:
+    """The text of the sandbox, looked at."""
+    try:
+        text = write(profile, setting, places.real)
+        check(text, profile, ground(profile, setting, places.real))
+    except (SandboxTextError, UnsafeProfileError) as error:
+        raise LaunchError(WallName.FILES, str(error)) from error
+    return text
+
+
 def walls(profile: Profile) -> tuple[Wall, ...]:
     """What stands around an agent that runs by this profile, once the sandbox was tried."""
     ports = ", ".join(map(str, (profile.network.proxy_port, *profile.network.host_ports)))
@@ -163,12 +182,14 @@ class _Launch:
         if any(os.isatty(descriptor) for descriptor in (0, 1, 2)):
             relay = Relay()
             self._stack.callback(relay.end)
-        text = self._text(relay.name if relay is not None else "")
+        terminal = relay.name if relay is not None else ""
+        text = _written(self._profile, Setting(temporary=self._temporary, tag=self._tag, terminal=terminal))
         variables = places.environment(self._profile, self._temporary)
         program = self._program(text, variables)
         if isinstance(program, Outcome):
             return program
         self._probe(text)
+        places.plant(self._profile)
         standing = walls(self._profile)
         self._wish.standing(standing)
         self._lease.take(self._lent(standing))
@@ -185,16 +206,6 @@ class _Launch:
             say=self._wish.say,
         )
         return supervisor.run()
-
-    def _text(self, terminal: str) -> str:
-        """The sandbox profile, looked at."""
-        setting = Setting(temporary=self._temporary, tag=self._tag, terminal=terminal)
-        try:
-            text = write(self._profile, setting, places.real)
-            check(text, self._profile, ground(self._profile, setting, places.real))
-        except (SandboxTextError, UnsafeProfileError) as error:
-            raise LaunchError(WallName.FILES, str(error)) from error
-        return text
 
     def _program(self, text: str, variables: dict[str, str]) -> str | Outcome:
         """What the command line runs; an outcome where it can't be."""

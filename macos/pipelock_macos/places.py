@@ -15,10 +15,10 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
-from pipelock.contain.profile import Access, Profile
+from pipelock.contain.profile import Access, Profile, holding
 from pipelock_macos.system import CACHES
 
-__all__ = ["environment", "find_program", "forget", "real", "temporary_folder"]
+__all__ = ["environment", "find_program", "forget", "plant", "real", "temporary_folder"]
 
 _FOR_EVENTS = 0x8000  # O_EVTONLY of <sys/fcntl.h>: opens what may not be read
 _PATH_SIZE = 1024  # MAXPATHLEN, which F_GETPATH asks for
@@ -81,6 +81,20 @@ def environment(profile: Profile, temporary: str) -> dict[str, str]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         variables[name] = str(folder)
     return variables
+
+
+def plant(profile: Profile) -> None:
+    """Copy the profile's seeds to where nothing is yet and the agent may write. Where it may not nothing is made."""
+    for source, target in profile.seeds:
+        place = holding(profile.grants, target)
+        if place is None or place.access is not Access.WRITE:
+            continue
+        with contextlib.suppress(FileNotFoundError, FileExistsError):
+            content = Path(source).read_bytes()
+            # Not through a link that the agent left there.
+            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
+                file.write(content)
 
 
 def _variable(path: str) -> str:

@@ -27,6 +27,10 @@ _NO_BOUND = -1
 def rehearse(arguments: Arguments) -> int:
     """Say what would be; the exit code is 0 where every wall would stand, 1 where some are missing, else 2."""
     facts = facts_without_daemon(arguments)
+    if sys.platform == "darwin":
+        from pipelock.cli import _sandbox_macos  # noqa: PLC0415
+
+        return _sandbox_macos.rehearse(arguments, facts)
     profile = planned(arguments, facts)
     walls, machine, rung = _tried()
     if not (profile.limits.processes or profile.limits.memory):
@@ -86,8 +90,6 @@ def _facts_of(arguments: Arguments, path: Path | None) -> ContainmentFacts:
 
 def _tried() -> tuple[tuple[Wall, ...], Machine, Rung]:
     """The walls that this machine gives, tried out."""
-    if sys.platform == "darwin":
-        raise UsageError("--dry-run is for Linux")
     from pipelock_linux.probe import probe  # noqa: PLC0415
 
     found = probe()

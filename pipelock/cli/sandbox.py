@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -49,7 +50,10 @@ def execute(arguments: Arguments) -> int:
     if facts.killed:
         complain("the kill switch is on: the agent will reach nothing until it is cleared")
     # Imported here: the other commands do not launch.
-    from pipelock.cli._sandbox_linux import run  # noqa: PLC0415
+    if sys.platform == "darwin":
+        from pipelock.cli._sandbox_macos import run  # noqa: PLC0415
+    else:
+        from pipelock.cli._sandbox_linux import run  # noqa: PLC0415
 
     return run(arguments, facts)
 

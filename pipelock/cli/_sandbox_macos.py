@@ -1,0 +1,98 @@
+"""A launch on macOS: in the system's sandbox, with what is said about it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+import msgspec
+
+from pipelock.cli._sandbox_text import denial_lines, explainer, refusal, why_not_run
+from pipelock.cli.errors import EXIT_FAILED, CommandError
+from pipelock.cli.output import complain, print_json
+from pipelock.cli.sandbox import planned
+from pipelock.cli.table import Arguments
+from pipelock.contain.aftermath import aftermath, look
+from pipelock.contain.profile import Network, Profile
+from pipelock.contain.walls import Machine, banner, missing, outcome, report
+from pipelock.contain.walls import Outcome as Verdict
+from pipelock.control.lease import Lease
+from pipelock.control.paths import socket_path
+from pipelock.model import ContainmentFacts, Rung, Wall
+from pipelock_macos.launcher import Launched, LaunchError, Programs, launch, listen, preview, walls
+from pipelock_macos.supervise import exit_code
+
+__all__ = ["rehearse", "run"]
+
+_SHOWN_PORT = 8888
+"""The proxy's in what is only shown: the real one is any that is free."""
+_NOT_ITS_OWN = "localhost,127.0.0.1,::1"
+"""Reached without the proxy: ports of this machine that were granted."""
+
+
+def run(arguments: Arguments, facts: ContainmentFacts, programs: Programs | None = None) -> int:
+    """Launch the agent and stay until it ends; its exit code. `programs` are the system's own."""
+    listener, port = listen()
+    try:
+        profile = _profile(arguments, facts, port)
+    except BaseException:
+        os.close(listener)
+        raise
+    before = look(profile.workspace)
+    wish = Launched(
+        profile=profile,
+        listener=listener,
+        shown=" ".join(arguments.agent),
+        standing=_judge(arguments, profile),
+        explain=explainer(profile),
+        say=complain,
+        programs=programs or Programs(),
+    )
+    try:
+        ended = launch(wish, Lease(socket_path(os.environ, arguments.home)))
+    except LaunchError as error:
+        raise refusal(profile.mode, error.wall, str(error), error.fix) from error
+    except OSError as error:
+        raise CommandError(f"the agent was not started: {error}", EXIT_FAILED) from error
+    if ended.not_run is not None:
+        complain(why_not_run(profile, *ended.not_run))
+    if not arguments.quiet:
+        for line in (*denial_lines(ended.denials, ended.left_out), *aftermath(before, look(profile.workspace))):
+            complain(line)
+    return exit_code(ended.status)
+
+
+def rehearse(arguments: Arguments, facts: ContainmentFacts) -> int:
+    """Print the sandbox's text and what goes with it, without a launch; the exit code is as on Linux."""
+    profile = _profile(arguments, facts, _SHOWN_PORT)
+    standing = walls(profile)
+    verdict = outcome(profile.mode, standing).value
+    if arguments.json:
+        print_json(report(profile, standing, Machine(), Rung.SYSTEM))
+        return verdict
+    for line in banner(profile, standing):
+        print(f"; {line}")
+    try:
+        print(preview(profile), end="")
+    except LaunchError as error:
+        raise refusal(profile.mode, error.wall, str(error), error.fix) from error
+    return verdict
+
+
+def _profile(arguments: Arguments, facts: ContainmentFacts, port: int) -> Profile:
+    profile = planned(arguments, facts, f"http://127.0.0.1:{port}", _NOT_ITS_OWN)
+    network = Network(proxy_port=port, ports=(), redirect=False, host_ports=profile.network.host_ports)
+    return msgspec.structs.replace(profile, network=network)
+
+
+def _judge(arguments: Arguments, profile: Profile) -> Callable[[tuple[Wall, ...]], None]:
+    def judge(standing: tuple[Wall, ...]) -> None:
+        if outcome(profile.mode, standing) is Verdict.UNAVAILABLE:
+            wall = missing(standing)[0]
+            raise LaunchError(wall.name, wall.detail or "it does not stand", wall.fix)
+        if not arguments.quiet:
+            for line in banner(profile, standing):
+                print(f"pipelock: {line}", file=sys.stderr, flush=True)
+
+    return judge
