@@ -35,7 +35,7 @@ from pipelock.tls.receipt import Entry, Receipt
 from pipelock.tls.stores import Store, find_stores, name_in_stores, prefix_of
 from pipelock.trust.bundle import renew
 
-__all__ = ["VERBS"]
+__all__ = ["VERBS", "print_outcome", "take_out_all"]
 
 _LONGEST = timedelta(days=3650)
 
@@ -191,15 +191,23 @@ def _put_in(store: Store, certificate: x509.Certificate, name: str, workshop: Wo
 
 
 def _remove(arguments: Arguments) -> int:
-    home = home_dir(os.environ, arguments.home)
-    receipt, workshop = Receipt(home), Workshop(dry=arguments.dry_run)
-    stores, _ = find_stores(arguments.store or "all", this_machine())
-    wanted = [entry for entry in receipt.entries if arguments.store in (None, "all", entry.kind)]
-    outcomes = [_take_out(entry, stores, workshop, receipt) for entry in wanted]
-    outcomes += _take_out_orphans(home, stores, workshop, receipt)
+    outcomes = take_out_all(home_dir(os.environ, arguments.home), arguments.store or "all", dry=arguments.dry_run)
     if not outcomes and not arguments.json:
         print("nothing of ours is installed")
     return _tell(arguments, outcomes, [])
+
+
+def take_out_all(home: Path, kind: str, *, dry: bool) -> list[Outcome]:
+    """Take what `install-ca` put in out of all stores of a kind, or of all kinds (`all`).
+
+    Raises:
+        ReceiptError: what was put in where can't be read.
+    """
+    receipt, workshop = Receipt(home), Workshop(dry=dry)
+    stores, _ = find_stores(kind, this_machine())
+    wanted = [entry for entry in receipt.entries if kind in ("all", entry.kind)]
+    outcomes = [_take_out(entry, stores, workshop, receipt) for entry in wanted]
+    return outcomes + _take_out_orphans(home, stores, workshop, receipt)
 
 
 def _take_out(entry: Entry, stores: list[Store], workshop: Workshop, receipt: Receipt) -> Outcome:
@@ -242,7 +250,7 @@ def _tell(arguments: Arguments, outcomes: list[Outcome], notes: list[str]) -> in
         print_json({"stores": outcomes, "notes": notes})
     else:
         for one in outcomes:
-            _print_outcome(one, arguments.what)
+            print_outcome(one, arguments.what)
         for note in notes:
             complain(note)
     is_well = all(one.is_well for one in outcomes) and not (notes and not outcomes)
@@ -258,7 +266,8 @@ _WORDS = {
 }
 
 
-def _print_outcome(one: Outcome, what: str) -> None:
+def print_outcome(one: Outcome, what: str) -> None:
+    """Print what became of a store; `what` is the verb of `pipelock tls`."""
     print(f"{escape(one.label, 80)} ({escape(one.place)}): {_WORDS[one.status]}")
     for command in one.commands:
         print(f"    {escape(command)}")

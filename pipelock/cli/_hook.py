@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 
 from pipelock.cli.errors import CommandError
+from pipelock.service.kinds import ServiceError
+from pipelock.service.manifest import HOOK, Manifest
 
 __all__ = ["hook_script", "install"]
 
@@ -53,8 +55,10 @@ exit 0
 """
 
 
-def install(command: str | None, config: Path | None, *, force: bool) -> Path:
+def install(command: str | None, config: Path | None, home: Path, *, force: bool) -> Path:
     """Write the hook where git looks for it (`core.hooksPath` included), mode 0755; ours is replaced, no other.
+
+    Where it is is remembered in `home`: once the program is gone it would refuse every push.
 
     Raises:
         CommandError: no repository, no program, somebody else's hook without `force`, or nothing can be written.
@@ -64,9 +68,13 @@ def install(command: str | None, config: Path | None, *, force: bool) -> Path:
     path = folder / "pre-push"
     if os.path.lexists(path) and not force and not _is_ours(path):
         raise CommandError(f"{path}: there is a hook already; --force replaces it")
+    text = hook_script(program, config)
     try:
+        Manifest(home).add(path, text.encode(), program, HOOK)
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(path, hook_script(program, config))
+        _replace(path, text)
+    except ServiceError as error:
+        raise CommandError(str(error)) from error
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror or error}") from error
     return path

@@ -70,4 +70,15 @@ MACHINE_COMMANDS = (
             "Exit code 0: all is well; 1: a check failed; 2: the configuration is not valid."
         ),
     ),
+    Command(
+        "uninstall",
+        "pipelock.cli.uninstall",
+        "take away what was put elsewhere on this machine",
+        (Option(("--purge",), "and the home: settings, evidence and keys", "purge"), _DRY_RUN, JSON),
+        details=(
+            "The service, the git hooks and our certificate authority wherever `pipelock tls install-ca` put it. The\n"
+            "package itself is removed by what installed it, which is named; do that last.\n"
+            "Exit code 0: all is gone; 1: something is left to do, and is named."
+        ),
+    ),
 )

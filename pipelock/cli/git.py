@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
@@ -18,6 +19,7 @@ from pipelock.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandError, 
 from pipelock.cli.lines import count
 from pipelock.cli.output import as_json, complain
 from pipelock.cli.table import Arguments
+from pipelock.control.paths import home_dir
 from pipelock.detect.matcher import MatcherError
 from pipelock.engine import matches_path
 
@@ -35,7 +37,8 @@ def execute(arguments: Arguments) -> int:
     if arguments.what == "install-hooks":
         _refuse(arguments, ("json", "format", "output", "exclude", "no_ignore", "verbose"))
         load_config(arguments.config)
-        print(f"wrote {_hook.install(arguments.binary, arguments.config, force=arguments.force)}")
+        home = home_dir(os.environ, arguments.home)
+        print(f"wrote {_hook.install(arguments.binary, arguments.config, home, force=arguments.force)}")
         return EXIT_OK
     _refuse(arguments, ("binary", "force"))
     return _scan_diff(arguments)

@@ -101,6 +101,7 @@ class Arguments(argparse.Namespace):
     fail_on: str
     check: bool
     now: bool
+    purge: bool
     sandbox: bool
     workspace: str | None
     profile: str | None

@@ -1,7 +1,7 @@
 """What was written outside of our own home, so that exactly that is taken away again.
 
-`service.json` in the home: a list of files, each with the hash of what was written. A file that somebody changed since
-is theirs: it is kept and named.
+`installed.json` in the home: a list of files, each with the hash of what was written. A file that somebody changed
+since is theirs: it is kept and named.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import msgspec
 
 from pipelock.service.kinds import ServiceError
 
-__all__ = ["FILE", "MAX_ENTRIES", "Fate", "Manifest", "Written", "fate_of", "put"]
+__all__ = ["FILE", "HOOK", "MAX_ENTRIES", "SERVICE", "Fate", "Manifest", "Written", "fate_of", "put"]
 
-FILE = "service.json"
-MAX_ENTRIES = 100
+FILE = "installed.json"
+MAX_ENTRIES = 1000
+SERVICE = "service"
+HOOK = "git hook"
 _MAX_SIZE = 1 << 20
 
 
@@ -28,11 +30,13 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
         path: Absolute.
         sha256: Of what was written, hexadecimal.
         program: The program that it names; may be empty.
+        kind: `SERVICE` or `HOOK`.
     """
 
     path: str
     sha256: str
     program: str = ""
+    kind: str = SERVICE
 
 
 class Fate(StrEnum):
@@ -66,13 +70,13 @@ class Manifest:
         """The entry of a file."""
         return next((entry for entry in self.entries if entry.path == str(path)), None)
 
-    def add(self, path: Path, text: bytes, program: str) -> None:
+    def add(self, path: Path, text: bytes, program: str, kind: str = SERVICE) -> None:
         """Remember a file; before it is written, so that none is forgotten.
 
         Raises:
             ServiceError: it can't be remembered.
         """
-        entry = Written(path=str(path), sha256=hashlib.sha256(text).hexdigest(), program=program)
+        entry = Written(path=str(path), sha256=hashlib.sha256(text).hexdigest(), program=program, kind=kind)
         self._write((*(known for known in self.entries if known.path != entry.path), entry))
 
     def drop(self, entry: Written) -> None:

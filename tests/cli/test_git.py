@@ -173,6 +173,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     git(tmp_path, "init", "-q", "-b", "main", "work")
     git(folder, "remote", "add", "origin", str(tmp_path / "origin.git"))
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("PIPELOCK_HOME", str(tmp_path / "home"))
     return folder
 
 

@@ -13,7 +13,7 @@ from pipelock.config import ConfigError, Loaded, loads
 from pipelock.daemon import checks
 from pipelock.daemon.checks import Facts, run_checks
 from pipelock.model import Check, CheckState
-from pipelock.service.manifest import Manifest
+from pipelock.service.manifest import HOOK, Manifest
 from tests.tls.peers import authority
 
 NOW = 1_700_000_000.0
@@ -122,5 +122,13 @@ def test_the_service(tmp_path: Path) -> None:
     assert (check.state, "can't be run" in check.detail) == (FAIL, True)
     program.touch(0o755)
     assert found(facts(tmp_path), "service")[0].state is OK
-    (tmp_path / "service.json").write_text("{")
+    hook = tmp_path / "pre-push"
+    Manifest(tmp_path).add(hook, b"text", "program-of-nobody", HOOK)
+    assert found(facts(tmp_path), "git hook") == []  # with the repository it went
+    hook.write_bytes(b"text")
+    (check,) = found(facts(tmp_path), "git hook")
+    assert (check.state, "every push is refused" in check.detail) == (FAIL, True)
+    Manifest(tmp_path).add(hook, b"text", "sh", HOOK)
+    assert found(facts(tmp_path), "git hook") == []
+    (tmp_path / "installed.json").write_text("{")
     assert found(facts(tmp_path), "service")[0].state is WARN

@@ -44,7 +44,7 @@ def test_there_is_a_limit(tmp_path: Path) -> None:
     manifest = Manifest(tmp_path)
     manifest.add(tmp_path / "x", b"", "")
     manifest.entries *= MAX_ENTRIES
-    with pytest.raises(ServiceError, match="more than 100"):
+    with pytest.raises(ServiceError, match="more than 1000"):
         manifest.add(tmp_path / "y", b"", "")
 
 
