@@ -76,6 +76,7 @@ _NAMED: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     }
 )
 _NO_LOCAL_SOCKETS = "local sockets lead to programs outside of the sandbox"
+_FIX_LOCAL_SOCKETS = "--unix-socket PATH, for one that it may use, where namespaces stand"
 _NO_SOCKETS = "only TCP, UDP and the list of interfaces are to be had"
 _NO_NAMESPACES = "namespaces would give the program rights that the sandbox took away"
 _FIX_NAMESPACES = "run the program without a sandbox of its own (browsers: --no-sandbox); this one stays around it"
@@ -108,7 +109,7 @@ def _worded(call: Call) -> tuple[str, str, str]:
 def _socket_worded(name: str, family: int, kind: int, protocol: int) -> tuple[str, str, str]:
     said = f"{name} {_FAMILIES.get(family, f'family {family}')} {_TYPES.get(kind, f'type {kind}')}"
     if family == seccomp.AF_UNIX:
-        return said, _NO_LOCAL_SOCKETS, "--unix-socket PATH, for one that it may use"
+        return said, _NO_LOCAL_SOCKETS, _FIX_LOCAL_SOCKETS
     if family == seccomp.AF_NETLINK:
         return f"{said} protocol {protocol}", _NO_SOCKETS, ""
     return said, _NO_SOCKETS, ""

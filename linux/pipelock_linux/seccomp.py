@@ -53,8 +53,9 @@ class InetUse(Enum):
     """TCP and UDP: the network namespace leads nowhere but to our listeners."""
     TCP_ONLY = "TCP only"
     """The host's network behind Landlock's ports, which knows TCP's `connect` and nothing else: so nothing else may be
-    done. No UDP, no other transport, no connecting by sending, no listening; nor what namespaces would have kept apart
-    (shared memory of the user's other programs, their limits)."""
+    done. No UDP, no other transport, no connecting by sending, no listening; nor what namespaces would have kept apart:
+    local sockets (all of the host's could be reached, up to those that give everything away), shared memory of the
+    user's other programs, their limits."""
 
 
 class Returns:
@@ -250,13 +251,14 @@ def program(*, unix_sockets: bool, inet: InetUse, notify: bool, machine: str, ex
     """The filter, as an array of `struct sock_filter`.
 
     Args:
-        unix_sockets: Whether local sockets may be made. Without, connected pairs still can.
+        unix_sockets: Whether local sockets may be made, with `InetUse.ALL`. Without, connected pairs still can.
         inet: Which internet sockets may be made, and whether namespaces stand.
         notify: Denied calls wait for what the launcher answers (`notifier`), instead of EPERM at once.
         machine: A key of `NUMBERS`. Programs for any other machine are killed.
         explain: Calls with paths are told too; takes `notify`.
     """
     numbers = NUMBERS[machine]
+    unix_sockets = unix_sockets and inet is InetUse.ALL
     denied = {**DENIED, **(DENIED_WITHOUT_NAMESPACES if inet is InetUse.TCP_ONLY else {})}
     checks = {name: write for name, write in _checks(unix_sockets=unix_sockets, inet=inet).items() if name in numbers}
 

@@ -164,6 +164,15 @@ EVERYDAY = """
 
 
 @pytest.mark.parametrize("machine", NUMBERS)
+def test_without_namespaces_there_are_no_local_sockets_whoever_wants_them(machine) -> None:
+    wanted = a_mode(unix_sockets=True, inet=InetUse.TCP_ONLY)
+
+    assert answer(machine, wanted, "socket", (1, 1, 0)) == REFUSED
+    assert answer(machine, wanted, "socketpair", (1, 2, 0)) == REFUSED
+    assert answer(machine, wanted, "socketpair", (1, 1, 0)) == ALLOWED
+
+
+@pytest.mark.parametrize("machine", NUMBERS)
 def test_what_programs_do_all_day_is_allowed_and_soon(machine) -> None:
     for name in EVERYDAY.split():
         for mode in MODES:
