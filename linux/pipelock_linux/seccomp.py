@@ -106,26 +106,26 @@ CHECKED = frozenset({"clone", "unshare", "ioctl", "socket", "socketpair", "perso
 
 _CHECKED_WITHOUT_NAMESPACES = frozenset({"sendto", "sendmsg", "sendmmsg", "prlimit64"})
 
-ABSENT = frozenset(
-    (
-        # Its flags lie in memory, out of a filter's sight: C libraries then use clone.
-        "clone3 "
-        # They do what other calls do, sockets included, past every filter.
-        "io_uring_setup io_uring_enter io_uring_register "
-        # Obsolete, or compiled out of most kernels.
-        "_sysctl uselib create_module get_kernel_syms query_module nfsservctl getpmsg putpmsg afs_syscall tuxcall "
-        "security vserver epoll_ctl_old epoll_wait_old lookup_dcookie modify_ldt sysfs"
-    ).split()
+_ABSENT_NAMES = (
+    # Its flags lie in memory, out of a filter's sight: C libraries then use clone.
+    "clone3 "
+    # They do what other calls do, sockets included, past every filter.
+    "io_uring_setup io_uring_enter io_uring_register "
+    # Obsolete, or compiled out of most kernels.
+    "_sysctl uselib create_module get_kernel_syms query_module nfsservctl getpmsg putpmsg afs_syscall tuxcall "
+    "security vserver epoll_ctl_old epoll_wait_old lookup_dcookie modify_ldt sysfs"
 )
+
+ABSENT = frozenset(_ABSENT_NAMES.split())
 """Calls that answer ENOSYS."""
 
-OBSERVED = frozenset(
-    (
-        "open openat openat2 creat execve execveat truncate mkdir mkdirat rmdir unlink unlinkat rename renameat "
-        "renameat2 link linkat symlink symlinkat chmod fchmodat fchmodat2 chown lchown fchownat utime utimes "
-        "futimesat utimensat"
-    ).split()
+_OBSERVED_NAMES = (
+    "open openat openat2 creat execve execveat truncate mkdir mkdirat rmdir unlink unlinkat rename renameat "
+    "renameat2 link linkat symlink symlinkat chmod fchmodat fchmodat2 chown lchown fchownat utime utimes "
+    "futimesat utimensat"
 )
+
+OBSERVED = frozenset(_OBSERVED_NAMES.split())
 """Calls with paths, which are looked at and then go on when refusals are to be explained. None of them is denied or
 checked: what is looked at decides nothing."""
 
