@@ -25,15 +25,15 @@ LINKS: Final = (
 )
 _FOLDERS: Final = ("pts", "shm")
 _CONSOLE: Final = "console"
+_OURS: Final = frozenset(
+    ["/dev", "/dev/pts", *(f"/dev/{name}" for name in (*NODES, *(name for name, _ in LINKS), _CONSOLE))]
+)
 _SIZE: Final = (("mode", "0755"), ("size", "64k"), ("nr_inodes", "512"))
 
 
 def is_ours(path: str) -> bool:
     """Whether an absolute path is one of those that `mount_devices` makes."""
-    if path in {"/dev", "/dev/pts"} or path.startswith("/dev/pts/"):
-        return True
-    names = (*NODES, *(name for name, _ in LINKS), _CONSOLE)
-    return path.removeprefix("/dev/") in names
+    return path in _OURS or path.startswith("/dev/pts/")
 
 
 def operators_terminal() -> int | None:

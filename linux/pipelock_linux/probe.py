@@ -76,8 +76,11 @@ def probe() -> HostWalls:
     abi = landlock.abi()
     walls = {one.name: one for one in (*inside.walls, *calls.walls, _landlock(abi), _cgroup())}
     own_network = walls.setdefault(WallName.NETWORK, _silent(WallName.NETWORK))
+    missing, fix = "needs namespaces of its own", own_network.fix
+    if own_network.state is not WallState.DOWN and WallName.FILES in walls:
+        missing, fix = "needs the file system view", walls[WallName.FILES].fix
     for name in (WallName.FILES, WallName.PROCESSES, WallName.IPC, WallName.DEVICES):
-        walls.setdefault(name, Wall(name, WallState.DOWN, "needs namespaces of its own", own_network.fix))
+        walls.setdefault(name, Wall(name, WallState.DOWN, missing, fix))
     for name in (WallName.SYSCALLS, WallName.PRIVILEGES):
         walls.setdefault(name, _silent(name))
     stands = {name for name, wall in walls.items() if wall.state is not WallState.DOWN}
