@@ -78,6 +78,9 @@ _NAMED: Mapping[str, tuple[str, str, str]] = MappingProxyType(
 _NO_LOCAL_SOCKETS = "local sockets lead to programs outside of the sandbox"
 _FIX_LOCAL_SOCKETS = "--unix-socket PATH, for one that it may use, where namespaces stand"
 _NO_SOCKETS = "only TCP, UDP and the list of interfaces are to be had"
+_DATAGRAM = 2
+_ONLY_TCP = "without namespaces, only TCP to the proxy's port goes out"
+_FIX_ONLY_TCP = "let the program use the proxy (its variables are set), or allow namespaces on this machine"
 _NO_NAMESPACES = "namespaces would give the program rights that the sandbox took away"
 _FIX_NAMESPACES = "run the program without a sandbox of its own (browsers: --no-sandbox); this one stays around it"
 
@@ -112,6 +115,8 @@ def _socket_worded(name: str, family: int, kind: int, protocol: int) -> tuple[st
         return said, _NO_LOCAL_SOCKETS, _FIX_LOCAL_SOCKETS
     if family == seccomp.AF_NETLINK:
         return f"{said} protocol {protocol}", _NO_SOCKETS, ""
+    if kind == _DATAGRAM and family in {seccomp.AF_INET, seccomp.AF_INET6}:
+        return said, _ONLY_TCP, _FIX_ONLY_TCP
     return said, _NO_SOCKETS, ""
 
 
