@@ -164,6 +164,7 @@ def _safe_url(action: Action, findings: Iterable[Finding], *, searched: bool) ->
         return url if len(url) <= MAX_SHOWN_URL else url[:MAX_SHOWN_URL] + "…"
     scheme = action.url.partition("://")[0].lower()
     host = _safe_host(action, findings, searched=False)
+    host = f"[{host}]" if ":" in host else host
     return f"{scheme if scheme in _SCHEMES else '[other]'}://{host}{REDUCED}"
 
 

@@ -211,7 +211,7 @@ def test_a_long_url_is_cut() -> None:
         ),
         pytest.param(
             a_finding(scanner="blocklist"), "http://[2606:4700:4700:0:0:0:0:1111]/", "2606:4700:4700:0:0:0:0:1111",
-            "http://2606:4700:4700:0:0:0:0:1111/[redacted]", "2606:4700:4700:0:0:0:0:1111", id="an address in full",
+            "http://[2606:4700:4700:0:0:0:0:1111]/[redacted]", "2606:4700:4700:0:0:0:0:1111", id="an address in full",
         ),
         pytest.param(
             a_finding(scanner="parser"), "s3cret-without-scheme", "", "[other]:///[redacted]", "", id="no URL at all",

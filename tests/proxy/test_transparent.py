@@ -7,6 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipelock.detect.hosts import HostSet
 from pipelock.engine import Policy
@@ -19,6 +21,7 @@ from pipelock.proxy.interception import Interception
 from pipelock.proxy.limits import HEAD_SECONDS, MAX_CONNECTIONS
 from pipelock.proxy.raw_tcp import RawTcp
 from pipelock.proxy.transparent import SILENT_SECONDS, TransparentConnection, original_destination
+from pipelock.tls.authority import AuthorityError
 from tests.factories import FAKE_KEY, a_policy
 from tests.proxy.house import ADDRESSES, House, ok
 from tests.proxy.inside import KEY, Inside
@@ -28,13 +31,17 @@ from tests.proxy.test_tunnel import hello
 PUBLIC = "93.184.216.34"
 
 
+def _no_certificate(_host: str) -> None:
+    raise AuthorityError("nobody signs here")
+
+
 def caught(
     place: str = "example.com", port: int = 443, *, policy: Policy | None = None, reads: bool = False, **settings: Any
 ) -> tuple[House, Inside]:
     """A client that connects to a name (by the address that it was told) or to an address."""
     house = House(policy, **settings)
     if reads:
-        authority: Any = SimpleNamespace(context_for=lambda _host: None)
+        authority: Any = SimpleNamespace(context_for=_no_certificate)
         house.context.interception = Interception(authority, HostSet(["closed.example"]))
     names = FakeNames()
     address = names.address_of(place) if "example" in place else place
@@ -208,6 +215,8 @@ def test_a_tunnel_that_is_read_dials_nothing_for_itself(monkeypatch: pytest.Monk
     spoken: list[Any] = []
     monkeypatch.setattr("pipelock.proxy.intercept.start_tls", lambda *args: spoken.append(args))
     house, client = caught(reads=True)
+    signs: Any = SimpleNamespace(context_for=lambda _host: None)
+    house.context.interception = Interception(signs, HostSet())
     client.says(hello("example.com"))
     assert len(spoken) == 1
     assert spoken[0][2] == hello("example.com")
@@ -374,6 +383,40 @@ def test_who_leaves_without_a_word_leaves_nothing() -> None:
     closed(house, client)
     house.wait(SILENT_SECONDS)
     assert not house.records
+
+
+_PIECES = st.sampled_from(
+    [get(), get("/x", "example.com:8443"), get(host="other.example"), hello("example.com"), hello(None), hello("o.example"),
+     SSH, b"\x16\x03\x01", b"\x00\x01\x02", b"GET ", b"HTTP/1.1\r\n", b"\r\n", b"CONNECT a:1 HTTP/1.1\r\n\r\n"]
+)  # fmt: skip
+
+
+@given(
+    st.lists(st.one_of(_PIECES, st.binary(max_size=40)), min_size=1, max_size=5),
+    st.sampled_from(["example.com", PUBLIC, "198.18.7.7"]),
+    st.booleans(),
+    st.lists(st.integers(1, 60), min_size=1, max_size=4),
+)
+@settings(max_examples=150, deadline=None)
+def test_whatever_is_said_nothing_is_dialled_unjudged_and_nothing_is_left(
+    pieces: list[bytes], place: str, reads: bool, sizes: list[int]
+) -> None:
+    house, client = caught(place, 8443, reads=reads)
+    data = b"".join(pieces)
+    at = turn = 0
+    while at < len(data) and not client.line.is_closing:
+        size = sizes[turn % len(sizes)]
+        client.says(data[at : at + size])
+        at, turn = at + size, turn + 1
+    allowed = [record for record in house.records if record.decision.verdict is Verdict.ALLOW]
+    judged = {(host, record.action.port) for record in allowed for host in (*ADDRESSES, record.action.host)}
+    assert {(dial.address, dial.port) for dial in house.dials} <= judged
+    if reads:
+        # A tunnel that is read dials for requests alone.
+        assert bool(house.dials) <= any(record.action.kind is Kind.REQUEST for record in allowed)
+    if client.heard and not client.heard.startswith(b"\x15"):
+        assert client.heard.startswith(b"HTTP/1.1 ")
+    closed(house, client)
 
 
 # -- where to ---------------------------------------------------------------------------------------------------------
