@@ -35,6 +35,9 @@ class Condition(IntEnum):
     ANY_BIT = 0x45
 
 
+_BRANCHES: Final = frozenset(map(int, Condition))
+
+
 class Instruction(NamedTuple):
     """One instruction as the kernel reads it (`struct sock_filter`)."""
 
@@ -51,10 +54,6 @@ class _Line(NamedTuple):
     k: int = 0
     then: str = ""
     otherwise: str = ""
-
-    @property
-    def is_branch(self) -> bool:
-        return self.code in {*Condition}
 
 
 class Assembler:
@@ -84,7 +83,7 @@ class Assembler:
 
     def branch(self, condition: Condition, k: int, then: str = "", otherwise: str = "") -> None:
         """Go to label `then` or `otherwise`; an empty one is the next instruction."""
-        self._lines.append(_Line(condition, k, then, otherwise))
+        self._lines.append(_Line(int(condition), k, then, otherwise))
 
     def go(self, label: str) -> None:
         """Go to `label`."""
@@ -121,7 +120,7 @@ class Assembler:
             more = {
                 index
                 for index, line in enumerate(self._lines)
-                if line.is_branch
+                if line.code in _BRANCHES
                 and index not in long
                 and any(
                     self._distance(target, places[index], places) > _REACH for target in (line.then, line.otherwise)
@@ -145,7 +144,7 @@ class Assembler:
     def _encode(self, line: _Line, place: int, after: int, places: list[int]) -> list[Instruction]:
         if line.code == _JUMP:
             return [Instruction(_JUMP, 0, 0, self._distance(line.then, place, places))]
-        if not line.is_branch:
+        if line.code not in _BRANCHES:
             return [Instruction(line.code, 0, 0, line.k)]
         if after - place == 1:
             then, otherwise = (self._distance(label, place, places) for label in (line.then, line.otherwise))
