@@ -14,7 +14,6 @@ import contextlib
 import os
 import secrets
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from typing import NoReturn, TypeVar
 import msgspec
 
 from pipelock.contain.profile import Profile
-from pipelock.control.lease import BACKLOG, Lease, Lent
+from pipelock.control.lease import Lease, Lent, listen_on_loopback
 from pipelock.model import (
     Contained,
     HandedKind,
@@ -124,9 +123,7 @@ def listen_on_host() -> tuple[tuple[HandedSocket, int], ...]:
     Raises:
         OSError: No port is free.
     """
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(BACKLOG)
+    with listen_on_loopback() as listener:
         port = listener.getsockname()[1]
         return ((HandedSocket(HandedKind.PROXY, port), listener.detach()),)
 

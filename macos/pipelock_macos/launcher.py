@@ -27,7 +27,7 @@ from typing import NoReturn
 import msgspec
 
 from pipelock.contain.profile import Profile
-from pipelock.control.lease import BACKLOG, Lease, Lent
+from pipelock.control.lease import Lease, Lent, listen_on_loopback
 from pipelock.model import Contained, Denial, HandedKind, HandedSocket, Rung, Wall, WallName, WallState
 from pipelock_macos import denials, places
 from pipelock_macos.check import UnsafeProfileError, check
@@ -102,9 +102,7 @@ def listen() -> tuple[int, int]:
     Raises:
         OSError: No port is free.
     """
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(BACKLOG)
+    with listen_on_loopback() as listener:
         port: int = listener.getsockname()[1]
         return listener.detach(), port
 

@@ -30,7 +30,7 @@ from pipelock.control.errors import ControlError
 from pipelock.control.protocol import ClientConnection, ProtocolError
 from pipelock.model import Contained, Denial, HandedKind, HandedSocket, Order
 
-__all__ = ["BACKLOG", "FIRST_RETRY", "LAST_RETRY", "Lease", "Lent"]
+__all__ = ["BACKLOG", "FIRST_RETRY", "LAST_RETRY", "Lease", "Lent", "listen_on_loopback"]
 
 BACKLOG = 1024
 """Connections that wait to be accepted."""
@@ -39,6 +39,7 @@ FIRST_RETRY = 0.1
 LAST_RETRY = 2.0
 """At most."""
 _LOOPBACK = {4: "127.0.0.1", 6: "::1"}
+_ATTEMPTS = 10
 _ANSWER_SECONDS = 5.0
 _READ = 65_536
 _NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)  # not on every macOS; Python ignores the signal anyway
@@ -57,6 +58,31 @@ class Lent(msgspec.Struct, frozen=True):
     contained: Contained
     sockets: tuple[tuple[HandedSocket, int], ...]
     rules: tuple[str, ...] = ()
+
+
+def listen_on_loopback() -> socket.socket:
+    """A listening socket on a free port of 127.0.0.1, for agents that have no loopback of their own.
+
+    The number is asked for by name: one that the kernel chose it takes back while the socket does not listen.
+
+    Raises:
+        OSError: No port is free.
+    """
+    for attempt in range(_ATTEMPTS):
+        with socket.socket() as chosen:
+            chosen.bind((_LOOPBACK[4], 0))
+            address = chosen.getsockname()
+        listener = socket.socket()
+        try:
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except OSError:
+            listener.close()
+            if attempt == _ATTEMPTS - 1:
+                raise
+        else:
+            return listener
+    raise OSError("no port of loopback is free")
 
 
 class Lease:

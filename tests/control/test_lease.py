@@ -13,7 +13,7 @@ import pytest
 
 from pipelock.control import frames
 from pipelock.control.errors import ControlError, NotRunning
-from pipelock.control.lease import LAST_RETRY, Lease, Lent
+from pipelock.control.lease import LAST_RETRY, Lease, Lent, listen_on_loopback
 from pipelock.control.protocol import ServerConnection
 from pipelock.model import (
     Contained,
@@ -90,7 +90,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 @pytest.fixture
 def port() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listen_on_loopback() as listener:
         yield listener
 
 
@@ -112,7 +112,7 @@ def test_a_lease_hands_over_obeys_and_outlives_the_daemon(
 ) -> None:
     heard: list[frames.Contain] = []
     other = beside(lambda: heard.append(daemon.accept().agree()))
-    lease, given = Lease(daemon.path, replaces=replaces), lent(port)
+    lease, given, address = Lease(daemon.path, replaces=replaces), lent(port), port.getsockname()
     assert lease.take(given) == "claude@sandbox-1|127.0.0.1"
     other.join(10)
     assert (heard[0].contained, heard[0].rules) == (LENT, ("r",))
@@ -157,6 +157,7 @@ def test_a_lease_hands_over_obeys_and_outlives_the_daemon(
         lease.read()
     assert lease.is_held
     assert heard[1].contained.id == heard[0].contained.id
+    assert port.getsockname() == address
     socket.create_connection(port.getsockname(), 5).close()
     lease.close()
     assert lease.fileno() == -1
