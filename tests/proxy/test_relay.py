@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pipelock.detect.hosts import HostSet
+from pipelock.engine.egress import EgressRule, EgressRules
 from pipelock.model import HandedKind, Kind, Verdict
 from tests.factories import a_policy
 from tests.proxy.house import House
@@ -61,3 +63,14 @@ def test_the_kill_switch_ends_what_is_relayed() -> None:
     client = Inside(house, HandedKind.HOST_PORT, "127.0.0.1", 5432)
     assert client.line.is_closing
     assert len(house.dials) == 1
+
+
+def test_a_granted_port_needs_no_rule_of_the_sandbox_and_heeds_those_of_config() -> None:
+    house = House()
+    house.engine.own_rules[KEY] = EgressRules((), Verdict.BLOCK)
+    assert not Inside(house, HandedKind.HOST_PORT, "127.0.0.1", 5432).line.is_closing
+    assert len(house.dials) == 1
+    blocking = EgressRule(name="no", action=Verdict.BLOCK, hosts=HostSet(["127.0.0.1"]))
+    house = House(a_policy(egress=EgressRules([blocking], Verdict.ALLOW)))
+    assert Inside(house, HandedKind.HOST_PORT, "127.0.0.1", 5432).line.is_closing
+    assert not house.dials
