@@ -217,8 +217,10 @@ class Engine:
 
     def _rule(self, action: Action, view: UrlView, policy: Policy) -> Ruling:
         ruling = _rule(action, view, policy.egress)
-        # A port of this machine is granted by name, which is a rule of its own.
-        own = None if action.named else self.own_rules.get(action.session)
+        if action.named and action.kind is Kind.CONNECT:
+            # A port of this machine that was granted by its number: rules are heeded, where there is none it is allowed.
+            return ruling if ruling.rule else _NO_RULING
+        own = self.own_rules.get(action.session)
         if own is None or ruling.action is Verdict.BLOCK or _rule(action, view, own).action is not Verdict.BLOCK:
             return ruling
         return _UNREAD_TUNNEL if own.looks_inside and _is_unread(action) else _NOT_ALLOWED

@@ -70,6 +70,10 @@ def test_a_granted_port_needs_no_rule_of_the_sandbox_and_heeds_those_of_config()
     house.engine.own_rules[KEY] = EgressRules((), Verdict.BLOCK)
     assert not Inside(house, HandedKind.HOST_PORT, "127.0.0.1", 5432).line.is_closing
     assert len(house.dials) == 1
+    for default in (Verdict.BLOCK, Verdict.ASK):
+        house = House(a_policy(egress=EgressRules((), default)))
+        Inside(house, HandedKind.HOST_PORT, "127.0.0.1", 5432)
+        assert len(house.dials) == 1
     blocking = EgressRule(name="no", action=Verdict.BLOCK, hosts=HostSet(["127.0.0.1"]))
     house = House(a_policy(egress=EgressRules([blocking], Verdict.ALLOW)))
     assert Inside(house, HandedKind.HOST_PORT, "127.0.0.1", 5432).line.is_closing
