@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -105,15 +106,28 @@ def _noticed(explained: Explain) -> Explain:
     """Explains refusals only: the notifier hears of every path that is tried, before the kernel has decided.
 
     In /dev and /proc are the sandbox's own devices and processes, which no grant adds to; and what the host has not
-    either, nobody refused.
+    either, nobody refused. Where looking mounts things, it is not looked: the agent chose the path, so it would choose
+    what this machine asks of which server.
     """
+    unseen = _automounts()
 
     def noticed(path: str, writes: bool) -> Denial | None:  # noqa: FBT001 - the notifier's signature
-        if path.startswith(("/dev/", "/proc/")) or not (writes or os.path.lexists(path)):
+        if path.startswith(("/dev/", "/proc/")):
+            return None
+        if not writes and not path.startswith(unseen) and not os.path.lexists(path):
             return None
         return explained(path, writes)
 
     return noticed
+
+
+def _automounts() -> tuple[str, ...]:
+    """Folders whose contents are mounted when somebody asks for them (proc_pid_mounts(5)), each with a slash behind."""
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return ("/",)
+    return tuple(f"{line.split()[1]}/" for line in mounts if line.split()[2:3] == ["autofs"])
 
 
 def _launched(arguments: Arguments, profile: Profile, ground: Ground) -> Outcome:
