@@ -218,7 +218,7 @@ class Engine:
     def _rule(self, action: Action, view: UrlView, policy: Policy) -> Ruling:
         ruling = _rule(action, view, policy.egress)
         if action.named and action.kind is Kind.CONNECT:
-            # A port of this machine that was granted by its number: rules are heeded, where there is none it is allowed.
+            # A port of this machine, granted by its number: rules are heeded, and where there is none it is allowed.
             return ruling if ruling.rule else _NO_RULING
         own = self.own_rules.get(action.session)
         if own is None or ruling.action is Verdict.BLOCK or _rule(action, view, own).action is not Verdict.BLOCK:
