@@ -66,6 +66,11 @@ _NAMESPACES: Mapping[int, str] = MappingProxyType(
 )
 _NAMED: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
+        "ptrace": (
+            "ptrace",
+            seccomp.DENIED["ptrace"],
+            "run debuggers outside; programs with leak checks run with ASAN_OPTIONS=detect_leaks=0",
+        ),
         "mknod": ("mknod of a device", "devices are handed in from outside", ""),
         "mknodat": ("mknodat of a device", "devices are handed in from outside", ""),
         "prlimit64": ("prlimit64 of another process", "limits of other programs are not changed from inside", ""),
