@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from pipelock.control import frames
 from pipelock.control.backend import Backend, BackendError, ContainWish, Lease
 from pipelock.control.peers import PeerFacts, Rights
-from pipelock.model import MAX_HANDED, HandedKind
+from pipelock.model import MAX_HANDED
 
 __all__ = ["Leasing", "Tenant", "close_all"]
 
@@ -131,8 +131,6 @@ class Tenant:
             raise BackendError(
                 "bad_request", f"{len(question.sockets)} sockets are named and {handed} descriptors came with them"
             )
-        if not rights.may_decide and any(one.kind is HandedKind.HOST_PORT for one in question.sockets):
-            raise BackendError("forbidden", f"ports of the host are given by who may decide: {rights.why}")
 
 
 def _forbidden(rights: Rights) -> BackendError:

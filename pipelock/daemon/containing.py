@@ -30,6 +30,7 @@ def containment_of(daemon: Daemon, reactor: Reactor) -> Containment:
             freezes=lambda profile: containment_settings(daemon.loaded.config, profile).freeze_on_kill,
             killed=lambda: daemon.kill.active,
             refused_ports=lambda: daemon.engine.own_ports,
+            host_ports=lambda profile: containment_settings(daemon.loaded.config, profile).host_ports,
             rules=lambda lines: own_rules(parse_rules(tuple(lines))),
             own_rules=daemon.engine.own_rules,
             end_session=daemon.context.end_session,

@@ -97,6 +97,7 @@ class ContainmentParts:
         agents: What config says about names.
         freezes: Whether the kill switch freezes agents launched under a profile.
         refused_ports: Loopback ports that are never relayed: the daemon's own.
+        host_ports: Those that config has relayed for agents launched under a profile, whoever launches them.
         rules: Compiles one-line rules; raises ValueError with what is wrong.
         own_rules: The engine's table of them, by session.
         end_session: Ends the connections of a session, by its key and why.
@@ -111,6 +112,7 @@ class ContainmentParts:
     freezes: Callable[[str], bool]
     killed: Callable[[], bool]
     refused_ports: Callable[[], frozenset[int]]
+    host_ports: Callable[[str], tuple[int, ...]]
     rules: Callable[[Sequence[str]], EgressRules]
     own_rules: dict[str, EgressRules]
     end_session: Callable[[str, str], int]
@@ -492,10 +494,7 @@ class Containment:
             raise BackendError("bad_request", f"at most {MAX_HANDED} sockets and {MAX_WALLS} walls")
         if self._is_inside(wish.ancestors):
             raise BackendError("forbidden", "no sandbox may be started from inside of another")
-        own = self._parts.refused_ports()
-        for one in wish.sockets:
-            if one.kind is HandedKind.HOST_PORT and one.port in own:
-                raise BackendError("forbidden", f"port {one.port} is the daemon's own and is not relayed")
+        self._check_ports(wish)
         name = sanitise_agent(said.agent)
         if not name or name in {".", ".."}:
             raise BackendError("bad_request", "a sandbox's agent has a name")
@@ -520,6 +519,19 @@ class Containment:
             ),
         )
         return contained, ContainedCaller(said.id, name, said.profile)
+
+    def _check_ports(self, wish: ContainWish) -> None:
+        """Which ports of this machine may be relayed."""
+        own, granted = self._parts.refused_ports(), self._parts.host_ports(wish.contained.profile)
+        for one in wish.sockets:
+            if one.kind is HandedKind.HOST_PORT and one.port in own:
+                raise BackendError("forbidden", f"port {one.port} is the daemon's own and is not relayed")
+            if one.kind is HandedKind.HOST_PORT and not wish.may_decide and one.port not in granted:
+                raise BackendError(
+                    "forbidden",
+                    f"port {one.port} of this machine is opened by who may decide, in a terminal of their own, or by "
+                    "sandbox.host_ports",
+                )
 
     def _is_inside(self, ancestors: Sequence[ProcessId]) -> bool:
         inside = {agent.contained.pid for agent in self._agents.values()} - {0}

@@ -104,7 +104,6 @@ def test_what_came_is_the_daemons_from_the_frame_on(backend: FakeBackend) -> Non
         pytest.param(MAY, (HandedKind.PROXY,), 0, "bad_request", "0 descriptors", id="too few"),
         pytest.param(MAY, (HandedKind.PROXY,), 2, "bad_request", "2 descriptors", id="too many"),
         pytest.param(WALLED, (HandedKind.PROXY,), 1, "forbidden", "another network", id="contained"),
-        pytest.param(HELPER, (HandedKind.PROXY, HandedKind.HOST_PORT), 2, "forbidden", "an editor", id="host's port"),
     ],
 )
 def test_what_may_not_be_is_refused_and_closed(

@@ -118,6 +118,7 @@ class House:
                 freezes=lambda profile: self.freezes,
                 killed=lambda: self.killed,
                 refused_ports=lambda: frozenset({8888}),
+                host_ports=lambda _profile: (5432,),
                 rules=lambda lines: own_rules(parse_rules(tuple(lines))),
                 own_rules=self.own_rules,
                 end_session=self.end_session,
@@ -307,6 +308,13 @@ def test_what_was_frozen_before_this_daemon_goes_on(house: House) -> None:
             "8888",
             id="the daemon's own port",
         ),
+        pytest.param(
+            {},
+            {"sockets": (HandedSocket(HandedKind.HOST_PORT, 5433),), "may_decide": False},
+            "forbidden",
+            "sandbox.host_ports",
+            id="a port that nobody granted",
+        ),
     ],
 )
 def test_what_can_not_be_is_refused(
@@ -316,6 +324,15 @@ def test_what_can_not_be_is_refused(
     error = house.refused(msgspec.structs.replace(BOX, **box), **wish)
     assert (error.code, word in error.message) == (code, True)
     assert (len(house.table), house.served, house.own_rules, house.steps()) == (0, [], {}, [])
+
+
+def test_ports_of_the_machine_are_given_by_config_or_by_who_may_decide(house: House) -> None:
+    for number, may_decide in ((5432, False), (5433, True)):
+        sockets = (HandedSocket(HandedKind.HOST_PORT, number), HandedSocket(HandedKind.PROCESS))
+        ear, _ = house.contain(sockets=sockets, may_decide=may_decide)
+        assert len(house.table) == 1
+        house.table.release(ear)
+        assert len(house.table) == 0
 
 
 def test_who_may_decide_may_use_a_proven_name(house: House) -> None:
