@@ -39,6 +39,7 @@ def containment_facts(daemon: Daemon, place: DaemonPlace, profile: str, *, may_d
         refused_ports=tuple(sorted(daemon.engine.own_ports)),
         may_relay=may_decide,
         killed=daemon.kill.active,
+        forwards=daemon.context.settings.forward_enabled,
     )
 
 

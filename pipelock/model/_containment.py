@@ -294,6 +294,7 @@ class ContainmentFacts(msgspec.Struct, frozen=True, kw_only=True):
         refused_ports: Loopback ports that are never relayed: the daemon's own.
         may_relay: Whether who asks may have ports of the host relayed (the right to decide).
         killed: Whether the kill switch is on.
+        forwards: Whether the daemon carries requests at all (`forward_proxy.enabled`); all are refused where not.
     """
 
     settings: ContainmentSettings = ContainmentSettings()
@@ -304,3 +305,4 @@ class ContainmentFacts(msgspec.Struct, frozen=True, kw_only=True):
     refused_ports: tuple[int, ...] = ()
     may_relay: bool = False
     killed: bool = False
+    forwards: bool = True

@@ -105,6 +105,7 @@ def test_a_launcher_is_told_what_holds_for_its_profile(boxes: Boxes, tmp_path: P
     assert (known.profile, known.profiles, known.may_relay, known.killed) == ("coder", ("coder",), True, False)
     assert (known.settings.rules, known.settings.host_ports) == (("example.com",), (5432,))
     assert known.settings.freeze_on_kill
+    assert not known.forwards  # forward_proxy.enabled is off unless a file says so
     assert known.trust == ()  # tunnels are not opened
     assert known.refused_ports == tuple(sorted(boxes.daemon.engine.own_ports))
     assert known.hidden[0] == str(tmp_path)
