@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import errno
+import re
 from functools import cache
 from itertools import product
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -250,3 +252,12 @@ def test_the_lists_hold_calls_that_there_are_each_in_one_list() -> None:
 def test_an_unknown_machine_has_no_filter() -> None:
     with pytest.raises(KeyError):
         program(unix_sockets=True, inet=InetUse.ALL, notify=False, machine="mips")
+
+
+def test_the_documentation_lists_what_the_filter_refuses() -> None:
+    text = (Path(__file__).parents[2] / "docs/sandbox-kernel.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ((?:`\w+` ?)+)\| (.+) \|$", text, re.MULTILINE)
+
+    assert {name: why for names, why in rows for name in re.findall(r"\w+", names)} == dict(seccomp.DENIED)
+    for name in (*seccomp.TERMINAL_REQUESTS.values(), *seccomp.CHECKED, "clone3", "io_uring_enter", "listen", "shmget"):
+        assert name in text
