@@ -24,6 +24,7 @@ _APPARMOR: Final = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
 _DEBIAN: Final = "/proc/sys/kernel/unprivileged_userns_clone"
 _MAXIMUM: Final = "/proc/sys/user/max_user_namespaces"
 _STATUS: Final = "/proc/self/status"
+_LABEL: Final = "/proc/self/attr/current"
 
 
 class WallError(Exception):
@@ -86,7 +87,10 @@ def map_identity(pid: int) -> None:
     except ProcessLookupError:
         raise
     except OSError as error:
-        raise refused(f"mapping user {uid}", error) from error
+        refusal = refused(f"mapping user {uid}", error)
+        if uid == 0 and error.errno == errno.EPERM and not refusal.fix:
+            refusal.fix = "for root this takes the capability CAP_SETFCAP: keep it, or run as an ordinary user"
+        raise refusal from error
 
 
 def refused(what: str, error: OSError) -> WallError:
@@ -125,6 +129,13 @@ def fix_for(error: OSError, read: Callable[[str], str | None] | None = None) -> 
             (
                 "AppArmor restricts user namespaces here: install the profile that comes with Pipelock, or "
                 "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
+            ),
+        ),
+        (
+            "(enforce)" in (setting(_LABEL) or ""),
+            (
+                f"the AppArmor profile {(setting(_LABEL) or '').split(' ')[0]} holds this process: allow userns, mount "
+                "and pivot_root in it (docker run --security-opt apparmor=PROFILE)"
             ),
         ),
         (

@@ -21,7 +21,7 @@ from pipelock.model import HandedKind, HandedSocket, Wall, WallName, WallState
 from pipelock_linux import netlink, nftables
 from pipelock_linux.namespaces import WallError, refused
 
-__all__ = ["BACKLOG", "DNS_PORT", "build", "files", "loopback_up", "wall"]
+__all__ = ["BACKLOG", "DNS_PORT", "Handed", "build", "files", "loopback_up", "wall"]
 
 BACKLOG: Final = 1024
 """Connections that may wait for the daemon, for each listener; the kernel's own bound (somaxconn) may be lower."""
@@ -39,9 +39,11 @@ _TRIES: Final = 16
 _PKTINFO: Final = 8  # IP_PKTINFO; Python has no name for it
 _RECVPKTINFO: Final = 49  # IPV6_RECVPKTINFO
 _FREEBIND: Final = 78  # IPV6_FREEBIND
-_NO_FAMILY: Final = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EOPNOTSUPP, errno.ENODEV, errno.EPROTONOSUPPORT)
+_NO_IPV6: Final = (errno.EAFNOSUPPORT, errno.EOPNOTSUPP, errno.ENODEV, errno.EACCES)
+"""How a route is refused where the kernel has no IPv6, or where that is switched off."""
 
 Handed = list[tuple[HandedSocket, int]]
+"""Sockets and their descriptors, in the order in which they are handed over."""
 
 
 def build(wish: Network) -> Handed:
@@ -121,7 +123,7 @@ def _families(interface: int) -> Iterator[int]:
         try:
             netlink.exchange(_ROUTE, [netlink.local_route(number, interface, sequence)])
         except OSError as error:
-            if family == 6 and error.errno in _NO_FAMILY:
+            if family == 6 and error.errno in _NO_IPV6:
                 continue
             raise refused(f"routing IPv{family} to ourselves", error) from error
         yield family

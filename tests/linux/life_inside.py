@@ -268,6 +268,7 @@ class Inside:
         self.note("processes", lambda: [name for name in names_in("/proc") if name.isdigit()])
         self.note("kernel memory", lambda: stat.S_IMODE(Path("/proc/kcore").stat().st_mode))
         self.note("terminal", self.terminal)
+        self.note("own terminal", lambda: os.ttyname(0))
         self.note("shared memory", lambda: Path("/dev/shm/x").write_text("x"))
         self.note("random", lambda: len(os.read(os.open("/dev/urandom", os.O_RDONLY), 4)))
         self.note("flags", self.flags)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,13 +44,18 @@ def life(request: pytest.FixtureRequest) -> Iterator[Life]:
 
 def _live(user: Somebody, *, as_nobody: bool) -> tuple[Found, Path, int]:
     program = [sys.executable, str(Path(life_inside.__file__).resolve()), str(user.home)]
-    if as_nobody:
-        user.own(*user.home.rglob("*"))
-        done = user.run(*program)
-    else:
-        if os.getuid() == 0:
-            os.chown(user.home, 0, 0)
-        done = subprocess.run(program, capture_output=True, text=True, check=False, timeout=60)
+    ours, its = pty.openpty()
+    try:
+        if as_nobody:
+            user.own(*user.home.rglob("*"))
+            done = user.run(*program, stdin=its)
+        else:
+            if os.getuid() == 0:
+                os.chown(user.home, 0, 0)
+            done = subprocess.run(program, stdin=its, capture_output=True, text=True, check=False, timeout=60)
+    finally:
+        os.close(its)
+        os.close(ours)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
     found = json.loads(done.stdout)
@@ -196,10 +202,11 @@ def test_processes_devices_and_marks_of_the_host_are_out_of_sight(life: Life) ->
     found = life.found
     assert found["processes"] == ["1"]
     assert found["kernel memory"] in {"ENOENT", 0o444}
-    assert found["devices"] == sorted(
-        ["fd", "full", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "zero"]
-    )
-    assert found["terminal"] == "/dev/pts/"
+    nodes = ["full", "null", "random", "tty", "urandom", "zero"]
+    others = ["console", "fd", "ptmx", "pts", "shm", "stderr", "stdin", "stdout"]
+    assert found["devices"] == sorted(nodes + others)
+    # One that was made inside, and the one that we were started in.
+    assert (found["terminal"], found["own terminal"]) == ("/dev/pts/", "/dev/console")
     assert (found["shared memory"], found["random"]) == (1, 4)
     assert found["flags"] == {"usr": True, "work": True, "cache": True}
     assert found["mknod"] == "EPERM"

@@ -24,6 +24,12 @@ FILES = {
         (errno.EPERM, {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1\n"}, "AppArmor"),
         (errno.EACCES, {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "2\n"}, "AppArmor"),
         (errno.EPERM, {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "0\n"}, ""),
+        (
+            errno.EACCES,
+            {"/proc/self/attr/current": "docker-default (enforce)\n"},
+            "AppArmor profile docker-default holds",
+        ),
+        (errno.EACCES, {"/proc/self/attr/current": "unconfined\n"}, ""),
         (errno.EPERM, {"/proc/self/status": "Name:\tx\nSeccomp:\t2\n"}, "seccomp"),
         (errno.EPERM, {"/proc/self/status": "Name:\tx Seccomp: 2\nSeccomp:\t1\n"}, ""),
     ],

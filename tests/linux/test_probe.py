@@ -66,6 +66,7 @@ def test_this_machine_gives_what_the_other_tests_take_away(hosts) -> None:
         ("no groups", Rung.NAMESPACE, {N.CGROUP}),
         ("no redirection", Rung.NAMESPACE, set()),
         ("no overlay", Rung.NAMESPACE, set()),
+        ("no IPv6", Rung.NAMESPACE, set()),
         ("masked proc", Rung.NAMESPACE, set()),
     ],
 )
@@ -94,6 +95,7 @@ def test_what_is_missing_is_down_and_the_rung_is_what_is_left(hosts, host, rung,
             "TCP ports 80, 443 come to Pipelock, other connections are refused",
             "nft_redir",
         ),
+        ("no IPv6", N.NETWORK, UP, "IPv4 alone", ""),
         ("no overlay", N.FILES, PARTLY, "changes to /etc can't be kept apart (No such device)", ""),
         ("masked proc", N.PROCESSES, PARTLY, "/proc shows their names", "systempaths=unconfined"),
         ("no seccomp", N.SYSCALLS, DOWN, "Invalid argument", "CONFIG_SECCOMP_FILTER"),
@@ -109,6 +111,7 @@ def test_what_is_missing_is_said_with_what_would_help(hosts, host, name, state, 
 
 def test_abilities_are_told_apart(hosts) -> None:
     assert not hosts["no redirection"].redirect
+    assert not hosts["no IPv6"].ipv6
     assert not hosts["no overlay"].overlay
     assert not hosts["no seccomp"].notify
     assert hosts["no namespaces, old Landlock"].landlock_abi == 3

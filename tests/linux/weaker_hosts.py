@@ -7,7 +7,8 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from unittest import mock
 
 import msgspec
@@ -64,6 +65,16 @@ def both(*patches: Patch) -> Patch:
     return enter
 
 
+real_loopback_up = network.loopback_up
+
+
+def loopback_without_ipv6() -> int:
+    """As where an administrator has switched it off."""
+    with suppress(FileNotFoundError):
+        Path("/proc/sys/net/ipv6/conf/all/disable_ipv6").write_text("1")
+    return real_loopback_up()
+
+
 NO_UNSHARE = refusing(libc, "call", errno.EPERM, lambda name, *_: name == "unshare")
 HOSTS: dict[str, Patch] = {
     "this one": ExitStack,
@@ -72,6 +83,7 @@ HOSTS: dict[str, Patch] = {
     "no namespaces, old Landlock": both(NO_UNSHARE, instead(landlock, "abi", lambda: 3)),
     "namespaces without capabilities": refusing(network.fcntl, "ioctl", errno.EPERM),
     "no redirection": refusing(netlink, "exchange", errno.EOPNOTSUPP, lambda kind, _: kind == nftables.NETFILTER),
+    "no IPv6": instead(network, "loopback_up", loopback_without_ipv6),
     "no overlay": refusing(mount_calls, "new", errno.ENODEV, lambda kind, *_: kind == "overlay"),
     "masked proc": refusing(mount_calls, "new", errno.EPERM, lambda kind, *_: kind == "proc"),
     "old mount calls": refusing(libc, "call", errno.ENOSYS, lambda name, *_: name == "mount_setattr"),
