@@ -152,14 +152,17 @@ def _redirected(wish: Network, families: Sequence[int]) -> Handed:
 
 
 def _same_port(families: Sequence[int]) -> Handed:
-    """A listener in each family, on the same port, which the kernel chooses."""
+    """A listener in each family, on the same port, which the kernel chooses.
+
+    It is asked for by number, though: one that the kernel chose for a socket it takes back when that is shut, as it is
+    while the daemon is away, and the rule would lead nowhere.
+    """
     for _ in range(_TRIES):
         opened: Handed = []
-        port = 0
+        port = _free_port(families[0])
         try:
             for family in families:
                 descriptor = _listen(family, _LOOPBACK[family], port)
-                port = port or _port_of(descriptor)
                 opened.append((HandedSocket(HandedKind.REDIRECTED, port, family), descriptor))
         except OSError as error:
             _close(opened)
@@ -170,8 +173,9 @@ def _same_port(families: Sequence[int]) -> Handed:
     raise WallError(WallName.NETWORK, "no port is free in both families")
 
 
-def _port_of(descriptor: int) -> int:
-    with socket.socket(fileno=os.dup(descriptor)) as link:
+def _free_port(family: int) -> int:
+    with socket.socket(_FAMILIES[family], socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as link:
+        link.bind((_LOOPBACK[family], 0))
         return int(link.getsockname()[1])
 
 
