@@ -41,6 +41,8 @@ _MAX_WHAT: Final = 300
 _RECEIVE: Final = 0
 _SEND: Final = 1
 _ID_VALID: Final = 0x40082102
+_SET_FLAGS: Final = 0x40082104
+_SYNC_WAKE_UP: Final = 1
 _CONTINUE: Final = 1
 _REQUEST: Final = struct.Struct("=QIIiIQ6Q")
 _RESPONSE: Final = struct.Struct("=QqiI")
@@ -69,6 +71,9 @@ class Notifier:
         self._receive = _ioctl_number(_RECEIVE, request)
         self._send = _ioctl_number(_SEND, response)
         self._names = names(machine())
+        with contextlib.suppress(OSError):
+            # From Linux 6.6 on: we run where the caller ran, which then waits. Takes a third to a half less time.
+            fcntl.ioctl(listener, _SET_FLAGS, _SYNC_WAKE_UP)
         self._poll = select.poll()
         self._poll.register(listener, select.POLLIN)
 

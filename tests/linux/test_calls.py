@@ -173,6 +173,30 @@ def test_links_that_lead_nowhere_end(memory, texts, tree) -> None:
     assert paths_of(a_call("open", texts.at(deep)), memory) == [(str(tree), False)]
 
 
+@pytest.fixture(scope="module")
+def maze(tmp_path_factory) -> Path:
+    made = tmp_path_factory.mktemp("maze").resolve()
+    for folder in ("a/b/c", "d"):
+        (made / folder).mkdir(parents=True)
+    for link, target in {"a/up": "..", "a/b/far": str(made / "d"), "d/back": "../a/b", "e": "a/b/far/back/c"}.items():
+        (made / link).symlink_to(target)
+    return made
+
+
+@given(
+    parts=st.lists(
+        st.sampled_from(["a", "b", "c", "d", "e", "up", "far", "back", "missing", "..", ".", ""]), max_size=9
+    )
+)
+def test_links_are_followed_as_the_system_follows_them(parts, maze) -> None:
+    path = "/".join([str(maze), *parts])
+    own = Memory(os.getpid())
+    try:
+        assert own.resolved(path) == os.path.realpath(path)
+    finally:
+        own.close()
+
+
 def test_names_that_are_no_text_are_kept(memory, texts, tree) -> None:
     assert paths_of(a_call("open", texts.at(b"\xff\xfe")), memory) == [(f"{tree}/\udcff\udcfe", False)]
 
