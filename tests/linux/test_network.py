@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
+
 import pytest
 
 from pipelock.contain.profile import Network
@@ -54,3 +58,16 @@ def test_names_inside_are_asked_of_us_and_this_machine_knows_itself(hostname, li
     assert hosts[1].startswith("::1 localhost ")
     assert len(hosts) == 2
     assert files["/etc/resolv.conf"].startswith(b"nameserver 127.0.0.1\n")
+
+
+def test_the_port_of_redirected_connections_outlives_a_time_without_a_daemon() -> None:
+    (handed, descriptor), *_ = opened = network._same_port((4,))
+    with contextlib.ExitStack() as closing:
+        for _, one in opened:
+            closing.callback(os.close, one)
+        with socket.socket(fileno=os.dup(descriptor)) as link:
+            link.shutdown(socket.SHUT_RD)  # what a lease does while nobody serves it
+            with socket.socket() as caller, pytest.raises(ConnectionRefusedError):
+                caller.connect(("127.0.0.1", handed.port))
+            link.listen()
+            assert link.getsockname() == ("127.0.0.1", handed.port)
