@@ -104,7 +104,8 @@ def be_first(
         child = os.fork()
         if not child:
             _become_command(profile, channel, programs, inheritance, rung)
-        seccomp.load(programs[1], notify=False)
+        with _about(WallName.SYSCALLS):
+            seccomp.load(programs[1], notify=False)
         os.chdir("/")
         _watch(channel, child)
     except BaseException as error:  # noqa: BLE001 - told to the launcher, which is the only one left to tell

@@ -22,6 +22,7 @@ from pipelock.control.lease import Lease
 from pipelock.control.paths import socket_path
 from pipelock.model import ContainmentFacts, ContainmentMode, Denial, Rung, Wall, WallName, WallState
 from pipelock_linux import landlock
+from pipelock_linux.init import EXIT_CANNOT_RUN
 from pipelock_linux.launcher import Ground, Launched, LaunchError, launch, listen_on_host
 from pipelock_linux.notifier import Explain, Notifier
 from pipelock_linux.supervise import Outcome, exit_code
@@ -43,7 +44,7 @@ def run(arguments: Arguments, facts: ContainmentFacts) -> int:
         complain(why_not_run(profile, ended.not_run.number, ended.not_run.program))
     if ended.unable is not None:
         complain(f"the command was not started, {ended.unable.wall.value}: {ended.unable.why}")
-    code = exit_code(ended.status)
+    code = EXIT_CANNOT_RUN if ended.unable is not None else exit_code(ended.status)
     if not arguments.quiet:
         for line in (*denial_lines(ended.denials, ended.left_out), *aftermath(before, look(profile.workspace))):
             complain(line)
