@@ -104,6 +104,7 @@ class Lease:
         self._connection = ClientConnection()
         self._asked = 0
         self._held = False
+        self._is_open = True  # launchers hand over sockets that listen
         self._retry = FIRST_RETRY
         self._due = 0.0
         self._answer_due = 0.0
@@ -261,6 +262,10 @@ class Lease:
         self._retry = min(2 * self._retry, LAST_RETRY)
 
     def _shut(self) -> None:
+        if not self._is_open:
+            # Once more, and Linux would take all later connections for ones that were shut.
+            return
+        self._is_open = False
         for handed, listener in self._listeners():
             with contextlib.suppress(OSError):
                 if self._replaces:
@@ -271,6 +276,7 @@ class Lease:
                         copy.shutdown(socket.SHUT_RD)
 
     def _open(self) -> None:
+        self._is_open = True
         for handed, listener in self._listeners():
             forgiven = contextlib.nullcontext() if self._replaces else contextlib.suppress(OSError)
             with forgiven, socket.socket(fileno=os.dup(listener)) as copy:

@@ -158,7 +158,12 @@ def test_a_lease_hands_over_obeys_and_outlives_the_daemon(
     assert lease.is_held
     assert heard[1].contained.id == heard[0].contained.id
     assert port.getsockname() == address
-    socket.create_connection(port.getsockname(), 5).close()
+    # And stay open: a listener that was shut twice would make ones that have ended already.
+    port.settimeout(5)
+    with socket.create_connection(address, 5), port.accept()[0] as accepted:
+        accepted.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            accepted.recv(1)
     lease.close()
     assert lease.fileno() == -1
     os.close(given.sockets[1][1])
