@@ -48,7 +48,7 @@ def open_nodes() -> dict[str, int]:
     """Descriptors that name the host's devices, by name; those that it has."""
     found: dict[str, int] = {}
     for name in NODES:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             found[name] = mount_calls.reach(f"/dev/{name}")
     return found
 

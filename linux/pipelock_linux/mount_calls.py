@@ -71,7 +71,7 @@ def reach(path: str) -> int:
     Raises:
         OSError: it is not there, or there is a link in it (`ELOOP`).
     """
-    return _open(libc.AT_FDCWD, path, libc.O_PATH | os.O_NOFOLLOW, 0, _NO_SYMLINKS | _NO_MAGIC_LINKS)
+    return _open(libc.AT_FDCWD, path, libc.O_PATH, 0, _NO_SYMLINKS | _NO_MAGIC_LINKS)
 
 
 def inside(root: int, path: str, flags: int = libc.O_PATH, mode: int = 0) -> int:
@@ -80,10 +80,11 @@ def inside(root: int, path: str, flags: int = libc.O_PATH, mode: int = 0) -> int
     Raises:
         OSError: it is not there, or there is a link in it (`ELOOP`).
     """
-    return _open(root, path, flags | os.O_NOFOLLOW, mode, _NO_SYMLINKS | _NO_MAGIC_LINKS | _IN_ROOT)
+    return _open(root, path, flags, mode, _NO_SYMLINKS | _NO_MAGIC_LINKS | _IN_ROOT)
 
 
 def _open(folder: int, path: str, flags: int, mode: int, resolve: int) -> int:
+    # Without O_NOFOLLOW: with it O_PATH takes a link at the end of the path for what it is, and opens it.
     how = _How(flags | _CLOEXEC, mode, resolve)
     return libc.call("openat2", folder, os.fsencode(path), how, ctypes.sizeof(how))
 

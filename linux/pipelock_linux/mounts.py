@@ -230,10 +230,14 @@ class _Building:
             point = self._keep(mount_calls.inside(self._root, path))
         except PermissionError:
             return  # the agent can't go there either: it has fewer rights than this process
-        except (FileNotFoundError, NotADirectoryError) as error:
-            if place.grant.why == SOCKET:
+        except OSError as error:
+            is_gone = error.errno in {errno.ENOENT, errno.ENOTDIR}
+            if place.grant.why == SOCKET and (is_gone or error.errno == errno.ELOOP):
                 return
-            raise WallError(WallName.FILES, f"{path} is to be hidden and has vanished", "start again") from error
+            if is_gone:
+                message = f"{path} is to be hidden and has vanished"
+                raise WallError(WallName.FILES, message, "start again") from error
+            raise
         if not place.holds_others:
             mount_calls.attach(self._keep(self._nothing(point)), point)
             return

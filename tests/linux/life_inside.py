@@ -1,7 +1,8 @@
 """A program that raises the walls of namespaces, network and files around itself, tries things, and prints what came.
 
-`python life_inside.py HOME` expects what `lay_out` made there. It prints one JSON object: for each thing tried its
-outcome (what it gave, or the name of the error), or `unable` with a reason where this machine has no such walls.
+`python life_inside.py HOME [BESIDES]` expects what `lay_out` made there, and grants what `BESIDES` names on top of it. It
+prints one JSON object: for each thing tried its outcome (what it gave, or the name of the error), or `unable` with a
+reason where the walls can't be raised.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from pipelock.contain.profile import Access, Grant, Network, Profile
 from pipelock.model import HandedKind
 from pipelock_linux import libc, mounts, namespaces, network, privileges
@@ -30,7 +33,7 @@ SECRET = "the secret"
 
 def lay_out(home: Path) -> list[socket.socket]:
     """Make what the program grants and hides. The sockets are to be kept open."""
-    folders = ("work/.git/hooks", "work/sub", "work/secret/deep/open", "cache/inner", "bare")
+    folders = ("work/.git/hooks", "work/sub", "work/secret/deep/open", "cache/inner", "other", "bare")
     for folder in folders:
         (home / folder).mkdir(parents=True)
     texts = {
@@ -48,6 +51,7 @@ def lay_out(home: Path) -> list[socket.socket]:
     }
     for name, text in texts.items():
         (home / name).write_text(text)
+    (home / "link").symlink_to("/etc")
     bound = []
     for name in ("work/closed.sock", "work/granted.sock"):
         bound.append(socket.socket(socket.AF_UNIX))
@@ -57,7 +61,16 @@ def lay_out(home: Path) -> list[socket.socket]:
     return bound
 
 
-def profile(home: Path) -> Profile:
+BESIDES = {
+    "": (),
+    "a link": (Grant(path="link", access=Access.READ, why="test"),),
+    "a hidden part that vanished": (Grant(path="work/vanished", access=Access.MASK, why="test"),),
+    "everything": (Grant(path="", access=Access.READ, why="test"),),
+}
+"""Grants by name, with paths below the home; the root where it is empty."""
+
+
+def profile(home: Path, besides: str = "") -> Profile:
     """What is granted of it."""
 
     def grant(path: str | Path, access: Access, *, is_folder: bool = True, upper: str = "") -> Grant:
@@ -76,6 +89,7 @@ def profile(home: Path) -> Profile:
         grant(work / "secret/deep/open", Access.READ),
         grant(work / "granted.sock", Access.WRITE, is_folder=False),
         grant(home / "cache", Access.COPY, upper=str(home / "kept")),
+        grant(home / "other", Access.COPY, upper=str(home / "kept")),  # which is in use then
         grant(home / "settings", Access.READ, is_folder=False),
         grant(home / "gone", Access.READ),
         grant(home / "state", Access.COPY, is_folder=False),
@@ -83,6 +97,8 @@ def profile(home: Path) -> Profile:
     top = [name for name in ("bin", "lib", "lib64", "sbin") if Path("/", name).is_dir()]
     links = [(f"/{name}", f"usr/{name}") for name in top if Path("/", name).is_symlink()]
     grants += [grant(f"/{name}", Access.READ) for name in top if not Path("/", name).is_symlink()]
+    for one in BESIDES[besides]:
+        grants.append(msgspec.structs.replace(one, path=str(home / one.path) if one.path else "/"))
     return Profile(
         agent="test",
         command=("true",),
@@ -224,6 +240,7 @@ class Inside:
         self.found["home"] = names_in(home)
         self.found["devices"] = names_in("/dev")
         self.found["descriptors"] = self.leaked()
+        self.found["mounts"] = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
         for name, path in {
             "read file": work / "file",
             "read mask": work / ".env",
@@ -249,6 +266,7 @@ class Inside:
             "write shown again": work / "secret/deep/open/file",
             "write settings": home / "settings",
             "write copy": home / "cache/old",
+            "write other": home / "other/new",
             "write copied file": home / "state",
             "write private": home / "new",
             "write root": Path("/new"),
@@ -314,12 +332,12 @@ def say(found: dict[str, object]) -> None:
     os.write(1, json.dumps(found).encode())
 
 
-def main(home: Path) -> None:
+def main(home: Path, besides: str = "") -> None:
     ctypes.CDLL(None).prctl(libc.PR_SET_DUMPABLE, 1, 0, 0, 0)  # it isn't, where another user's number was taken
     outer, inner = socket.socketpair()
     child = os.fork()
     if not child:
-        _be_inside(home, inner)
+        _be_inside(profile(home, besides), inner)
         os._exit(0)
     inner.close()
     if outer.recv(1):
@@ -331,13 +349,12 @@ def main(home: Path) -> None:
     os.waitpid(child, 0)
 
 
-def _be_inside(home: Path, link: socket.socket) -> None:
+def _be_inside(wish: Profile, link: socket.socket) -> None:
     sockets = mounts.host_sockets()
     try:
         walls = list(namespaces.enter())
         link.send(b"x")
         link.recv(1)
-        wish = profile(home)
         handed = network.build(wish.network)
         walls.append(network.wall(wish.network, [one for one, _ in handed]))
     except namespaces.WallError as error:
@@ -347,7 +364,7 @@ def _be_inside(home: Path, link: socket.socket) -> None:
     if first:
         os.waitpid(first, 0)
         return
-    inside = Inside(home, handed)
+    inside = Inside(Path(wish.home), handed)
     inside.on_network()
     try:
         walls += mounts.build_root(wish, sockets=sockets)
@@ -355,11 +372,11 @@ def _be_inside(home: Path, link: socket.socket) -> None:
         privileges.no_new_privileges()
         inside.on_files()
     except namespaces.WallError as error:
-        inside.found["unable"] = str(error)
+        inside.found["refused"] = str(error)
     inside.found["walls"] = {wall.name.value: [wall.state.value, wall.detail] for wall in walls}
     say(inside.found)
     os._exit(0)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

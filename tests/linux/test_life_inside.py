@@ -42,8 +42,8 @@ def life(request: pytest.FixtureRequest) -> Iterator[Life]:
         yield Life(*_live(user, as_nobody=request.param == "nobody"))
 
 
-def _live(user: Somebody, *, as_nobody: bool) -> tuple[Found, Path, int]:
-    program = [sys.executable, str(Path(life_inside.__file__).resolve()), str(user.home)]
+def _live(user: Somebody, *, as_nobody: bool, besides: str = "") -> tuple[Found, Path, int]:
+    program = [sys.executable, str(Path(life_inside.__file__).resolve()), str(user.home), besides]
     ours, its = pty.openpty()
     try:
         if as_nobody:
@@ -121,7 +121,7 @@ def test_names_are_asked_of_any_address_and_answered_from_it(life: Life) -> None
 def test_the_root_holds_what_was_granted_and_the_way_there(life: Life) -> None:
     found = life.found
     assert set(found["root"]) <= {"bin", "dev", "etc", "lib", "lib64", "proc", "sbin", "tmp", "usr"}
-    assert found["home"] == ["cache", "settings", "state", "work"]
+    assert found["home"] == ["cache", "other", "settings", "state", "work"]
     assert found["read bare"] == "ENOENT"
     # The one that stays open is the lock of what is kept: an empty file.
     assert found["descriptors"] == [str(life.home / "kept/lock")]
@@ -149,7 +149,7 @@ def test_names_of_this_machine_are_known(life: Life) -> None:
     assert life.found["read hosts"].startswith("127.0.0.1 localhost")
 
 
-WRITABLE = ("file", "new", "git", "copy", "copied file", "private", "null")
+WRITABLE = ("file", "new", "git", "copy", "copied file", "other", "private", "null")
 READ_ONLY = (
     "hook",
     "new hook",
@@ -184,6 +184,7 @@ def test_the_host_has_what_was_written_for_it_and_nothing_else(life: Life) -> No
     assert not (home / "work/.git/hooks/post-commit").exists()
     assert not (home / "new").exists()
     assert not (home / "gone").exists()
+    assert not list((home / "other").iterdir())
     assert (home / "cache/old").read_text() == "old"
     assert (home / "cache/inner/removed").read_text() == "old"
     assert (home / "state").read_text() == "old"
@@ -215,7 +216,40 @@ def test_processes_devices_and_marks_of_the_host_are_out_of_sight(life: Life) ->
 
 def test_the_walls_tell_how_they_stand(life: Life) -> None:
     walls = life.found["walls"]
-    assert {name: state for name, (state, _) in walls.items()} == dict.fromkeys(
-        ("ipc", "network", "files", "processes", "devices"), "up"
+    assert {name: state for name, (state, _) in walls.items()} == {
+        "ipc": "up", "network": "up", "files": "partly", "processes": "up", "devices": "up"
+    }  # fmt: skip
+    # What is kept has one user at a time.
+    assert walls["files"][1] == (
+        "11 places of the host's, nothing else; "
+        f"changes to {life.home}/other are kept in memory (another agent has what was kept)"
     )
-    assert walls["files"][1] == "10 places of the host's, nothing else"
+
+
+def test_no_mount_of_the_hosts_is_left_but_what_was_granted(life: Life) -> None:
+    home = str(life.home)
+    granted = (home, "/dev", "/etc", "/proc", "/usr", "/bin", "/lib", "/lib64", "/sbin")
+    others = {path for path in life.found["mounts"] if not path.startswith(granted)}
+    assert others == {"/", str(life.home.parent)}
+    assert life.found["mounts"].count("/") == 1
+
+
+@pytest.mark.parametrize(
+    ("besides", "why"),
+    [
+        ("a link", "building the file system view was refused: Too many levels of symbolic links ({home}/link)"),
+        ("a hidden part that vanished", "{home}/work/vanished is to be hidden and has vanished"),
+        ("everything", "the whole file system can't be granted"),
+    ],
+    ids=["link", "vanished", "everything"],
+)
+def test_what_is_not_as_it_was_planned_ends_the_launch(besides, why) -> None:
+    if not sys.platform.startswith("linux"):
+        pytest.skip("namespaces are Linux's")
+    with ExitStack() as closing:
+        user = closing.enter_context(somebody())
+        for bound in life_inside.lay_out(user.home):
+            closing.enter_context(bound)
+        found, home, _ = _live(user, as_nobody=False, besides=besides)
+        assert found["refused"] == why.format(home=home)
+        assert "read file" not in found
