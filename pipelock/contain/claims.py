@@ -8,7 +8,7 @@ claims were made never matters.
 from __future__ import annotations
 
 import os.path
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from pathlib import PurePosixPath
 from typing import Final
@@ -18,7 +18,7 @@ import msgspec
 from pipelock.contain.host import Host
 from pipelock.contain.profile import Access, Grant, Source
 
-__all__ = ["Claim", "Rank", "covering", "grants", "is_inside", "links"]
+__all__ = ["Claim", "Rank", "covering", "grants", "is_inside", "links", "links_in"]
 
 _MAX_LINKS: Final = 40
 """Followed in one path, as Linux does (MAXSYMLINKS, path_resolution(7))."""
@@ -66,7 +66,7 @@ def is_inside(path: str, folder: str) -> bool:
     return folder in (path, "/") or path.startswith(f"{folder}/")
 
 
-def covering(grants: dict[str, Grant], path: str) -> Grant | None:
+def covering(grants: Mapping[str, Grant], path: str) -> Grant | None:
     """The grant that holds for a resolved path: that of the nearest folder above it, or its own."""
     place = path
     while True:
@@ -89,7 +89,7 @@ def grants(claims: Iterable[Claim], host: Host) -> dict[str, Grant]:
             best[path] = claim
     found: dict[str, Grant] = {}
     # Parents first: whether a mask hides anything depends on what holds around it.
-    for path in sorted(best, key=lambda one: PurePosixPath(one).parts):
+    for path in sorted(best, key=lambda one: one.split("/")):
         claim = best[path]
         around = covering(found, os.path.dirname(path)) if path != "/" else None  # noqa: PTH120 - as above
         if claim.access is Access.MASK and (around is None or around.access not in _SHOWING):
@@ -119,37 +119,45 @@ def _says_nothing(claim: Claim, around: Grant | None) -> bool:
     return claim.access in (Access.READ, Access.PRIVATE) and around is not None and around.access is claim.access
 
 
-def links(paths: Iterable[str], found: dict[str, Grant], host: Host) -> dict[str, str]:
+def links(paths: Iterable[str], found: Mapping[str, Grant], host: Host) -> dict[str, str]:
     """The links that lead from paths as they are written to where they are: link to target, both absolute.
 
     Those that lie in something shown are there without us.
     """
     wanted: dict[str, str] = {}
     for path in sorted(set(paths)):
-        for link, target in _links_in(path, host):
+        for link, target in links_in(path, host):
+            if target == link or is_inside(target, link):
+                continue  # it leads nowhere: round in a circle
             around = covering(found, link)
             if around is None or around.access is Access.PRIVATE:
                 wanted[link] = target
     return wanted
 
 
-def _links_in(path: str, host: Host) -> Iterator[tuple[str, str]]:
-    place = path
-    for _ in range(_MAX_LINKS):
-        link = _first_link(place, host)
-        if not link:
-            return
-        target = host.realpath(link)
-        if target == link or is_inside(target, link):
-            return  # it leads nowhere: round in a circle
-        yield link, target
-        place = target + place[len(link) :]
+def links_in(path: str, host: Host) -> Iterator[tuple[str, str]]:
+    """Every link that is followed on the way to a path: where it is, its folder resolved, and where it leads at last.
 
-
-def _first_link(path: str, host: Host) -> str:
-    place = ""
-    for part in PurePosixPath(path).parts[1:]:
-        place = f"{place}/{part}"
-        if host.readlink(place):
-            return place
-    return ""
+    As the kernel walks (path_resolution(7)): what a link holds is walked in its turn, `..` leaves where one really is.
+    """
+    if host.realpath(path) == path:
+        return
+    done = PurePosixPath("/")
+    left = list(PurePosixPath(path).parts[1:])
+    followed = 0
+    while left and followed < _MAX_LINKS:
+        part = left.pop(0)
+        if part == "..":
+            done = done.parent
+            continue
+        target = host.readlink(str(done / part))
+        if not target:
+            done /= part
+            continue
+        followed += 1
+        link = str(done / part)
+        yield link, host.realpath(link)
+        parts = PurePosixPath(target).parts
+        if target.startswith("/"):
+            done, parts = PurePosixPath("/"), parts[1:]
+        left = [*parts, *left]

@@ -10,14 +10,17 @@ import pwd
 import stat
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 __all__ = ["Host", "Kind"]
 
 _MAX_READ: Final = 4096
+_MAX_NAMES: Final = 1_000
 
 
 class Kind(StrEnum):
@@ -56,6 +59,14 @@ def _read(path: str) -> str:
         return ""
 
 
+def _names(path: str) -> tuple[str, ...]:
+    try:
+        with os.scandir(path) as entries:
+            return tuple(sorted(entry.name for entry in islice(entries, _MAX_NAMES)))
+    except (OSError, ValueError):
+        return ()
+
+
 @dataclass(frozen=True)
 class Host:
     """One machine, one user.
@@ -70,6 +81,7 @@ class Host:
         realpath: The path without links in it; what is missing of it stays as it is.
         readlink: Where the link at a path leads, as it is written; empty where there is none.
         read: The first 4096 characters of a file; empty where it can't be read.
+        names: What is in a folder, sorted, 1000 at most; empty where there is none.
     """
 
     home: str
@@ -81,6 +93,7 @@ class Host:
     realpath: Callable[[str], str] = os.path.realpath
     readlink: Callable[[str], str] = _readlink
     read: Callable[[str], str] = _read
+    names: Callable[[str], tuple[str, ...]] = _names
 
     @classmethod
     def of_this_machine(cls, environ: Mapping[str, str]) -> Host:
@@ -94,6 +107,16 @@ class Host:
             uid=os.getuid(),
             installation=_installation(),
             ssh_command=(sys.executable, "-P", "-m", "pipelock", "ssh", "--"),
+        )
+
+    def remembered(self) -> Host:
+        """The same machine, looked at once: what was seen at a path holds for as long as this one is used."""
+        return replace(
+            self,
+            kind=cache(self.kind),
+            realpath=cache(self.realpath),
+            readlink=cache(self.readlink),
+            read=cache(self.read),
         )
 
     def exists(self, path: str) -> bool:

@@ -57,6 +57,12 @@ class _Table:
     def read(self, path: str) -> str:
         return self._paths[self.realpath(path)] if self.kind(path) is Kind.FILE else ""
 
+    def names(self, path: str) -> tuple[str, ...]:
+        folder = PurePosixPath(self.realpath(path))
+        return tuple(
+            sorted(one.name for one in map(PurePosixPath, self._paths) if one.parent == folder and one != folder)
+        )
+
 
 def fake_host(paths: Mapping[str, str], environ: Mapping[str, str] | None = None, **more: Any) -> Host:
     """`paths` maps a path to `folder`, `socket`, `-> TARGET`, or what a file holds."""
@@ -69,6 +75,7 @@ def fake_host(paths: Mapping[str, str], environ: Mapping[str, str] | None = None
         "realpath": table.realpath,
         "readlink": table.readlink,
         "read": table.read,
+        "names": table.names,
     }
     return Host(**{**basis, **more})
 

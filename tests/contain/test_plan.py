@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelock.contain.claims import is_inside
@@ -178,8 +178,8 @@ def test_what_is_asked_for_holds_and_is_told() -> None:
         "sandbox.filesystem.allow_read: /gone: there is nothing",
         "sandbox.filesystem.allow_read: /etc/shadow: the agent can read password hashes",
         "--allow-read ~/.ssh/id_ed25519: the agent can read private SSH keys",
-        "--unix-socket /var/run/docker.sock: the agent can ask of it whatever you can",
         "--unix-socket /var/run/docker.sock: the agent can use Docker's socket: root on this machine",
+        "--unix-socket /var/run/docker.sock: the agent can ask of it whatever you can",
     )
 
 
@@ -240,7 +240,7 @@ def test_a_preset_follows_its_folder_but_not_into_the_home() -> None:
     assert access(profile, "/srv/claude/x") == "write"
     assert dict(profile.environment)["CLAUDE_CONFIG_DIR"] == "/srv/claude"
     assert profile.seeds == ()
-    with pytest.raises(PlanError, match="is too much to be the agent's own"):
+    with pytest.raises(PlanError, match="is too much to be claude's own"):
         planned(fake_host(SYSTEM, {"CLAUDE_CONFIG_DIR": HOME}), command=("claude",))
 
 
@@ -279,6 +279,73 @@ def test_a_worktree_gets_its_repository_only_where_that_knows_it() -> None:
     ):
         profile = planned(fake_host({**SYSTEM, **files, **lie}), folder=f"{HOME}/w")
         assert access(profile, f"{HOME}/main/.git/objects/x") == "private", lie
+
+
+def test_what_agents_left_is_not_believed() -> None:
+    ws, ssh = f"{HOME}/proj", f"{HOME}/.ssh"
+    traps = {
+        f"{ws}/.vscode": f"-> {ssh}", f"{ws}/.cursor": f"-> {HOME}/notes", f"{ws}/.idea": "-> src", f"{ws}/data": "-> /srv/data",
+        f"{HOME}/.claude/hooks": f"-> {ssh}", f"{HOME}/.claude/commands": f"-> {HOME}/notes", f"{HOME}/.claude/agents": "-> skills",
+        f"{HOME}/.claude/skills/s": "x", f"{HOME}/.claude/.claude.json": f"-> {HOME}/.bashrc",
+        f"{ws}/bin/claude": "elf", f"{ws}/bin/git2": "-> /srv/data/d", f"{HOME}/keys": "-> .ssh",
+        f"{HOME}/.pyenv": "-> .ssh", f"{HOME}/.rbenv": "-> proj/rb", f"{ws}/rb": "-> ../notes",
+    }  # fmt: skip
+    machine = {path: what for path, what in SYSTEM.items() if not path.startswith(f"{ws}/.vscode")}
+    host = fake_host({**machine, **traps}, {"PATH": f"{ws}/bin:/usr/bin"})
+    for command in (("git",), ("/usr/bin/claude",)):
+        profile = planned(host, command=command)
+        assert access(profile, f"{ssh}/id_ed25519") == "private"
+        assert access(profile, f"{HOME}/notes/n.txt") == "private"
+        assert access(profile, f"{ws}/src/a.py") == "read", "where .idea leads is protected"
+    assert access(profile, f"{HOME}/.claude/skills/s") == "read"
+    assert profile.seeds == (), "it would be written where a link leads"
+    assert "ANTHROPIC_API_KEY" not in dict(
+        planned(replace(host, environ={**host.environ, "ANTHROPIC_API_KEY": "x"}), command=("claude",)).environment
+    )
+    assert planned(host, command=("claude",)).notes == (
+        f"{ws}/bin/claude is in the workspace: if it is claude, say --preset claude",
+    )
+    assert access(planned(host, command=("claude",), preset="claude"), f"{HOME}/.claude/x") == "write"
+    for wish, said in (
+        ({"allow_read": ("../data",)}, f"{ws}/data leads to /srv/data by {ws}/data, which an agent may have made"),
+        (
+            {"allow_read": ("~/keys",)},
+            "leads to /home/u/.ssh, where there is private SSH keys; if that is meant, name that",
+        ),
+        ({"command": ("git2",)}, "which an agent may have made; start /srv/data/d itself"),
+        ({"settings": {"allow_read": ("~/proj/data",)}}, "name /srv/data itself"),
+    ):
+        with pytest.raises(PlanError) as caught:
+            planned(host, **wish)
+        assert said in str(caught.value)
+
+
+def test_repositories_inside_the_repository_are_protected_too() -> None:
+    git, main = f"{HOME}/proj/.git", f"{HOME}/main/.git"
+    inside = {
+        f"{git}/modules/a/HEAD": "x", f"{git}/modules/a/config": "x", f"{git}/modules/a/hooks/h": "x", f"{git}/modules/a/objects/x": "x",
+        f"{git}/modules/b/c/HEAD": "x", f"{git}/modules/b/c/config": "x", f"{git}/modules/b/c/modules/d/HEAD": "x",
+        f"{git}/modules/b/c/modules/d/config": "x", f"{git}/worktrees/w/commondir": "../..", f"{git}/worktrees/w/HEAD": "x",
+    }  # fmt: skip
+    profile = planned(fake_host({**SYSTEM, **inside}))
+    for path in (
+        "modules/a/config",
+        "modules/a/hooks/h",
+        "modules/b/c/config",
+        "modules/b/c/modules/d/config",
+        "worktrees/w/commondir",
+    ):
+        assert access(profile, f"{git}/{path}") == "read", path
+    for path in ("modules/a/HEAD", "modules/a/objects/x", "modules/b/c/x", "worktrees/w/HEAD"):
+        assert access(profile, f"{git}/{path}") == "write", path
+    tree = {
+        f"{HOME}/w/.git": f"gitdir: {main}/worktrees/w", f"{main}/worktrees/w/gitdir": f"{HOME}/w/.git",
+        f"{main}/worktrees/w/commondir": "../..", f"{main}/worktrees/w/HEAD": "x", f"{main}/objects/x": "x",
+    }  # fmt: skip
+    profile = planned(fake_host({**SYSTEM, **tree}), folder=f"{HOME}/w")
+    for path in (f"{HOME}/w/.git", f"{main}/worktrees/w/commondir", f"{main}/worktrees/w/gitdir"):
+        assert access(profile, path) == "read", path
+    assert access(profile, f"{main}/worktrees/w/HEAD") == "write"
 
 
 def test_links_lead_where_they_do_outside() -> None:
@@ -369,6 +436,7 @@ ENVIRON = st.dictionaries(
 )  # fmt: skip
 
 
+@settings(max_examples=50, deadline=None)
 @given(SOME, WRITABLE, MASKS, SOME, SOCKETS, st.lists(NAMES, max_size=3).map(tuple), ENVIRON, st.sampled_from(["git", "claude", "codex"]),
        st.sampled_from(list(ContainmentMode)), st.sampled_from(FOLDERS))  # fmt: skip
 def test_of_every_plan(
@@ -380,9 +448,8 @@ def test_of_every_plan(
         "allow_read": read, "allow_write": write, "mask": mask, "unix_sockets": sockets, "env": env,
         "command": (program,), "mode": mode, "folder": folder,
     }  # fmt: skip
-    settings = {"allow_read": config_read}
     try:
-        profile = planned(host, settings, **wish)
+        profile = planned(host, {"allow_read": config_read}, **wish)
     except PlanError as error:
         assert str(error)  # noqa: PT017 - most wishes of chance are refused; what they say is in the table above
         return
