@@ -58,6 +58,7 @@ EXIT_CANNOT_RUN = 126
 _NAME = b"pipelock-init\0"
 _MAX_ROUNDS = 200
 _CLOSE_ON_EXEC = 4  # CLOSE_RANGE_CLOEXEC of <linux/close_range.h>, 5.11
+_LAST_DESCRIPTOR = 0xFFFFFFFF
 _MAX_DESCRIPTOR = 65_536
 _SHELL = "/bin/sh"
 _PYTHON_IGNORES = (signal.SIGPIPE, signal.SIGXFSZ)  # by the interpreter's own doing, not by the caller's
@@ -92,6 +93,7 @@ def be_first(
     """
     try:
         _default_signals(inheritance)
+        _keep_only(channel.fileno())
         if _told(channel) is not Adopted:
             os._exit(1)
         _end_with_launcher(rung)
@@ -260,10 +262,21 @@ def _load_filter(telling: bytes, silent: bytes, notify: bool) -> int | None:  # 
     return seccomp.load(silent, notify=False)
 
 
+def _keep_only(descriptor: int) -> None:
+    """Close what the launcher and its caller have open: nothing inside needs it."""
+    for first, last in ((3, descriptor - 1), (descriptor + 1, _LAST_DESCRIPTOR)):
+        if first > last:
+            continue
+        try:
+            libc.call("close_range", first, last, 0)
+        except OSError:
+            os.closerange(first, min(last, _MAX_DESCRIPTOR) + 1)
+
+
 def close_on_exec() -> None:
     """Nothing but standard input, output and error goes to the next program."""
     with contextlib.suppress(OSError):
-        libc.call("close_range", 3, 0xFFFFFFFF, _CLOSE_ON_EXEC)
+        libc.call("close_range", 3, _LAST_DESCRIPTOR, _CLOSE_ON_EXEC)
         return
     for descriptor in range(3, _MAX_DESCRIPTOR):
         with contextlib.suppress(OSError):
