@@ -228,8 +228,12 @@ class _Building:
         path = place.grant.path
         try:
             point = self._keep(mount_calls.inside(self._root, path))
-        except PermissionError:
-            return  # the agent can't go there either: it has fewer rights than this process
+        except PermissionError as error:
+            # The agent can't go there either: it has fewer rights than this process. But its own folders it can open.
+            if self._is_closed_by_us(path):
+                message = f"{path} is to be hidden and lies in a folder that is closed"
+                raise WallError(WallName.FILES, message, "give yourself the right to search it") from error
+            return
         except OSError as error:
             is_gone = error.errno in {errno.ENOENT, errno.ENOTDIR}
             if place.grant.why == SOCKET and (is_gone or error.errno == errno.ELOOP):
@@ -244,6 +248,13 @@ class _Building:
         mount = self._keep(mount_calls.new("tmpfs", _SMALL, HARMLESS | NOEXEC))
         mount_calls.attach(mount, point)
         self._finished_read_only.append(mount)
+
+    def _is_closed_by_us(self, path: str) -> bool:
+        """Whether the folder that can't be searched on the way to `path` is this user's."""
+        while path := path.rpartition("/")[0]:
+            with contextlib.suppress(PermissionError):
+                return os.fstat(self._keep(mount_calls.inside(self._root, path))).st_uid == os.getuid()
+        return False
 
     def _nothing(self, like: int) -> int:
         """An empty folder or file, as `like` is one."""
