@@ -77,6 +77,7 @@ def ground(profile: Profile, setting: Setting, resolve: Callable[[str], str]) ->
     # Who lists the system's folders anew says something else of them: that holds.
     said = {place.path for place in granted}
     known = [Ground(path, Access.READ, why) for path, why in system.READABLE if path not in said]
+    known += [Ground(path, Access.MASK, why) for path, why in system.HIDDEN if path not in said]
     return tuple(
         sorted((*known, *granted, own), key=lambda place: (place.depth, place.path, _GIVES.index(place.access)))
     )

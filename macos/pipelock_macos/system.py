@@ -10,6 +10,7 @@ from typing import NamedTuple
 __all__ = [
     "CACHES",
     "DEVICES",
+    "HIDDEN",
     "KEPT_FROM",
     "LINKS",
     "MACHINE_CLASSES",
@@ -62,6 +63,19 @@ READABLE: tuple[tuple[str, str], ...] = (
     ("/private/var/select", "which shell sh is"),
 )
 """Read and run."""
+
+HIDDEN: tuple[tuple[str, str], ...] = (
+    ("/private/etc/master.passwd", "users of the system, with password hashes where it is old"),
+    ("/private/etc/krb5.keytab", "keys of this machine"),
+    ("/private/etc/ssh/ssh_host_ecdsa_key", "keys of this machine"),
+    ("/private/etc/ssh/ssh_host_ed25519_key", "keys of this machine"),
+    ("/private/etc/ssh/ssh_host_rsa_key", "keys of this machine"),
+    ("/private/etc/sudoers", "who may become root"),
+    ("/private/etc/sudoers.d", "who may become root"),
+    ("/opt/homebrew/var", "data of the user's databases and servers"),
+    ("/usr/local/var", "data of the user's databases and servers"),
+)
+"""Inside of the above, and not to be read, whoever starts the agent: root could."""
 
 LINKS = ("/etc", "/tmp", "/var")  # noqa: S108 - a name to look at
 """Links at the top, which have to be read to be followed."""
