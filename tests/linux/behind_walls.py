@@ -1,6 +1,6 @@
 """Raises the walls of one process around itself, tries what is on its list, and prints how each attempt went.
 
-Run as `behind_walls.py alone WORKSPACE` or `behind_walls.py told WORKSPACE SOCKET PORT`.
+Run as `behind_walls.py alone WORKSPACE`, `behind_walls.py told WORKSPACE SOCKET PORT` or `behind_walls.py foreign`.
 """
 
 from __future__ import annotations
@@ -244,7 +244,18 @@ def _from_folder(name: str) -> None:
     os.mkdir("../hidden/made", dir_fd=folder)
 
 
+def foreign() -> None:
+    """Takes the other machine's filter: the kernel reads it, and finds that this is not the machine."""
+    other = next(name for name in NUMBERS if name != machine())
+    privileges.no_new_privileges()
+    filter_ = seccomp.program(unix_sockets=False, inet=InetUse.TCP_ONLY, notify=True, explain=True, machine=other)
+    seccomp.load(filter_, notify=False)
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "foreign":
+        foreign()
+        sys.exit("still here")
     where = Path(sys.argv[2]).resolve()
     found = alone(where) if sys.argv[1] == "alone" else told(where, int(sys.argv[3]), int(sys.argv[4]))
     sys.stdout.write(json.dumps(found))

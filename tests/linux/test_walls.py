@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -31,6 +32,12 @@ def _kernel() -> None:
         pytest.skip("this kernel, or a filter around the tests, has no seccomp notifications")
     if landlock.abi() < 4:
         pytest.skip(f"this kernel's Landlock is of version {landlock.abi()}; the scripts try what version 4 holds")
+
+
+def test_the_other_machines_filter_is_one_that_kernels_take() -> None:
+    ran = subprocess.run([sys.executable, _SCRIPT, "foreign"], capture_output=True, timeout=_PATIENCE, check=False)
+
+    assert ran.returncode == -signal.SIGSYS, ran.stderr
 
 
 @pytest.fixture(scope="module")
