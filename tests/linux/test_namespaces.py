@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -102,3 +103,18 @@ def test_a_process_that_is_gone_can_not_be_mapped() -> None:
 def test_a_process_that_has_not_left_can_not_be_mapped() -> None:
     with pytest.raises(namespaces.WallError, match="mapping user"):
         namespaces.map_identity(os.getpid())
+
+
+@pytest.mark.parametrize(("uid", "said"), [(0, "CAP_SETFCAP"), (1000, "")])
+def test_root_needs_a_capability_to_be_itself(monkeypatch, uid, said) -> None:
+    def write(path: Path, _: str) -> None:
+        if path.name == "uid_map":
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(namespaces, "_write", write)
+    monkeypatch.setattr(namespaces, "_content", FILES.get)
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    with pytest.raises(namespaces.WallError, match=f"mapping user {uid} was refused") as raised:
+        namespaces.map_identity(4711)
+    assert said in raised.value.fix
+    assert bool(said) is bool(raised.value.fix)
