@@ -21,6 +21,9 @@ __all__ = ["Asked"]
 
 _ALLOW: Final = {Source.CONFIG: Rank.CONFIG_ALLOW, Source.COMMAND: Rank.COMMAND_ALLOW}
 _MASK: Final = {Source.CONFIG: Rank.CONFIG_MASK, Source.COMMAND: Rank.COMMAND_MASK}
+_MADE: Final = ("/dev/pts", "/dev/shm", "/dev/mqueue")  # noqa: S108
+"""Made anew inside."""
+
 _MAY: Final = {Access.READ: "can read", Access.WRITE: "can read and change"}
 
 
@@ -63,8 +66,7 @@ class Asked:
             return
         real = self._host.realpath(path)
         self._check_not_ours(said, real)
-        if real == "/" or any(is_inside(real, place) for place in KERNEL):
-            raise PlanError(f"{said}: that is never granted as a whole; name the folder that is needed")
+        self._check_kernel(said, real, kind, access)
         if kind is Kind.SOCKET:
             raise PlanError(f"{said} is a socket; write {self._written('unix_sockets', text)}")
         if access is Access.WRITE and (real in TOO_WIDE or is_inside(self._ground.home, real)):
@@ -89,6 +91,17 @@ class Asked:
 
     def _claim(self, path: str, access: Access, why: str) -> Claim:
         return Claim(path=path, access=access, why=why, rank=_ALLOW[self._source], source=self._source)
+
+    def _check_kernel(self, said: str, real: str, kind: Kind, access: Access) -> None:
+        """Single devices, and parts of /sys to be read, can be granted of what the kernel shows; /proc is never."""
+        if real == "/" or real in KERNEL or is_inside(real, "/proc") or any(is_inside(real, own) for own in _MADE):
+            raise PlanError(f"{said}: that is never granted as a whole; name the folder that is needed")
+        if kind is Kind.DISK:
+            raise PlanError(f"{said} is a disk: what is on it would be beyond every wall; name a folder of it")
+        if is_inside(real, "/sys") and access is Access.WRITE:
+            raise PlanError(f"{said}: settings of the kernel are never the agent's to change")
+        if is_inside(real, "/dev"):
+            self.notes.append(f"{said}: the agent can use this device as you can")
 
     def _check_not_ours(self, said: str, real: str) -> None:
         if self._ground.is_ours(real):

@@ -29,6 +29,8 @@ class Kind(StrEnum):
     FOLDER = "folder"
     FILE = "file"
     SOCKET = "socket"
+    DISK = "disk"
+    """A block device."""
     OTHER = "other"
 
 
@@ -41,6 +43,8 @@ def _kind(path: str) -> Kind | None:
         return Kind.FOLDER
     if stat.S_ISREG(mode):
         return Kind.FILE
+    if stat.S_ISBLK(mode):
+        return Kind.DISK
     return Kind.SOCKET if stat.S_ISSOCK(mode) else Kind.OTHER
 
 

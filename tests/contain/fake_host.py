@@ -52,7 +52,7 @@ class _Table:
         what = self._paths.get(self.realpath(path))
         if what is None or what.startswith(LINK):
             return None
-        return Kind(what) if what in ("folder", "socket") else Kind.FILE
+        return Kind(what) if what in ("folder", "socket", "disk", "other") else Kind.FILE
 
     def read(self, path: str) -> str:
         return self._paths[self.realpath(path)] if self.kind(path) is Kind.FILE else ""
@@ -85,7 +85,7 @@ SYSTEM = {
     "/bin": "-> usr/bin", "/lib": "-> usr/lib",
     "/etc/passwd": "x", "/etc/shadow": "x", "/etc/resolv.conf": "-> ../run/systemd/resolve/stub-resolv.conf",
     "/run/systemd/resolve/stub-resolv.conf": "x", "/run/user/1000/bus": "socket", "/run/docker.sock": "socket",
-    "/var/run": "-> /run", "/tmp/x": "x", "/var/tmp": "folder", "/proc/1/environ": "x", "/dev/null": "x", "/opt/t/bin/t": "elf",
+    "/var/run": "-> /run", "/tmp/x": "x", "/var/tmp": "folder", "/proc/1/environ": "x", "/dev/null": "other", "/dev/kvm": "other", "/dev/sda": "disk", "/dev/shm/x": "x", "/sys/class/net": "folder", "/opt/t/bin/t": "elf",
     f"{HOME}/.ssh/id_ed25519": "x", f"{HOME}/.gitconfig": "x", f"{HOME}/.npmrc": "x", f"{HOME}/.npm/_cacache/x": "x",
     f"{HOME}/.config/git/config": "x", f"{HOME}/.config/git/credentials": "x", f"{HOME}/.config/gh/hosts.yml": "x",
     f"{HOME}/.nvm": "-> /data/nvm", "/data/nvm/versions/node": "elf",

@@ -118,6 +118,11 @@ def test_a_plain_plan_is_about_the_repository_it_is_asked_in() -> None:
         ({"allow_read": ("/run/docker.sock",)}, "is a socket; write --unix-socket /run/docker.sock"),
         ({"allow_read": ("/",)}, "never granted as a whole"),
         ({"allow_read": ("/proc",)}, "never granted as a whole"),
+        ({"allow_read": ("/proc/1/environ",)}, "never granted as a whole"),
+        ({"allow_read": ("/dev",)}, "never granted as a whole"),
+        ({"allow_read": ("/dev/shm/x",)}, "never granted as a whole"),
+        ({"allow_write": ("/dev/sda",)}, "is a disk"),
+        ({"allow_write": ("/sys/class/net",)}, "settings of the kernel are never the agent's"),
         ({"allow_write": ("~",)}, "too much to be written to"),
         ({"allow_write": ("/usr",)}, "too much to be written to"),
         ({"allow_write": ("/home",)}, "too much to be written to"),
@@ -181,6 +186,12 @@ def test_what_is_asked_for_holds_and_is_told() -> None:
         "--unix-socket /var/run/docker.sock: the agent can use Docker's socket: root on this machine",
         "--unix-socket /var/run/docker.sock: the agent can ask of it whatever you can",
     )
+
+
+def test_a_device_and_what_the_kernel_tells_are_granted_by_name() -> None:
+    profile = planned(allow_write=("/dev/kvm",), allow_read=("/sys/class/net",))
+    assert (access(profile, "/dev/kvm"), access(profile, "/sys/class/net/x")) == ("write", "read")
+    assert profile.notes == ("--allow-write /dev/kvm: the agent can use this device as you can",)
 
 
 def test_a_wide_grant_shows_no_secret_inside_it() -> None:
