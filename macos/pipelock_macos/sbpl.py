@@ -78,6 +78,8 @@ def ground(profile: Profile, setting: Setting, resolve: Callable[[str], str]) ->
     said = {place.path for place in granted}
     known = [Ground(path, Access.READ, why) for path, why in system.READABLE if path not in said]
     known += [Ground(path, Access.MASK, why) for path, why in system.HIDDEN if path not in said]
+    # Said again where nothing seems to show them: what is shown here is not only what the plan knows.
+    known += [Ground(resolve(path), Access.MASK, "Pipelock's own files") for path in profile.hidden]
     return tuple(
         sorted((*known, *granted, own), key=lambda place: (place.depth, place.path, _GIVES.index(place.access)))
     )

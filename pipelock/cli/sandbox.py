@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -114,12 +115,22 @@ def planned(arguments: Arguments, facts: ContainmentFacts, proxy: str = "", exce
     def proxied(inside: str, inherited: Mapping[str, str]) -> Mapping[str, str]:
         return variables(proxy or inside, files, inherited, exceptions)
 
-    host = Host.of_this_machine(os.environ)
+    host = _machine()
     try:
         return plan(_wish(arguments), facts, host, proxied)
     except PlanError as error:
         code = EXIT_FAILED if _is_there(arguments) else _NOT_FOUND
         raise CommandError(str(error), code) from error
+
+
+def _machine() -> Host:
+    host = Host.of_this_machine(os.environ)
+    if sys.platform == "darwin":
+        from pipelock_macos.places import real  # noqa: PLC0415 - not on other systems
+
+        # Its file systems don't tell capitals from small letters, and plans do.
+        host = replace(host, realpath=real)
+    return host
 
 
 def _is_there(arguments: Arguments) -> bool:

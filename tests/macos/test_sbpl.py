@@ -171,6 +171,15 @@ def test_the_spelling_on_disk_is_what_counts() -> None:
     assert Evaluator(parse(text)).allows(Question(operation=WRITE, path=f"{HOME}/p/x"))
 
 
+def test_pipelock_s_own_is_hidden_wherever_it_is() -> None:
+    hidden = ("/usr/local/pipelock", f"{HOME}/.pipelock")
+    chosen = profile(grant(f"{HOME}/.PIPELOCK", Access.WRITE), hidden=hidden)
+    text = write(chosen, SETTING, lambda path: path.replace("PIPELOCK", "pipelock"))
+    asker = Evaluator(parse(text))
+    for path in hidden:
+        assert not asker.allows(Question(operation=READ, path=f"{path}/key"))
+
+
 NAMES = st.sampled_from(["a", "b", "a b", 'q"', "\\", "ä", ";", "(", "#"])
 PATHS = st.lists(NAMES, min_size=1, max_size=4).map(lambda names: "/x/" + "/".join(names))
 GRANTS = st.lists(st.builds(grant, PATHS, st.sampled_from(Access), st.text(max_size=5)), max_size=8)
