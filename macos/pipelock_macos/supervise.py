@@ -224,7 +224,7 @@ class Supervisor:
         elif order.verb is OrderVerb.FREEZE:
             self._tell(f"the agent is stopped{reason} (Ctrl-C ends it)")
             self._freeze(on=True)
-        else:
+        elif self._frozen:  # a daemon that has come back says so whatever another one ordered
             self._tell(f"the agent goes on{reason}")
             self._freeze(on=False)
 
