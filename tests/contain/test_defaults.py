@@ -65,6 +65,16 @@ def test_presets_have_folders_of_their_own_and_are_found_by_program() -> None:
     assert preset_for("git") is None
 
 
+def test_the_manual_has_a_row_for_each_preset() -> None:
+    lines = (Path(rules.__file__).parents[2] / "docs" / "sandbox.md").read_text().splitlines()
+    for name in preset_names():
+        found = preset(name)
+        (row,) = (line for line in lines if line.startswith(f"| `{name}` |"))
+        assert found is not None
+        for word in (*found.programs, *found.write, *found.read, *found.secrets):
+            assert f"`{word}`" in row, (name, word)
+
+
 def test_no_variable_is_passed_that_is_refused() -> None:
     table = variables()
     assert not set(table.passed) & set(table.refused)
