@@ -42,13 +42,13 @@ from pipelock_linux.channel import (
     Unable,
 )
 from pipelock_linux.namespaces import WallError
+from pipelock_linux.processes import end_children
 
 __all__ = [
     "EXIT_CANNOT_RUN",
     "EXIT_NOT_FOUND",
     "Inheritance",
     "be_first",
-    "end_children",
     "tell_why",
     "wipe_environment",
 ]
@@ -56,7 +56,6 @@ __all__ = [
 EXIT_NOT_FOUND = 127
 EXIT_CANNOT_RUN = 126
 _NAME = b"pipelock-init\0"
-_MAX_ROUNDS = 200
 _CLOSE_ON_EXEC = 4  # CLOSE_RANGE_CLOEXEC of <linux/close_range.h>, 5.11
 _LAST_DESCRIPTOR = 0xFFFFFFFF
 _MAX_DESCRIPTOR = 65_536
@@ -366,29 +365,3 @@ def _obey(channel: Channel, child: int) -> None:
         elif isinstance(message, Stop | Resume) and os.getpid() == 1:
             # Everything in the namespace but this process (kill(2)). Outside of one that would be everything.
             os.kill(-1, signal.SIGSTOP if isinstance(message, Stop) else signal.SIGCONT)
-
-
-def end_children() -> None:
-    """End all that descends from this process, whose orphans come to it (it is a subreaper): round by round.
-
-    At most 200 rounds: who forks faster than that is left to the network's end.
-    """
-    for _ in range(_MAX_ROUNDS):
-        found = children(os.getpid())
-        if not found:
-            return
-        for child in found:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(child, signal.SIGKILL)
-        for child in found:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(child, 0)
-
-
-def children(pid: int) -> list[int]:
-    """The processes that `pid` started (proc_pid_task_children(5)); none where that can't be read."""
-    found: list[int] = []
-    with contextlib.suppress(OSError, ValueError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            found += [int(word) for word in (task / "children").read_text(encoding="ascii").split()]
-    return found

@@ -47,7 +47,8 @@ from pipelock_linux.channel import (
     Unable,
     pair,
 )
-from pipelock_linux.init import Inheritance, be_first, children, close_on_exec, end_children, tell_why
+from pipelock_linux.init import Inheritance, be_first, close_on_exec, tell_why
+from pipelock_linux.processes import children, end_children
 from pipelock_linux.supervise import Freezer, Outcome, Signals, Supervisor, Watcher
 from pipelock_linux.terminal import Terminal
 
@@ -297,6 +298,7 @@ class _Launch:
             freezer = _Descendants(self._pid)
         return Supervisor(
             first=self._first,
+            pid=self._pid,
             channel=outer,
             lease=self._lease,
             signals=signals,

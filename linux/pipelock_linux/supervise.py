@@ -11,6 +11,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -31,6 +32,7 @@ from pipelock_linux.channel import (
     Stopped,
     Unable,
 )
+from pipelock_linux.processes import children
 from pipelock_linux.terminal import Terminal
 
 __all__ = ["GRACE", "MAX_DENIALS", "Freezer", "Outcome", "Refused", "Signals", "Supervisor", "Watcher", "exit_code"]
@@ -42,6 +44,8 @@ SECOND_THOUGHT = 0.5
 MAX_DENIALS = 200
 """Different denials that are remembered for the list at the end; the rest is counted."""
 _REPORT_SECONDS = 1.0
+_SETTLED = 0.05
+"""Seconds after which whoever a SIGCONT is for goes on."""
 _FORWARDED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 _FROM_KERNEL = 0x80  # SI_KERNEL of sigaction(2): a terminal sent it, and to the whole group in front
@@ -96,6 +100,15 @@ def exit_code(status: int) -> int:
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
+def _is_stopped(first: int) -> bool:
+    """Whether the command, the eldest child of process `first`, stands still (proc_pid_stat(5), field 3)."""
+    for command in children(first)[:1]:
+        with contextlib.suppress(OSError):
+            state = Path(f"/proc/{command}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2]
+            return state.split()[0] == "T"
+    return False
+
+
 class Signals:
     """Signals as something to read, while the context lasts (signalfd(2)). Those that are ignored stay ignored."""
 
@@ -139,6 +152,7 @@ class Supervisor:
 
     Args:
         first: A pidfd of the agent's first process.
+        pid: Its number.
         signals: Entered.
         watcher: Makes the one who answers refused calls.
         freezer: Stops the agent; `None`: its first process does.
@@ -149,6 +163,7 @@ class Supervisor:
         self,
         *,
         first: int,
+        pid: int,
         channel: Channel,
         lease: Lease,
         signals: Signals,
@@ -158,6 +173,7 @@ class Supervisor:
         say: Callable[[str], None],
     ) -> None:
         self._first = first
+        self._pid = pid
         self._channel: Channel | None = channel
         self._lease = lease
         self._signals = signals
@@ -174,6 +190,7 @@ class Supervisor:
         self._frozen = False
         self._asked_to_end = 0.0
         self._kill_at = 0.0
+        self._stop_at = 0.0
         self._was_held = True
         self._denials: dict[tuple[str, str], Denial] = {}
         self._unreported: dict[tuple[str, str], Denial] = {}
@@ -236,6 +253,7 @@ class Supervisor:
         now = time.monotonic()
         due = [self._lease.wait(), self._kill_at - now if self._kill_at else None]
         due.append(self._report_at - now if self._unreported else None)
+        due.append(self._stop_at - now if self._stop_at else None)
         known = [one for one in due if one is not None]
         return int(max(min(known), 0) * 1000) + 1 if known else None
 
@@ -253,6 +271,9 @@ class Supervisor:
             self._kill()
         if self._unreported and now >= self._report_at:
             self._report()
+        if self._stop_at and now >= self._stop_at:
+            self._stop_at = 0.0
+            self._stop_too()
 
     # -- what the agent's first process says -----------------------------------------------------------------------
 
@@ -282,11 +303,12 @@ class Supervisor:
         elif isinstance(message, Unable):
             self._unable = message
         elif isinstance(message, Stopped) and not self._frozen:
-            self._stop_too()
+            # By Ctrl-Z, which stopped us as well: then this is read when somebody has let all of us go on.
+            self._stop_at = time.monotonic() + _SETTLED
 
     def _stop_too(self) -> None:
         """The agent was stopped from inside: so that the shell that waits for us notices, stop as well."""
-        if self._terminal is None or not self._terminal.is_in_front():
+        if self._terminal is None or not self._terminal.is_in_front() or not _is_stopped(self._pid):
             return
         os.kill(os.getpid(), signal.SIGSTOP)
         # Somebody let us go on.

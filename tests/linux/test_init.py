@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipelock_linux.channel import NotRun
-from pipelock_linux.init import _execute, _stdio_grants, children, end_children
+from pipelock_linux.init import _execute, _stdio_grants
+from pipelock_linux.processes import children, end_children
 
 E = errno
 
@@ -74,7 +75,7 @@ def test_all_that_descends_from_a_subreaper_is_ended() -> None:
     code = (
         "import os, time\n"
         "from pipelock_linux import libc\n"
-        "from pipelock_linux.init import children, end_children\n"
+        "from pipelock_linux.processes import children, end_children\n"
         "libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 1)\n"
         "read, write = os.pipe()\n"
         "for _ in range(3):\n"

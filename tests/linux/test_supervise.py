@@ -88,6 +88,7 @@ def supervise(said: list[str]) -> Callable[..., Outcome]:
             try:
                 return Supervisor(
                     first=pidfd,
+                    pid=child,
                     channel=outer,
                     lease=lease,  # type: ignore[arg-type]
                     signals=signals,
