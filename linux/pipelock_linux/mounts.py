@@ -125,7 +125,10 @@ class _Building:
         for path, content in generated:
             self._generate(path, content)
         for path, seed in seeds:
-            self._seed(path, seed)
+            try:
+                self._seed(path, seed)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, path) from error
         process_wall = self._processes()
         mount_calls.detach(f"{stage}/{_STORE}")
         os.rmdir(_STORE, dir_fd=self._root)
@@ -158,10 +161,12 @@ class _Building:
                 self._sources[grant.path] = self._keep(mount_calls.reach(grant.path))
             except (FileNotFoundError, NotADirectoryError):
                 continue
-            except PermissionError:
+            except PermissionError as error:
+                # Root too: here it has no rights over what belongs to others.
+                what = f"{grant.path} is out of this user's reach"
                 if grant.path == self._profile.workspace:
-                    raise
-                self._notes.append(f"{grant.path} is out of this user's reach")
+                    raise WallError(WallName.FILES, what, "start it as the user that the folder belongs to") from error
+                self._notes.append(what)
             except OSError as error:  # a link, most of all: it was none when the profile was made
                 raise OSError(error.errno, error.strerror, grant.path) from error
             if grant.access is Access.COPY and grant.upper:

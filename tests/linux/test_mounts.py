@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+import msgspec
 import pytest
 
 from pipelock.contain.profile import Access, Grant, Profile
@@ -53,6 +54,22 @@ def test_what_can_not_be_covered_because_its_owner_closed_the_way_is_not_taken_f
     # Another user's folder is closed to the agent for good.
     monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
     building._mask(masked("/open/closed/deep/secret"))
+
+
+def test_what_can_not_be_reached_is_told_and_the_workspace_has_to_be(monkeypatch) -> None:
+    def refuse_all(path: str) -> int:
+        raise PermissionError(errno.EACCES, "no", path)
+
+    monkeypatch.setattr(mounts.mount_calls, "reach", refuse_all)
+    places = [Place(Grant(path="/home/other", access=Access.READ, why="test"))]
+    with ExitStack() as closing:
+        building = _Building(PROFILE, places, {}, closing)
+        building._open_sources()
+        assert "/home/other is out of this user's reach" in building._wall().detail
+        owned = msgspec.structs.replace(PROFILE, workspace="/home/other")
+        with pytest.raises(WallError, match="/home/other is out of this user's reach") as raised:
+            _Building(owned, places, {}, closing)._open_sources()
+        assert "belongs to" in raised.value.fix
 
 
 def test_what_was_to_be_hidden_and_is_gone_ends_the_launch_but_for_sockets(building, monkeypatch) -> None:
