@@ -144,6 +144,7 @@ class Tunnel:
         looks = inside in _LOOKED_AT or (inside is Inside.ANYTHING and context.settings.sni_verification)
         self._hello: FirstBytes | None = FirstBytes() if looks else None
         self._must_be_ssh = inside is Inside.SSH
+        self._may_rest = inside is Inside.UNSEEN
         self._early: list[bytes] = []
         self._hello_by = float("inf")
         self._began = self._last = context.clock.seconds()
@@ -295,6 +296,9 @@ class Tunnel:
         if self._close_by is not None:
             return self._close_by
         settings = self._context.settings
+        if self._may_rest:
+            # Programs keep connections to their databases for hours. These end with the sandbox.
+            return float("inf") if self._blocked_since is None else self._blocked_since + WRITE_SECONDS
         late = min(self._began + settings.max_tunnel_seconds, self._last + settings.tunnel_idle_seconds, self._hello_by)
         return late if self._blocked_since is None else min(late, self._blocked_since + WRITE_SECONDS)
 

@@ -11,10 +11,12 @@ from pipelock.detect.hosts import HostSet
 from pipelock.engine import Policy
 from pipelock.engine.egress import EgressRule, EgressRules
 from pipelock.model import Kind, Transport, Verdict
+from pipelock.proxy.intercept import ACCESS_DENIED
 from pipelock.proxy.interception import Interception
 from pipelock.proxy.limits import HELLO_SECONDS, IDLE_SECONDS
 from tests.factories import FAKE_KEY, FAKE_ORDER, a_policy
 from tests.proxy.house import Caller, House, ok
+from tests.proxy.test_tunnel import hello
 
 
 def opened(
@@ -117,6 +119,15 @@ def test_what_was_sent_with_the_connect_is_read_too() -> None:
     house.context.interception = Interception(authority, HostSet())
     house.caller().says(b"CONNECT example.com:80 HTTP/1.1\r\nHost: example.com:80\r\n\r\n" + get("/early"))
     assert house.dials[0].answer().heard.startswith(b"GET /early")
+
+
+@pytest.mark.parametrize("said", [hello("other.example"), b"\x16\x03\x01\x00\x00"], ids=["another", "malformed"])
+def test_a_refused_handshake_is_told_so_by_an_alert(said: bytes) -> None:
+    house, client = opened(port=443)
+    assert inside(client, said) == ACCESS_DENIED
+    assert client.line.is_closing
+    client.leaves()
+    house.assert_nothing_is_left()
 
 
 @pytest.mark.parametrize("host", ["evil.example", "example.com:8080", "www.example.com", "EXAMPLE.COM.evil.example"])

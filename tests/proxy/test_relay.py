@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipelock.detect.hosts import HostSet
 from pipelock.engine.egress import EgressRule, EgressRules
 from pipelock.model import HandedKind, Kind, Verdict
+from pipelock.proxy.limits import WRITE_SECONDS
 from tests.factories import a_policy
 from tests.proxy.house import House
 from tests.proxy.inside import KEY, Inside
@@ -41,6 +42,19 @@ def test_what_is_said_before_the_way_is_open_is_not_lost() -> None:
     house.clock.advance(0)
     assert origin.heard == b"onetwo"
     assert origin.line.half_closed
+
+
+def test_a_connection_in_store_is_not_ended_but_one_that_is_stuck_is() -> None:
+    house = House()
+    client = Inside(house, HandedKind.HOST_PORT, "127.0.0.1", 5432)
+    origin = house.dials[0].answer()
+    for _ in range(10):
+        house.wait(3600)
+    origin.says(b"still here")
+    assert client.heard == b"still here"
+    client.line.producer.pauseProducing()  # type: ignore[union-attr]
+    house.wait(WRITE_SECONDS + 1)
+    assert client.line.is_closing
 
 
 def test_our_own_listeners_are_no_ports_to_grant() -> None:
