@@ -219,7 +219,10 @@ class _Launch:
 
     def _probe(self, text: str) -> None:
         """See that the sandbox can be had, and holds: what must not be possible is tried in it."""
-        with socket.create_server(("127.0.0.1", 0)) as elsewhere, tempfile.TemporaryDirectory() as folder:
+        with (
+            socket.create_server(("127.0.0.1", 0)) as elsewhere,
+            tempfile.TemporaryDirectory(dir=self._ungranted(text)) as folder,
+        ):
             canary = Path(places.real(folder), "canary")
             canary.write_text(f"{_CANARY}\n", encoding="ascii")
             words = (self._wish.programs.shell, "-c", _PROBE, "probe", str(elsewhere.getsockname()[1]), str(canary))
@@ -244,6 +247,18 @@ class _Launch:
             raise LaunchError(WallName.NETWORK, "the system's sandbox let a connection out that it should not have")
         if written or said != ["done"]:
             raise LaunchError(WallName.FILES, "the system's sandbox let a file be used that nobody granted")
+
+    def _ungranted(self, text: str) -> str:
+        """A folder in which nothing may be used."""
+        asker = Evaluator(parse(text))
+        for folder in (tempfile.gettempdir(), str(Path(self._temporary).parent), self._profile.home):
+            path = f"{places.real(folder)}/{_CANARY}"
+            asked = [Question(operation=operation, path=path) for operation in ("file-read-data", "file-write-data")]
+            if os.access(folder, os.W_OK) and not any(asker.allows(question) for question in asked):
+                return folder
+        raise LaunchError(
+            WallName.FILES, "temporary files and the home folder are granted: there is no place to try the sandbox at"
+        )
 
     def _lent(self, standing: tuple[Wall, ...]) -> Lent:
         profile = self._profile

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -115,7 +116,9 @@ def run(folder: Path, name: str) -> dict[str, object]:
     (folder / "p" / "unfit").write_text("")
     shutil.copy("/bin/true", folder / "out" / "sh")
     listener, port = listen()
+    wide = [grant(path, Access.WRITE) for path in {tempfile.gettempdir(), "/tmp"} if name == "wide"]
     chosen = profile(
+        *wide,
         grant(str(folder / "p"), Access.WRITE),
         grant(str(folder / "home" / ".npm"), Access.COPY, upper=str(folder / "upper")),
         network=Network(proxy_port=port),

@@ -21,6 +21,7 @@ from tests.macos.profiles import AGENT
 
 HERE = Path(__file__).parent
 DRIVER = (sys.executable, str(HERE / "driver.py"))
+# One process for all.
 NAMES = [
     "plain",
     "signal",
@@ -33,8 +34,9 @@ NAMES = [
     "leaks",
     "breaks",
     "missing",
+    "wide",
     "unwanted",
-]  # one process for all
+]
 SECONDS = 60
 
 
@@ -124,6 +126,7 @@ def test_commands_that_can_t_be_run(ended) -> None:
         ("breaks", "network", "unbound variable: file-clone"),
         ("missing", "network", "can't be had"),
         ("unwanted", "", "not like this"),
+        ("wide", "files", "no place to try"),
     ],
 )
 def test_without_a_sandbox_that_holds_nothing_is_started(ended, name, wall, complaint) -> None:
