@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import signal
 import socket
 from collections.abc import Callable, Iterable
@@ -114,7 +113,7 @@ def _landlock(abi: int) -> Wall:
 
 
 def _cgroup() -> Wall:
-    group = cgroup.create(f"probe-{secrets.token_hex(6)}", _LIMITS)
+    group = cgroup.create(f"probe-{os.urandom(6).hex()}", _LIMITS)
     wall = cgroup.wall(group, _LIMITS)
     if group is not None:
         with contextlib.suppress(OSError):
