@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def hold(home: Path, config: Path | None) -> list[Result]:
 def _calibrated(stage: Rehearsal) -> bool:
     """Whether the probe arrives where nothing is in its way; if it did not, its failing would prove nothing."""
     token = stage.token()
-    _run(_probe(stage, token), os.environ)
+    _run(_probe(stage, token), os.environ, "/")
     return all(stage.origin.saw(f"{road}-{token}".encode()) for road in _ROADS.values())
 
 
@@ -96,9 +97,11 @@ def _tried(stage: Rehearsal) -> list[Result]:
     pipelock = (sys.executable, "-m", "pipelock", "--home", str(stage.home))
     # What the interpreter is made of; an agent's own grants need not have it.
     parts = [word for part in sorted({sys.prefix, sys.base_prefix}) for word in ("--allow-read", part)]
-    command = (*pipelock, "sandbox", "--quiet", *parts, "--", *_probe(stage, token))
     with_home = {name: value for name, value in os.environ.items() if name != "PIPELOCK_HOME"}
-    ended = _run(command, with_home)
+    with tempfile.TemporaryDirectory(prefix="pipelock-check-") as work:
+        # Not where we are: that may be a folder that no agent may have.
+        walled = (*pipelock, "sandbox", "--quiet", "--workspace", work, *parts, "--")
+        ended = _run((*walled, *_probe(stage, token)), with_home, work)
     said = _read(ended.stdout)
     if said is None:
         lines = ended.stderr.decode("utf-8", "replace").strip().splitlines()
@@ -118,9 +121,15 @@ def _probe(stage: Rehearsal, token: str) -> tuple[str, ...]:
     return (sys.executable, "-I", "-c", text, str(stage.origin.port), str(stage.origin.udp_port), token)
 
 
-def _run(command: tuple[str, ...], environ: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
+def _run(command: tuple[str, ...], environ: Mapping[str, str], folder: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(  # noqa: S603 - ourselves
-        command, env=dict(environ), stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
+        command,
+        cwd=folder,
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=_SECONDS,
+        check=False,
     )
 
 

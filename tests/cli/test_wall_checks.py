@@ -97,7 +97,7 @@ def launch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Lau
     """What becomes of `pipelock sandbox`; the probe itself is run as it is, and arrives."""
     launches: list[Launch] = []
 
-    def run(command: tuple[str, ...], _environ: object) -> subprocess.CompletedProcess[bytes]:
+    def run(command: tuple[str, ...], _environ: object, _folder: str) -> subprocess.CompletedProcess[bytes]:
         if "sandbox" in command:
             return launches[0](command)
         inside.main(int(command[-3]), int(command[-2]), command[-1])
