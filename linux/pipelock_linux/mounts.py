@@ -218,16 +218,20 @@ class _Building:
             return self._private(grant) if is_folder else self._stored_file(b"", 0o600)
         if grant.access is not Access.COPY:
             return _bound_copy(source, grant, read_only=grant.access is Access.READ)
+        refused: OSError | None = None
         if is_folder and grant.path in self._kept:
             try:
                 return self._overlay(source, self._kept[grant.path])
             except OSError as error:
-                self._in_memory_because(grant, error)
+                refused = error
         try:
-            return self._overlay(source, self._in_memory()) if is_folder else self._copied(source)
+            mount = self._overlay(source, self._in_memory()) if is_folder else self._copied(source)
         except OSError as error:
             self._notes.append(f"changes to {grant.path} can't be kept apart ({error.strerror}): it is read-only")
             return _bound_copy(source, grant, read_only=True)
+        if refused is not None:
+            self._in_memory_because(grant, refused)
+        return mount
 
     def _mask(self, place: Place) -> None:
         path = place.grant.path
