@@ -63,7 +63,8 @@ def factory_for(
     caller = Caller(_INSIDE, contained=session)
 
     def proxy() -> ProxyConnection:
-        return ClientConnection(context, _INSIDE, local_names=_names_of(handed.port), caller=caller)
+        local = _names_of(handed.port)
+        return ClientConnection(context, _INSIDE, local_names=local, caller=caller, name_of=names.name_of)
 
     make: Callable[[], ProxyConnection]
     match handed.kind:

@@ -21,7 +21,7 @@ from pipelock.proxy.forward import Destination
 from pipelock.proxy.http1 import RemoteProtocolError, RequestHead
 from pipelock.proxy.limits import MAX_CONNECTIONS
 from pipelock.proxy.local import local_answer
-from pipelock.proxy.target import Target, parse_target
+from pipelock.proxy.target import Target, authority_of, parse_target
 from pipelock.proxy.websocket.local import open_local
 
 __all__ = ["ClientConnection", "ProxyFactory"]
@@ -48,8 +48,15 @@ class ClientConnection(ProxyConnection):
         profile: str = "",
         local_names: frozenset[str] | None = None,
         caller: Caller | None = None,
+        name_of: Callable[[str], str | None] | None = None,
     ) -> None:
+        """As the base has it.
+
+        `local_names` are the Host values of local pages, where they are not those of the context. `name_of` tells what
+        an address stands for, where the client was told addresses that stand for names.
+        """
         super().__init__(context, client, profile=profile, caller=caller)
+        self._name_of = name_of
         self._is_agents = bool(profile) or caller is not None
         self._names = local_names
 
@@ -63,6 +70,10 @@ class ClientConnection(ProxyConnection):
         if target.form == "absolute":
             self._forward(head, target)
         elif target.form == "authority":
+            name = self._name_of(target.host) if self._name_of is not None else None
+            if name is not None:
+                # Some programs look a name up by themselves and then ask the proxy for the address.
+                self.target = authority_of(name, target.port)
             self.road = WhenComplete(self._connect)
         elif self._is_local(head):
             if not self._is_agents and open_admin(self.context, self, head, target):

@@ -17,6 +17,7 @@ __all__ = [
     "DEFAULT_PORTS",
     "Authority",
     "Target",
+    "authority_of",
     "bound_target",
     "is_bound_to",
     "parse_authority",
@@ -84,6 +85,12 @@ def parse_target(head: RequestHead, scheme: str = "http") -> Target:
     if target == "*" and head.method == "OPTIONS":
         return _origin_form(target, head.host, scheme)
     return _absolute_form(target, head.host)
+
+
+def authority_of(host: str, port: int) -> Target:
+    """The target of a CONNECT to `host`, an address or a name."""
+    place = f"[{host}]" if ":" in host else host
+    return Target("authority", "https", host, port, f"https://{place}:{port}/", "")
 
 
 def bound_target(named: Target, scheme: str, host: str, port: int) -> Target:
@@ -179,9 +186,7 @@ def _authority_form(target: str, host_field: str) -> Target:
         # Old clients leave the port out of Host in a CONNECT.
         if named.host.lower() != authority.host.lower() or named.port not in {0, authority.port}:
             raise _mismatch()
-    host = f"[{authority.host}]" if ":" in authority.host else authority.host
-    url = f"https://{host}:{authority.port}/"
-    return Target("authority", "https", authority.host, authority.port, url, "")
+    return authority_of(authority.host, authority.port)
 
 
 def _origin_form(target: str, host_field: str, scheme: str) -> Target:

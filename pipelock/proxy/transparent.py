@@ -36,7 +36,7 @@ from pipelock.proxy.http1 import RemoteProtocolError, RequestHead
 from pipelock.proxy.intercept import ACCESS_DENIED, MISMATCH, UNREADABLE
 from pipelock.proxy.limits import HEAD_SECONDS
 from pipelock.proxy.serving import NEVER, Receiver
-from pipelock.proxy.target import Target, bound_target, is_bound_to, parse_target
+from pipelock.proxy.target import authority_of, bound_target, is_bound_to, parse_target
 from pipelock.proxy.tunnel import Inside
 
 __all__ = ["SILENT_SECONDS", "CaughtConnection", "Place", "TransparentConnection", "original_destination", "own_name"]
@@ -105,8 +105,7 @@ class CaughtConnection(ProxyConnection):
         """Have a tunnel to `host` judged and opened. `named`: the operator has named this very place."""
         self.deadline = NEVER
         self.waits = True
-        place = f"[{host}]" if ":" in host else host
-        self.target = Target("authority", "https", host, port, f"https://{place}:{port}/", "")
+        self.target = authority_of(host, port)
         action = msgspec.structs.replace(self.action(Transport.CONNECT, fault), method="CONNECT", named=named)
         cancel = connect(self.context, self, action, inside)
         if self.waits:

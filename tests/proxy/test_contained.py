@@ -7,7 +7,7 @@ import pytest
 from pipelock.model import HandedKind, HandedSocket
 from pipelock.proxy.contained import MAX_OF_ONE, factory_for
 from pipelock.proxy.fake_dns import FakeNames
-from tests.proxy.house import House, get, ok
+from tests.proxy.house import ADDRESSES, House, get, ok
 from tests.proxy.inside import KEY, SANDBOX, SESSION, Inside
 
 
@@ -26,6 +26,18 @@ def test_who_uses_the_proxy_is_the_sandbox_whatever_it_says() -> None:
     assert house.context.in_flight(KEY) == 1
     house.context.end_session(KEY)
     assert client.line.is_closing
+
+
+def test_who_asks_the_proxy_for_an_address_that_stands_for_a_name_means_the_name() -> None:
+    house, names = House(), FakeNames()
+    address = names.address_of("example.com")
+    client = Inside(house, HandedKind.PROXY, "127.0.0.1", 8888, names)
+    client.says(f"CONNECT {address}:443 HTTP/1.1\r\nHost: {address}:443\r\n\r\n".encode())
+    assert house.dials[0].address == ADDRESSES[0]
+    assert (house.records[0].action.host, house.records[0].action.url) == ("example.com", "https://example.com:443/")
+    client = Inside(house, HandedKind.PROXY, "127.0.0.1", 8888, names)
+    client.says(b"CONNECT 198.18.7.7:443 HTTP/1.1\r\nHost: 198.18.7.7:443\r\n\r\n")
+    assert client.heard.startswith(b"HTTP/1.1 403 ")  # nobody's address
 
 
 def test_local_pages_have_the_names_of_the_sandbox_and_there_is_no_admin_api() -> None:
