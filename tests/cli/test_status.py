@@ -30,6 +30,11 @@ def test_the_report() -> None:
     assert report(STATUS, STATUS.started_at + 120) == GOLDEN
 
 
+def test_sandboxes_are_counted_where_there_are_some() -> None:
+    for number, words in ((1, "0 sessions, 1 sandbox, 0 dash"), (2, "0 sessions, 2 sandboxes, 0 dash")):
+        assert words in report(msgspec.structs.replace(STATUS, contained=number), 0)
+
+
 def test_what_is_not_enforced_is_said_loudly() -> None:
     audit = msgspec.structs.replace(STATUS, mode="audit", enforce=False, config_path="")
     shown = report(audit, STATUS.started_at)

@@ -10,18 +10,26 @@ from pipelock.control.testing import make_pending
 from pipelock.model import (
     Action,
     ActionSummary,
+    Contained,
     Decided,
     Decision,
+    Denial,
     Event,
     Finding,
     Kind,
+    NotedDenial,
     Notice,
     Pending,
     Record,
+    Sandboxed,
     Session,
+    SessionDetail,
     Severity,
     Transport,
     Verdict,
+    Wall,
+    WallName,
+    WallState,
 )
 
 
@@ -115,3 +123,19 @@ def test_newer_than_counts_ids_as_numbers() -> None:
 def test_an_action_is_never_sent() -> None:
     """Events carry summaries: the type with a body has no place in them."""
     assert Action not in {field.type for field in msgspec.structs.fields(Record)}
+
+
+def test_a_sandbox_as_large_as_it_can_get_is_shown() -> None:
+    text = "\ud800" + "x" * 299
+    walls = tuple(Wall(WallName.FILES, WallState.UP, text, text) for _ in range(32))
+    denials = tuple(NotedDenial(1.0, Denial(WallName.FILES, text, text, text, text)) for _ in range(50))
+    sandbox = Sandboxed(
+        contained=Contained(id="0123456789ab", agent="a", command=text, workspace="w" * 4096, walls=walls),
+        rules=("host=" + "r" * 2000,) * 500,
+        denials=denials,
+    )
+    session = Session(key="k", agent="a", client="c", started_at=0, last_seen_at=0)
+    detail, size = fit(SessionDetail(session, sandbox=sandbox))
+    assert 0 < size <= MAX_ITEM
+    assert detail.sandbox is not None
+    assert len(detail.sandbox.denials) == 50

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
 from pipelock.config.schema_agents import AgentProfile
@@ -533,3 +536,67 @@ def test_real_sockets_and_no_process(house: House, monkeypatch: pytest.MonkeyPat
                 ),
             )
         assert not is_open(wrong)
+
+
+# -- any order of things -----------------------------------------------------------------------------------------------
+
+_LEGAL = {
+    "": {"started"},
+    "started": {"lost", "ended", "frozen", "thawed"},
+    "back": {"lost", "ended", "frozen", "thawed"},
+    "frozen": {"lost", "ended", "thawed"},
+    "thawed": {"lost", "ended", "frozen"},
+    "lost": {"back", "ended"},
+    "ended": set(),
+}
+_DEEDS = st.sampled_from(["contain", "contain", "release", "gone", "sweep", "terminate", "wait", "kill", "deny"])
+
+
+@given(st.lists(st.tuples(_DEEDS, st.integers(0, 2)), max_size=40))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_happens_in_whatever_order(  # noqa: C901 - one branch a deed
+    monkeypatch: pytest.MonkeyPatch, deeds: list[tuple[str, int]]
+) -> None:
+    house = House(monkeypatch)
+    ears: dict[int, Ear] = {}
+    processes = {number: FakeProcess(50 + number) for number in range(3)}
+    for deed, number in deeds:
+        box = msgspec.structs.replace(BOX, id=f"{number:012x}")
+        key = f"claude@sandbox-{number:012x}|127.0.0.1"
+        house.process = processes[number]
+        if deed == "contain":
+            with suppress(BackendError):
+                ear, _ = house.contain(box, rules=("example.com",))
+                ears[number] = ear
+        elif deed == "release" and number in ears:
+            house.table.release(ears.pop(number))
+        elif deed == "gone":
+            processes[number].gone = True
+        elif deed == "sweep":
+            house.table.sweep()
+        elif deed == "terminate":
+            house.table.terminate(key, "")
+        elif deed == "wait":
+            house.clock.advance(4)
+        elif deed == "kill":
+            house.killed = not house.killed
+            house.table.kill_switch_moved()
+        elif deed == "deny" and number in ears:
+            house.table.denied(ears[number], REFUSAL)
+        held = {f"claude@sandbox-{one:012x}|127.0.0.1" for one in ears}
+        assert len(house.table) == len(ears)
+        assert set(house.own_rules) == held
+        assert sum(port.is_open for port in house.ports) == len(ears)
+        for one in held:
+            sandbox = house.table.of(one)
+            assert sandbox is not None
+            assert sandbox.held
+            assert not sandbox.ended_at
+    for number in range(3):
+        told = [
+            event.payload.what.value
+            for event in house.events(ContainmentChanged)
+            if event.payload.contained.id == f"{number:012x}"
+        ]
+        for before, after in zip(["", *told], told, strict=False):
+            assert after in _LEGAL[before]
