@@ -157,7 +157,6 @@ _PATHS: Mapping[str, tuple[_PathArgument, ...]] = MappingProxyType(
         "execveat": (_PathArgument(0, 1, writes=False),),
         "open": (_PathArgument(_HERE, 0, writes=False),),
         "openat": (_PathArgument(0, 1, writes=False),),
-        "openat2": (_PathArgument(0, 1, writes=False),),
     }
 )
 _FLAGS: Mapping[str, int] = MappingProxyType({"open": 1, "openat": 2})
@@ -247,7 +246,7 @@ def paths_of(call: Call, memory: Memory) -> list[tuple[str, bool]]:
         if not call.args[argument.text]:
             # utimensat and the like then mean what is open already.
             continue
-        flags = _flags(call, memory)
+        flags = _flags(call)
         if flags & libc.O_PATH:
             continue
         text = memory.text(call.args[argument.text])
@@ -259,9 +258,7 @@ def paths_of(call: Call, memory: Memory) -> list[tuple[str, bool]]:
     return found
 
 
-def _flags(call: Call, memory: Memory) -> int:
+def _flags(call: Call) -> int:
     if call.name in _FLAGS:
         return call.args[_FLAGS[call.name]] & _WORD
-    if call.name == "openat2":
-        return int.from_bytes(memory.read(call.args[2], 8), "little") & _WORD
     return 0

@@ -104,11 +104,29 @@ DENIED_WITHOUT_NAMESPACES: Mapping[str, str] = MappingProxyType(
 CHECKED = frozenset({"clone", "unshare", "ioctl", "socket", "socketpair", "personality", "mknod", "mknodat"})
 """Calls that are denied by their arguments."""
 
+_MODES: Mapping[str, tuple[int, int | None]] = MappingProxyType(
+    {
+        "chmod": (1, None),
+        "fchmod": (1, None),
+        "fchmodat": (2, None),
+        "fchmodat2": (2, None),
+        "creat": (1, None),
+        "open": (2, 1),
+        "openat": (3, 2),
+    }
+)
+"""Calls that give a file its mode: the register of the mode, and that of the flags which say whether it is one at all.
+
+Inside nobody's rights grow by set-user-ID programs; outside, a file that is left in the workspace would give the user's
+rights to everybody who runs it."""
+
 _CHECKED_WITHOUT_NAMESPACES = frozenset({"sendto", "sendmsg", "sendmmsg", "prlimit64"})
 
 _ABSENT_NAMES = (
     # Its flags lie in memory, out of a filter's sight: C libraries then use clone.
     "clone3 "
+    # Its mode lies in memory, too: programs then use openat.
+    "openat2 "
     # They do what other calls do, sockets included, past every filter.
     "io_uring_setup io_uring_enter io_uring_register "
     # Obsolete, or compiled out of most kernels.
@@ -120,14 +138,14 @@ ABSENT = frozenset(_ABSENT_NAMES.split())
 """Calls that answer ENOSYS."""
 
 _OBSERVED_NAMES = (
-    "open openat openat2 creat execve execveat truncate mkdir mkdirat rmdir unlink unlinkat rename renameat "
+    "open openat creat execve execveat truncate mkdir mkdirat rmdir unlink unlinkat rename renameat "
     "renameat2 link linkat symlink symlinkat chmod fchmodat fchmodat2 chown lchown fchownat utime utimes "
     "futimesat utimensat"
 )
 
 OBSERVED = frozenset(_OBSERVED_NAMES.split())
-"""Calls with paths, which are looked at and then go on when refusals are to be explained. None of them is denied or
-checked: what is looked at decides nothing."""
+"""Calls with paths, which are looked at and then go on when refusals are to be explained. What is denied of them never
+comes so far: what is looked at decides nothing."""
 
 AF_UNIX: Final = 1
 AF_INET: Final = 2
@@ -154,8 +172,12 @@ _PERSONALITIES: Final = (0x0, 0x8, 0xFFFFFFFF)
 _FORMAT: Final = 0o170000
 _DEVICE_FORMATS: Final = (0o020000, 0o060000)
 
+_SET_USER_ID: Final = 0o4000
+_MAKES: Final = 0o100 | 0o20000000
+"""O_CREAT, and O_TMPFILE without the bit for folders: without either, a mode means nothing."""
+
 _ALLOW, _DENY, _ABSENT, _OBSERVE = "allow", "deny", "absent", "observe"
-_NO_PROTOCOL, _KILL = "no protocol", "kill"
+_REFUSE, _NO_PROTOCOL, _KILL = "refuse", "no protocol", "kill"
 
 
 class _Checks(Assembler):
@@ -210,8 +232,16 @@ class _Checks(Assembler):
             self.branch(Condition.EQUAL, request, _DENY)
         self.go(_ALLOW)
 
+    def mode(self, index: int, flags: int | None, passed: str) -> None:
+        if flags is not None:
+            self.argument(flags)
+            self.branch(Condition.ANY_BIT, _MAKES, "", passed)
+        self.argument(index)
+        self.branch(Condition.ANY_BIT, _SET_USER_ID, _REFUSE, passed)
+
     def device(self, index: int) -> None:
         self.argument(index)
+        self.branch(Condition.ANY_BIT, _SET_USER_ID, _REFUSE)
         self.keep(_FORMAT)
         for kind in _DEVICE_FORMATS:
             self.branch(Condition.EQUAL, kind, _DENY)
@@ -267,8 +297,11 @@ def program(*, unix_sockets: bool, inet: InetUse, notify: bool, machine: str, ex
             return _ABSENT
         if name in denied:
             return _DENY
-        if name in checks:
+        if name in checks or name in _MODES:
             return name
+        return passed(name)
+
+    def passed(name: str) -> str:
         return _OBSERVE if explain and notify and name in OBSERVED else _ALLOW
 
     asm = _Checks()
@@ -280,10 +313,16 @@ def program(*, unix_sockets: bool, inet: InetUse, notify: bool, machine: str, ex
     for name, write in checks.items():
         asm.label(name)
         write(asm)
+    for name, (mode, flags) in _MODES.items():
+        if name in numbers:
+            asm.label(name)
+            asm.mode(mode, flags, passed(name))
     results = {
         _ALLOW: Returns.ALLOW,
         _DENY: Returns.NOTIFY if notify else Returns.ERROR | errno.EPERM,
         _OBSERVE: Returns.NOTIFY,
+        # Never told: whoever listens lets calls with paths go on, and only those that may.
+        _REFUSE: Returns.ERROR | errno.EPERM,
         _ABSENT: Returns.ERROR | errno.ENOSYS,
         _NO_PROTOCOL: Returns.ERROR | errno.EPROTONOSUPPORT,
         _KILL: Returns.KILL,

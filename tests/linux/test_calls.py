@@ -153,12 +153,6 @@ def test_calls_with_two_paths(memory, texts, tree) -> None:
         os.close(folder)
 
 
-def test_openat2_says_in_memory_what_it_is_for(memory, texts, tree) -> None:
-    for flags, writes in ((os.O_RDONLY, False), (os.O_WRONLY, True)):
-        how = texts.at(flags.to_bytes(8, "little") + bytes(16))
-        assert paths_of(a_call("openat2", _HERE, texts.at(b"real"), how, 24), memory) == [(f"{tree}/real", writes)]
-
-
 def test_calls_that_name_nothing(memory, texts, tree) -> None:
     assert paths_of(a_call("utimensat", 3, 0), memory) == []
     assert paths_of(a_call("fchownat", 3, texts.at(b"")), memory) == []
