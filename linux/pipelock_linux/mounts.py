@@ -139,10 +139,9 @@ class _Building:
 
     def _wall(self) -> Wall:
         shown = sum(1 for place in self._places if place.grant.access in OPEN)
-        detail = f"{shown} places of the host's, nothing else"
-        if self._notes:
-            return Wall(WallName.FILES, WallState.PARTLY, "; ".join((detail, *self._notes))[:_MAX_DETAIL])
-        return Wall(WallName.FILES, WallState.UP, detail)
+        # Nothing of what there is to note makes the agent see or change more than was granted.
+        detail = "; ".join((f"{shown} places of the host's, nothing else", *self._notes))
+        return Wall(WallName.FILES, WallState.UP, detail[:_MAX_DETAIL])
 
     def _keep(self, descriptor: int) -> int:
         self._closing.callback(os.close, descriptor)

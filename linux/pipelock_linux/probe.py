@@ -66,6 +66,7 @@ class _Found(msgspec.Struct, frozen=True):
     walls: tuple[Wall, ...] = ()
     redirect: bool = False
     ipv6: bool = False
+    overlay: bool = False
 
 
 def probe() -> HostWalls:
@@ -90,7 +91,7 @@ def probe() -> HostWalls:
         user_namespaces=WallName.NETWORK in stands,
         max_user_namespaces=_maximum(),
         notify=WallName.SYSCALLS in stands and seccomp.can_notify(),
-        overlay=walls[WallName.FILES].state is WallState.UP,
+        overlay=inside.overlay,
         redirect=inside.redirect,
         ipv6=inside.ipv6,
     )
@@ -168,9 +169,9 @@ def _end_after(what: Callable[[socket.socket], None], link: socket.socket) -> No
     os._exit(0)
 
 
-def _say(link: socket.socket, walls: Iterable[Wall], *, redirect: bool = False, ipv6: bool = False) -> None:
+def _say(link: socket.socket, walls: Iterable[Wall], **abilities: bool) -> None:
     with contextlib.suppress(OSError):
-        link.send(msgspec.json.encode(_Found(tuple(walls), redirect, ipv6)))
+        link.send(msgspec.json.encode(_Found(tuple(walls), **abilities)))
 
 
 def _network_and_files(link: socket.socket) -> None:
@@ -188,19 +189,21 @@ def _network_and_files(link: socket.socket) -> None:
     if first:
         os.waitpid(first, 0)
         return
+    overlay = False
     try:
         libc.prctl(libc.PR_SET_PDEATHSIG, signal.SIGKILL)
-        walls += map(_told, mounts.build_root(_view(), sockets=sockets))
+        built = mounts.build_root(_view(), sockets=sockets)
+        overlay = any(line.split()[2:3] == [b"overlay"] for line in Path("/proc/mounts").read_bytes().splitlines())
+        walls += (_files(overlay=overlay) if wall.name is WallName.FILES else wall for wall in built)
     except namespaces.WallError as error:
         walls.append(error.down())
-    _say(link, walls, redirect=redirect, ipv6=ipv6)
+    _say(link, walls, redirect=redirect, ipv6=ipv6, overlay=overlay)
 
 
-def _told(wall: Wall) -> Wall:
-    """Without the number of places, which are ours."""
-    if wall.name is not WallName.FILES or wall.state is not WallState.UP:
-        return wall
-    return Wall(wall.name, wall.state, "a view of what is granted; changes can be kept apart")
+def _files(*, overlay: bool) -> Wall:
+    """In other words than those about the places here."""
+    changes = "changes are kept apart" if overlay else "changes can't be kept apart, so caches are read-only"
+    return Wall(WallName.FILES, WallState.UP, f"a view of what is granted; {changes}")
 
 
 def _view() -> Profile:

@@ -217,7 +217,7 @@ def test_processes_devices_and_marks_of_the_host_are_out_of_sight(life: Life) ->
 def test_the_walls_tell_how_they_stand(life: Life) -> None:
     walls = life.found["walls"]
     assert {name: state for name, (state, _) in walls.items()} == {
-        "ipc": "up", "network": "up", "files": "partly", "processes": "up", "devices": "up"
+        "ipc": "up", "network": "up", "files": "up", "processes": "up", "devices": "up"
     }  # fmt: skip
     # What is kept has one user at a time.
     assert walls["files"][1] == (
