@@ -306,6 +306,7 @@ class _Launch:
             watcher=self._wish.watcher,
             freezer=freezer,
             say=self._wish.say,
+            names=[descriptor for handed, descriptor in self._sockets if handed.kind is HandedKind.DNS],
         ).run()
 
     def _end(self) -> None:

@@ -10,7 +10,7 @@ import signal
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -34,6 +34,7 @@ from pipelock_linux.channel import (
 )
 from pipelock_linux.processes import children
 from pipelock_linux.terminal import Terminal
+from pipelock_linux.unanswered import refuse_waiting
 
 __all__ = ["GRACE", "MAX_DENIALS", "Freezer", "Outcome", "Refused", "Signals", "Supervisor", "Watcher", "exit_code"]
 
@@ -157,6 +158,7 @@ class Supervisor:
         watcher: Makes the one who answers refused calls.
         freezer: Stops the agent; `None`: its first process does.
         say: Shows a line to the person at the terminal; text is escaped before.
+        names: UDP sockets that questions for names come to.
     """
 
     def __init__(
@@ -171,6 +173,7 @@ class Supervisor:
         watcher: Watcher,
         freezer: Freezer | None,
         say: Callable[[str], None],
+        names: Sequence[int] = (),
     ) -> None:
         self._first = first
         self._pid = pid
@@ -181,6 +184,7 @@ class Supervisor:
         self._watcher = watcher
         self._freezer = freezer
         self._say = say
+        self._names = tuple(names)
         self._refused: tuple[int, Refused] | None = None
         self._later: list[str] = []
         self._status: int | None = None
@@ -214,6 +218,8 @@ class Supervisor:
             for order in self._lease.read() if lease in ready else ():
                 self._obey(order)
             self._serve(ready)
+            if not self._lease.is_held:
+                refuse_waiting(ready.intersection(self._names))
             alive = self._first not in ready
             self._tick()
         return self._outcome()
@@ -262,6 +268,7 @@ class Supervisor:
         self._lease.tick()
         if self._lease.is_held != self._was_held:
             self._was_held = self._lease.is_held
+            self._watch_names()
             if self._was_held:
                 self.tell("the daemon is back; the agent's network goes on")
             else:
@@ -274,6 +281,14 @@ class Supervisor:
         if self._stop_at and now >= self._stop_at:
             self._stop_at = 0.0
             self._stop_too()
+
+    def _watch_names(self) -> None:
+        """Questions for names are ours to refuse while the daemon is away, and its to answer while it is there."""
+        for descriptor in self._names:
+            if self._lease.is_held:
+                self._poll.unregister(descriptor)
+            else:
+                self._poll.register(descriptor, select.POLLIN)
 
     # -- what the agent's first process says -----------------------------------------------------------------------
 

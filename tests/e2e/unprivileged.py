@@ -54,7 +54,8 @@ class Somebody:
         settings: dict[str, object] = {
             "env": self.environ(), "cwd": self.home, "capture_output": True, "text": True, "check": False, "timeout": 60
         }  # fmt: skip
-        return subprocess.run(self.command(*words), **{**settings, **options})  # type: ignore[call-overload,no-any-return]
+        command = self.command(*words)
+        return subprocess.run(command, **{**settings, **options})  # type: ignore[call-overload,no-any-return]  # noqa: PLW1510
 
     def folder(self, name: str) -> Path:
         """A new folder in the home."""
