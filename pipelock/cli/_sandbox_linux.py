@@ -35,7 +35,7 @@ _PORTS_ABI = 4
 def run(arguments: Arguments, facts: ContainmentFacts) -> int:
     """Launch the agent and stay until it ends; its exit code."""
     profile = planned(arguments, facts)
-    before = look(profile.workspace)
+    before = look(profile.workspace, profile.watch)
     try:
         ended = _on_the_highest_rung(arguments, facts, profile)
     except LaunchError as error:
@@ -46,7 +46,8 @@ def run(arguments: Arguments, facts: ContainmentFacts) -> int:
         complain(f"the command was not started, {ended.unable.wall.value}: {ended.unable.why}")
     code = EXIT_CANNOT_RUN if ended.unable is not None else exit_code(ended.status)
     if not arguments.quiet:
-        for line in (*denial_lines(ended.denials, ended.left_out), *aftermath(before, look(profile.workspace))):
+        left = aftermath(before, look(profile.workspace, profile.watch))
+        for line in (*denial_lines(ended.denials, ended.left_out), *left):
             complain(line)
         if code and not ended.denials and not profile.explain and ended.not_run is None and sys.stderr.isatty():
             complain(f"the command ended with {code}; --explain shows which files it was refused")

@@ -39,7 +39,7 @@ def run(arguments: Arguments, facts: ContainmentFacts, programs: Programs | None
     except BaseException:
         os.close(listener)
         raise
-    before = look(profile.workspace)
+    before = look(profile.workspace, profile.watch)
     wish = Launched(
         profile=profile,
         listener=listener,
@@ -58,7 +58,8 @@ def run(arguments: Arguments, facts: ContainmentFacts, programs: Programs | None
     if ended.not_run is not None:
         complain(why_not_run(profile, *ended.not_run))
     if not arguments.quiet:
-        for line in (*denial_lines(ended.denials, ended.left_out), *aftermath(before, look(profile.workspace))):
+        left = aftermath(before, look(profile.workspace, profile.watch))
+        for line in (*denial_lines(ended.denials, ended.left_out), *left):
             complain(line)
     return exit_code(ended.status)
 

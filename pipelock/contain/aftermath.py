@@ -1,4 +1,4 @@
-"""What an agent left in its workspace that will run, or speak, outside: told when it ends.
+"""What an agent left that will run, or speak, outside: told when it ends.
 
 Protected paths that exist are read only for the agent; those that don't yet are its to make, and some are its to
 change, because that is part of the work. `look` before and after, `aftermath` says what differs.
@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 from zlib import crc32
 
 import msgspec
 
-from pipelock.contain.defaults import Place, places
+from pipelock.contain.defaults import places
 from pipelock.model import escape
 
-__all__ = ["MAX_FILES", "Look", "aftermath", "look"]
+__all__ = ["MAX_FILES", "Look", "Seen", "aftermath", "look"]
 
 MAX_FILES: Final = 2_000
 """Files that one look takes in; a workspace with more is told of as such."""
@@ -28,39 +28,54 @@ _MAX_SHOWN: Final = 20
 _MAX_LINE: Final = 200
 
 
+class Seen(msgspec.Struct, frozen=True):
+    """One file: what tells one state of it from another, and why it matters."""
+
+    mark: str
+    why: str
+
+
 class Look(msgspec.Struct, frozen=True):
-    """What is at the protected and watched paths of a workspace.
+    """What is at the protected and watched paths.
 
     Attributes:
-        files: Path relative to the workspace, to what tells one state of it from another.
+        files: By path, which is relative to the workspace for what is in it.
         is_whole: Whether there were no more than `MAX_FILES`.
     """
 
-    files: dict[str, str]
+    files: dict[str, Seen]
     is_whole: bool = True
 
 
-def look(workspace: str) -> Look:
-    """What is there now. Links are not followed, and no file is read beyond its first MiB."""
-    files: dict[str, str] = {}
+def look(workspace: str, watch: Iterable[tuple[str, str]] = ()) -> Look:
+    """What is there now, and at the absolute paths of `watch` (`Profile.watch`).
+
+    Links are not followed, and no file is read beyond its first MiB.
+    """
+    files: dict[str, Seen] = {}
     table = places()
-    for row in (*table.protected, *table.watched):
-        for path, mark in _below(workspace, row.path, 0):
-            if len(files) >= MAX_FILES:
+    # The shorter path first: what a longer one says of the same file holds.
+    rows = sorted(((row.path, row.why) for row in (*table.protected, *table.watched)), key=lambda row: len(row[0]))
+    for base, start, why in (
+        *((workspace, path, why) for path, why in rows),
+        *(("", path, why) for path, why in watch),
+    ):
+        for path, mark in _below(base, start, 0):
+            if len(files) >= MAX_FILES and path not in files:
                 return Look(files, is_whole=False)
-            files[path] = mark
+            files[path] = Seen(mark, why)
     return Look(files)
 
 
-def _below(workspace: str, path: str, depth: int) -> Iterator[tuple[str, str]]:
-    place = f"{workspace}/{path}"
+def _below(base: str, path: str, depth: int) -> Iterator[tuple[str, str]]:
+    place = f"{base}/{path}" if base else path
     try:
         status = os.lstat(place)
         if stat.S_ISDIR(status.st_mode) and depth < _MAX_DEPTH:
             with os.scandir(place) as entries:
                 names = sorted(entry.name for entry in entries)
             for name in names:
-                yield from _below(workspace, f"{path}/{name}", depth + 1)
+                yield from _below(base, f"{path}/{name}", depth + 1)
         else:
             yield path, _mark(place, status)
     except OSError:
@@ -86,20 +101,13 @@ def aftermath(before: Look, after: Look) -> list[str]:
     At most 20 paths are named.
     """
     told = []
-    for path, mark in sorted(after.files.items()):
+    for path, seen in sorted(after.files.items()):
         was = before.files.get(path)
-        if was != mark:
-            told.append(f"{'new' if was is None else 'changed'}: {path} ({_why(path)})")
+        if was is None or was.mark != seen.mark:
+            told.append(f"{'new' if was is None else 'changed'}: {path} ({seen.why})")
     lines = [escape(line, _MAX_LINE) for line in told[:_MAX_SHOWN]]
     if len(told) > _MAX_SHOWN:
         lines.append(f"and {len(told) - _MAX_SHOWN} more")
     if not after.is_whole:
         lines.append(f"there are more than {MAX_FILES} files that run outside; not all were looked at")
     return lines
-
-
-def _why(path: str) -> str:
-    table = places()
-    rows: tuple[Place, ...] = (*table.protected, *table.watched)
-    found = [row for row in rows if path == row.path or path.startswith(f"{row.path}/")]
-    return max(found, key=lambda row: len(row.path)).why if found else "it runs outside"

@@ -53,6 +53,9 @@ class Asked:
     def _masks(self) -> Iterator[Claim]:
         for text in self._said.mask:
             path = self._ground.absolute(text)
+            if not self._host.exists(path):
+                self._tell_missing(self._written("mask", text))
+                continue
             if is_inside(self._workspace, self._host.realpath(path)):
                 raise PlanError(f"{self._written('mask', text)} would hide the workspace")
             why = f"hidden by {self._source}"

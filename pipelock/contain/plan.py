@@ -79,6 +79,7 @@ class _Planner:
         program = self._program(grants(claims, self._host))
         found = grants([*claims, *program], self._host)
         self._check_hidden(found)
+        self._check_names(found)
         linked = links(self._written([*claims, *program]), found, self._host)
         folder = self._folder if self._shows(found, self._folder) else self._workspace
         around = Surroundings(
@@ -110,6 +111,7 @@ class _Planner:
             explain=self._settings.explain or self._wish.explain,
             links=tuple(sorted(linked.items())),
             seeds=tuple(self._own.seeds(found)) if self._own is not None else (),
+            watch=tuple(self._own.watch()) if self._own is not None else (),
             hidden=self._ground.hidden,
             notes=tuple(dict.fromkeys((*self._notes, *inside.notes))),
         )
@@ -346,6 +348,14 @@ class _Planner:
         yield from (self._host.home, absolute(self._wish.folder, self._host), *places().links)
         if said := self._wish.workspace or self._settings.workspace:
             yield absolute(said, self._host, absolute(self._wish.folder, self._host))
+
+    def _check_names(self, found: Mapping[str, Grant]) -> None:
+        """The daemon is told in JSON (RFC 8259 §8.1)."""
+        for path in (*found, *self._wish.command):
+            try:
+                path.encode()
+            except UnicodeEncodeError as error:
+                raise PlanError(f"{path!a} is not UTF-8: nothing with such a name can be granted or run") from error
 
     def _check_hidden(self, found: Mapping[str, Grant]) -> None:
         """What of ours isn't there yet can't be hidden: it must not be the agent's to make."""

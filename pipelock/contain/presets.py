@@ -52,6 +52,7 @@ class Own:
         self._folders = self._find_folders()
         self._files = tuple(absolute(text, self._host) for text in chosen.read)
         self._real = tuple(self._host.realpath(path) for path in (*self._folders, *self._files))
+        self._why = f"what {chosen.name} does outside of the sandbox, too"
         self.notes: list[str] = []
 
     def _find_folders(self) -> tuple[str, ...]:
@@ -84,11 +85,17 @@ class Own:
             yield Claim(path=path, access=Access.WRITE, why=f"{name}'s own files", rank=Rank.PRESET_WRITE)
             real = self._host.realpath(path)
             for below in self.preset.protect:
-                why = f"what {name} does outside of the sandbox, too"
-                yield from within(real, f"{real}/{below}", why, self._host)
+                yield from within(real, f"{real}/{below}", self._why, self._host)
         for path in self._files:
             if self._host.exists(path):
                 yield Claim(path=path, access=Access.READ, why=f"{name}'s own files", rank=Rank.PRESET_WRITE)
+
+    def watch(self) -> Iterator[tuple[str, str]]:
+        """Paths that matter outside, with the reason: those that aren't there yet are the agent's to make."""
+        for path in self._folders:
+            real = self._host.realpath(path)
+            if self._host.is_folder(real):
+                yield from ((f"{real}/{below}", self._why) for below in self.preset.protect)
 
     def seeds(self, found: Mapping[str, Grant]) -> Iterator[tuple[str, str]]:
         """Files to copy in where they are missing and may be made."""

@@ -115,6 +115,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
             private ones, and may have to be made.
         seeds: Files copied in at the start, as (from, to): `to` lies in a grant that can be written.
         services: macOS only: names of services of the system that may be asked besides those every program needs.
+        watch: Absolute paths outside of the workspace that are looked at before and after, with the reason.
         hidden: Pipelock's own places, resolved: nothing grants what is in them, but for files of trust.
         notes: What the person at the terminal should read before it starts; a line each, not escaped.
     """
@@ -137,6 +138,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     links: tuple[tuple[str, str], ...] = ()
     seeds: tuple[tuple[str, str], ...] = ()
     services: tuple[str, ...] = ()
+    watch: tuple[tuple[str, str], ...] = ()
     hidden: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

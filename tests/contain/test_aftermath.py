@@ -42,6 +42,15 @@ def test_what_appeared_and_what_changed_is_told_with_its_reason(tmp_path: Path) 
     ]
 
 
+def test_what_is_watched_besides_is_told_by_its_whole_path(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    put(own, "hooks/a")
+    watch = ((str(own / "hooks"), "runs outside"), (str(own / "settings.json"), "names hooks"))
+    before = look(str(tmp_path / "ws"), watch)
+    put(own, "settings.json")
+    assert aftermath(before, look(str(tmp_path / "ws"), watch)) == [f"new: {own}/settings.json (names hooks)"]
+
+
 def test_a_look_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_FILES", 30)
     for number in range(40):

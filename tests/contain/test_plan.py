@@ -127,6 +127,8 @@ def test_a_plain_plan_is_about_the_repository_it_is_asked_in() -> None:
         ({"allow_write": ("/usr",)}, "too much to be written to"),
         ({"allow_write": ("/home",)}, "too much to be written to"),
         ({"mask": ("~/proj",)}, "--mask ~/proj would hide the workspace"),
+        ({"mask": (".evn",)}, "--mask .evn: there is nothing"),
+        ({"command": ("git", "\udcff")}, "'\\udcff' is not UTF-8"),
         ({"mask": ("~",)}, "would hide the workspace"),
         ({"env": ("LD_PRELOAD=/x.so",)}, "-- env LD_PRELOAD=… COMMAND"),
         ({"env": ("PIPELOCK_HOME",)}, "--env PIPELOCK_HOME: is never set"),
@@ -231,6 +233,7 @@ def test_a_preset_brings_the_agents_own_folders_its_keys_and_nobody_elses() -> N
     assert access(profile, f"{HOME}/.claude/settings.json") == "read"
     assert access(profile, f"{HOME}/.codex/config.toml") == "private"
     assert profile.seeds == ((f"{HOME}/.claude.json", f"{HOME}/.claude/.claude.json"),)
+    assert dict(profile.watch)[f"{HOME}/.claude/hooks"] == "what claude does outside of the sandbox, too"
     inside = dict(profile.environment)
     assert inside["CLAUDE_CONFIG_DIR"] == f"{HOME}/.claude"
     assert (inside["ANTHROPIC_API_KEY"], inside["ANTHROPIC_MODEL"]) == ("sk-ant-x", "m")
