@@ -66,7 +66,8 @@ def agent_plist(program: Sequence[str], home: str, logs: str, environment: Mappi
             "Umask": 0o077,
             "SoftResourceLimits": {"NumberOfFiles": _FILES},
             "HardResourceLimits": {"NumberOfFiles": _FILES},
-            "StandardOutPath": f"{logs}/daemon.log",
+            # Every decision is printed there, and in the audit log, which is rotated.
+            "StandardOutPath": "/dev/null",
             "StandardErrorPath": f"{logs}/daemon.log",
         },
         sort_keys=False,
