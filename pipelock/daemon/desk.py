@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pipelock.control.backend import ContainWish, Lease, SessionWish, Then
-from pipelock.daemon.containment_facts import containment_facts
+from pipelock.daemon.containment_facts import Planning
 from pipelock.door.bus import EventBus
 from pipelock.model import (
     Answer,
@@ -34,10 +34,11 @@ __all__ = ["Desk"]
 
 
 class Desk:
-    """The daemon's `Backend`. Holds nothing of its own."""
+    """The daemon's `Backend`: passes on, and holds next to nothing."""
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
+        self._planning = Planning(daemon, daemon.place)
         self.epoch = daemon.epoch
         self.version = daemon.version
 
@@ -114,7 +115,7 @@ class Desk:
 
     def containment_facts(self, profile: str, *, may_decide: bool) -> ContainmentFacts:
         """What a launcher plans by."""
-        return containment_facts(self._daemon, self._daemon.place, profile, may_decide=may_decide)
+        return self._planning.facts(profile, may_decide=may_decide)
 
     def contain(self, lease: Lease, wish: ContainWish) -> str:
         """Serve a launched agent."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pipelock.control.backend import BackendError, ContainWish, SessionWish
+from pipelock.daemon.containment_facts import TRUST_SECONDS
 from pipelock.daemon.desk import Desk
 from pipelock.model import (
     Contained,
@@ -26,6 +27,7 @@ from pipelock.model import (
     WallName,
     WallState,
 )
+from pipelock.trust.variables import TrustFiles
 
 from .test_app import Home
 
@@ -114,6 +116,28 @@ def test_a_launcher_is_told_what_holds_for_its_profile(boxes: Boxes, tmp_path: P
     unknown = boxes.desk.containment_facts("nobody", may_decide=False)
     assert (unknown.profile, unknown.may_relay) == ("", False)
     assert unknown.settings.rules == ("method=GET host=*.example.com",)
+
+
+def test_the_files_of_trust_are_not_looked_after_for_every_question(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def trust_files(config: object, *_: object) -> TrustFiles:
+        asked.append(config)
+        return TrustFiles("/ca.pem", "/bundle.pem")
+
+    monkeypatch.setattr("pipelock.daemon.containment_facts.trust_files", trust_files)
+    for _ in range(100):
+        trust = boxes.desk.containment_facts("coder", may_decide=False).trust
+        assert trust == ("/ca.pem", "/bundle.pem", "", "", "")
+    assert len(asked) == 1
+    boxes.reactor.advance(TRUST_SECONDS)
+    boxes.desk.containment_facts("coder", may_decide=False)
+    boxes.text = "mode: balanced\n"
+    boxes.daemon.request_reload()
+    boxes.desk.containment_facts("coder", may_decide=False)
+    assert len(asked) == 3
 
 
 def test_files_that_can_not_be_written_are_told(boxes: Boxes, monkeypatch: pytest.MonkeyPatch) -> None:
