@@ -60,12 +60,17 @@ class Evaluator:
         self._rules = rules.rules
         # By operation, then by the path that a rule speaks of: thousands of rules are of other folders.
         self._by_path: dict[str, dict[str, list[int]]] = {operation: {} for operation in OPERATIONS}
+        meant: dict[str, list[str]] = {}
         for number, rule in enumerate(rules.rules):
             keys = {_key(filter_) for filter_ in rule.filters} or {""}
-            for operation in OPERATIONS:
-                if any(covers(name, operation) for name in rule.operations):
-                    for key in keys:
-                        self._by_path[operation].setdefault(key, []).append(number)
+            operations: set[str] = set()
+            for name in rule.operations:
+                if name not in meant:
+                    meant[name] = [operation for operation in OPERATIONS if covers(name, operation)]
+                operations.update(meant[name])
+            for operation in operations:
+                for key in keys:
+                    self._by_path[operation].setdefault(key, []).append(number)
 
     def ask(self, question: Question) -> Ruling:
         """What the kernel would say.

@@ -45,6 +45,8 @@ def matches(pattern: str, text: str) -> bool:
     for char in text:
         if len(steps) in alive and not at_end:
             return True
+        if not alive:
+            return False
         following: set[int] = set() if at_start else {0}
         for at in alive:
             if at < len(steps) and (char in steps[at].chars) != steps[at].negated:
