@@ -241,7 +241,8 @@ class Containment:
         try:
             ports = parts.serve(contained, caller, [one for one in handed if one[0].kind is not HandedKind.PROCESS])
         except OSError as error:
-            parts.own_rules.pop(key, None)
+            if known is None:
+                parts.own_rules.pop(key, None)
             raise BackendError("unavailable", f"the sandbox's sockets can't be served: {error}") from error
         agent = known or _Agent(contained, key, lease, process)
         if known is not None:
@@ -296,14 +297,15 @@ class Containment:
         for port in ports:
             port.stopListening()
         self._parts.end_session(agent.key, why)
-        self._parts.own_rules.pop(agent.key, None)
 
     def _end(self, agent: _Agent, why: str) -> None:
         self._agents.pop(agent.contained.id, None)
         agent.ended_at = self._parts.wall()
         self._let_go(agent)
         while len(self._ended) >= MAX_ENDED:
-            del self._ended[next(iter(self._ended))]
+            forgotten = self._ended.pop(next(iter(self._ended)))
+            # Kept until now: what is narrowed stays so, whatever might still be under way.
+            self._parts.own_rules.pop(forgotten.key, None)
         self._ended[agent.contained.id] = agent
         self._tell_rest(agent)
         refused = f"; its walls refused {agent.denied} times" if agent.denied else ""

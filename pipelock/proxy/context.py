@@ -27,7 +27,7 @@ from pipelock.proxy.upstream import Pool
 from pipelock.proxy.websocket.settings import WebSocketSettings
 from pipelock.proxy.whose import BySession, Identify
 
-__all__ = ["LocalAnswer", "ProxyContext", "ProxySettings", "Watched"]
+__all__ = ["Client", "LocalAnswer", "ProxyContext", "ProxySettings", "Watched"]
 
 _T = TypeVar("_T")
 

@@ -28,6 +28,7 @@ from pipelock.model import (
     WallState,
 )
 from pipelock.trust.variables import TrustFiles
+from tests.proxy.lines import Line
 
 from .test_app import Home
 
@@ -167,7 +168,7 @@ def test_from_the_first_connection_to_the_end(boxes: Boxes) -> None:
     boxes.desk.release(ear)
     assert not any(port.is_open for port in boxes.ports)
     assert boxes.daemon.status().contained == 0
-    assert boxes.daemon.engine.own_rules == {}
+    assert list(boxes.daemon.engine.own_rules) == [KEY]  # whatever is still under way stays narrowed
     assert [event.what.value for event in boxes.of(ContainmentChanged)] == ["started", "frozen", "thawed", "lost"]
     log = boxes.daemon.recorder.log.path.read_text("ascii")
     assert [
@@ -195,3 +196,16 @@ def test_a_daemon_that_stops_closes_the_ports_and_leaves_the_rest(boxes: Boxes) 
     boxes.daemon.containment.stop()
     boxes.desk.release(ear)  # the control server lets go of its peers after that
     assert ear.orders == [OrderVerb.THAW]
+
+
+def test_with_the_lease_go_connections_that_have_asked_for_nothing_too(boxes: Boxes) -> None:
+    ear = boxes.launch()
+    idle, busy, other = Line(), Line(), Line()
+    for line in (idle, busy):
+        line.protocol = boxes.ports[0].factory.buildProtocol(None)
+        line.protocol.makeConnection(line)
+    boxes.reactor.tcpServers[0][1].buildProtocol(None).makeConnection(other)
+    busy.protocol.dataReceived(b"GET /nothing HTTP/1.1\r\nHost: example.com\r\n\r\n")
+    assert len(boxes.daemon.context.connections) == 3
+    boxes.desk.release(ear)
+    assert [line.is_closing for line in (idle, busy, other)] == [True, True, False]
