@@ -60,16 +60,20 @@ def why_not_run(profile: Profile, number: int, program: str) -> str:
         interpreter = _interpreter(Path(program)) if "/" in program else ""
         if interpreter:
             said = explain(profile, interpreter)
-            return f"{program} is run by {interpreter}, which is not there inside: {said.why}; {said.fix}"
+            return f"{program} is run by {interpreter}, which is not there inside: {said.why}{_adding(said.fix)}"
         said = explain(profile, program)
         if "/" in program and not said.allowed and os.path.lexists(program):
-            return f"{program} exists outside of the sandbox: {said.why}; add {said.fix}"
+            return f"{program} exists outside of the sandbox: {said.why}{_adding(said.fix)}"
         return f"{program}: there is no such program inside"
     if number == errno.EACCES:
         return f"{program} may not be run: it is no program, or not executable by this user"
     if number == errno.ENOEXEC:
         return f"{program} is no program that this machine can run"
     return f"{program} can't be run: {os.strerror(number)}"
+
+
+def _adding(fix: str) -> str:
+    return f"; add {fix}" if fix else ""
 
 
 def _interpreter(script: Path) -> str:
