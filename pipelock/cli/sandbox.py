@@ -208,7 +208,8 @@ def _explain(arguments: Arguments) -> int:
     if not arguments.path:
         raise UsageError("say which path: `pipelock sandbox explain PATH`, with --write for changing it")
     profile = planned(arguments, facts_without_daemon(arguments))
-    said = explain(profile, str(Path(arguments.path).expanduser()), Access.WRITE if arguments.write else Access.READ)
+    access = Access.WRITE if arguments.write else Access.READ
+    said = explain(profile, str(Path(arguments.path).expanduser()), access, os.path.realpath)
     if arguments.json:
         print_json(said)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from pipelock.contain.claims import is_inside
 from pipelock.contain.defaults import places
 from pipelock.contain.profile import Access, Grant, Profile, Source, holding
-from pipelock.contain.workspace import TOO_WIDE
+from pipelock.contain.workspace import KERNEL, TOO_WIDE
 
 __all__ = ["Explanation", "explain"]
 
@@ -20,7 +21,8 @@ _MADE: Final = (
 )
 """What launchers put up themselves."""
 
-_KERNEL: Final = ("/proc", "/sys", "/dev")
+_SOCKETS: Final = (".sock", ".socket")
+"""What names of local sockets end in."""
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -37,11 +39,13 @@ class Explanation(msgspec.Struct, frozen=True):
     fix: str = ""
 
 
-def explain(profile: Profile, path: str, access: Access = Access.READ) -> Explanation:
+def explain(
+    profile: Profile, path: str, access: Access = Access.READ, realpath: Callable[[str], str] | None = None
+) -> Explanation:
     """Whether a program inside may read or run (`READ`) or change (`WRITE`) what is at `path`.
 
-    `path` is as the program gave it; a relative one starts at the profile's folder. Links are not followed but for
-    those that the profile makes: nothing here looks at a file system.
+    `path` is as the program gave it; a relative one starts at the profile's folder. The links that the profile makes
+    are followed, and with `realpath` those of the host; else nothing here looks at a file system.
 
     Raises:
         ValueError: `access` is neither of the two.
@@ -49,6 +53,8 @@ def explain(profile: Profile, path: str, access: Access = Access.READ) -> Explan
     if access not in (Access.READ, Access.WRITE):
         raise ValueError("a program reads or writes")
     place = _followed(profile, path)
+    if realpath is not None and not any(is_inside(place, made) for made, _ in _MADE):
+        place = realpath(place)
     for made, what in _MADE:
         if is_inside(place, made):
             return Explanation(allowed=access is Access.READ, why=f"{path} is {made} of the sandbox: {what}")
@@ -119,13 +125,15 @@ def _secret(profile: Profile, place: str) -> str:
 
 def _fix(profile: Profile, place: str, access: Access) -> str:
     """The option that would allow it; empty where it is refused, too."""
-    if place == "/" or any(is_inside(place, kernel) for kernel in _KERNEL):
+    if place == "/" or any(is_inside(place, kernel) for kernel in KERNEL):
         return ""
     if any(is_inside(place, own) for own in profile.hidden):
         return ""
     if access is Access.WRITE and (place in TOO_WIDE or is_inside(profile.home, place)):
         return ""
-    return f"--allow-{access} {_short(profile, place)}"
+    # Nobody looks at the file system here; the launch says so where a name misleads.
+    option = "--unix-socket" if place.endswith(_SOCKETS) else f"--allow-{access}"
+    return f"{option} {_short(profile, place)}"
 
 
 def _short(profile: Profile, place: str) -> str:
