@@ -36,7 +36,7 @@ from pipelock_macos.parse import parse
 from pipelock_macos.reader import SandboxTextError
 from pipelock_macos.relay import Relay
 from pipelock_macos.sbpl import Setting, ground, write
-from pipelock_macos.supervise import Outcome, Supervisor
+from pipelock_macos.supervise import PASSED_ON, Outcome, Supervisor
 
 __all__ = ["LaunchError", "Launched", "Programs", "launch", "listen", "preview", "walls"]
 
@@ -193,6 +193,9 @@ class _Launch:
         self._lease.take(self._lent(standing))
         log = self._start_log()
         argv = (self._wish.programs.sandbox, "-p", text, program, *self._profile.command[1:])
+        # Until the supervisor listens they wait: the agent must not be left alone.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
+        self._stack.callback(signal.pthread_sigmask, signal.SIG_SETMASK, before)
         first = self._start(argv, variables, relay)
         supervisor = Supervisor(
             first=first,

@@ -21,7 +21,7 @@ from pipelock_macos.denials import LogLines
 from pipelock_macos.processes import Processes
 from pipelock_macos.relay import Relay
 
-__all__ = ["GRACE", "MAX_DENIALS", "Outcome", "Supervisor", "exit_code"]
+__all__ = ["GRACE", "MAX_DENIALS", "PASSED_ON", "Outcome", "Supervisor", "exit_code"]
 
 GRACE = 5.0
 """Seconds between asking the agent to end and ending it."""
@@ -32,11 +32,12 @@ MAX_DENIALS = 200
 _REPORT_SECONDS = 1.0
 _LAST_WORDS = 0.3
 """Seconds that the log has after the end: its lines come a little late."""
-_PASSED_ON = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+PASSED_ON = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+"""Signals that are the agent's."""
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 _ENDING_KEYS = frozenset(b"\x03\x1c")
 """Ctrl-C and Ctrl-\\, which end an agent that is stopped."""
-_HEARD = (*_PASSED_ON, signal.SIGCHLD, signal.SIGWINCH, signal.SIGCONT)
+_HEARD = (*PASSED_ON, signal.SIGCHLD, signal.SIGWINCH, signal.SIGCONT)
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -108,6 +109,7 @@ class Supervisor:
     def run(self) -> Outcome:
         """Until the agent's first process has ended; the others of it are ended then."""
         with _signals() as wake:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
             if self._relay is not None:
                 self._relay.resume()
             try:
@@ -195,7 +197,7 @@ class Supervisor:
             self._relay.resize()
         elif number == signal.SIGCONT and self._relay is not None:
             self._relay.resume()
-        elif number in _PASSED_ON:
+        elif number in PASSED_ON:
             self._pass_on(number)
 
     def _pass_on(self, number: int) -> None:
@@ -280,7 +282,7 @@ def _signals() -> Iterator[int]:
     os.set_blocking(wake, False)
     os.set_blocking(told, False)
     before = {number: signal.getsignal(number) for number in _HEARD}
-    heard = [number for number, what in before.items() if what is not signal.SIG_IGN or number not in _PASSED_ON]
+    heard = [number for number, what in before.items() if what is not signal.SIG_IGN or number not in PASSED_ON]
     previous = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
     try:
         for number in heard:

@@ -97,6 +97,7 @@ def script(folder: Path, name: str, text: str) -> str:
 SCENARIOS = {
     "plain": 'echo "$TMPDIR $PWD $GREETING $(ls /dev/fd | wc -l)" > seen; touch "$TMPDIR/x" && echo made >> seen; sleep 300 & echo $! >> seen; exit 3',
     "signal": "kill -9 $$",
+    "passed": "trap 'exit 8' TERM; kill -TERM $PPID; while :; do sleep 0.01; done",
     "end": "trap 'exit 5' TERM; echo end > orders; while :; do sleep 0.01; done",
     "stubborn": "trap '' TERM; echo end > orders; while :; do sleep 0.01; done",
     "frozen": "echo $$ > frozen; echo freeze > orders; i=0; while [ -e frozen ]; do sleep 0.01; done; exit 4",

@@ -25,6 +25,7 @@ DRIVER = (sys.executable, str(HERE / "driver.py"))
 NAMES = [
     "plain",
     "signal",
+    "passed",
     "end",
     "stubborn",
     "frozen",
@@ -103,6 +104,8 @@ def test_what_the_log_says_is_told(ended) -> None:
 def test_signals_and_orders(ended) -> None:
     _, found = ended
     assert found["signal"]["code"] == 137
+    # What the launcher is sent is the command's.
+    assert found["passed"]["code"] == 8
     assert (found["end"]["code"], found["end"]["ended_by"]) == (5, "a test")
     assert found["end"]["said"] == ["the daemon ends the agent: a test"]
     assert (found["stubborn"]["code"], found["stubborn"]["ended_by"]) == (137, "a test")
