@@ -31,8 +31,6 @@ class Life:
 
 @pytest.fixture(scope="module", params=["caller", "nobody"])
 def life(request: pytest.FixtureRequest) -> Iterator[Life]:
-    if not sys.platform.startswith("linux"):
-        pytest.skip("namespaces are Linux's")
     if request.param == "nobody" and os.getuid() != 0:
         pytest.skip("the caller is an ordinary user already")
     with ExitStack() as closing:
@@ -244,8 +242,6 @@ def test_no_mount_of_the_hosts_is_left_but_what_was_granted(life: Life) -> None:
     ids=["link", "vanished", "everything"],
 )
 def test_what_is_not_as_it_was_planned_ends_the_launch(besides, why) -> None:
-    if not sys.platform.startswith("linux"):
-        pytest.skip("namespaces are Linux's")
     with ExitStack() as closing:
         user = closing.enter_context(somebody())
         for bound in life_inside.lay_out(user.home):
