@@ -350,10 +350,14 @@ class Containment:
     # -- what is wanted of them ------------------------------------------------------------------------------------
 
     def terminate(self, key: str, reason: str) -> bool:
-        """End the agent of a session: by its launcher, or by force where that does not do it. Whether there is one."""
+        """End the agent of a session: by its launcher, or by force where that does not do it. Whether there is one.
+
+        Its network ends at once: what it would send on its way out nobody is asked about.
+        """
         agent = next((one for one in self._agents.values() if one.key == key), None)
         if agent is None:
             return False
+        self._withdraw(agent, reason or "the operator ended the session")
         if agent.lease is None:
             self._kill(agent)
         else:

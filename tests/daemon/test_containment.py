@@ -403,6 +403,8 @@ def test_ending_is_asked_for_and_then_done(house: House) -> None:
     assert house.table.terminate(KEY, "enough")
     assert house.table.terminate(KEY, "")
     assert (ear.orders, house.process.killed) == ([OrderVerb.END] * 2, False)
+    assert not any(port.is_open for port in house.ports)
+    assert set(house.ended) == {KEY}
     house.clock.advance(END_SECONDS)
     assert house.process.killed
     assert not house.table.terminate("nobody", "")
@@ -560,6 +562,7 @@ def test_whatever_happens_in_whatever_order(  # noqa: C901 - one branch a deed
 ) -> None:
     house = House(monkeypatch)
     ears: dict[int, Ear] = {}
+    cut: set[int] = set()  # told to end
     processes = {number: FakeProcess(50 + number) for number in range(3)}
     for deed, number in deeds:
         box = msgspec.structs.replace(BOX, id=f"{number:012x}")
@@ -569,6 +572,7 @@ def test_whatever_happens_in_whatever_order(  # noqa: C901 - one branch a deed
             with suppress(BackendError):
                 ear, _ = house.contain(box, rules=("example.com",))
                 ears[number] = ear
+                cut.discard(number)
         elif deed == "release" and number in ears:
             house.table.release(ears.pop(number))
         elif deed == "gone":
@@ -577,6 +581,7 @@ def test_whatever_happens_in_whatever_order(  # noqa: C901 - one branch a deed
             house.table.sweep()
         elif deed == "terminate":
             house.table.terminate(key, "")
+            cut.add(number)
         elif deed == "wait":
             house.clock.advance(4)
         elif deed == "kill":
@@ -587,7 +592,7 @@ def test_whatever_happens_in_whatever_order(  # noqa: C901 - one branch a deed
         held = {f"claude@sandbox-{one:012x}|127.0.0.1" for one in ears}
         assert len(house.table) == len(ears)
         assert set(house.own_rules) >= held
-        assert sum(port.is_open for port in house.ports) == len(ears)
+        assert sum(port.is_open for port in house.ports) == len(ears.keys() - cut)
         for one in held:
             sandbox = house.table.of(one)
             assert sandbox is not None

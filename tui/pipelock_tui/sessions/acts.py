@@ -23,7 +23,10 @@ def question_of(session: Session, verb: SessionVerb, tier: Tier) -> tuple[str, l
                 line("Score, level and airlock are forgotten; what it sends next starts afresh."),
             ]
             if session.walls is not None and not session.ended:
-                body.insert(1, line("The agent itself is told to end, and is killed where it has not done so in 8 s."))
+                body.insert(
+                    1,
+                    line("The agent loses its network, is told to end, and is killed where it has not done so in 8 s."),
+                )
             return f" END {name}? ", body, "end the session"
         case SessionVerb.RESET:
             body = [who, line("Score, level, bursts, airlock and notes are forgotten; connections go on.")]
