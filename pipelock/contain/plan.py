@@ -366,9 +366,9 @@ class _Planner:
 
 
 def _one_name(path: str, home: str) -> str:
-    """A folder's path as one name: no two are the same, for what stands for `/` is doubled elsewhere."""
-    rest = path[len(home) :] if is_inside(path, home) and home != "/" else path
-    name = rest.strip("/").replace("_", "__").replace("/", "_")
+    """A folder's path as one name, and no other's: `work_proj` is ~/work/proj, `_srv_x` is /srv/x."""
+    rest = path[len(home) + 1 :] if is_inside(path, home) and home != "/" else path
+    name = rest.replace("%", "%25").replace("_", "%5F").replace("/", "_")
     # File systems take 255 bytes (NAME_MAX).
     data = os.fsencode(name)
     return name if len(data) <= _MAX_NAME else f"{os.fsdecode(data[:_MAX_NAME])}-{crc32(data):08x}"

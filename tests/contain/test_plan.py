@@ -272,6 +272,25 @@ def test_caches_are_used_as_said(use: CacheUse, wanted: str) -> None:
     assert access(planned(settings={"caches": use}), f"{HOME}/.npm/x") == wanted
 
 
+def test_each_workspace_keeps_the_changes_to_its_caches_by_itself() -> None:
+    folders = [
+        "/proj",
+        f"{HOME}/proj",
+        "/a/_b",
+        "/a_/b",
+        "/a__b",
+        f"{HOME}/a%5Fb",
+        f"{HOME}/a_b",
+        f"/{'x' * 250}/a",
+        f"/{'x' * 250}/b",
+    ]
+    host = fake_host({**SYSTEM, **{f"{folder}/f": "x" for folder in folders}})
+    kept = [one.upper for folder in folders for one in planned(host, folder=folder).grants if one.upper]
+    assert len(set(kept)) == len(folders)
+    assert kept[:2] == [f"{HOME}/.cache/pipelock/caches/_proj/.npm", f"{HOME}/.cache/pipelock/caches/proj/.npm"]
+    assert all(len(name) < 256 for upper in kept for name in upper.split("/"))
+
+
 def test_a_worktree_gets_its_repository_only_where_that_knows_it() -> None:
     entry = f"{HOME}/main/.git/worktrees/w"
     files = {
