@@ -18,6 +18,7 @@ import msgspec
 
 from pipelock.cli._trust import Loan
 from pipelock.config import Config, Loaded
+from pipelock.config.schema_notifications import Notifications
 from pipelock.daemon.main import RunOptions, run_daemon
 
 __all__ = ["await_end", "borrow", "main"]
@@ -45,7 +46,11 @@ def borrow(loan: Loan, loaded: Loaded) -> Loaded:
         config,
         forward_proxy=replace(config.forward_proxy, enabled=True),
         tls_interception=replace(config.tls_interception, enabled=True, ca_cert=loan.certificate, ca_key=loan.key),
-        kill_switch=replace(config.kill_switch, sentinel_file=config.kill_switch.sentinel_file or loan.sentinel),
+        kill_switch=replace(
+            config.kill_switch, sentinel_file=config.kill_switch.sentinel_file or loan.sentinel, api_listen=""
+        ),
+        agents={name: replace(profile, listeners=()) for name, profile in config.agents.items()},
+        notifications=Notifications(),
         logging=replace(config.logging, output="file", file=loan.audit, include_allowed=True, include_blocked=True),
         metrics_listen="",
         scan_api=replace(config.scan_api, listen=""),

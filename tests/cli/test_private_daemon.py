@@ -36,6 +36,19 @@ def test_only_what_would_be_in_the_way_is_changed() -> None:
     }
 
 
+def test_what_the_user_s_own_daemon_has_is_left_to_it() -> None:
+    own = loads(
+        "kill_switch: {api_listen: '127.0.0.1:9002', api_token: 0123456789abcdef0123456789abcdef}\n"
+        "agents: {claude: {listeners: ['127.0.0.1:9003'], programs: [cl]}}\n"
+        "notifications: {desktop: {enabled: true}}\n",
+        "own.yaml",
+    )
+    config = borrow(LOAN, own).config
+    assert config.kill_switch.api_listen == ""
+    assert (config.agents["claude"].listeners, config.agents["claude"].programs) == ((), ("cl",))
+    assert not config.notifications.desktop.enabled
+
+
 def test_a_sentinel_of_the_user_s_own_stays() -> None:
     own = loads("kill_switch: {sentinel_file: /run/stop}\n", "own.yaml")
     assert borrow(LOAN, own).config.kill_switch.sentinel_file == "/run/stop"

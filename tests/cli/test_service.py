@@ -115,7 +115,7 @@ def test_a_configuration_is_tried_first_and_named_in_full(
     Path("p.yaml").write_text("mode: strict\n")
     assert run("--home", "state", "service", "install", "-c", "p.yaml")[0] == 0
     assert f"ExecStart={host.program} --home {tmp_path}/state run --config {tmp_path}/p.yaml\n" in host.unit.read_text()
-    assert (tmp_path / "state/service.json").exists()
+    assert (tmp_path / "state/installed.json").exists()
     assert run("service", "install", "-c", "p.yaml", "--preset", "strict")[0] == 2
 
 
