@@ -140,6 +140,7 @@ class _Launch:
         self._sockets = list(wish.ground.listeners)
         self._walls: list[Wall] = []
         self._inheritance = Inheritance.of_this_process()
+        self._spared = frozenset(children(os.getpid()))
         self._helper = 0
         self._pid = 0
         self._first = -1
@@ -322,7 +323,7 @@ class _Launch:
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(pid, 0)
         if self._rung is not Rung.NAMESPACE:
-            end_children()
+            end_children(self._spared)
         if self._first >= 0:
             os.close(self._first)
         for _, descriptor in self._sockets:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 
 __all__ = ["children", "end_children"]
@@ -12,13 +13,14 @@ __all__ = ["children", "end_children"]
 _MAX_ROUNDS = 200
 
 
-def end_children() -> None:
+def end_children(spared: Iterable[int] = ()) -> None:
     """End all that descends from this process, whose orphans come to it (it is a subreaper): round by round.
 
-    At most 200 rounds: who forks faster than that is left to the network's end.
+    At most 200 rounds: who forks faster than that is left to the network's end. `spared` children are left alone:
+    those that whoever ran this program had before.
     """
     for _ in range(_MAX_ROUNDS):
-        found = children(os.getpid())
+        found = [child for child in children(os.getpid()) if child not in spared]
         if not found:
             return
         for child in found:
