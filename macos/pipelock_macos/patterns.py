@@ -39,7 +39,10 @@ def matches(pattern: str, text: str) -> bool:
     """
     if len(pattern) > MAX_PATTERN:
         raise SandboxTextError(f"a pattern of {len(pattern)} characters; {MAX_PATTERN} are allowed")
-    at_start, at_end = pattern.startswith("^"), pattern.endswith("$") and not pattern.endswith("\\$")
+    at_start = pattern.startswith("^")
+    before = pattern.removesuffix("$")
+    # An even number of backslashes escapes nothing but themselves.
+    at_end = before != pattern and (len(before) - len(before.rstrip("\\"))) % 2 == 0
     steps = list(_steps(pattern[at_start : len(pattern) - at_end]))
     alive = _closed(steps, {0})
     for char in text:

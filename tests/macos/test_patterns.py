@@ -12,7 +12,8 @@ from pipelock_macos.patterns import MAX_PATTERN, escaped, matches
 from pipelock_macos.reader import SandboxTextError
 
 PARTS = st.tuples(
-    st.sampled_from(["a", "b", "/", ".", "[ab]", "[^a]", "[a-c]", "\\.", "\\$"]), st.sampled_from(["", "*", "+", "?"])
+    st.sampled_from(["a", "b", "/", ".", "[ab]", "[^a]", "[a-c]", "\\.", "\\$", "\\\\"]),
+    st.sampled_from(["", "*", "+", "?"]),
 )
 
 
@@ -20,7 +21,7 @@ PARTS = st.tuples(
     st.booleans(),
     st.lists(PARTS, max_size=6).map(lambda parts: "".join(a + b for a, b in parts)),
     st.booleans(),
-    st.text("abc/.$", max_size=12),
+    st.text("abc/.$\\", max_size=12),
 )
 def test_like_python_s(start, middle, end, text) -> None:
     pattern = "^" * start + middle + "$" * end
