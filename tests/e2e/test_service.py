@@ -62,6 +62,7 @@ def test_it_tells_how_it_is(supervisor: Supervisor, make_daemon: Callable[..., D
     assert supervisor.heard("STOPPING")
 
 
+CURL = "curl -s -o /dev/null -m 20 -w %{http_code}"
 MANAGER = """\
 mount -t tmpfs tmpfs /run
 mkdir -p /run/systemd/system /run/user/0
@@ -80,7 +81,7 @@ def _has_its_own_systemd() -> str:
         return "mounting takes root"
     if Path("/run/systemd/system").exists():
         return "systemd runs this machine; a second one would get in its way"
-    missing = [name for name in ("systemd", "systemctl", "unshare") if shutil.which(name) is None]
+    missing = [name for name in ("systemd", "systemctl", "unshare", "curl") if shutil.which(name) is None]
     return f"not installed: {', '.join(missing)}" if missing else ""
 
 
@@ -94,6 +95,8 @@ def test_a_real_systemd_starts_reloads_revives_and_forgets_it(tmp_path: Path, co
     copy_compiled(compiled, state / "cache")
     config = home / "pipelock.yaml"
     config.write_text(f'fetch_proxy: {{listen: "127.0.0.1:{free_port()}"}}\nforward_proxy: {{enabled: true}}\n')
+    work = home / "work"
+    work.mkdir()
     script = f"""{MANAGER}
 pid() {{ systemctl --user show --property=MainPID --value pipelock; }}
 {PIPELOCK} service install --now --config {config} >/dev/null || exit 10
@@ -103,6 +106,7 @@ first=$(pid)
 grep -q "^Seccomp:.2" /proc/$first/status || exit 13
 [ "$(readlink /proc/$first/ns/user)" = "$(readlink /proc/self/ns/user)" ] || exit 14
 {PIPELOCK} diagnose --config {config} >/dev/null || exit 15
+[ "$({PIPELOCK} sandbox --quiet --workspace {work} -- {CURL} http://nobody.pastebin.com/)" = 403 ] || exit 21
 printf 'mode: strict\\n' >> {config}
 systemctl --user reload pipelock || exit 16
 tries=0
