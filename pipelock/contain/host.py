@@ -21,6 +21,7 @@ __all__ = ["Host", "Kind"]
 
 _MAX_READ: Final = 4096
 _MAX_NAMES: Final = 1_000
+_MAX_CLOSED: Final = 20_000
 
 
 class Kind(StrEnum):
@@ -71,6 +72,28 @@ def _names(path: str) -> tuple[str, ...]:
         return ()
 
 
+def _closed(path: str) -> tuple[str, ...]:
+    found: list[str] = []
+    left, seen = [path], 0
+    while left:
+        try:
+            with os.scandir(left.pop()) as entries:
+                for entry in entries:
+                    seen += 1
+                    if seen > _MAX_CLOSED:
+                        return tuple(sorted(found))
+                    mode = entry.stat(follow_symlinks=False).st_mode
+                    is_folder = stat.S_ISDIR(mode)
+                    wanted = stat.S_IROTH | (stat.S_IXOTH if is_folder else 0)
+                    if not stat.S_ISLNK(mode) and mode & wanted != wanted:
+                        found.append(entry.path)
+                    elif is_folder:
+                        left.append(entry.path)
+        except (OSError, ValueError):
+            continue
+    return tuple(sorted(found))
+
+
 @dataclass(frozen=True)
 class Host:
     """One machine, one user.
@@ -86,6 +109,7 @@ class Host:
         readlink: Where the link at a path leads, as it is written; empty where there is none.
         read: The first 4096 characters of a file; empty where it can't be read.
         names: What is in a folder, sorted, 1000 at most; empty where there is none.
+        closed: What below a folder not everybody may read, sorted, of the first 20000 paths; links are not followed.
     """
 
     home: str
@@ -98,6 +122,7 @@ class Host:
     readlink: Callable[[str], str] = _readlink
     read: Callable[[str], str] = _read
     names: Callable[[str], tuple[str, ...]] = _names
+    closed: Callable[[str], tuple[str, ...]] = _closed
 
     @classmethod
     def of_this_machine(cls, environ: Mapping[str, str]) -> Host:

@@ -244,6 +244,10 @@ class _Planner:
         ):
             for path, row in self._there(rows):
                 yield Claim(path=path, access=access, why=row.why, rank=rank)
+        if self._host.uid == 0:
+            # Nobody else would get to see it; root does, and needs no capability for files of its own.
+            for path in self._host.closed("/etc"):
+                yield Claim(path=path, access=Access.MASK, why="for root's eyes alone", rank=Rank.SECRET)
         if self._ground.home != "/":
             why = "your home: an empty one, with what is granted in it"
             yield Claim(path=self._host.home, access=Access.PRIVATE, why=why, rank=Rank.PRIVATE)

@@ -21,6 +21,9 @@ _MAX_UP: Final = 64
 _MAX_FOLDERS: Final = 400
 """Looked into below `.git/modules` and `.git/worktrees`; what lies beyond is not protected."""
 
+_REPOSITORIES: Final = (".git", "/.bare")
+"""What names of repositories end in: other folders are not granted, whatever is in them."""
+
 _IN_WORKTREE: Final = ("commondir", "gitdir", "config.worktree")
 """Say where a worktree's repository is, and what runs in it."""
 
@@ -96,9 +99,9 @@ def repository_beside(workspace: str, host: Host) -> str:
     worktrees = os.path.dirname(entry)  # noqa: PTH120 - text alone
     common = os.path.dirname(worktrees)  # noqa: PTH120 - likewise
     back = host.read(_join(entry, "gitdir")).strip()
-    if os.path.basename(worktrees) != "worktrees" or not back.startswith("/"):  # noqa: PTH119 - likewise
+    if os.path.basename(worktrees) != "worktrees" or not common.endswith(_REPOSITORIES):  # noqa: PTH119 - likewise
         return ""
-    if "\n" in back or "\0" in back or host.realpath(back) != file:
+    if not back.startswith("/") or "\n" in back or "\0" in back or host.realpath(back) != file:
         return ""
     return common if host.is_folder(_join(common, "objects")) else ""
 

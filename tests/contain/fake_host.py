@@ -76,6 +76,7 @@ def fake_host(paths: Mapping[str, str], environ: Mapping[str, str] | None = None
         "readlink": table.readlink,
         "read": table.read,
         "names": table.names,
+        "closed": lambda _: (),
     }
     return Host(**{**basis, **more})
 

@@ -110,6 +110,13 @@ def test_this_machine_is_seen_as_it_is(tmp_path: Path) -> None:
     assert (host.readlink(str(tmp_path / "link")), host.readlink(str(tmp_path / "file"))) == ("file", "")
     assert host.realpath(str(tmp_path / "link")) == str(tmp_path.resolve() / "file")
     assert (len(host.read(str(tmp_path / "file"))), host.read(str(tmp_path / "gone"))) == (4096, "")
+    (tmp_path / "open").mkdir()
+    (tmp_path / "shut").mkdir(0o750)
+    for name, mode in (("open/a", 0o640), ("open/b", 0o644), ("shut/c", 0o600)):
+        (tmp_path / name).write_text("")
+        (tmp_path / name).chmod(mode)
+    assert [path.removeprefix(f"{tmp_path}/") for path in host.closed(str(tmp_path))] == ["open/a", "shut"]
+    assert host.closed(str(tmp_path / "gone")) == ()
     assert os.path.realpath(sys.prefix) in host.installation
     assert str(Path(rules.__file__).parents[1]) in host.installation
     assert host.ssh_command[0] == sys.executable

@@ -309,9 +309,15 @@ def test_a_worktree_gets_its_repository_only_where_that_knows_it() -> None:
             f"{HOME}/main/.git/modules/w/gitdir": f"{HOME}/w/.git",
         },
         {f"{HOME}/w/.git": f"gitdir: {entry}\nx"},
+        {
+            f"{HOME}/w/.git": f"gitdir: {HOME}/notes/worktrees/w",
+            f"{HOME}/notes/worktrees/w/gitdir": f"{HOME}/w/.git",
+            f"{HOME}/notes/objects/x": "x",
+        },
     ):
         profile = planned(fake_host({**SYSTEM, **files, **lie}), folder=f"{HOME}/w")
         assert access(profile, f"{HOME}/main/.git/objects/x") == "private", lie
+        assert access(profile, f"{HOME}/notes/n.txt") == "private", lie
 
 
 def test_what_agents_left_is_not_believed() -> None:
@@ -404,6 +410,15 @@ def test_a_program_that_nothing_shows_is_shown_alone() -> None:
     assert profile.notes == ("/srv/tools/t is shown alone; what else it needs beside it takes --allow-read FOLDER",)
     assert dict(profile.environment)["PATH"] == "/usr/bin"
     assert planned(host, command=("git",)).command == ("git",)
+
+
+def test_root_sees_in_etc_what_everybody_sees() -> None:
+    files = {**SYSTEM, "/etc/app/key": "x", "/etc/app/conf": "x"}
+    root = fake_host(files, uid=0, closed=lambda path: (f"{path}/app/key",))
+    assert (access(planned(root), "/etc/app/key"), access(planned(root), "/etc/app/conf")) == ("mask", "read")
+    assert access(planned(root, allow_read=("/etc/app/key",)), "/etc/app/key") == "read"
+    user = fake_host(files, closed=lambda path: (f"{path}/app/key",))
+    assert access(planned(user), "/etc/app/key") == "read", "the kernel says no"
 
 
 def test_our_own_program_can_be_run_and_not_changed_even_where_it_is_worked_on() -> None:
