@@ -74,3 +74,24 @@ def test_programs(tmp_path) -> None:
     assert places.find_program("z", "/", path) == ("z", False)
     assert places.find_program("bin", "/", str(tmp_path)) == ("bin", False)
     assert places.find_program("a\0b", "/", path) == ("a\0b", False)
+
+
+def test_seeds_are_planted_where_nothing_is_and_the_agent_may_write(tmp_path) -> None:
+    seed, own, other = tmp_path / "seed", tmp_path / "own", tmp_path / "other"
+    seed.write_text("new")
+    own.mkdir()
+    other.mkdir()
+    (own / "there").write_text("old")
+    (own / "link").symlink_to(other / "x")
+    targets = (own / "fresh", own / "there", own / "link", other / "y")
+    chosen = profile(
+        grant(str(own), Access.WRITE),
+        grant(str(other), Access.PRIVATE),
+        seeds=(*((str(seed), str(target)) for target in targets), (str(tmp_path / "absent"), str(own / "z"))),
+    )
+    places.plant(chosen)
+    assert (own / "fresh").read_text() == "new"
+    assert (own / "fresh").stat().st_mode & 0o777 == 0o600
+    assert (own / "there").read_text() == "old"
+    assert not any(other.iterdir())
+    assert not (own / "z").exists()
