@@ -11,9 +11,8 @@ end. Whether the agent lives on is told by its pidfd; while it does, its launche
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -21,6 +20,7 @@ import msgspec
 from pipelock.control._leases import close_all
 from pipelock.control.backend import BackendError, ContainWish, Lease
 from pipelock.daemon.handed import ProcessHandle, check_all
+from pipelock.daemon.wall_log import WallLog
 from pipelock.door.bus import EventBus
 from pipelock.door.edges import Call, Clock
 from pipelock.engine.egress import EgressRules
@@ -36,7 +36,6 @@ from pipelock.model import (
     Denial,
     HandedKind,
     HandedSocket,
-    NotedDenial,
     Order,
     OrderVerb,
     Sandboxed,
@@ -52,10 +51,6 @@ MAX_CONTAINED = 64
 """Launched agents that are known at once, those that have ended not counted."""
 MAX_ENDED = 64
 """Ended ones that are remembered."""
-MAX_DENIALS = 50
-"""Kinds of refusals that are remembered of each."""
-DENIALS_A_SECOND = 20
-"""Refusals that are told of one agent; what is more is counted."""
 END_SECONDS = 8.0
 """What a launcher gets to end its agent; then it is killed."""
 LOST_SECONDS = 600.0
@@ -64,7 +59,6 @@ MAX_WALLS = 32
 _FRESH_SECONDS = 5.0
 _MAX_TEXT = 300
 _MAX_PATH = 4_096
-_MAX_COUNT = 1_000_000_000
 _ID = frozenset("0123456789abcdef")
 _ID_LENGTH = 12
 
@@ -125,18 +119,13 @@ class _Agent:
     key: str
     lease: Lease | None
     process: ProcessHandle | None
+    log: WallLog
     ports: Sequence[Served] = ()
     rules: tuple[str, ...] = ()
     frozen: bool = False
     lost_at: float = 0.0
     ended_at: float = 0.0
     ending: Call | None = None
-    denied: int = 0
-    denials: deque[NotedDenial] = field(default_factory=lambda: deque(maxlen=MAX_DENIALS))
-    told_from: float = float("-inf")
-    told: int = 0
-    untold: int = 0
-    last_untold: Denial | None = None
 
     def shown(self) -> Sandboxed:
         return Sandboxed(
@@ -145,8 +134,8 @@ class _Agent:
             frozen=self.frozen,
             ended_at=self.ended_at,
             rules=self.rules,
-            denied=self.denied,
-            denials=tuple(self.denials),
+            denied=self.log.count,
+            denials=tuple(self.log.kinds),
         )
 
 
@@ -244,7 +233,7 @@ class Containment:
             if known is None:
                 parts.own_rules.pop(key, None)
             raise BackendError("unavailable", f"the sandbox's sockets can't be served: {error}") from error
-        agent = known or _Agent(contained, key, lease, process)
+        agent = known or _Agent(contained, key, lease, process, self._log_of(contained, key))
         if known is not None:
             if known.process is not None:
                 known.process.close()
@@ -307,8 +296,8 @@ class Containment:
             # Kept until now: what is narrowed stays so, whatever might still be under way.
             self._parts.own_rules.pop(forgotten.key, None)
         self._ended[agent.contained.id] = agent
-        self._tell_rest(agent)
-        refused = f"; its walls refused {agent.denied} times" if agent.denied else ""
+        agent.log.tell_rest()
+        refused = f"; its walls refused {agent.log.count} times" if agent.log.count else ""
         self._tell(agent, ContainmentStep.ENDED, why + refused)
 
     @staticmethod
@@ -329,8 +318,8 @@ class Containment:
                         self._end(agent, "it is over")
                 elif now - agent.lost_at >= LOST_SECONDS:
                     self._end(agent, "its launcher did not come back")
-            elif now - agent.told_from >= 1:
-                self._tell_rest(agent)
+            else:
+                agent.log.sweep()
 
     def stop_accepting(self) -> None:
         """Take no new connections: the daemon stops. Launchers come to the next one."""
@@ -408,59 +397,28 @@ class Containment:
         agent = self._by_lease.get(lease)
         if agent is None:
             raise BackendError("not_found", "this connection holds no sandbox")
-        denial = _clipped(denial)
-        agent.denied += denial.count
-        self._note(agent, denial)
-        now = self._parts.clock.seconds()
-        if now - agent.told_from >= 1:
-            self._tell_rest(agent)
-            agent.told_from, agent.told = now, 0
-        if agent.told >= DENIALS_A_SECOND:
-            agent.untold += denial.count
-            agent.last_untold = denial
-            return False
-        agent.told += 1
-        self._tell_denial(agent, denial)
-        return True
+        return agent.log.take(denial)
 
-    def _note(self, agent: _Agent, denial: Denial) -> None:
-        """Keep it; one of a kind that is kept already is counted there."""
-        kind = (denial.wall, denial.what, denial.program)
-        for place, noted in enumerate(agent.denials):
-            before = noted.denial
-            if (before.wall, before.what, before.program) == kind:
-                del agent.denials[place]
-                denial = msgspec.structs.replace(denial, count=before.count + denial.count)
-                break
-        agent.denials.append(NotedDenial(self._parts.wall(), denial))
+    def _log_of(self, contained: Contained, key: str) -> WallLog:
+        parts = self._parts
 
-    def _tell_rest(self, agent: _Agent) -> None:
-        denial, agent.last_untold = agent.last_untold, None
-        if denial is not None:
-            untold, agent.untold = agent.untold, 0
-            self._tell_denial(agent, denial, untold - denial.count)
-
-    def _tell_denial(self, agent: _Agent, denial: Denial, unreported: int = 0) -> None:
-        parts, name = self._parts, agent.contained.agent
-        parts.bus.publish(WallRefused(agent.key, name, denial, unreported))
-        more: dict[str, str | float | int] = {
-            "wall": denial.wall.value,
-            "what": denial.what,
-            "program": denial.program,
-            "count": denial.count,
-        }
-        if unreported:
-            more["unreported"] = unreported
-        parts.record(
-            SessionEntry(
-                event="wall_refused",
-                level="warn",
-                message=f"{denial.what}: {denial.why}",
-                session=agent.key,
-                agent=name,
-                more=more,
+        def tell(denial: Denial, unreported: int) -> None:
+            parts.bus.publish(WallRefused(key, contained.agent, denial, unreported))
+            more: dict[str, str | float | int] = {
+                "wall": denial.wall.value,
+                "what": denial.what,
+                "program": denial.program,
+                "count": denial.count,
+            }
+            if unreported:
+                more["unreported"] = unreported
+            said = f"{denial.what}: {denial.why}"
+            agent = contained.agent
+            parts.record(
+                SessionEntry(event="wall_refused", level="warn", message=said, session=key, agent=agent, more=more)
             )
-        )
+
+        return WallLog(parts.clock, parts.wall, tell)
 
     def _tell(self, agent: _Agent, step: ContainmentStep, detail: str) -> None:
         contained = agent.contained
@@ -558,14 +516,3 @@ def _started(contained: Contained) -> str:
     down = ", ".join(wall.name.value for wall in contained.walls if wall.state is WallState.DOWN)
     told = words.get(state) or f"walls that do not stand: {down or 'all'}"
     return f"launched behind walls ({contained.rung.value}); {told}"
-
-
-def _clipped(denial: Denial) -> Denial:
-    return Denial(
-        wall=denial.wall,
-        what=denial.what[:_MAX_TEXT],
-        why=denial.why[:_MAX_TEXT],
-        fix=denial.fix[:_MAX_TEXT],
-        program=denial.program[:_MAX_TEXT],
-        count=min(max(denial.count, 1), _MAX_COUNT),
-    )

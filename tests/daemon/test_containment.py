@@ -19,16 +19,15 @@ from pipelock.contain.rules import parse_rules
 from pipelock.control.backend import BackendError, ContainWish
 from pipelock.daemon import containment as module
 from pipelock.daemon.containment import (
-    DENIALS_A_SECOND,
     END_SECONDS,
     LOST_SECONDS,
     MAX_CONTAINED,
-    MAX_DENIALS,
     MAX_ENDED,
     MAX_WALLS,
     Containment,
     ContainmentParts,
 )
+from pipelock.daemon.wall_log import DENIALS_A_SECOND, MAX_DENIALS
 from pipelock.door.bus import EventBus
 from pipelock.engine.compile import own_rules
 from pipelock.engine.egress import EgressRules
