@@ -3,7 +3,7 @@
 Limits: a local socket that a process in another network namespace has bound to a path is not in the list that is read
 here, nor is one that was bound by a relative name, or later. And a cover lies on what is there: when a process outside
 removes a covered file or socket, or renames another one over it, the kernel takes the cover off, and what is at that
-path from then on is seen. Inside, nobody can do that.
+path from then on is seen (`covers` notices). Inside, nobody can do that.
 """
 
 from __future__ import annotations

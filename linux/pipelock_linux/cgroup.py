@@ -19,6 +19,7 @@ from typing import Final
 
 from pipelock.contain.profile import Limits
 from pipelock.model import Wall, WallName, WallState
+from pipelock_linux.covers import unescaped
 
 __all__ = ["Cgroup", "create", "own_folder", "wall"]
 
@@ -153,7 +154,7 @@ def own_folder(mountinfo: str, membership: str) -> tuple[Path, Path] | None:
         fields = before.split(" ")
         if not separator or len(fields) < 6 or after.split(" ")[0] != "cgroup2":
             continue
-        root, point = (_unescaped(field) for field in fields[3:5])
+        root, point = (unescaped(field) for field in fields[3:5])
         inner = _below(root, group)
         if inner is not None:
             return Path(point, inner), Path(point)
@@ -170,13 +171,6 @@ def _below(root: str, group: str) -> str | None:
         return None
     inner = inner.strip("/")
     return None if ".." in inner.split("/") else inner
-
-
-def _unescaped(field: str) -> str:
-    """A field of mountinfo: white space and backslashes come as three octal digits."""
-    for code in (r"\040", r"\011", r"\012"):
-        field = field.replace(code, chr(int(code[1:], 8)))
-    return field.replace(r"\134", "\\")
 
 
 def _bounds(limits: Limits) -> list[tuple[str, str, str]]:

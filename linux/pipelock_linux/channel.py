@@ -38,6 +38,7 @@ __all__ = [
     "Stop",
     "Stopped",
     "Unable",
+    "Uncovered",
     "pair",
 ]
 
@@ -121,6 +122,12 @@ class Ended(msgspec.Struct, frozen=True, tag="ended"):
     status: int
 
 
+class Uncovered(msgspec.Struct, frozen=True, tag="uncovered"):
+    """Somebody outside has replaced what was hidden at these paths, or could only be read; at most 32 of them."""
+
+    paths: tuple[str, ...]
+
+
 class Signal(msgspec.Struct, frozen=True, tag="signal"):
     """Send this signal to the command."""
 
@@ -149,6 +156,7 @@ Message = (
     | NotRun
     | Stopped
     | Ended
+    | Uncovered
     | Signal
     | Stop
     | Resume

@@ -40,7 +40,9 @@ from pipelock_linux.channel import (
     Stop,
     Stopped,
     Unable,
+    Uncovered,
 )
+from pipelock_linux.covers import EVENTS, Covers
 from pipelock_linux.namespaces import WallError
 from pipelock_linux.processes import end_children
 
@@ -59,6 +61,7 @@ _NAME = b"pipelock-init\0"
 _CLOSE_ON_EXEC = 4  # CLOSE_RANGE_CLOEXEC of <linux/close_range.h>, 5.11
 _LAST_DESCRIPTOR = 0xFFFFFFFF
 _MAX_DESCRIPTOR = 65_536
+_MAX_UNCOVERED = 32
 _SHELL = "/bin/sh"
 _PYTHON_IGNORES = (signal.SIGPIPE, signal.SIGXFSZ)  # by the interpreter's own doing, not by the caller's
 
@@ -102,13 +105,14 @@ def be_first(
         programs = _programs(profile, rung)
         if _told(channel) is not Go:
             os._exit(1)
+        covers = Covers() if rung is Rung.NAMESPACE else None
         child = os.fork()
         if not child:
             _become_command(profile, channel, programs, inheritance, rung)
         with _about(WallName.SYSCALLS):
             seccomp.load(programs[1], notify=False)
         os.chdir("/")
-        _watch(channel, child)
+        _watch(channel, child, covers)
     except BaseException as error:  # noqa: BLE001 - told to the launcher, which is the only one left to tell
         tell_why(channel, WallName.PROCESSES, error)
     os._exit(1)
@@ -309,7 +313,7 @@ def _execute(
     return failed
 
 
-def _watch(channel: Channel, child: int) -> NoReturn:
+def _watch(channel: Channel, child: int, covers: Covers | None = None) -> NoReturn:
     """Reap until the command ends, and do what the launcher says meanwhile."""
     awake, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
@@ -317,14 +321,25 @@ def _watch(channel: Channel, child: int) -> NoReturn:
     poll = select.poll()
     poll.register(awake, select.POLLIN)
     poll.register(channel.fileno(), select.POLLIN)
+    if covers is not None:
+        poll.register(covers.fileno(), EVENTS)
     while True:
         _reap(channel, child)
         ready = [descriptor for descriptor, _ in poll.poll()]
         if awake in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(awake, 4096)
+        if covers is not None and covers.fileno() in ready:
+            _tell_uncovered(channel, covers)
         if channel.fileno() in ready:
             _obey(channel, child)
+
+
+def _tell_uncovered(channel: Channel, covers: Covers) -> None:
+    lost = covers.lost()
+    if lost:
+        with contextlib.suppress(OSError):
+            channel.send(Uncovered(lost[:_MAX_UNCOVERED]))
 
 
 def _reap(channel: Channel, child: int) -> None:

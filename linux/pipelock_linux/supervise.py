@@ -18,12 +18,13 @@ from typing import Protocol, Self
 import msgspec
 
 from pipelock.control.lease import Lease
-from pipelock.model import Denial, Order, OrderVerb, escape
+from pipelock.model import Denial, Order, OrderVerb, WallName, escape
 from pipelock_linux import libc
 from pipelock_linux.channel import (
     Channel,
     ChannelError,
     Ended,
+    Message,
     NotRun,
     Refusals,
     Resume,
@@ -31,6 +32,7 @@ from pipelock_linux.channel import (
     Stop,
     Stopped,
     Unable,
+    Uncovered,
 )
 from pipelock_linux.processes import children
 from pipelock_linux.terminal import Terminal
@@ -311,19 +313,31 @@ class Supervisor:
             return
         for descriptor in descriptors:
             os.close(descriptor)
+        self._hear(message)
+
+    def _hear(self, message: Message) -> None:
         if isinstance(message, Ended):
             self._status = message.status
         elif isinstance(message, NotRun):
             self._not_run = message
         elif isinstance(message, Unable):
             self._unable = message
+        elif isinstance(message, Uncovered):
+            self._tell_uncovered(message.paths)
         elif isinstance(message, Stopped) and not self._frozen:
             # By Ctrl-Z, which stopped us as well: then this is read when somebody has let all of us go on.
             self._stop_at = time.monotonic() + _SETTLED
 
+    def _tell_uncovered(self, paths: tuple[str, ...]) -> None:
+        """Nobody can cover them again while the agent lives; whether it may go on is for whoever hid something."""
+        why = "was replaced outside and is hidden or protected no longer: end the agent and start it again"
+        for path in paths:
+            self._lease.report(Denial(WallName.FILES, f"cover of {path}"[:300], f"it {why}"))
+            self.tell(f"{escape(path)} {why}")
+
     def _stop_too(self) -> None:
         """The agent was stopped from inside: so that the shell that waits for us notices, stop as well."""
-        if self._terminal is None or not self._terminal.is_in_front() or not _is_stopped(self._pid):
+        if self._terminal is None or not self._terminal.was_ours or not _is_stopped(self._pid):
             return
         os.kill(os.getpid(), signal.SIGSTOP)
         # Somebody let us go on.

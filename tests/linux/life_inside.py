@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import pty
+import select
 import socket
 import stat
 import struct
@@ -25,7 +26,7 @@ import msgspec
 
 from pipelock.contain.profile import Access, Grant, Network, Profile
 from pipelock.model import HandedKind
-from pipelock_linux import libc, mounts, namespaces, network, privileges
+from pipelock_linux import covers, libc, mounts, namespaces, network, privileges
 
 HOST_PORT = 5432
 SECRET = "the secret"
@@ -293,6 +294,18 @@ class Inside:
         self.note("mknod", lambda: os.mknod(work / "device", stat.S_IFCHR | 0o666, os.makedev(1, 5)))
         self.note("shell", self.shell)
 
+    def on_replacement(self, link: socket.socket) -> None:
+        """Somebody outside saves what is hidden anew."""
+        watched = covers.Covers()
+        poll = select.poll()
+        poll.register(watched.fileno(), covers.EVENTS)
+        self.found["quiet before"] = not poll.poll(0)
+        link.send(b"x")
+        link.recv(1)
+        self.found["told"] = bool(poll.poll(5000))
+        self.found["lost"] = list(watched.lost())
+        self.found["quiet after"] = not poll.poll(0)
+
     @staticmethod
     def leaked() -> list[str]:
         """Paths of descriptors that are open on something of the host's."""
@@ -346,6 +359,10 @@ def main(home: Path, besides: str = "") -> None:
         except namespaces.WallError as error:
             say({"unable": str(error)})
         outer.send(b"x")
+    if outer.recv(1):
+        (home / "work/.env.new").write_text("another secret")
+        (home / "work/.env.new").replace(home / "work/.env")
+        outer.send(b"x")
     os.waitpid(child, 0)
 
 
@@ -371,6 +388,7 @@ def _be_inside(wish: Profile, link: socket.socket) -> None:
         privileges.drop()
         privileges.no_new_privileges()
         inside.on_files()
+        inside.on_replacement(link)
     except namespaces.WallError as error:
         inside.found["refused"] = str(error)
     inside.found["walls"] = {wall.name.value: [wall.state.value, wall.detail] for wall in walls}

@@ -177,7 +177,6 @@ def test_the_host_has_what_was_written_for_it_and_nothing_else(life: Life) -> No
     home = life.home
     assert (home / "work/file").read_text() == "new"
     assert (home / "work/renamed").read_text() == "new"
-    assert (home / "work/.env").read_text() == life_inside.SECRET
     assert (home / "work/.git/hooks/pre-commit").read_text() == "hook"
     assert not (home / "work/.git/hooks/post-commit").exists()
     assert not (home / "new").exists()
@@ -189,6 +188,13 @@ def test_the_host_has_what_was_written_for_it_and_nothing_else(life: Life) -> No
     kept = home / "kept/changes"
     assert {one.name: one.read_text() for one in kept.iterdir() if one.is_file()} == {"old": "new", "seed": "seeded"}
     assert all(one.stat().st_uid == life.uid for one in kept.iterdir())
+
+
+def test_a_cover_that_was_taken_off_from_outside_is_told(life: Life) -> None:
+    found = life.found
+    assert (found["quiet before"], found["told"], found["quiet after"]) == (True, True, True)
+    assert found["lost"] == [str(life.home / "work/.env")]
+    assert (life.home / "work/.env").read_text() == "another secret"
 
 
 def test_sockets_of_the_host_are_there_only_where_they_were_granted(life: Life) -> None:
