@@ -147,6 +147,7 @@ class Containment:
         self._agents: dict[str, _Agent] = {}  # by id, those that may live
         self._ended: dict[str, _Agent] = {}  # by id, oldest first
         self._by_lease: dict[Lease, _Agent] = {}
+        self._by_key: dict[str, _Agent] = {}
 
     def __len__(self) -> int:
         """How many agents are served."""
@@ -156,12 +157,12 @@ class Containment:
 
     def of(self, key: str) -> Sandboxed | None:
         """The sandbox of a session; `None` where it has none, or that is forgotten."""
-        agent = self._find(key)
+        agent = self._by_key.get(key)
         return agent.shown() if agent is not None else None
 
     def walls(self, key: str) -> tuple[WallState, bool] | None:
         """How the walls of a session stand, and whether its agent has ended; `None` where it has none."""
-        agent = self._find(key)
+        agent = self._by_key.get(key)
         return (weakest(agent.contained), bool(agent.ended_at)) if agent is not None else None
 
     def living(self) -> Iterator[tuple[str, Contained]]:
@@ -173,13 +174,6 @@ class Containment:
         """The first processes of those that may live: nobody who descends from one decides anything."""
         known = (agent.process.known_as for agent in self._agents.values() if agent.process is not None)
         return frozenset(one for one in known if one is not None)
-
-    def _find(self, key: str) -> _Agent | None:
-        for table in (self._agents, self._ended):
-            for agent in table.values():
-                if agent.key == key:
-                    return agent
-        return None
 
     # -- leases ----------------------------------------------------------------------------------------------------
 
@@ -241,6 +235,7 @@ class Containment:
         agent.lease, agent.ports, agent.rules, agent.lost_at = lease, ports, wish.rules, 0.0
         self._agents[contained.id] = agent
         self._by_lease[lease] = agent
+        self._by_key[key] = agent
         step = ContainmentStep.STARTED if known is None else ContainmentStep.BACK
         self._tell(agent, step, _started(contained) if known is None else "its launcher is back; it is served again")
         # After the reply, which the launcher waits for.
@@ -295,6 +290,7 @@ class Containment:
             forgotten = self._ended.pop(next(iter(self._ended)))
             # Kept until now: what is narrowed stays so, whatever might still be under way.
             self._parts.own_rules.pop(forgotten.key, None)
+            self._by_key.pop(forgotten.key, None)
         self._ended[agent.contained.id] = agent
         agent.log.tell_rest()
         refused = f"; its walls refused {agent.log.count} times" if agent.log.count else ""
@@ -335,6 +331,7 @@ class Containment:
             self._let_go(agent)
         self._agents.clear()
         self._by_lease.clear()
+        self._by_key.clear()
 
     # -- what is wanted of them ------------------------------------------------------------------------------------
 
@@ -343,8 +340,8 @@ class Containment:
 
         Its network ends at once: what it would send on its way out nobody is asked about.
         """
-        agent = next((one for one in self._agents.values() if one.key == key), None)
-        if agent is None:
+        agent = self._by_key.get(key)
+        if agent is None or agent.ended_at:
             return False
         self._withdraw(agent, reason or "the operator ended the session")
         if agent.lease is None:
