@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from pipelock.model import Denial, Order, OrderVerb, WallName
-from pipelock_linux.channel import Channel, Ended, NotRun, Refusals, Resume, Signal, Stop, pair
+from pipelock_linux.channel import Channel, Ended, NotRun, Refusals, Resume, Signal, Stop, Uncovered, pair
 from pipelock_linux.supervise import MAX_DENIALS, Outcome, Signals, Supervisor, exit_code
 
 
@@ -203,3 +203,16 @@ def test_signals_are_read_with_where_they_came_from_and_given_back() -> None:
 @pytest.mark.parametrize(("status", "code"), [(0, 0), (7 << 8, 7), (signal.SIGSEGV | 0x80, 139), (signal.SIGKILL, 137)])
 def test_exit_codes_are_those_of_a_shell(status: int, code: int) -> None:
     assert exit_code(status) == code
+
+
+def test_what_lost_its_cover_is_said_and_recorded(supervise, said) -> None:
+    def first(channel: Channel) -> None:
+        channel.send(Uncovered(("/w/.env", "/w/\x1b[2Jodd")))
+        channel.send(Ended(0))
+
+    lease = Lease()
+    assert supervise(first, lease).denials == ()
+    why = "was replaced outside and is hidden or protected no longer: end the agent and start it again"
+    assert said == [f"/w/.env {why}", f"/w/\\x1b[2Jodd {why}"]
+    assert [one.what for one in lease.reported] == ["cover of /w/.env", "cover of /w/\x1b[2Jodd"]
+    assert {one.wall for one in lease.reported} == {WallName.FILES}
