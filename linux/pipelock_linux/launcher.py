@@ -57,6 +57,7 @@ __all__ = ["MAX_COMMAND", "Ground", "LaunchError", "Launched", "launch", "listen
 _STEP_SECONDS = 30.0
 """Longest that a step of a launch may take: some mount a large tree."""
 _MAX_FROZEN_ROUNDS = 50
+_STANDARD_ERROR = 2
 MAX_COMMAND = 4096
 """Characters of the command line that the daemon is told."""
 
@@ -148,6 +149,7 @@ class _Launch:
         self._id = secrets.token_hex(6)
 
     def run(self) -> Outcome:
+        _fill_standard()
         terminal = Terminal.find()
         outer, inner = pair()
         close_on_exec()
@@ -332,6 +334,16 @@ class _Launch:
         if self._cgroup is not None:
             with contextlib.suppress(OSError):
                 self._cgroup.remove()
+
+
+def _fill_standard() -> None:
+    """What we were started without (`>&-`) leads nowhere, so that nothing of ours gets its number and is inherited."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
+        os.set_inheritable(descriptor, True)  # noqa: FBT003 - the call's one argument
+    os.close(descriptor)
+    # Python has no such streams then, and nobody is told anything.
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(_STANDARD_ERROR, "w", closefd=False)
 
 
 class _Descendants:

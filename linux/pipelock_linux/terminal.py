@@ -42,6 +42,11 @@ class Terminal:
         """Where it is."""
         return self._descriptor
 
+    @property
+    def was_ours(self) -> bool:
+        """Whether this process's group had the terminal when we came: nobody started us in the background."""
+        return self._group == os.getpgrp()
+
     def is_in_front(self) -> bool:
         """Whether this process's group has the terminal."""
         try:
@@ -69,7 +74,7 @@ class Terminal:
         previous = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
         try:
             with contextlib.suppress(OSError, termios.error):
-                if self._group == os.getpgrp() and not self.is_in_front():
+                if self.was_ours and not self.is_in_front():
                     os.tcsetpgrp(self._descriptor, self._group)
                 if (left_raw or died) and self.is_in_front():
                     termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._found)

@@ -118,6 +118,11 @@ def test_every_road_leads_to_the_daemon(daemon: DaemonProcess, launches: Launche
 
 def test_exit_codes_signals_input_and_environment_are_the_commands_own(launches: Launches) -> None:
     launches.environ |= {"SECRET_OF_MINE": "x" * 20, "MY_FLAG": "here"}
+    closed = launches.run(
+        "sh", "-c", "ls /proc/self/fd | wc -l; exit 4", outer=("sh", "-c", 'exec "$@" <&- 2>&-', "sh")
+    )
+    # Those three, and the one of ls itself.
+    assert (closed.returncode, closed.stdout) == (4, "4\n")
     script = launches.workspace / "notes.txt"
     script.write_text("no program\n")
     done = launches.run(
@@ -304,6 +309,18 @@ def test_a_terminal_is_the_agents_and_is_given_back(launches: Launches) -> None:
         terminal.shows("Stopped")
         terminal.type("fg\n")
         terminal.shows("went on")
+        # A shell of its own with jobs, which is put aside as a whole.
+        terminal.type(f"clear; {sandbox} {shell} --norc --noprofile -i\n")
+        terminal.type("sleep 601\n")
+        wait_for(lambda: sleepers("601"), what="the shell's child")
+        terminal.press("C-z")
+        terminal.type("jobs | wc -l | sed s/^/jobs=/; suspend -f\n")
+        terminal.shows("jobs=1", f"Stopped                 {PIPELOCK}")
+        terminal.type("clear; echo out''side; fg\n")
+        terminal.shows("outside")
+        terminal.type("echo in''side; exit\n")
+        terminal.shows("inside")
+        terminal.type("exit\n")  # there were stopped jobs
         # Raw mode needs requests to the terminal; an agent that is killed in it leaves it so.
         terminal.type(
             f"clear; {sandbox} sh -c 'stty raw -echo; echo raw=$(stty -a | grep -c -e -icanon); kill -9 $$'\n"

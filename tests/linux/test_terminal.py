@@ -38,7 +38,7 @@ def test_a_terminal_that_was_left_raw_is_given_back_as_it_was() -> None:
         terminal = Terminal.find()
         assert terminal is not None
         before = termios.tcgetattr(0)
-        states = [terminal.is_raw(), terminal.is_in_front()]
+        states = [terminal.is_raw(), terminal.is_in_front() and terminal.was_ours]
         tty.setraw(0)
         states.append(terminal.is_raw())
         terminal.restore(died=False)
