@@ -117,22 +117,19 @@ def _meets(patterns: tuple[str, ...], name: str) -> bool:
 
 def _asked(wanted: Iterable[Wanted], host: Host) -> tuple[dict[str, str], list[str]]:
     found: dict[str, str] = {}
+    valued: dict[tuple[Source, str], str] = {}
     notes: list[str] = []
     # Those of the command line last: theirs is the last word. A name with its value beats a bare one.
     for one in sorted(wanted, key=lambda each: (each.source is Source.COMMAND, "=" in each.text, each.text)):
         name, equals, value = one.text.partition("=")
-        if not name or "\0" in one.text:
-            raise VariableError(f"--env {one.text!r}: write NAME, NAME=VALUE or PREFIX*")
+        _check(one.text, name)
         if "*" in name:
             if equals or name == "*":
                 raise VariableError(f"--env {one.text!r}: a pattern is PREFIX*, without a value")
             found |= _by_pattern(name, host)
             continue
-        if is_refused(name):
-            raise VariableError(
-                f"--env {name}: is never set, because it makes every program of the agent run other code, or is ours; "
-                f"for one program write -- env {name}=… COMMAND"
-            )
+        if equals and valued.setdefault((one.source, name), value) != value:
+            raise VariableError(f"--env {name}: is there twice with different values")
         if not equals:
             if name not in host.environ:
                 notes.append(f"{name} is to be passed on and is not set")
@@ -144,6 +141,16 @@ def _asked(wanted: Iterable[Wanted], host: Host) -> tuple[dict[str, str], list[s
         elif _is_risky(name):
             notes.append(f"{name} makes programs run other code than their own ({one.source})")
     return found, notes
+
+
+def _check(text: str, name: str) -> None:
+    if not name or "\0" in text:
+        raise VariableError(f"--env {text!r}: write NAME, NAME=VALUE or PREFIX*")
+    if "*" not in name and is_refused(name):
+        raise VariableError(
+            f"--env {name}: is never set, because it makes every program of the agent run other code, or is ours; "
+            f"for one program write -- env {name}=… COMMAND"
+        )
 
 
 def _by_pattern(pattern: str, host: Host) -> dict[str, str]:

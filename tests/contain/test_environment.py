@@ -152,6 +152,12 @@ def test_secrets_are_told_by_their_names_and_their_values() -> None:
     assert [value for value in ("https://h/a@b:c", "ssh://git@h/", "plain", "") if looks_secret("X", value)] == []
 
 
+def test_a_variable_has_one_value() -> None:
+    with pytest.raises(VariableError, match="twice with different values"):
+        inside({}, "A=1", "A=2")
+    assert inside({}, "A=1", "A=1", config=("A=2",))[0]["A"] == "1"
+
+
 @given(
     st.dictionaries(
         st.text(st.sampled_from("ABDEHLNPYTO_*"), min_size=1, max_size=12), st.text(max_size=4), max_size=6

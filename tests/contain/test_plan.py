@@ -412,6 +412,15 @@ def test_a_program_that_nothing_shows_is_shown_alone() -> None:
     assert planned(host, command=("git",)).command == ("git",)
 
 
+@pytest.mark.parametrize("home", ["/nonexistent", "/", "/var/tmp"])
+def test_homes_that_are_none(home: str) -> None:
+    profile = planned(fake_host(SYSTEM, home=home), folder="/work/alone")
+    assert access(profile, "/work/alone/f") == "write"
+    assert access(profile, "/usr/bin/git") == "read"
+    assert access(profile, "/srv/data/d") == access(profile, "/nonexistent") == ""
+    assert dict(profile.environment)["HOME"] == profile.home == home
+
+
 def test_root_sees_in_etc_what_everybody_sees() -> None:
     files = {**SYSTEM, "/etc/app/key": "x", "/etc/app/conf": "x"}
     root = fake_host(files, uid=0, closed=lambda path: (f"{path}/app/key",))
