@@ -100,7 +100,8 @@ def _tried(stage: Rehearsal) -> list[Result]:
     with_home = {name: value for name, value in os.environ.items() if name != "PIPELOCK_HOME"}
     with tempfile.TemporaryDirectory(prefix="pipelock-check-") as work:
         # Not where we are: that may be a folder that no agent may have.
-        walled = (*pipelock, "sandbox", "--quiet", "--workspace", work, *parts, "--")
+        keeps_nothing = ("--caches", "private")
+        walled = (*pipelock, "sandbox", "--quiet", "--workspace", work, *keeps_nothing, *parts, "--")
         ended = _run((*walled, *_probe(stage, token)), with_home, work)
     said = _read(ended.stdout)
     if said is None:
