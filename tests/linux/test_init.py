@@ -10,7 +10,6 @@ import pytest
 
 from pipelock_linux.channel import NotRun
 from pipelock_linux.init import _execute, _stdio_grants
-from pipelock_linux.processes import children, end_children
 
 E = errno
 
@@ -69,34 +68,6 @@ def test_the_launchers_variables_and_words_are_gone_from_memory() -> None:
         "print(Path('/proc/self/environ').read_bytes().strip(b'\\0'), Path('/proc/self/cmdline').read_bytes().strip(b'\\0'))"
     )
     assert inside(code, environ={"MODEL_KEY": "sk-secret"}) == "b'' b''\n"
-
-
-def test_all_that_descends_from_a_subreaper_is_ended() -> None:
-    code = (
-        "import os, time\n"
-        "from pipelock_linux import libc\n"
-        "from pipelock_linux.processes import children, end_children\n"
-        "libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 1)\n"
-        "read, write = os.pipe()\n"
-        "for _ in range(3):\n"
-        "    if not os.fork():\n"
-        "        os.setsid()\n"
-        "        if os.fork(): os._exit(0)\n"  # an orphan, in a session of its own
-        "        os.fork()\n"
-        "        os.write(write, b'x')\n"
-        "        time.sleep(600)\n"
-        "for _ in range(6): os.read(read, 1)\n"
-        "os.close(write)\n"
-        "end_children()\n"
-        "print(children(os.getpid()), os.read(read, 1))"  # the end of the pipe: nobody has it any more
-    )
-    assert inside(code) == "[] b''\n"
-
-
-def test_without_children_nothing_is_waited_for() -> None:
-    assert children(2**22 + 1) == []
-    if not children(os.getpid()):
-        end_children()
 
 
 def test_what_we_were_called_with_is_granted(tmp_path: Path) -> None:
