@@ -15,6 +15,7 @@ import pytest
 
 from pipelock_linux import landlock
 from tests.e2e.conftest import BASE_CONFIG, PATIENCE, PIPELOCK, DaemonProcess, Trust, copy_compiled, wait_for
+from tests.e2e.launches import Launches, ask, running
 from tests.e2e.origins import RecordingOrigin
 from tests.e2e.terminals import Terminal
 from tests.e2e.unprivileged import Somebody, somebody
@@ -53,46 +54,9 @@ def daemon(trust: Trust, tmp_path_factory: pytest.TempPathFactory, compiled: Pat
     daemon.stop()
 
 
-class Launches:
-    """`pipelock sandbox` in a workspace of its own, with a home of its own."""
-
-    def __init__(self, folder: Path, daemon: DaemonProcess) -> None:
-        self.workspace = folder / "work"
-        self.home = folder / "person"
-        for path in (self.workspace, self.home):
-            path.mkdir(parents=True)
-        self.environ = {**daemon.environ, "HOME": str(self.home), "PWD": str(self.workspace)}
-
-    def command(self, *words: str, flags: tuple[str, ...] = ()) -> list[str]:
-        return [PIPELOCK, "sandbox", *flags, "--", *words]
-
-    def run(
-        self, *words: str, flags: tuple[str, ...] = (), given: str | None = None, outer: tuple[str, ...] = ()
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*outer, *self.command(*words, flags=flags)],
-            env=self.environ, cwd=self.workspace, input=given, capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
-
-    def start(self, *words: str, flags: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            self.command(*words, flags=flags), env=self.environ, cwd=self.workspace,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1,
-        )  # fmt: skip
-
-
 @pytest.fixture
 def launches(tmp_path: Path, daemon: DaemonProcess) -> Launches:
     return Launches(tmp_path, daemon)
-
-
-def ask(agent: subprocess.Popen[str], line: str) -> str:
-    """What an agent that reads lines answers to one."""
-    assert agent.stdin is not None
-    assert agent.stdout is not None
-    agent.stdin.write(f"{line}\n")
-    agent.stdin.flush()
-    return agent.stdout.readline().strip()
 
 
 def test_every_road_leads_to_the_daemon(daemon: DaemonProcess, launches: Launches, secure: RecordingOrigin) -> None:
@@ -166,18 +130,6 @@ def test_signals_are_passed_on_and_nothing_outlives_the_launcher(launches: Launc
 
 def sleepers(marker: str) -> list[str]:
     return running("sleep", marker)
-
-
-def running(*words: str) -> list[str]:
-    """The processes with this command line."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if path.read_bytes().split(b"\0")[:-1] == [word.encode() for word in words]:
-                found.append(path.parent.name)
-        except OSError:
-            continue
-    return found
 
 
 def test_an_agent_outlives_its_daemon_without_a_network_and_is_ended_by_the_next(
