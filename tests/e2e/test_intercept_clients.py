@@ -8,14 +8,11 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import io
 import json
 import random
 import shutil
 import subprocess
 import sys
-import tarfile
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +22,7 @@ import zstandard
 
 from tests.e2e.conftest import DaemonProcess, Trust, agent_environ, intercepting
 from tests.e2e.origins import Answer, GitOrigin, RecordingOrigin
+from tests.e2e.registries import make_tarball, make_wheel
 
 pytestmark = pytest.mark.e2e
 
@@ -223,31 +221,10 @@ def test_node_s_fetch_is_served_and_told(environ: dict[str, str], origin: Record
 # -- pip and uv ---------------------------------------------------------------------------------------------------------
 
 
-def make_wheel(name: str) -> bytes:
-    """A wheel as PEP 427 wants it, with one module and a large file."""
-    info = f"{name}-1.0.dist-info"
-    files = {
-        f"{name}.py": b"ANSWER = 42\n",
-        f"{name}.bin": PACKAGE,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode(),
-        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = "".join(
-        f"{path},sha256={base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b'=').decode()},{len(data)}\n"
-        for path, data in files.items()
-    )
-    files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
-    whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, data in files.items():
-            archive.writestr(path, data)
-    return whole.getvalue()
-
-
 @pytest.fixture
 def index(origin: RecordingOrigin) -> str:
     """A simple index (PEP 503): a package that is large, one that is no package but an order, and a page with one."""
-    wheels = {"bigpkg": make_wheel("bigpkg"), "evilpkg": ORDER.encode()}
+    wheels = {"bigpkg": make_wheel("bigpkg", PACKAGE), "evilpkg": ORDER.encode()}
     for name, wheel in wheels.items():
         file = f"{name}-1.0-py3-none-any.whl"
         page = f"<!DOCTYPE html><html><body><a href='/files/{file}'>{file}</a></body></html>"
@@ -295,21 +272,11 @@ def test_packages_are_installed_from_an_index(
 # -- npm ----------------------------------------------------------------------------------------------------------------
 
 
-def make_tarball() -> bytes:
-    whole = io.BytesIO()
-    with tarfile.open(fileobj=whole, mode="w:gz", compresslevel=1) as archive:
-        for path, data in (("package.json", b'{"name": "bigpkg", "version": "1.0.0"}'), ("blob.bin", PACKAGE)):
-            entry = tarfile.TarInfo(f"package/{path}")
-            entry.size = len(data)
-            archive.addfile(entry, io.BytesIO(data))
-    return whole.getvalue()
-
-
 @pytest.mark.skipif(not shutil.which("npm"), reason="needs npm")
 def test_npm_installs_from_a_registry(
     environ: dict[str, str], origin: RecordingOrigin, daemon: DaemonProcess, tmp_path: Path
 ) -> None:
-    tarball = make_tarball()
+    tarball = make_tarball("package", {"package.json": b'{"name": "bigpkg", "version": "1.0.0"}', "blob.bin": PACKAGE})
     dist = {
         "tarball": f"{origin.url}/bigpkg/-/bigpkg-1.0.0.tgz",
         "integrity": "sha512-" + base64.b64encode(hashlib.sha512(tarball).digest()).decode(),
