@@ -286,7 +286,7 @@ class Holding:
         policy, kill, wall = self._engine.policy.hash, self._engine.kill, self._wall()
         return any(
             decision.policy != policy
-            or kill.applies_to(ticket.action.client)
+            or kill.applies_to(ticket.action.client, ticket.action.session)
             or self._engine.overtakes(ticket.action, decision, wall)
             for ticket, decision in held
         )

@@ -153,7 +153,7 @@ class Engine:
 
     def stopped(self, action: Action) -> Decision | None:
         """The gates alone, which hold whatever policy says or a person answered: kill switch, then faults."""
-        if self.kill.applies_to(action.client):
+        if self.kill.applies_to(action.client, action.session):
             return refuse(
                 action,
                 self.policy,

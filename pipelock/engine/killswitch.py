@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from pipelock.model import KillSwitchState
+from pipelock.model import KillSwitchState, is_sandbox_key
 
 __all__ = ["DEFAULT_MESSAGE", "KillSwitch"]
 
@@ -53,9 +53,12 @@ class KillSwitch:
         """Whether any source holds the switch now."""
         return self._config or self._api or self._signal or (self._probe is not None and self._probe())
 
-    def applies_to(self, client: str) -> bool:
-        """Whether a client at this address is stopped now; `kill_switch.allowlist_ips` are let through."""
-        return self.active and not self._is_exempt(client)
+    def applies_to(self, client: str, session: str = "") -> bool:
+        """Whether a client at this address is stopped now; `kill_switch.allowlist_ips` are let through.
+
+        Agents in a sandbox never are: their address is one of their own network, and says nothing about them.
+        """
+        return self.active and (is_sandbox_key(session) or not self._is_exempt(client))
 
     def _is_exempt(self, client: str) -> bool:
         if not self._exempt:

@@ -21,7 +21,7 @@ from pipelock.config import Config
 from pipelock.config.schema_agents import DEFAULT_PROFILE, AgentProfile
 from pipelock.identity.names import sanitise_agent
 from pipelock.identity.root import Root
-from pipelock.model import ANONYMOUS, Evidence, Identity, session_key
+from pipelock.model import ANONYMOUS, Evidence, Identity, sandbox_key, session_key
 
 __all__ = ["NOBODY", "Agents", "Caller", "ContainedCaller", "contained_key", "resolve"]
 
@@ -146,7 +146,7 @@ def resolve(caller: Caller, claimed: str, query: str, agents: Agents) -> Identit
 
 def contained_key(sandbox: ContainedCaller) -> str:
     """The key of a sandbox's session: the same for all its connections, and each time it comes back with its id."""
-    return f"{sandbox.agent}@sandbox-{sandbox.id}|{_HERE}"
+    return sandbox_key(sandbox.agent, sandbox.id, _HERE)
 
 
 def _contained(sandbox: ContainedCaller, said: str, agents: Agents) -> Identity:

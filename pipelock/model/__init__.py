@@ -79,6 +79,8 @@ from pipelock.model._session import (
     SessionVerb,
     TaintLevel,
     Tier,
+    is_sandbox_key,
+    sandbox_key,
     session_key,
 )
 from pipelock.model._verdict import Verdict, strictest
@@ -172,6 +174,8 @@ __all__ = [
     "WallState",
     "escape",
     "escape_lines",
+    "is_sandbox_key",
+    "sandbox_key",
     "session_key",
     "strictest",
     "weakest",

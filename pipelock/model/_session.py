@@ -24,6 +24,8 @@ __all__ = [
     "SessionVerb",
     "TaintLevel",
     "Tier",
+    "is_sandbox_key",
+    "sandbox_key",
     "session_key",
 ]
 
@@ -315,3 +317,16 @@ class SessionActed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 def session_key(agent: str, client: str) -> str:
     """The reference's key: `agent|ip`, or the address alone for an agent that did not say who it is."""
     return f"{agent}|{client}" if agent and agent != ANONYMOUS else client
+
+
+_SANDBOX = "@sandbox-"
+
+
+def sandbox_key(agent: str, launch: str, client: str) -> str:
+    """The key of an agent that was launched behind walls; `launch` is the launch's id. No other key holds its mark."""
+    return f"{agent}{_SANDBOX}{launch}|{client}"
+
+
+def is_sandbox_key(key: str) -> bool:
+    """Whether `key` is one of `sandbox_key`: names that clients choose hold no `@`."""
+    return _SANDBOX in key

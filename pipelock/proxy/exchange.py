@@ -95,7 +95,7 @@ class Exchange:
         head, context = self.destination.head, self.context
         if not head.has_body:
             return
-        if context.door.engine.kill.applies_to(self.action.client):
+        if context.door.engine.kill.applies_to(self.action.client, self.action.session):
             # A body is not waited for when everything is stopped.
             self.client.stop_reading()
             self._judge(self.action, self._only_refused)

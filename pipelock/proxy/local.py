@@ -9,14 +9,17 @@ __all__ = ["local_answer"]
 _TEXT = "text/plain; charset=utf-8"
 
 
-def local_answer(context: ProxyContext, method: str, path: str, client: str) -> LocalAnswer | None:
-    """The answer, or `None` where the kill switch forbids one and the door has to say so."""
+def local_answer(context: ProxyContext, method: str, path: str, client: str, session: str) -> LocalAnswer | None:
+    """The answer, or `None` where the kill switch forbids one and the door has to say so.
+
+    `session` is the key of the sandbox that asks; empty where it is none.
+    """
     route = context.routes.get(path)
     if route is None:
         return LocalAnswer(404, _TEXT, b"pipelock: no such page; a proxy wants an absolute URL\n")
     settings = context.settings
     exempt = (path == "/health" and settings.health_exempt) or (path == "/metrics" and settings.metrics_exempt)
-    if not exempt and context.door.engine.kill.applies_to(client):
+    if not exempt and context.door.engine.kill.applies_to(client, session):
         return None
     if method not in ("GET", "HEAD"):
         return LocalAnswer(405, _TEXT, b"only GET allowed\n")

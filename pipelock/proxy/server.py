@@ -8,7 +8,7 @@ import msgspec
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
-from pipelock.identity import Caller
+from pipelock.identity import Caller, contained_key
 from pipelock.model import Action, BlockReason, Fault, Transport
 from pipelock.proxy.admin.local import open_admin
 from pipelock.proxy.answers import TEXT
@@ -104,7 +104,9 @@ class ClientConnection(ProxyConnection):
             return road.cancel
         if path == "/ws":
             return open_local(self.context, self, head, query, claimed)
-        answer = local_answer(self.context, head.method, path, self.client)
+        sandbox = self.whose.caller.contained
+        session = contained_key(sandbox) if sandbox is not None else ""
+        answer = local_answer(self.context, head.method, path, self.client, session)
         if answer is None:
             self.judge_and_refuse(self.action(Transport.FORWARD))
             return None

@@ -356,7 +356,7 @@ class Tunnel:
         self._is_killed()
 
     def _is_killed(self) -> bool:
-        if not self._context.door.engine.kill.applies_to(self._action.client):
+        if not self._context.door.engine.kill.applies_to(self._action.client, self._action.session):
             return False
         action = msgspec.structs.replace(
             self._action, kind=Kind.TUNNEL_DATA, direction=Direction.OUTBOUND, headers=(), fault=None

@@ -5,6 +5,7 @@ from ipaddress import ip_network
 import pytest
 
 from pipelock.engine import KillSwitch
+from pipelock.model import sandbox_key, session_key
 
 
 def configured(switch: KillSwitch, *, config: bool = False, probe=None, exempt=()) -> None:
@@ -54,3 +55,15 @@ def test_listed_addresses_go_on() -> None:
     assert not switch.applies_to("10.1.2.3")
     assert switch.applies_to("11.1.2.3")
     assert switch.applies_to("not an address")
+
+
+def test_a_sandbox_is_no_listed_address() -> None:
+    """All that is known of it is an address of its own network, which is everybody's there."""
+    switch = KillSwitch()
+    configured(switch, config=True, exempt=(ip_network("127.0.0.0/8"),))
+    assert not switch.applies_to("127.0.0.1", session_key("claude", "127.0.0.1"))
+    key = sandbox_key("claude", "0123456789ab", "127.0.0.1")
+    assert key == "claude@sandbox-0123456789ab|127.0.0.1"
+    assert switch.applies_to("127.0.0.1", key)
+    switch.configure(config=False, message="", exempt=(), probe=None)
+    assert not switch.applies_to("127.0.0.1", key)

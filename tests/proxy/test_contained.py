@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
 
 from pipelock.model import HandedKind, HandedSocket
@@ -58,6 +60,21 @@ def test_local_pages_have_the_names_of_the_sandbox_and_there_is_no_admin_api() -
     client = proxied(house)
     client.says(b"GET /api/v1/killswitch/status HTTP/1.1\r\nHost: localhost:8888\r\n\r\n")
     assert client.heard.startswith((b"HTTP/1.1 404 ", b"HTTP/1.1 403 ", b"HTTP/1.1 400 "))
+
+
+def test_an_address_that_the_kill_switch_spares_does_not_spare_sandboxes() -> None:
+    house = House()
+    house.kill.configure(config=True, message="stop", exempt=(ip_network("127.0.0.0/8"),), probe=lambda: False)
+    house.caller().says(get())
+    assert len(house.dials) == 1  # who comes to the main listener from there goes on
+    for asked in (get(), b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n"):
+        client = proxied(house)
+        client.says(asked)
+        assert client.heard.startswith(b"HTTP/1.1 503 ")
+    client = proxied(house)
+    client.says(b"GET /stats HTTP/1.1\r\nHost: localhost:8888\r\n\r\n")
+    assert client.heard.startswith(b"HTTP/1.1 503 ")
+    assert len(house.dials) == 1
 
 
 def test_one_sandbox_does_not_take_all_connections() -> None:
