@@ -178,6 +178,7 @@ class Origin:
     def __init__(self) -> None:
         self.seen: list[tuple[str, str, dict[str, str], bytes]] = []
         self.routes: dict[str, tuple[int, dict[str, str], bytes]] = {}
+        self.kept: set[socket.socket] = set()
         origin = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -185,6 +186,7 @@ class Origin:
             disable_nagle_algorithm = True  # head and body are two writes
 
             def serve(self) -> None:
+                origin.kept.discard(self.connection)
                 length = int(self.headers.get("content-length") or 0)
                 body = self.rfile.read(length) if length else b""
                 origin.seen.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body))
@@ -200,6 +202,11 @@ class Origin:
                 if self.command != "HEAD":
                     with contextlib.suppress(OSError):
                         self.wfile.write(answer)
+                origin.kept.add(self.connection)
+
+            def finish(self) -> None:
+                origin.kept.discard(self.connection)
+                super().finish()
 
             do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_OPTIONS = serve
 
@@ -221,6 +228,12 @@ class Origin:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def hang_up(self) -> None:
+        """End the connections that were answered whole and are kept for a next request, and no others."""
+        for conn in tuple(self.kept):
+            with contextlib.suppress(OSError):
+                conn.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self.server.shutdown()

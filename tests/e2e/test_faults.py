@@ -51,6 +51,7 @@ class Broken:
         self._socket = socket.create_server(("0.0.0.0", 0), backlog=200)
         self.port = self._socket.getsockname()[1]
         self._silent: list[socket.socket] = []
+        self._kept: set[socket.socket] = set()
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
@@ -67,7 +68,14 @@ class Broken:
             while self._answers(conn):
                 pass
         if conn not in self._silent:
+            self._kept.discard(conn)
             conn.close()
+
+    def hang_up(self) -> None:
+        """End the connections that were answered whole and are kept for a next request, and no others."""
+        for conn in tuple(self._kept):
+            with contextlib.suppress(OSError):
+                conn.shutdown(socket.SHUT_RDWR)
 
     def _answers(self, conn: socket.socket) -> bool:
         """Read a request and answer it in its way; whether the connection goes on."""
@@ -77,8 +85,10 @@ class Broken:
             if not piece:
                 return False
             data += piece
+        self._kept.discard(conn)
         phase, *how = data.split()[1].decode().strip("/").split("/")
         if phase == "fine":
+            self._kept.add(conn)
             conn.sendall(HEAD + b"Content-Length: 4\r\n\r\nfine")
             return True
         conn.sendall(PHASES.get(phase, NONSENSE.get(phase, b"")))
@@ -100,10 +110,15 @@ def descriptors(daemon: DaemonProcess) -> int:
 
 
 @contextlib.contextmanager
-def nothing_stays(daemon: DaemonProcess, *, grown: float = 30.0) -> Iterator[None]:
-    """Descriptors come back to what they were (idle upstream connections apart), memory nearly."""
+def nothing_stays(daemon: DaemonProcess, *origins: Broken | Origin, grown: float = 30.0) -> Iterator[None]:
+    """Descriptors come back to what they were, memory nearly.
+
+    The `origins` hang up on what the daemon keeps for later requests: it would wait 30 s before it does so itself.
+    """
     before, memory = descriptors(daemon), daemon.rss_mib()
     yield
+    for origin in origins:
+        origin.hang_up()
     wait_for(lambda: descriptors(daemon) <= before, 40, f"{descriptors(daemon)} descriptors to become {before}")
     assert daemon.rss_mib() - memory < grown
     with daemon.client() as control:
@@ -234,7 +249,7 @@ def test_an_origin_dies_at_every_phase(opened: DaemonProcess, plain: Broken, sec
     ask: Ask = ask_plain if road == "plain" else ask_opened
     port = plain.port if road == "plain" else secret.port
     assert b"fine" in ask(opened, port, "/fine")
-    with nothing_stays(opened):
+    with nothing_stays(opened, plain, secret):
         for phase in (*PHASES, *NONSENSE):
             for how in ("fin", "rst"):
                 path = f"/{phase}/{how}"
@@ -249,7 +264,7 @@ def test_an_origin_falls_silent_at_every_phase(opened: DaemonProcess, plain: Bro
     port = plain.port if road == "plain" else secret.port
     paths = [f"/{phase}/silent" for phase in ("at-once", "head", "interim", "after-head", "body", "chunk")]
     answers: dict[str, bytes] = {}
-    with nothing_stays(opened):
+    with nothing_stays(opened, plain, secret):
         threads = [
             threading.Thread(target=lambda path=path: answers.update({path: ask(opened, port, path)}), daemon=True)
             for path in paths
@@ -374,7 +389,7 @@ def test_a_name_is_not_there(opened: DaemonProcess) -> None:
 
 
 def test_more_hosts_than_certificates_are_kept(opened: DaemonProcess, secret: Broken) -> None:
-    with nothing_stays(opened):
+    with nothing_stays(opened, secret):
         for _ in range(3):
             for host in HOSTS:
                 assert b"fine" in ask_opened(opened, secret.port, "/fine", host)
@@ -396,7 +411,7 @@ def full_disk(daemon: DaemonProcess) -> Iterator[None]:
 def test_a_full_disk_stops_everything_in_mode_strict_and_room_lets_it_go_on(make_daemon, origin: Origin) -> None:
     daemon = make_daemon(BASE_CONFIG.replace("balanced", "strict") + "api_allowlist: [127.0.0.1]\n")
     assert status_of(curl(daemon, f"{origin.url}/before")) == 200
-    with nothing_stays(daemon):
+    with nothing_stays(daemon, origin):
         with full_disk(daemon):
             for _ in range(5):
                 refused = curl(daemon, f"{origin.url}/unrecorded")
@@ -422,7 +437,7 @@ def test_no_descriptors_left_is_refused_and_heals(make_daemon, origin: Origin) -
     daemon = make_daemon()
     assert status_of(curl(daemon, f"{origin.url}/before")) == 200
     limits = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
-    with nothing_stays(daemon), socket.create_server(("127.0.0.1", 0), backlog=50) as mute:
+    with nothing_stays(daemon, origin), socket.create_server(("127.0.0.1", 0), backlog=50) as mute:
         port = mute.getsockname()[1]
         head = f"GET http://127.0.0.1:{port}/dialled HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
         held = [socket.create_connection(("127.0.0.1", daemon.port), timeout=5) for _ in range(30)]
@@ -459,7 +474,7 @@ def test_a_thousand_holds_wait_or_are_refused_and_all_end(make_daemon, origin: O
     )
     daemon = make_daemon(config)
     assert status_of(curl(daemon, f"{origin.url}/before")) == 200
-    with nothing_stays(daemon, grown=60):
+    with nothing_stays(daemon, origin, grown=60):
         waiting = []
         for number in range(1000):
             body = f"number {number}".encode()
