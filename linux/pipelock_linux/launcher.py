@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import signal
 import sys
 import time
@@ -146,7 +145,7 @@ class _Launch:
         self._pid = 0
         self._first = -1
         self._cgroup: cgroup.Cgroup | None = None
-        self._id = secrets.token_hex(6)
+        self._id = os.urandom(6).hex()
 
     def run(self) -> Outcome:
         _fill_standard()

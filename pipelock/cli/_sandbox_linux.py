@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,6 +62,9 @@ def _on_the_highest_rung(arguments: Arguments, facts: ContainmentFacts, profile:
         if rung is None:
             raise
         why = Wall(error.wall, WallState.DOWN, str(error), error.fix)
+    # Imported here: most launches stay on the first rung.
+    import tempfile  # noqa: PLC0415
+
     listeners = listen_on_host()
     port = listeners[0][0].port
     with tempfile.TemporaryDirectory(prefix="pipelock-agent-") as scratch:

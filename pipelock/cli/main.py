@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -45,12 +46,16 @@ def main(argv: Sequence[str]) -> int:
 
 def run() -> NoReturn:
     """The program: `main` with the process's own arguments."""
+    # Until the command's module is there (`_execute`): while modules are made there is nothing to collect.
+    gc.disable()
     code = main(sys.argv[1:])
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = code or EXIT_FAILED
+    # The interpreter's last collection would look at everything there is, which takes longer than some commands.
+    gc.freeze()
     sys.exit(code)
 
 
@@ -59,4 +64,5 @@ def _execute(arguments: Arguments) -> int:
     if command is None:
         raise CommandError(f"there is no command {arguments.verb}", EXIT_USAGE)
     execute: Callable[[Arguments], int] = importlib.import_module(command.module).execute
+    gc.enable()
     return execute(arguments)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -129,7 +128,7 @@ def _machine() -> Host:
         from pipelock_macos.places import real  # noqa: PLC0415 - not on other systems
 
         # Its file systems don't tell capitals from small letters, and plans do.
-        host = replace(host, realpath=real)
+        host = msgspec.structs.replace(host, realpath=real)
     return host
 
 

@@ -10,12 +10,13 @@ import pwd
 import stat
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 __all__ = ["Host", "Kind"]
 
@@ -82,10 +83,13 @@ def _closed(path: str) -> tuple[str, ...]:
                     seen += 1
                     if seen > _MAX_CLOSED:
                         return tuple(sorted(found))
+                    if entry.is_symlink():
+                        # Told by the folder: half of /etc are links, and they have no mode of their own.
+                        continue
                     mode = entry.stat(follow_symlinks=False).st_mode
                     is_folder = stat.S_ISDIR(mode)
                     wanted = stat.S_IROTH | (stat.S_IXOTH if is_folder else 0)
-                    if not stat.S_ISLNK(mode) and mode & wanted != wanted:
+                    if mode & wanted != wanted:
                         found.append(entry.path)
                     elif is_folder:
                         left.append(entry.path)
@@ -94,8 +98,7 @@ def _closed(path: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-@dataclass(frozen=True)
-class Host:
+class Host(msgspec.Struct, frozen=True):
     """One machine, one user.
 
     Attributes:
@@ -140,7 +143,7 @@ class Host:
 
     def remembered(self) -> Host:
         """The same machine, looked at once: what was seen at a path holds for as long as this one is used."""
-        return replace(
+        return msgspec.structs.replace(
             self,
             kind=cache(self.kind),
             realpath=cache(self.realpath),
