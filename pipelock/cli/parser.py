@@ -75,9 +75,22 @@ def parse(argv: Sequence[str]) -> Arguments:
             raise UsageError("there is no command after --")
     if not words:
         words = ["--help"]
-    arguments = _root(command).parse_args(words, namespace=Arguments())
+    parser = _root(command)
+    arguments, left = parser.parse_known_args(words, namespace=Arguments())
+    if left and (command is None or not _placed(left, command, arguments)):
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
     arguments.agent = agent
     return arguments
+
+
+def _placed(words: Sequence[str], command: Command, arguments: Arguments) -> bool:
+    """Whether what argparse left over are the optional operands: it takes none that stand behind an option."""
+    missing = [one.name for one in command.operands if one.optional and getattr(arguments, one.name) is None]
+    if len(words) > len(missing) or any(word.startswith("-") for word in words):
+        return False
+    for name, word in zip(missing, words, strict=False):
+        setattr(arguments, name, word)
+    return True
 
 
 def _verb(words: Sequence[str]) -> str:

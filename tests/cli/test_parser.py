@@ -32,6 +32,8 @@ def test_a_mistyped_command_is_answered_with_the_nearest(argv: list[str], named:
         (["status", "--jsn"], "unrecognized arguments"),
         (["status", "--js"], "unrecognized arguments"),
         (["run", "stray"], "unrecognized arguments"),
+        (["sandbox", "explain", "--write", "a", "b"], "unrecognized arguments: a b"),
+        (["sandbox", "explain", "--wrte", "a"], "unrecognized arguments: --wrte a"),
         (["run", "-m", "lax"], "invalid choice"),
         (["run", "--"], "no command after --"),
         (["events", "--after", "-1"], "whole number"),
@@ -66,6 +68,12 @@ def test_the_home_may_stand_on_either_side_of_the_command() -> None:
 
 def test_a_home_named_like_a_command_is_no_command() -> None:
     assert parse(["--home", "run", "status"]).verb == "status"
+
+
+def test_optional_words_may_stand_behind_options() -> None:
+    for words in (["explain", "--write", "x"], ["explain", "x", "--write"], ["--write", "explain", "x"]):
+        arguments = parse(["sandbox", *words])
+        assert (arguments.what, arguments.path, arguments.write) == ("explain", "x", True)
 
 
 def test_what_follows_two_dashes_is_the_agent() -> None:

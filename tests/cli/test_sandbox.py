@@ -93,7 +93,8 @@ def test_a_dry_run_tells_what_would_be_granted_and_which_walls_would_stand(
     [
         (("./x",), 0, "may be changed"),
         (("./x", "--write"), 0, "may be changed"),
-        (("/usr/bin", "--write"), 1, "read only"),
+        (("--write", "/usr/bin"), 1, "read only"),
+        (("--write", "--mask", "y", "/usr/bin", "--json"), 1, '"allowed": false'),
         (("~/.ssh/id", "--json"), 1, '"allowed": false'),
     ],
 )
