@@ -5,13 +5,16 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pipelock.cli._sandbox_text import denial_lines, why_not_run
 from pipelock.contain.profile import Access, Grant, Limits, Network, Profile
-from pipelock.model import Denial, WallName
+from pipelock.control import frames
+from pipelock.model import ContainmentFacts, Denial, WallName
+from tests.cli.conftest import FakeDaemon
 
 if sys.platform == "linux":
     from pipelock.cli._sandbox_linux import lowered
@@ -41,7 +44,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("claude",), 2, "write `pipelock sandbox -- claude`"),
         (("-c", "x.yaml", "--", "sh"), 2, "-c goes with --dry-run"),
         (("--caches", "none", "--", "sh"), 2, "invalid choice"),
-        (("--", "sh"), 1, "start it with `pipelock run`"),
+        (("--", "sh"), 1, "start it with `pipelock run --preset balanced`"),
         (("list",), 1, "no pipelock daemon answers"),
         (("explain",), 2, "say which path"),
         (("--dry-run", "--strict", "--best-effort", "--", "sh"), 2, "exclude each other"),
@@ -58,6 +61,31 @@ def test_what_cannot_be_done_is_said_in_a_line(
     assert (found, out) == (code, "")
     assert said in err
     assert "\x1b" not in err
+
+
+def test_an_agent_that_would_reach_nothing_is_told_so_before_it_starts(
+    daemon: FakeDaemon, place: Path, run: Run, tmp_path: Path
+) -> None:
+    said: dict[str, str] = {}
+    for name, facts in {
+        "well": ContainmentFacts(),
+        "stopped": ContainmentFacts(killed=True),
+        "carries nothing": ContainmentFacts(forwards=False),
+    }.items():
+        daemon.replies[frames.AskContainment] = partial(_facts, facts)
+        code, _, said[name] = run("sandbox", "--dry-run", "--allow-read", "missing", "--", "sh")
+        assert code == 1  # planned no further
+    assert "reach nothing" not in said["well"]
+    assert "the kill switch is on" in said["stopped"]
+    assert "set `forward_proxy: {enabled: true}`" in said["carries nothing"]
+    for written, warned in (("{}", True), ("forward_proxy: {enabled: true}", False)):
+        (tmp_path / "p.yaml").write_text(written)
+        told = run("sandbox", "--dry-run", "-c", str(tmp_path / "p.yaml"), "--allow-read", "missing", "--", "sh")[2]
+        assert ("reach nothing" in told) is warned
+
+
+def _facts(facts: ContainmentFacts, _ask: frames.AskContainment) -> frames.ContainmentReply:
+    return frames.ContainmentReply(facts)
 
 
 @linux
@@ -94,7 +122,7 @@ def test_a_dry_run_tells_what_would_be_granted_and_which_walls_would_stand(
         (("./x",), 0, "may be changed"),
         (("./x", "--write"), 0, "may be changed"),
         (("--write", "/usr/bin"), 1, "read only"),
-        (("--write", "--mask", "y", "/usr/bin", "--json"), 1, '"allowed": false'),
+        (("--write", "--env", "LANG", "/usr/bin", "--json"), 1, '"allowed": false'),
         (("~/.ssh/id", "--json"), 1, '"allowed": false'),
     ],
 )
