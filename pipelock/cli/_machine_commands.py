@@ -22,7 +22,7 @@ MACHINE_COMMANDS = (
             Option(("-c", "--config"), "what it is to run with (install)", "config", "FILE", convert=Path, path=True),
             Option(
                 ("--preset",),
-                "or a built-in configuration (install)",
+                "or a built-in configuration (install; default: balanced)",
                 "preset",
                 choices=("strict", "balanced", "audit"),
             ),

@@ -10,7 +10,7 @@ import msgspec
 
 from pipelock.cli.errors import UsageError
 from pipelock.cli.output import complain, print_json, print_table
-from pipelock.cli.sandbox import check_profile, facts_for, planned, program_of
+from pipelock.cli.sandbox import check_profile, facts_for, planned, program_of, warn
 from pipelock.cli.table import Arguments
 from pipelock.config import ConfigError, load
 from pipelock.contain.settings import containment_settings
@@ -27,6 +27,7 @@ _NO_BOUND = -1
 def rehearse(arguments: Arguments) -> int:
     """Say what would be; the exit code is 0 where every wall would stand, 1 where some are missing, else 2."""
     facts = facts_without_daemon(arguments)
+    warn(facts)
     if sys.platform == "darwin":
         from pipelock.cli import _sandbox_macos  # noqa: PLC0415
 
@@ -83,6 +84,7 @@ def _facts_of(arguments: Arguments, path: Path | None) -> ContainmentFacts:
         profiles=tuple(config.agents),
         hidden=(str(home_dir(os.environ, arguments.home)), str(runtime_dir(os.environ, arguments.home))),
         may_relay=True,
+        forwards=path is None or config.forward_proxy.enabled,  # of no daemon at all it was said already
     )
     check_profile(arguments, facts)
     return facts

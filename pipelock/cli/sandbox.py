@@ -21,7 +21,7 @@ from pipelock.control import frames
 from pipelock.control.client import NotRunning
 from pipelock.model import CacheUse, ContainmentFacts, ContainmentMode, Sandboxed, escape, weakest
 
-__all__ = ["check_profile", "execute", "facts_for", "planned", "program_of"]
+__all__ = ["check_profile", "execute", "facts_for", "planned", "program_of", "warn"]
 
 _NOT_FOUND = 127
 _HEADS = ("SESSION", "STATE", "NETWORK BY", "WALLS", "REFUSED", "WORKSPACE", "COMMAND")
@@ -47,8 +47,7 @@ def execute(arguments: Arguments) -> int:
     if arguments.config is not None:
         raise UsageError("the daemon's configuration holds; -c goes with --dry-run")
     facts = facts_for(arguments)
-    if facts.killed:
-        complain("the kill switch is on: the agent will reach nothing until it is cleared")
+    warn(facts)
     # Imported here: the other commands do not launch.
     if sys.platform == "darwin":
         from pipelock.cli._sandbox_macos import run  # noqa: PLC0415
@@ -56,6 +55,17 @@ def execute(arguments: Arguments) -> int:
         from pipelock.cli._sandbox_linux import run  # noqa: PLC0415
 
     return run(arguments, facts)
+
+
+def warn(facts: ContainmentFacts) -> None:
+    """Say why the agent would reach nothing, where it would."""
+    if not facts.forwards:
+        complain(
+            "the daemon carries no requests, so the agent will reach nothing: set `forward_proxy: {enabled: true}` in "
+            "its configuration, or start it with `pipelock run --preset balanced`"
+        )
+    if facts.killed:
+        complain("the kill switch is on: the agent will reach nothing until it is cleared (`pipelock kill off`)")
 
 
 def facts_for(arguments: Arguments, *, needed: bool = True) -> ContainmentFacts:
@@ -75,7 +85,7 @@ def facts_for(arguments: Arguments, *, needed: bool = True) -> ContainmentFacts:
             raise
         raise CommandError(
             f"no pipelock daemon answers at {error.path}: agents in a sandbox reach the network through it; "
-            "start it with `pipelock run`, or for good with `pipelock service install --now`",
+            "start it with `pipelock run --preset balanced`, or for good with `pipelock service install --now`",
             EXIT_FAILED,
         ) from error
     check_profile(arguments, facts)

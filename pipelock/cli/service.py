@@ -22,6 +22,9 @@ from pipelock.service.program import Place, ProgramError, stable_program
 
 __all__ = ["TAKES", "execute", "find_service"]
 
+_PRESET = "balanced"
+"""What runs where neither a configuration nor a preset is named."""
+
 TAKES = {
     "install": ("config", "preset", "now", "dry_run", "json"),
     "uninstall": ("dry_run", "json"),
@@ -144,9 +147,10 @@ def _words(arguments: Arguments) -> list[str]:
     if arguments.home is not None or os.environ.get("PIPELOCK_HOME"):
         words += ["--home", str(home_dir(os.environ, arguments.home))]
     words.append("run")
-    if arguments.preset is not None:
-        words += ["--preset", arguments.preset]
-    if arguments.config is not None:
+    if arguments.config is None:
+        # Never the bare defaults: they carry no requests, and a service that refuses everything helps nobody.
+        words += ["--preset", arguments.preset or _PRESET]
+    else:
         # Imported here: other verbs need no configuration.
         from pipelock.config import ConfigError, load  # noqa: PLC0415
 

@@ -67,7 +67,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, daemon: FakeDaemon) ->
 def test_from_beginning_to_end(host: Host, run: Run) -> None:
     code, out, _ = run("service", "install", "--dry-run", "--now")
     assert code == 0
-    assert f"ExecStart={host.program} run\n" in out
+    assert f"ExecStart={host.program} run --preset balanced\n" in out
     assert "would run systemctl --user restart pipelock.service" in out
     assert (host.asked(), host.unit.exists()) == ([], False)
 

@@ -258,9 +258,8 @@ class WebSocketSession:
 
     def check_kill_switch(self) -> None:
         """Called when the switch moved: a silent WebSocket asks nobody."""
-        if self._close_by == _NEVER and self._context.door.engine.kill.applies_to(
-            self._action.client, self._action.session
-        ):
+        kill, action = self._context.door.engine.kill, self._action
+        if self._close_by == _NEVER and kill.applies_to(action.client, action.session):
             self._judging.give_up()
             self._judging.ask_about(Side.CLIENT, None, lambda decision: self.refuses(Side.CLIENT, decision))
 
