@@ -94,6 +94,10 @@ class Variables(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         refused: Never set, not even where asked for: by them a loader or a shell runs something else, or they are ours.
         risky: Passed on only where named exactly: by them an interpreter runs something else.
         sockets: Names of sockets, with what precedes the path: passed on where the socket is granted.
+        given: Set unless asked for otherwise, so that programs do at once what they would come to after errors or
+            warnings: uv can't link files from its cache to the workspace, because these are two mounts.
+        given_to_root: Likewise, where root launches: tar would give files to the users whose numbers are in an archive,
+            and fail, as there is but one user inside.
         secret_words: What the name of a secret is made of.
         secret_values: What the value of a secret begins with.
     """
@@ -102,6 +106,8 @@ class Variables(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refused: tuple[str, ...]
     risky: tuple[str, ...]
     sockets: dict[str, str]
+    given: dict[str, str]
+    given_to_root: dict[str, str]
     secret_words: tuple[str, ...]
     secret_values: tuple[str, ...]
 

@@ -185,7 +185,10 @@ def _harmless(host: Host, around: Surroundings) -> Iterator[tuple[str, str]]:
 def _own(host: Host, around: Surroundings) -> dict[str, str]:
     """What we set whatever it was before."""
     shell = host.environ.get("SHELL", "")
+    table = variables()
     own = {
+        **table.given,
+        **(table.given_to_root if host.uid == 0 else {}),
         "HOME": host.home,
         "PATH": ":".join(_path(host, around)),
         "PWD": around.folder,

@@ -53,6 +53,7 @@ def test_what_is_there_unasked() -> None:
     assert given_ == {
         "LANG": "C", "LC_TIME": "de", "TERM": "xterm", "COLORTERM": "truecolor", "TMUX": "/tmp/t,1,0", "SHELL": "/bin/zsh",
         "PATH": "/usr/bin", "HOME": HOME, "PWD": "/w", "TMPDIR": "/tmp", "USER": "u", "DOCKER_HOST": "unix:///run/docker.sock",
+        "UV_LINK_MODE": "copy",
     }  # fmt: skip
     assert notes == ()
 
@@ -63,6 +64,15 @@ def test_ssh_goes_by_our_program_and_a_shell_that_is_not_there_is_not_named() ->
     assert found["GIT_SSH_COMMAND"] == "'/opt/my py/python' -m pipelock ssh"
     assert found["GIT_SSH_VARIANT"] == "ssh"
     assert found["SHELL"] == "/bin/sh"
+
+
+def test_programs_are_told_what_does_not_work_behind_walls_unless_somebody_knows_better() -> None:
+    for uid, is_told in ((0, True), (1000, False)):
+        found = dict(environment((), fake_host({}, uid=uid), AROUND).variables)
+        assert found["UV_LINK_MODE"] == "copy"
+        assert (found.get("TAR_OPTIONS") == "--no-same-owner") is is_told
+    found, _ = inside({"UV_LINK_MODE": "symlink"}, "UV_LINK_MODE", "TAR_OPTIONS=-v")
+    assert (found["UV_LINK_MODE"], found["TAR_OPTIONS"]) == ("symlink", "-v")
 
 
 def test_what_is_asked_for_by_name_is_given_and_told() -> None:
