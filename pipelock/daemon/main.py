@@ -44,7 +44,7 @@ from pipelock.daemon.desk import Desk
 from pipelock.daemon.listeners import BindError, raise_file_limit
 from pipelock.daemon.sd_notify import Supervisor
 from pipelock.daemon.secret_files import SecretFileError, known_values
-from pipelock.daemon.signals import as_before, await_usr1
+from pipelock.daemon.signals import Stopping, as_before, await_usr1
 from pipelock.daemon.suppressions import with_suppressions
 from pipelock.daemon.watch import FileWatch
 from pipelock.detect.known import KnownValue
@@ -171,6 +171,7 @@ class _Run:
         self._code = 0
         self._agent: AgentProcess | None = None
         self._watch: FileWatch | None = None
+        self._stopping = Stopping(reactor)
         self._supervisor = Supervisor(os.environ, os.getpid())
         self._socket = socket_path(os.environ, options.home)
         self._control: ControlServer | None = None
@@ -215,6 +216,7 @@ class _Run:
             self._watch = FileWatch(daemon.loaded.path, self._reactor, self._reload)
             self._watch.start()
         signal.signal(signal.SIGHUP, self._on_signal)
+        self._reactor.callWhenRunning(self._stopping.heed)
         # Said when signals are heeded: whoever reads it may send one.
         self._reactor.callWhenRunning(self._say_hello)
         if self._options.agent:
@@ -270,8 +272,7 @@ class _Run:
 
     def _agent_ended(self, code: int) -> None:
         self._code = code
-        if self._reactor.running:
-            self._reactor.stop()
+        self._stopping.stop()
 
     def _drain(self) -> object:
         """Finish what is under way, for a while; the reactor waits for the returned Deferred."""
