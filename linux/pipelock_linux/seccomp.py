@@ -120,8 +120,6 @@ _MODES: Mapping[str, tuple[int, int | None]] = MappingProxyType(
 Inside nobody's rights grow by set-user-ID programs; outside, a file that is left in the workspace would give the user's
 rights to everybody who runs it."""
 
-_CHECKED_WITHOUT_NAMESPACES = frozenset({"sendto", "sendmsg", "sendmmsg", "prlimit64"})
-
 _ABSENT_NAMES = (
     # Its flags lie in memory, out of a filter's sight: C libraries then use clone.
     "clone3 "

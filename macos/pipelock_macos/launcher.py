@@ -13,7 +13,6 @@ import errno
 import fcntl
 import os
 import resource
-import secrets
 import signal
 import socket
 import subprocess
@@ -172,7 +171,7 @@ class _Launch:
         self._lease = lease
         self._temporary = temporary
         self._stack = stack
-        self._id = secrets.token_hex(6)
+        self._id = os.urandom(6).hex()
         self._tag = f"pipelock:{self._id}"
 
     def run(self) -> Outcome:

@@ -264,14 +264,11 @@ def _simple(node: Node) -> Filter:
 def _is_endpoint(value: str) -> bool:
     host, _, port = value.rpartition(":")
     # The kernel takes no other hosts, and ports without zeros before them.
-    return host in {"localhost", "*"} and (
-        port == "*"
-        or (len(port) < 6 and port.isascii() and port.isdigit() and port == str(int(port)) and int(port) < 65_536)
-    )
+    return host in {"localhost", "*"} and (port == "*" or _is_port(port))
 
 
 def _is_port(text: str) -> bool:
-    return len(text) <= 5 and text.isascii() and text.isdigit() and int(text) < 65_536 and not text.startswith("0")
+    return len(text) < 6 and text.isascii() and text.isdigit() and text == str(int(text)) and int(text) < 65_536
 
 
 def _check_place(filter_: Filter, operations: list[str], line: int) -> None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
+from pipelock.contain.kept import remove_tree
 from pipelock.contain.profile import Access, Profile, holding
 from pipelock_macos.system import CACHES
 
@@ -61,7 +61,8 @@ def temporary_folder(resolve: Callable[[str], str] = real) -> str:
 
 def forget(folder: str) -> None:
     """Remove the folder of an agent that has ended. What can't be removed stays for the system to clear away."""
-    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        remove_tree(Path(folder))
 
 
 def environment(profile: Profile, temporary: str) -> dict[str, str]:

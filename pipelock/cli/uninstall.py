@@ -7,7 +7,6 @@ authority that programs still trust.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path, PurePath
 
@@ -19,6 +18,8 @@ from pipelock.cli.link import open_client
 from pipelock.cli.output import mark, print_json
 from pipelock.cli.service import find_service
 from pipelock.cli.table import Arguments
+from pipelock.contain.host import Host
+from pipelock.contain.kept import kept_folder, remove_tree
 from pipelock.control.errors import ControlError
 from pipelock.control.paths import home_dir
 from pipelock.model import escape
@@ -113,12 +114,13 @@ def _take_away(home: Path, *, dry: bool, purge: bool) -> Gone:
     pid = _daemon(home)
     if pid and not dry:
         left.append(Left(f"a daemon that runs (pid {pid})", f"stop it: kill {pid}"))
-    data = [folder for folder in (home, _caches()) if purge and folder.exists()]
+    kept = Path(kept_folder(Host.of_this_machine(os.environ)))
+    data = [folder for folder in (home, kept) if purge and folder.exists()]
     if left and data:
         left.append(Left(str(home), "kept: it says what is left to do; run this again when that is done"))
         data = []
     for folder in data if not dry else []:
-        shutil.rmtree(folder)
+        remove_tree(folder)
     return Gone(
         service=service,
         hooks=hooks,
@@ -154,12 +156,6 @@ def _hooks(manifest: Manifest, left: list[Left], *, dry: bool) -> tuple[str, ...
             Path(entry.path).unlink(missing_ok=True)
             manifest.drop(entry)
     return tuple(removed)
-
-
-def _caches() -> Path:
-    """Where what launched agents changed in copies of caches is kept."""
-    named = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(named) if named.startswith("/") else Path.home() / ".cache") / "pipelock" / "caches"
 
 
 def _daemon(home: Path) -> int:

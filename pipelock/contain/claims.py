@@ -30,7 +30,6 @@ class Rank(IntEnum):
     PRIVATE = 5
     TABLE = 10
     CACHE = 12
-    PRESET = 15
     SECRET = 20
     RUNTIME = 21
     PRESET_WRITE = 24

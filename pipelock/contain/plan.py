@@ -18,6 +18,7 @@ from pipelock.contain.defaults import Place, places
 from pipelock.contain.environment import Surroundings, VariableError, Wanted, environment
 from pipelock.contain.ground import Ground
 from pipelock.contain.host import Host, Kind
+from pipelock.contain.kept import kept_folder
 from pipelock.contain.presets import NO_PRESET, Own, choose
 from pipelock.contain.profile import DEFAULT_PORTS, Access, Grant, Limits, Network, Profile, Source
 from pipelock.contain.protect import protected, repository_beside, repository_claims, repository_of
@@ -263,9 +264,7 @@ class _Planner:
         if use is CacheUse.SHARED and self._mode is ContainmentMode.STRICT:
             raise PlanError("shared caches carry what is left in them out of a strict sandbox; use --caches copy")
         access = _CACHES[use]
-        base = self._host.environ.get("XDG_CACHE_HOME", "")
-        base = absolute(base if base.startswith("/") else "~/.cache", self._host)
-        own = f"{base}/pipelock/caches/{_one_name(self._workspace, self._host.home)}"
+        own = f"{kept_folder(self._host)}/{_one_name(self._workspace, self._host.home)}"
         for path, row in self._there(places().caches):
             if self._host.is_folder(path):
                 upper = f"{own}/{_one_name(path, self._host.home)}" if access is Access.COPY else ""
