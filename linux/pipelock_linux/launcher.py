@@ -11,6 +11,7 @@ Where namespaces can't be had, the agent's first process is the launcher's child
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -165,6 +166,8 @@ class _Launch:
             self._lease.take(self._lent(walls))
             with Signals() as signals:
                 outer.send(Go())
+                # Off until here, for speed (`brief` commands). Agents may run for weeks.
+                gc.enable()
                 outcome = self._watch(outer, signals, terminal)
         except ChannelError as error:
             raise LaunchError(WallName.PROCESSES, str(error)) from error

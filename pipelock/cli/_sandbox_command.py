@@ -66,4 +66,5 @@ SANDBOX_COMMAND = Command(
         "With --dry-run 0: all walls stand; 1: some are missing; 2: the agent could not be started."
     ),
     takes_agent=True,
+    brief=True,
 )

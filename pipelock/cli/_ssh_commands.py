@@ -16,6 +16,7 @@ SSH_COMMANDS = (
             "The host and its port must be in forward_proxy.raw_tcp where tunnels are read; docs/git-over-ssh.md."
         ),
         takes_agent=True,
+        brief=True,
     ),
     Command(
         "connect",
@@ -30,5 +31,6 @@ SSH_COMMANDS = (
             Operand("port", "its port", metavar="PORT"),
         ),
         details="For ssh: -o ProxyCommand='pipelock connect %h %p'. Exit code 0: it was connected; 1: it was refused.",
+        brief=True,
     ),
 )

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from pipelock.cli.errors import EXIT_FAILED, EXIT_USAGE, CommandError
 from pipelock.cli.output import complain
-from pipelock.cli.parser import find_command, parse
+from pipelock.cli.parser import find_command, named_command, parse
 from pipelock.cli.table import Arguments
 from pipelock.control.errors import ControlError
 from pipelock.control.paths import SocketPathError
@@ -51,9 +51,13 @@ def run() -> NoReturn:
     code = main(sys.argv[1:])
     try:
         sys.stdout.flush()
+        sys.stderr.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = code or EXIT_FAILED
+    command = named_command(sys.argv[1:])
+    if command is not None and command.brief:
+        os._exit(code)
     # The interpreter's last collection would look at everything there is, which takes longer than some commands.
     gc.freeze()
     sys.exit(code)
@@ -64,5 +68,6 @@ def _execute(arguments: Arguments) -> int:
     if command is None:
         raise CommandError(f"there is no command {arguments.verb}", EXIT_USAGE)
     execute: Callable[[Arguments], int] = importlib.import_module(command.module).execute
-    gc.enable()
+    if not command.brief:
+        gc.enable()
     return execute(arguments)

@@ -15,7 +15,7 @@ from pipelock.cli.errors import UsageError
 from pipelock.cli.table import Arguments, Command, Option
 from pipelock.model import escape
 
-__all__ = ["find_command", "parse"]
+__all__ = ["find_command", "named_command", "parse"]
 
 _DESCRIPTION = "The firewall for AI agents: `pipelock run` starts it, `pipelock tui` shows what it does."
 _COLUMNS = 80
@@ -50,6 +50,11 @@ def _columns() -> int:
 def find_command(name: str) -> Command | None:
     """The command of that name."""
     return next((command for command in COMMANDS if command.name == name), None)
+
+
+def named_command(argv: Sequence[str]) -> Command | None:
+    """The command that a command line (without the program's name) begins with."""
+    return find_command(_verb(argv))
 
 
 def parse(argv: Sequence[str]) -> Arguments:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -66,12 +67,33 @@ def test_a_bug_is_not_hidden(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         run("version")
 
 
+@pytest.fixture
+def collector() -> Iterator[None]:
+    """The program's way with the garbage collector is for processes that end with it."""
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+@pytest.mark.usefixtures("collector")
 def test_run_exits_with_the_code_of_main(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["pipelock", "nonsense"])
     with pytest.raises(SystemExit) as caught:
         main_module.run()
     assert caught.value.code == 2
     assert "nonsense" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("collector")
+def test_brief_commands_end_at_once_and_the_others_collect_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    for words, is_brief in ((["connect", "--proxy", "nowhere", "x", "22"], True), (["completion", "bash"], False)):
+        monkeypatch.setattr(sys, "argv", ["pipelock", *words])
+        with pytest.raises(SystemExit):
+            main_module.run()
+        assert (bool(ended), gc.isenabled()) == (is_brief, not is_brief), words
+        ended.clear()
 
 
 def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
