@@ -117,6 +117,8 @@ class Tenant:
             rules=question.rules,
             ancestors=facts.ancestors if facts is not None else (),
             may_decide=rights.may_decide,
+            inside=rights.inside,
+            shared=rights.shared,
         )
         session = self._backend.contain(self._lease, wish)
         self.holds = True

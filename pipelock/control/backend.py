@@ -75,6 +75,8 @@ class ContainWish(msgspec.Struct, frozen=True, kw_only=True):
         descriptors: As many as `sockets`, in their order. They are the daemon's from now on, whatever comes of it.
         ancestors: The launcher and those above it.
         may_decide: Whether who launches may decide too, and so may give what nobody else may.
+        inside: The known agent that launches, by its profile's name where it has one; empty for none.
+        shared: Who launches could do so for each request: what is held against one sandbox counts for all of its name.
     """
 
     contained: Contained
@@ -83,6 +85,8 @@ class ContainWish(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[str, ...] = ()
     ancestors: tuple[ProcessId, ...] = ()
     may_decide: bool = False
+    inside: str = ""
+    shared: bool = False
 
 
 Then = Callable[[T | BackendError], None]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import msgspec
@@ -27,7 +27,7 @@ from pipelock.identity.process import (
     process_id,
     relatives,
 )
-from pipelock.identity.programs import ProgramKind, Programs, known_programs
+from pipelock.identity.programs import Known, ProgramKind, Programs, known_programs
 
 __all__ = [
     "Company",
@@ -93,23 +93,29 @@ class Company(msgspec.Struct, frozen=True):
     Attributes:
         programs: The known ones.
         trust_ides: Applications that host agents don't count (`approvals.trust_ides`).
+        seen: Processes that were known agents when they were looked at, and are whatever they have become since.
     """
 
     programs: Programs = msgspec.field(default_factory=known_programs)
     trust_ides: bool = False
+    seen: Mapping[ProcessId, Known] = {}
 
 
 class Rights(msgspec.Struct, frozen=True):
     """What a peer may do; `why` says what stands against it.
 
     `may_contain`: it may hand over agents that it launches. That takes nothing from anybody, so all may who live where
-    the daemon lives; who is contained already may not.
+    the daemon lives; who is contained already may not. `inside`: what it launches is this agent's, as its other
+    children are (the profile that names its program, else the agent's name); empty where it is in none. `shared`: it
+    seems to be an agent's, known or not, which could launch anew for each request.
     """
 
     may_watch: bool
     may_decide: bool
     why: str = ""
     may_contain: bool = False
+    inside: str = ""
+    shared: bool = False
 
 
 def judge_peer(
@@ -125,8 +131,18 @@ def judge_peer(
     """
     if facts.uid != daemon.uid:
         return Rights(may_watch=False, may_decide=False, why=f"this daemon serves uid {daemon.uid}, not {facts.uid}")
-    why = _objection(facts, daemon, watched) or _bad_company(facts, daemon, company or Company())
-    return Rights(may_watch=True, may_decide=not why, why=why, may_contain=not _walls_around(facts, daemon))
+    company = company or Company()
+    objection = _objection(facts, daemon, watched)
+    why = objection or _bad_company(facts, daemon, company)
+    inside = _agent_around(facts, daemon, company)
+    return Rights(
+        may_watch=True,
+        may_decide=not why,
+        why=why,
+        may_contain=not _walls_around(facts, daemon),
+        inside=inside,
+        shared=bool(objection or inside),
+    )
 
 
 def _walls_around(facts: PeerFacts, daemon: DaemonFacts) -> str:
@@ -176,6 +192,17 @@ def _bad_company(facts: PeerFacts, daemon: DaemonFacts, company: Company) -> str
                 "or set approvals.trust_ides"
             )
     return ""
+
+
+def _agent_around(facts: PeerFacts, daemon: DaemonFacts, company: Company) -> str:
+    """The outermost known agent that a peer runs in: one inside of another is the other's."""
+    found = ""
+    for index, process in enumerate(facts.ancestors):
+        command = facts.commands[index] if index < len(facts.commands) else None
+        known = company.seen.get(process) or (company.programs.known(command) if command is not None else None)
+        if known is not None and known.kind is ProgramKind.AGENT and process not in daemon.ancestors:
+            found = known.profile or known.name
+    return found
 
 
 def read_daemon_facts(proc: Path = PROC) -> DaemonFacts:

@@ -5,7 +5,7 @@ the daemon or the others:
 
 - at most `MAX_CONNECTIONS` connections, of which peers that may not decide get at most `MAX_WATCH_ONLY`: an agent
   cannot lock the operator out by filling the table;
-- `HELLO_TIMEOUT` seconds to say `Hello`;
+- `HELLO_TIMEOUT` seconds to say `Hello`, and for the frame that descriptors came with;
 - `MAX_FRAMES_PER_SECOND` frames a second, handled in slices so that no peer holds the reactor; whoever sends more is
   read more slowly;
 - a peer that does not read is not written to: replies stop because its requests are no longer read, events wait in
@@ -47,6 +47,7 @@ __all__ = [
     "MAX_LATER",
     "MAX_OUTGOING",
     "MAX_UNCLAIMED",
+    "MAX_UNCLAIMED_WATCH_ONLY",
     "MAX_WATCH_ONLY",
     "Backend",
     "BackendError",
@@ -63,13 +64,16 @@ MAX_FRAMES_PER_SECOND = 2_000
 MAX_OUTGOING = 4 * 1024 * 1024
 """Bytes buffered for one peer. Twisted asks us to stop at 64 KiB, so one frame more is what it comes to."""
 HELLO_TIMEOUT = 5.0
-"""Seconds a peer has to say `Hello`, and to take what was sent before its connection is cut."""
+"""Seconds a peer has to say `Hello`, for the frame that descriptors came with, and to take what was sent before its
+connection is cut."""
 PUMP_DELAY = 0.01
 """Seconds for which events are gathered before they are pushed: fewer, larger writes under load."""
 MAX_LATER = 4
 """Questions of one peer that are answered later, at once."""
 MAX_UNCLAIMED = 256
 """Descriptors that came and wait for the rest of their frame, all peers together."""
+MAX_UNCLAIMED_WATCH_ONLY = 128
+"""Of these, those of all peers that may not decide."""
 _REFUSALS = 16
 """Connections beyond the limit that are told why; further ones are cut without a word."""
 _SLICE = 64
@@ -160,10 +164,13 @@ class ControlServer(Factory):
         self._peers.discard(peer)
         self.stop_watching(peer)
 
-    @property
-    def spare_descriptors(self) -> int:
-        """How many more descriptors may wait for the rest of their frame."""
-        return MAX_UNCLAIMED - sum(peer.tenant.waiting for peer in self._peers)
+    def spare_descriptors(self, peer: ControlPeer) -> int:
+        """How many more descriptors of `peer` may wait for the rest of their frame."""
+        spare = MAX_UNCLAIMED - sum(other.tenant.waiting for other in self._peers)
+        if peer.rights.may_decide:
+            return spare
+        watching = sum(other.tenant.waiting for other in self._peers if not other.rights.may_decide)
+        return min(spare, MAX_UNCLAIMED_WATCH_ONLY - watching)
 
     def start_watching(self, peer: ControlPeer) -> None:
         """Pump `peer` whenever something happens."""
@@ -212,7 +219,7 @@ class ControlPeer(Protocol):
 
     def __init__(self, server: ControlServer) -> None:
         self.rights = Rights(may_watch=False, may_decide=False, why="not judged yet")
-        self.tenant = Tenant(server.backend, self, lambda: server.spare_descriptors)
+        self.tenant = Tenant(server.backend, self, lambda: server.spare_descriptors(self))
         self._server = server
         self._connection = ServerConnection()
         self._peer: PeerLike | None = None
@@ -260,12 +267,14 @@ class ControlPeer(Protocol):
 
     def fileDescriptorReceived(self, descriptor: int) -> None:
         """Keep a descriptor for the frame that it came with; Twisted brings it before the bytes."""
-        if self._connection.state is not State.OPEN:
+        if self._connection.state is not State.OPEN or not self.rights.may_contain:
             close_all((descriptor,))
             return
         why = self.tenant.take(descriptor)
         if why:
             self.refuse(why)
+        elif self._timer is None:
+            self._timer = self._server.clock.callLater(HELLO_TIMEOUT, self._give_up)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Forget everything about the peer."""
@@ -368,6 +377,8 @@ class ControlPeer(Protocol):
         if self.tenant.waiting and not isinstance(frame, frames.Contain):
             self.refuse("descriptors belong to a frame of type contain, and to nothing else")
             return
+        if self.tenant.waiting:
+            self._stop_timer()
         match frame:
             case frames.Hello():
                 self._greet(frame)
@@ -463,6 +474,8 @@ class ControlPeer(Protocol):
             now,
             may_decide=self.rights.may_decide and now.may_decide,
             may_contain=self.rights.may_contain and now.may_contain,
+            inside=self.rights.inside or now.inside,
+            shared=self.rights.shared or now.shared,
         )
         if not self.rights.may_decide:
             self._leave_post()

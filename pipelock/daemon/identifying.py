@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable
 
+import msgspec
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
@@ -57,7 +58,7 @@ class Identifying:
 
     def company(self) -> Company:
         """In which programs nobody who decides may run."""
-        return self._company
+        return msgspec.structs.replace(self._company, seen=self._identify.seen())
 
     def launched(self, pid: int) -> None:
         """The daemon has started process `pid`, an agent."""

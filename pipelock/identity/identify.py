@@ -164,6 +164,11 @@ class Identify:
         with self._lock:
             return frozenset(self._seen)
 
+    def seen(self) -> dict[ProcessId, Known]:
+        """The same, and as what they were recognised."""
+        with self._lock:
+            return dict(self._seen)
+
     # -- asking ----------------------------------------------------------------------------------------------------
 
     def __call__(self, ends: Ends, then: Callable[[Root | None], None]) -> Lookup:

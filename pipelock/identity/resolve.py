@@ -36,11 +36,13 @@ class ContainedCaller(msgspec.Struct, frozen=True):
         id: The launch, 12 hex digits.
         agent: The agent's name, safe to use.
         profile: The profile in `agents` that it was launched under; empty for none.
+        shared: Its launcher could launch another for each request, as `Identity.shared`.
     """
 
     id: str
     agent: str
     profile: str = ""
+    shared: bool = False
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -156,6 +158,7 @@ def _contained(sandbox: ContainedCaller, said: str, agents: Agents) -> Identity:
         evidence=Evidence.LISTENER,
         claimed=said if said != sandbox.agent else "",
         profile=sandbox.profile if sandbox.profile in agents.names else "",
+        shared=sandbox.shared,
     )
 
 

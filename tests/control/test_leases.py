@@ -14,6 +14,7 @@ from pipelock.control._leases import MAX_NAME, Tenant
 from pipelock.control.backend import BackendError, ContainWish, Lease
 from pipelock.control.peers import PeerFacts, ProcessId, Rights
 from pipelock.control.protocol import ClientConnection
+from pipelock.control.server import HELLO_TIMEOUT, MAX_UNCLAIMED_WATCH_ONLY
 from pipelock.control.testing import FakeBackend, LoopbackDaemon
 from pipelock.model import (
     MAX_HANDED,
@@ -30,7 +31,9 @@ from pipelock.model import (
 from .test_server import CONTAINED, OPERATOR, Caller, House
 
 MAY = Rights(may_watch=True, may_decide=True, may_contain=True)
-HELPER = Rights(may_watch=True, may_decide=False, why="runs inside an editor", may_contain=True)
+HELPER = Rights(
+    may_watch=True, may_decide=False, why="runs inside claude", may_contain=True, inside="claude", shared=True
+)
 WALLED = Rights(may_watch=True, may_decide=False, why="lives in another network namespace")
 BOX = Contained(id="0123456789ab", agent="claude")
 PROXY = HandedSocket(HandedKind.PROXY, 8888)
@@ -225,6 +228,43 @@ def test_what_is_never_claimed_is_closed(house: House, ends: str) -> None:
     assert not any(map(is_open, came))
 
 
+def test_descriptors_are_not_kept_for_who_sends_no_frame(house: House) -> None:
+    caller = house.caller()
+    caller.hello()
+    came = hand(caller, 2)
+    house.clock.advance(HELLO_TIMEOUT - 0.1)
+    assert all(map(is_open, came))
+    house.clock.advance(0.2)
+    assert caller.heard()[0]["type"] == "refused"
+    assert not any(map(is_open, came))
+    prompt = house.caller()
+    prompt.hello()
+    hand(prompt)
+    prompt.say(a_contain())
+    house.clock.advance(HELLO_TIMEOUT * 2)
+    assert prompt.results() == ["contain"]
+
+
+def test_an_agent_does_not_fill_the_room_for_descriptors(house: House) -> None:
+    def wait(count: int, facts: PeerFacts) -> tuple[Caller, list[int]]:
+        caller = house.caller(facts)
+        caller.hello()
+        return caller, hand(caller, count)
+
+    walled, (descriptor,) = wait(1, CONTAINED)
+    assert not is_open(descriptor)  # it may not contain, so nothing that it sends is kept
+    watching = msgspec.structs.replace(OPERATOR, adrift=True)
+    callers = [wait(MAX_HANDED, watching) for _ in range(MAX_UNCLAIMED_WATCH_ONLY // MAX_HANDED)]
+    one_more, came = wait(1, watching)
+    assert one_more.heard()[0]["type"] == "refused"
+    assert not is_open(came[0])
+    operator, _ = wait(1, OPERATOR)
+    operator.say(a_contain())
+    assert operator.results() == ["contain"]
+    for caller in (walled, *(caller for caller, _ in callers)):
+        caller.hang_up()
+
+
 def test_before_hello_nothing_is_taken(house: House) -> None:
     (descriptor,) = hand(house.caller())
     assert not is_open(descriptor)
@@ -258,7 +298,7 @@ def test_a_denial_without_a_lease_is_not_told(house: House) -> None:
 def test_descriptors_travel_with_their_frame(daemon: LoopbackDaemon) -> None:
     connection = ClientConnection()
     with socket.socket(socket.AF_UNIX) as link, socket.create_server(("127.0.0.1", 0)) as listener:
-        link.settimeout(5)
+        link.settimeout(30)
         link.connect(str(daemon.path))
 
         def read() -> frames.ServerFrame:

@@ -26,7 +26,7 @@ from pipelock.control.peers import (
 )
 from pipelock.identity.commands import Command, read_command
 from pipelock.identity.process import Relative
-from pipelock.identity.programs import Programs
+from pipelock.identity.programs import Known, ProgramKind, Programs
 
 DAEMON = DaemonFacts(ProcessId(100, 1000), 1000, "net:[1]", "user:[1]")
 INIT, SHELL, SELF = ProcessId(1, 0), ProcessId(50, 500), ProcessId(200, 2000)
@@ -117,6 +117,39 @@ def test_who_runs_inside_an_agent_or_an_ide_watches(above: Command, company: Com
     assert rights.may_watch
     assert rights.may_decide is (why == "")
     assert why in rights.why
+
+
+@pytest.mark.parametrize(
+    ("commands", "company", "inside", "shared"),
+    [
+        pytest.param((BASH, BASH, BASH), Company(), "", False, id="a shell"),
+        pytest.param((BASH, CLAUDE, BASH), Company(), "claude", True, id="an agent"),
+        pytest.param((MINE, CLAUDE, BASH), Company(Programs({"mine": ["my_*"]})), "claude", True, id="the outermost"),
+        pytest.param((BASH, MINE, BASH), Company(Programs({"mine": ["my_*"]})), "mine", True, id="a profile's"),
+        pytest.param((BASH, CODE, BASH), Company(), "", False, id="an IDE is no agent"),
+        pytest.param(
+            (BASH, BASH, BASH),
+            Company(seen={AGENT: Known("claude", ProgramKind.AGENT, "coder")}),
+            "coder",
+            True,
+            id="one that has become something else",
+        ),
+    ],
+)
+def test_what_is_launched_inside_an_agent_is_its(
+    commands: tuple[Command, ...], company: Company, inside: str, shared: bool
+) -> None:
+    peer = facts(ancestors=(SELF, AGENT, INIT), commands=commands)
+    rights = judge_peer(peer, DAEMON, (), company)
+    assert (rights.inside, rights.shared, rights.may_contain) == (inside, shared, True)
+    # Whoever started the daemon is nobody's agent here.
+    daemon = msgspec.structs.replace(DAEMON, ancestors=(AGENT, INIT))
+    assert (
+        judge_peer(facts(ancestors=(SELF, AGENT, INIT), commands=(BASH, *commands[1:])), daemon, (), company).inside
+        == ""
+    )
+    loose = judge_peer(facts(adrift=True), DAEMON)
+    assert (loose.inside, loose.shared) == ("", True)
 
 
 def test_who_started_the_daemon_decides_whatever_it_is_but_an_ide_holds_others_too() -> None:
