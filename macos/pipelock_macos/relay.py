@@ -24,6 +24,8 @@ _CHUNK = 1024
 """Written at a time: little enough for a terminal that can take anything to take it at once."""
 _READ = 16_384
 _LOCAL = 3  # index of the local modes in what tcgetattr gives
+_LAST_READS = 64
+"""At the end: more than a terminal keeps. A program that left the session may go on writing for ever."""
 _LAST_SECONDS = 1.0
 """How long the last of what is shown waits for a terminal that takes nothing."""
 
@@ -127,7 +129,10 @@ class Relay:
     def end(self) -> None:
         """The agent has ended: show what it said last, and give the terminal back as it was. Done once."""
         if self._master >= 0:
-            while self._read_agent() or self._drawn:
+            for _ in range(_LAST_READS):
+                if not self._read_agent():
+                    break
+            while self._drawn:
                 _, writable, _ = select.select([], [self._screen], [], _LAST_SECONDS)
                 if not writable:
                     break
