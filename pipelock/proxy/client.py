@@ -103,6 +103,9 @@ class ProxyConnection(ServerConnection):
         self.context.connected(self)
         if not self._is_known:
             self.whose.find_out(self.transport)
+        elif self.whose.caller.contained is not None:
+            # It counts for its sandbox before it has asked for anything, and for as long as it asks for nothing.
+            self.whose.identity("")
 
     def closed(self) -> None:
         """Count it no more."""

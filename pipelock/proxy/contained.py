@@ -20,7 +20,8 @@ from pipelock.proxy.transparent import TransparentConnection, original_destinati
 __all__ = ["MAX_OF_ONE", "ContainedFactory", "factory_for"]
 
 MAX_OF_ONE = 4096
-"""Connections of one sandbox that have asked for something; beyond it new ones are not served."""
+"""Connections of one sandbox; beyond it one that is idle makes room, or new ones are not served."""
+_LOOKED_AT = 64
 
 _INSIDE = "127.0.0.1"
 """The address of whoever is inside: in the sandbox's own network every address is the agent's."""
@@ -38,11 +39,18 @@ class ContainedFactory(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> ProxyConnection | None:
         """Serve a client, making room first where the table is full."""
-        if self._context.in_flight(self._key) >= MAX_OF_ONE:
+        if self._context.in_flight(self._key) >= MAX_OF_ONE and not self._make_room():
             return None
         if len(self._context.connections) >= MAX_CONNECTIONS and not self._context.make_room():
             return None
         return self._make()
+
+    def _make_room(self) -> bool:
+        for member in self._context.by_session.of(self._key)[:_LOOKED_AT]:
+            if isinstance(member, ProxyConnection) and member.is_idle:
+                member.abort()
+                return True
+        return False
 
 
 def factory_for(

@@ -7,6 +7,7 @@ from ipaddress import ip_network
 import pytest
 
 from pipelock.model import HandedKind, HandedSocket
+from pipelock.proxy import contained as module
 from pipelock.proxy.contained import MAX_OF_ONE, factory_for
 from pipelock.proxy.fake_dns import FakeNames
 from tests.proxy.house import ADDRESSES, House, get, ok
@@ -87,6 +88,32 @@ def test_one_sandbox_does_not_take_all_connections() -> None:
 
     for _ in range(MAX_OF_ONE):
         house.context.by_session.move(Member(), "", KEY)
+    assert factory.buildProtocol(None) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "port", "drip"),
+    [
+        pytest.param(HandedKind.PROXY, 8888, b"G", id="a proxy's head"),
+        pytest.param(HandedKind.TRANSPARENT, 443, b"\x16", id="a handshake"),
+    ],
+)
+def test_who_only_begins_to_ask_counts_too(
+    monkeypatch: pytest.MonkeyPatch, kind: HandedKind, port: int, drip: bytes
+) -> None:
+    # Otherwise one sandbox takes the whole table with a byte each, every fifteen seconds.
+    monkeypatch.setattr(module, "MAX_OF_ONE", 3)
+    house = House()
+    where = "127.0.0.1" if kind is HandedKind.PROXY else ADDRESSES[0]
+    clients = [Inside(house, kind, where, port) for _ in range(3)]
+    factory = factory_for(house.context, SANDBOX, SESSION, HandedSocket(kind, port), FakeNames())
+    assert house.context.in_flight(KEY) == 3
+    for client in clients[:2]:
+        client.says(drip)
+    assert factory.buildProtocol(None) is not None  # the idle one has made room
+    assert [client.line.is_closing for client in clients] == [False, False, True]
+    clients[2].leaves()
+    Inside(house, kind, where, port).says(drip)
     assert factory.buildProtocol(None) is None
 
 
