@@ -18,14 +18,14 @@ from pipelock.cli.lines import count, duration
 from pipelock.cli.output import print_json, print_table
 from pipelock.cli.table import Arguments
 from pipelock.config.rules import ValueRuleError, parse_duration
-from pipelock.model import Tier, escape
+from pipelock.model import Tier, escape, is_sandbox_key
 
 __all__ = ["execute"]
 
 CHOICES = {
     "release-none": "release it: no airlock any more",
     "release-soft": "release it halfway: it may do all again and is watched",
-    "terminate": "end its connections and begin with it afresh",
+    "terminate": "end its connections, and the agent if it runs in a sandbox; what comes next begins afresh",
     "leave": "leave it as it is",
 }
 
@@ -111,7 +111,10 @@ def _reset(desk: SessionDesk, key: str, arguments: Arguments) -> int:
 
 def _terminate(desk: SessionDesk, key: str, arguments: Arguments) -> int:
     done = desk.terminate(key, arguments.reason)
-    text = f"{escape(key, 80)} is ended, {count(done.ended, 'connection')} closed. What it sends next begins afresh."
+    after = (
+        "Its agent is told to end, if it still runs." if is_sandbox_key(key) else "What it sends next begins afresh."
+    )
+    text = f"{escape(key, 80)} is ended, {count(done.ended, 'connection')} closed. {after}"
     return _show(arguments, done, [text])
 
 

@@ -107,6 +107,8 @@ class Oversight:
     def connect(self, connections: Connections, sandboxes: Sandboxes | None = None) -> None:
         """From now on sessions can be ended."""
         self._sandboxes = sandboxes
+        if sandboxes is not None:
+            self._door.stats.sessions.sandboxes = lambda: sum(1 for _ in sandboxes.living())
         self._sessions.ended = connections.end_session
         self._sessions.closed_in = connections.end_long_lived
         self._sessions.in_flight = connections.in_flight

@@ -22,6 +22,8 @@ class SessionStats(Collector):
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.counts: Counts = lambda: ({}, {})
+        self.sandboxes: Callable[[], int] = int
+        """How many agents run behind walls; whoever knows sets it."""
         self.escalations = 0
         self._anomalies_by_type: Counter[str] = Counter()
         self._anomalies = Metric("pipelock_session_anomalies", "Anomalies of sessions", ["type"], registry=registry)
@@ -89,6 +91,9 @@ class SessionStats(Collector):
         """How many sessions there are now."""
         levels, tiers = self.counts()
         yield GaugeMetricFamily("pipelock_sessions_active", "Sessions that are listed", float(sum(levels.values())))
+        yield GaugeMetricFamily(
+            "pipelock_sandboxes_active", "Agents behind walls that may live", float(self.sandboxes())
+        )
         for name, label, counts in (
             ("pipelock_adaptive_sessions_current", "level", levels),
             ("pipelock_airlock_sessions", "tier", tiers),

@@ -26,6 +26,7 @@ from pipelock.model import (
     Wall,
     WallName,
     WallState,
+    sandbox_key,
 )
 from pipelock.proxy.admin.desk import DeskError, SessionOrder
 from tests.proxy.admin.desks import CALM, CLOSED, NOW, TOKEN, Api, FakeDesk
@@ -202,6 +203,9 @@ def test_terminate_and_reset(ways: Ways) -> None:
     code, out, _ = ways("session", "terminate", "claude", "--reason", "enough")
     assert (code, out) == (0, "claude@42|127.0.0.1 is ended, 2 connections closed. What it sends next begins afresh.\n")
     assert json.loads(ways("session", "terminate", "claude", "--json")[1])["terminated"] is True
+    walled = msgspec.structs.replace(CALM, key=sandbox_key("worker", "0123456789ab", "127.0.0.1"))
+    ways.desk.details[walled.key] = SessionDetail(session=walled)
+    assert "Its agent is told to end, if it still runs." in ways("session", "terminate", walled.key)[1]
     assert "was at level high, 9.5 points" in ways("session", "reset", "claude")[1]
 
 
@@ -364,7 +368,9 @@ def test_a_sandbox_is_listed_with_its_walls_and_shown_with_what_they_refused(way
     )
     box = Contained(id="0123456789ab", agent="helper", command="helper \x1b[31m", workspace="/w", walls=walls, pid=7)
     denial = Denial(WallName.FILES, "read /x", "not granted", "--allow-read /x", "cat", 2)
-    sandbox = Sandboxed(contained=box, rules=("host=a.test",), denied=2, denials=(NotedDenial(NOW, denial),))
+    sandbox = Sandboxed(
+        contained=box, rules=("host=a.test",), config_rules=("*.test",), denied=2, denials=(NotedDenial(NOW, denial),)
+    )
     session = msgspec.structs.replace(CALM, walls=WallState.DOWN)
     ways.desk.details[CALM.key] = SessionDetail(session, sandbox=sandbox)
     heads, *rows = ways("session", "list")[1].splitlines()
@@ -373,7 +379,8 @@ def test_a_sandbox_is_listed_with_its_walls_and_shown_with_what_they_refused(way
     shown = ways("session", "inspect", CALM.key)[1]
     for words in (
         "  sandbox    0123456789ab, process 7; network by namespace\n",
-        "  may reach  host=a.test\n",
+        "  by config  reaches only *.test\n",
+        "  by launch  reaches only host=a.test\n",
         "  wall       network up: its own\n",
         "  wall       cgroup down: none; systemd --user\n",
         "  what its walls refused, 2 times in all, newest last:\n",

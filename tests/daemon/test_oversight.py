@@ -234,6 +234,7 @@ def test_sessions_show_their_walls_and_launched_agents_that_have_sent_nothing() 
         Evidence.LISTENER,
     )
     assert (silent.walls, silent.ended, silent.started_at) == (WallState.PARTLY, False, 7.0)
+    assert house.stats.sessions.sandboxes() == 1
     detail = oversight.inspect(Boxes.SILENT)
     assert detail.sandbox == Boxes().of(Boxes.SILENT)
     assert detail.session == silent

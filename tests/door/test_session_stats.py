@@ -65,8 +65,11 @@ def test_sessions_by_level_and_tier_are_those_of_now() -> None:
     registry = CollectorRegistry()
     stats = SessionStats(registry)
     stats.counts = lambda: ({"normal": 3, "high": 1}, {"none": 4})
+    assert "pipelock_sandboxes_active 0.0" in generate_latest(registry).decode()
+    stats.sandboxes = lambda: 2
     text = generate_latest(registry).decode()
     assert "pipelock_sessions_active 4.0" in text
+    assert "pipelock_sandboxes_active 2.0" in text
     assert 'pipelock_adaptive_sessions_current{level="high"} 1.0' in text
     assert 'pipelock_airlock_sessions{tier="none"} 4.0' in text
 

@@ -20,13 +20,12 @@ def question_of(session: Session, verb: SessionVerb, tier: Tier) -> tuple[str, l
                 who,
                 line("Its connections and tunnels end at once, in the middle of whatever they do."),
                 line(f"When last asked it had {open_now}."),
-                line("Score, level and airlock are forgotten; what it sends next starts afresh."),
             ]
-            if session.walls is not None and not session.ended:
-                body.insert(
-                    1,
-                    line("The agent loses its network, is told to end, and is killed where it has not done so in 8 s."),
-                )
+            if session.walls is None:
+                body.append(line("Score, level and airlock are forgotten; what it sends next starts afresh."))
+            elif not session.ended:
+                told = "The agent loses its network, is told to end, and is killed where it has not done so in 8 s."
+                body.insert(1, line(told))
             return f" END {name}? ", body, "end the session"
         case SessionVerb.RESET:
             body = [who, line("Score, level, bursts, airlock and notes are forgotten; connections go on.")]
