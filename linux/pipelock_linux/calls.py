@@ -71,6 +71,11 @@ _NAMED: Mapping[str, tuple[str, str, str]] = MappingProxyType(
             seccomp.DENIED["ptrace"],
             "run debuggers outside; programs with leak checks run with ASAN_OPTIONS=detect_leaks=0",
         ),
+        "seccomp": (
+            "seccomp with a listener",
+            "whoever answers for a filter could let calls go on that this refuses",
+            "",
+        ),
         "mknod": ("mknod of a device", "devices are handed in from outside", ""),
         "mknodat": ("mknodat of a device", "devices are handed in from outside", ""),
         "prlimit64": ("prlimit64 of another process", "limits of other programs are not changed from inside", ""),
@@ -86,6 +91,8 @@ _NO_SOCKETS = "only TCP, UDP and the list of interfaces are to be had"
 _DATAGRAM = 2
 _ONLY_TCP = "without namespaces, only TCP to the proxy's port goes out"
 _FIX_ONLY_TCP = "let the program use the proxy (its variables are set), or allow namespaces on this machine"
+_GROUPS: Mapping[str, int] = MappingProxyType({"setpriority": 1, "ioprio_set": 2})
+_FIX_PRIORITY = "let the program set the priority of processes, one by one"
 _NO_NAMESPACES = "namespaces would give the program rights that the sandbox took away"
 _FIX_NAMESPACES = "run the program without a sandbox of its own (browsers: --no-sandbox); this one stays around it"
 
@@ -104,14 +111,21 @@ def _worded(call: Call) -> tuple[str, str, str]:
         kinds = [kind for bit, kind in _NAMESPACES.items() if args[0] & bit and (name, kind) != ("clone", "time")]
         return f"{name} into a new {', '.join(kinds)} namespace", _NO_NAMESPACES, _FIX_NAMESPACES
     if name == "ioctl":
-        request = seccomp.TERMINAL_REQUESTS.get(args[1] & _WORD, f"{args[1] & _WORD:#x}")
-        return f"ioctl {request}", "it would act on the terminal as if the user had typed", ""
+        return _request_worded(args[1] & _WORD)
+    if name in _GROUPS:
+        whose = "a process group" if args[0] & _WORD == _GROUPS[name] else f"kind {args[0] & _WORD}"
+        return f"{name} of {whose}", "it would reach the launcher, and what was started with it", _FIX_PRIORITY
     if name == "personality":
         return f"personality {args[0] & _WORD:#x}", "it would make memory easier to attack", ""
-    if name in _NAMED:
-        return _NAMED[name]
     why = seccomp.DENIED.get(name) or seccomp.DENIED_WITHOUT_NAMESPACES.get(name) or "the sandbox does not need it"
-    return name, why, ""
+    return _NAMED.get(name, (name, why, ""))
+
+
+def _request_worded(number: int) -> tuple[str, str, str]:
+    if number in seccomp.VOLUME_REQUESTS:
+        return f"ioctl {seccomp.VOLUME_REQUESTS[number]}", "it would copy what is hidden on the volume, too", ""
+    request = seccomp.TERMINAL_REQUESTS.get(number, f"{number:#x}")
+    return f"ioctl {request}", "it would act on the terminal as if the user had typed", ""
 
 
 def _socket_worded(name: str, family: int, kind: int, protocol: int) -> tuple[str, str, str]:

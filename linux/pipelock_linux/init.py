@@ -255,12 +255,13 @@ def _become_command(
 def _load_filter(telling: bytes, silent: bytes, notify: bool) -> int | None:  # noqa: FBT001 - as `_programs` gives it
     """The listener of the filter that tells what it refuses.
 
-    Around us may be one already (a container's): the kernel allows one, and ours then refuses without a word.
+    Around us may be one already (a container's, or our own around another agent, which allows no other): ours then
+    refuses without a word.
     """
     try:
         return seccomp.load(telling, notify=notify)
     except OSError as error:
-        if error.errno != errno.EBUSY:
+        if error.errno not in {errno.EBUSY, errno.EPERM}:
             raise
     return seccomp.load(silent, notify=False)
 

@@ -38,6 +38,7 @@ __all__ = [
     "DENIED_WITHOUT_NAMESPACES",
     "OBSERVED",
     "TERMINAL_REQUESTS",
+    "VOLUME_REQUESTS",
     "InetUse",
     "Returns",
     "can_notify",
@@ -101,7 +102,9 @@ DENIED_WITHOUT_NAMESPACES: Mapping[str, str] = MappingProxyType(
 )
 """Denied besides with `InetUse.TCP_ONLY`. Landlock sees no `listen` without `bind`, and others could connect to it."""
 
-CHECKED = frozenset({"clone", "unshare", "ioctl", "socket", "socketpair", "personality", "mknod", "mknodat"})
+CHECKED = frozenset(
+    "clone unshare ioctl socket socketpair personality mknod mknodat seccomp setpriority ioprio_set".split()  # noqa: SIM905
+)
 """Calls that are denied by their arguments."""
 
 _MODES: Mapping[str, tuple[int, int | None]] = MappingProxyType(
@@ -164,8 +167,19 @@ TERMINAL_REQUESTS: Mapping[int, str] = MappingProxyType(
 )
 """Types into a terminal, pastes into it, changes its driver, takes the system console's output."""
 
+VOLUME_REQUESTS: Mapping[int, str] = MappingProxyType(
+    {0x50009401: "BTRFS_IOC_SNAP_CREATE", 0x50009417: "BTRFS_IOC_SNAP_CREATE_V2"}
+)
+"""Copy a volume, which kernels before 6.8 let anybody do who owns any folder of it: with all that is hidden in it, into
+a folder that may be read."""
+
 _PERSONALITIES: Final = (0x0, 0x8, 0xFFFFFFFF)
 """PER_LINUX, PER_LINUX32, the question. Others make memory executable or undo randomness."""
+
+_PRIORITY_OF_PROCESS, _PRIORITY_OF_USER = 0, 2
+_IO_PRIORITY_OF_PROCESS, _IO_PRIORITY_OF_USER = 1, 3
+"""What lies between is the process group: it is the launcher's, too, and that of all that was started with it. Of the
+user's processes the kernel takes those of the same PID namespace."""
 
 _FORMAT: Final = 0o170000
 _DEVICE_FORMATS: Final = (0o020000, 0o060000)
@@ -173,6 +187,8 @@ _DEVICE_FORMATS: Final = (0o020000, 0o060000)
 _SET_USER_ID: Final = 0o4000
 _MAKES: Final = 0o100 | 0o20000000
 """O_CREAT, and O_TMPFILE without the bit for folders: without either, a mode means nothing."""
+
+_NEW_LISTENER: Final = 1 << 3
 
 _ALLOW, _DENY, _ABSENT, _OBSERVE = "allow", "deny", "absent", "observe"
 _REFUSE, _NO_PROTOCOL, _KILL = "refuse", "no protocol", "kill"
@@ -226,7 +242,7 @@ class _Checks(Assembler):
 
     def ioctl(self) -> None:
         self.argument(1)
-        for request in TERMINAL_REQUESTS:
+        for request in (*TERMINAL_REQUESTS, *VOLUME_REQUESTS):
             self.branch(Condition.EQUAL, request, _DENY)
         self.go(_ALLOW)
 
@@ -249,6 +265,10 @@ class _Checks(Assembler):
         self.argument(0)
         self.allow_only(_PERSONALITIES)
 
+    def priority(self, process: int, user: int, inet: InetUse) -> None:
+        self.argument(0)
+        self.allow_only((process, user) if inet is InetUse.ALL else (process,))
+
     def own_limits(self) -> None:
         self.argument(0)
         self.allow_only((0,))
@@ -264,6 +284,11 @@ def _checks(*, unix_sockets: bool, inet: InetUse) -> dict[str, Callable[[_Checks
         "socket": lambda a: a.socket(unix_sockets=unix_sockets, inet=inet),
         "socketpair": lambda a: a.socketpair(unix_sockets=unix_sockets),
         "personality": _Checks.personality,
+        # Of two filters that tell, the younger one's listener is asked: it could let go on what ours holds back, if
+        # ever ours were closed.
+        "seccomp": lambda a: a.deny_bits(1, _NEW_LISTENER),
+        "setpriority": lambda a: a.priority(_PRIORITY_OF_PROCESS, _PRIORITY_OF_USER, inet),
+        "ioprio_set": lambda a: a.priority(_IO_PRIORITY_OF_PROCESS, _IO_PRIORITY_OF_USER, inet),
         "mknod": lambda a: a.device(1),
         "mknodat": lambda a: a.device(2),
     }
@@ -332,7 +357,6 @@ def program(*, unix_sockets: bool, inet: InetUse, notify: bool, machine: str, ex
 
 
 _SET_MODE_FILTER, _GET_ACTION_AVAILABLE = 1, 2
-_NEW_LISTENER: Final = 1 << 3
 _WAIT_KILLABLE: Final = 1 << 5
 """Once a notification is received, only deadly signals interrupt the wait: programs that are hit by timers all the time
 (Go's) would start the call again and again. From Linux 5.19 on."""

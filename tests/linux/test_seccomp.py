@@ -73,6 +73,20 @@ CHECKS = [
     ("ioctl", (0, 0x541D), REFUSED, REFUSED, REFUSED),  # TIOCCONS
     ("ioctl", (0, 0x5423), REFUSED, REFUSED, REFUSED),  # TIOCSETD
     ("ioctl", (0, 0x5424), ALLOWED, ALLOWED, ALLOWED),  # TIOCGETD
+    ("ioctl", (0, 0x50009401), REFUSED, REFUSED, REFUSED),  # a snapshot of a whole btrfs
+    ("ioctl", (0, 0x50009417 | _UPPER), REFUSED, REFUSED, REFUSED),
+    ("ioctl", (0, 0x5000940E), ALLOWED, ALLOWED, ALLOWED),  # an empty volume
+    ("seccomp", (1, 0), ALLOWED, ALLOWED, ALLOWED),
+    ("seccomp", (1, 0x21), ALLOWED, ALLOWED, ALLOWED),
+    ("seccomp", (1, 0x8), REFUSED, REFUSED, REFUSED),  # with a listener
+    ("seccomp", (1, 0x29 | _UPPER), REFUSED, REFUSED, REFUSED),
+    ("setpriority", (0, 0, 5), ALLOWED, ALLOWED, ALLOWED),
+    ("setpriority", (1, 0, 5), REFUSED, REFUSED, REFUSED),  # the process group
+    ("setpriority", (1 | _UPPER, 0, 5), REFUSED, REFUSED, REFUSED),
+    ("setpriority", (2, 0, 5), ALLOWED, ALLOWED, REFUSED),  # the user, as far as the namespace goes
+    ("ioprio_set", (1, 0, 0), ALLOWED, ALLOWED, ALLOWED),
+    ("ioprio_set", (2, 0, 0), REFUSED, REFUSED, REFUSED),
+    ("ioprio_set", (3, 0, 0), ALLOWED, ALLOWED, REFUSED),
     ("socket", (2, 1, 0), ALLOWED, ALLOWED, ALLOWED),
     ("socket", (2, 1 | _CLOEXEC, 6), ALLOWED, ALLOWED, ALLOWED),
     ("socket", (10, 1, 0), ALLOWED, ALLOWED, ALLOWED),
@@ -297,5 +311,13 @@ def test_the_documentation_lists_what_the_filter_refuses() -> None:
     rows = re.findall(r"^\| ((?:`\w+` ?)+)\| (.+) \|$", table, re.MULTILINE)
 
     assert {name: why for names, why in rows for name in re.findall(r"\w+", names)} == dict(seccomp.DENIED)
-    for name in (*seccomp.TERMINAL_REQUESTS.values(), *seccomp.CHECKED, "clone3", "io_uring_enter", "listen", "shmget"):
+    for name in (
+        *seccomp.TERMINAL_REQUESTS.values(),
+        "BTRFS_IOC_SNAP_CREATE",
+        *seccomp.CHECKED,
+        "clone3",
+        "io_uring_enter",
+        "listen",
+        "shmget",
+    ):
         assert name in text
