@@ -8,7 +8,7 @@ from pipelock.cli._check_origin import GOOD, INJECTION, Origin, accept_key
 
 
 def talk(port: int, *pieces: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as link:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as link:
         for piece in pieces:
             link.sendall(piece)
         link.shutdown(socket.SHUT_WR)

@@ -16,7 +16,7 @@ class Server:
 
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.listener.settimeout(10)
+        self.listener.settimeout(30)
         self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
         self.asked = b""
         self.threads: list[threading.Thread] = []
@@ -29,7 +29,7 @@ class Server:
                     self.asked += link.recv(4096)
                 link.sendall(data)
                 if hang is not None:
-                    hang.wait(10)
+                    hang.wait(30)
 
         self.threads.append(threading.Thread(target=serve))
         self.threads[-1].start()
@@ -40,7 +40,7 @@ def server() -> Iterator[Server]:
     found = Server()
     yield found
     for thread in found.threads:
-        thread.join(10)
+        thread.join(30)
     found.listener.close()
 
 

@@ -86,13 +86,13 @@ def test_too_many_are_cut_and_that_is_said(real: Inspector) -> None:
 
 def test_a_dense_text_costs_a_few_scans(real: Inspector) -> None:
     size = 100_000
-    began = time.perf_counter()
+    began = time.process_time()
     real.look("a", b"a plain line of words and nothing else\n" * (size // 39))
-    clean = time.perf_counter() - began
+    clean = time.process_time() - began
     for text in ("\n".join(keys(size // 21)), " ".join(keys(size // 21)), (KEY + "\n") * (size // 21)):
-        began = time.perf_counter()
+        began = time.process_time()
         real.look("a", text.encode())
-        assert time.perf_counter() - began < max(4.0, 12 * clean)
+        assert time.process_time() - began < max(4.0, 12 * clean)
 
 
 @settings(max_examples=25, deadline=None)

@@ -69,7 +69,7 @@ def test_a_closed_stage_leads_nowhere() -> None:
 
 def serve(answers: list[bytes]) -> tuple[socket.socket, list[bytes], threading.Thread]:
     listener = socket.create_server(("127.0.0.1", 0))
-    listener.settimeout(10)
+    listener.settimeout(30)
     asked: list[bytes] = []
 
     def answer() -> None:
@@ -101,7 +101,7 @@ def test_requests_and_what_is_recorded_of_them(tmp_path: Path) -> None:
         assert asked[1].startswith(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1:")
         assert stage.exchange(b"x", token, only_head=True).answer.status == 403
         listener.close()
-        thread.join(10)
+        thread.join(30)
         gone = stage.exchange(b"x", token)
         assert gone.answer.status == 0
         assert "refused" in gone.answer.problem

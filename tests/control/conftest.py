@@ -26,7 +26,7 @@ def reactor() -> Iterator[SelectReactor]:
     thread.start()
     yield reactor
     reactor.callFromThread(reactor.stop)
-    thread.join(10)
+    thread.join(30)
 
 
 @pytest.fixture

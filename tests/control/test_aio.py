@@ -181,7 +181,7 @@ async def serve(path: Path, *pieces: bytes) -> asyncio.Server:
 )
 async def test_bad_openings(tmp_path: Path, piece: bytes, code: str, text: str) -> None:
     async with await serve(tmp_path / "s", piece):
-        client = AsyncClient(tmp_path / "s", timeout=5.0 if piece else 0.1)
+        client = AsyncClient(tmp_path / "s", timeout=30.0 if piece else 0.1)
         with pytest.raises(ControlError, match=text) as caught:
             await client.open()
     assert caught.value.code == code

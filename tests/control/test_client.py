@@ -282,11 +282,11 @@ class Puppet:
                 lines.readline()
                 link.sendall(piece)
             if self._linger:
-                self._done.wait(10)
+                self._done.wait(30)
 
     def close(self) -> None:
         self._done.set()
-        self._thread.join(10)
+        self._thread.join(30)
         self._socket.close()
 
 

@@ -41,13 +41,13 @@ class Daemon:
         self.path.unlink(missing_ok=True)
         self.listener.bind(str(self.path))
         self.listener.listen(4)
-        self.listener.settimeout(10)
+        self.listener.settimeout(30)
         self.connection = ServerConnection()
         self.descriptors: list[int] = []
 
     def accept(self) -> Daemon:
         self.link, _ = self.listener.accept()
-        self.link.settimeout(10)
+        self.link.settimeout(30)
         return self
 
     def hear(self) -> frames.ClientFrame:
@@ -114,7 +114,7 @@ def test_a_lease_hands_over_obeys_and_outlives_the_daemon(
     other = beside(lambda: heard.append(daemon.accept().agree()))
     lease, given, address = Lease(daemon.path, replaces=replaces), lent(port), port.getsockname()
     assert lease.take(given) == "claude@sandbox-1|127.0.0.1"
-    other.join(10)
+    other.join(30)
     assert (heard[0].contained, heard[0].rules) == (LENT, ("r",))
     assert heard[0].sockets == tuple(handed for handed, _ in given.sockets)
     # What arrived are the very sockets.
@@ -159,8 +159,8 @@ def test_a_lease_hands_over_obeys_and_outlives_the_daemon(
     assert heard[1].contained.id == heard[0].contained.id
     assert port.getsockname() == address
     # And stay open: a listener that was shut twice would make ones that have ended already.
-    port.settimeout(5)
-    with socket.create_connection(address, 5), port.accept()[0] as accepted:
+    port.settimeout(30)
+    with socket.create_connection(address, 30), port.accept()[0] as accepted:
         accepted.setblocking(False)
         with pytest.raises(BlockingIOError):
             accepted.recv(1)
@@ -187,7 +187,7 @@ def test_a_daemon_that_does_not_want_to_is_an_error(
     other = beside(refuse)
     with pytest.raises(ControlError) as caught:
         Lease(daemon.path).take(lent(port))
-    other.join(10)
+    other.join(30)
     assert caught.value.code == code
 
 
@@ -204,7 +204,7 @@ def test_a_daemon_that_breaks_off_in_its_opening_is_an_error(daemon: Daemon, por
     other = beside(lambda: (daemon.accept().hear(), daemon.hang_up()))
     with pytest.raises(ControlError) as caught:
         Lease(daemon.path).take(lent(port))
-    other.join(10)
+    other.join(30)
     assert caught.value.code == "disconnected"
 
 
@@ -214,7 +214,7 @@ def test_a_number_that_was_taken_meanwhile_is_waited_for(daemon: Daemon, port: s
     other = beside(lambda: daemon.accept().agree())
     lease, given = Lease(daemon.path, replaces=True), lent(port)
     lease.take(given)
-    other.join(10)
+    other.join(30)
     with socket.socket(fileno=os.dup(port.fileno())) as still_open:
         # The daemon hung up and has not closed its own yet.
         daemon.link.close()
@@ -226,7 +226,7 @@ def test_a_number_that_was_taken_meanwhile_is_waited_for(daemon: Daemon, port: s
         welcome = beside(lambda: (daemon.accept().hear(), daemon.say(WELCOME)))
         while lease.fileno() >= 0:
             lease.read()
-        welcome.join(10)
+        welcome.join(30)
         daemon.link.close()
         assert not lease.is_held
         assert still_open.getsockname() == address
@@ -240,6 +240,6 @@ def test_a_number_that_was_taken_meanwhile_is_waited_for(daemon: Daemon, port: s
     while again.is_alive() or not lease.is_held:
         lease.read()
     assert port.getsockname() == address
-    socket.create_connection(address, 5).close()
+    socket.create_connection(address, 30).close()
     lease.close()
     os.close(given.sockets[1][1])

@@ -106,13 +106,13 @@ def test_hostile_bodies_take_no_longer_than_plain_ones() -> None:
     size = 200_000
     plain = b'{"a": "' + b"word " * (size // 5) + MARK.encode() + b'"}'
     hostile = [b'"\\' * (size // 2), b'{"a":' * (size // 5), b'["' * (size // 2), b'"' * size, b",:" * (size // 2)]
-    began = time.perf_counter()
+    began = time.process_time()
     where(plain)
-    base = time.perf_counter() - began
+    base = time.process_time() - began
     for text in hostile:
-        began = time.perf_counter()
+        began = time.process_time()
         where(b'{"a": ' + text + MARK.encode())
-        assert time.perf_counter() - began < max(0.3, 6 * base)
+        assert time.process_time() - began < max(0.3, 6 * base)
 
 
 def test_what_stands_behind_too_many_tokens_is_in_no_field() -> None:

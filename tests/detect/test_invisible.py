@@ -79,8 +79,8 @@ def test_runs_are_in_order_apart_and_of_one_kind(text: str) -> None:
 
 def test_it_is_linear() -> None:
     size = 200_000
-    began = time.perf_counter()
+    began = time.process_time()
     assert sum(1 for _ in hidden_characters("plain text " * (size // 11))) == 0
     for text in ("\u200b" * size, "a\u200b" * (size // 2), "a\u200b\u202e" * (size // 3)):
         assert sum(1 for _ in hidden_characters(text)) > 0
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3

@@ -107,6 +107,6 @@ def test_what_can_be_read_in_a_binary_file(data, text):
 
 def test_noise_holds_next_to_nothing_to_read():
     noise = random.Random(7).randbytes(2_000_000)
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(visible_text(noise)) < 60_000
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5

@@ -163,9 +163,9 @@ def test_damage_is_refused_or_comes_out_clean_but_never_crashes(mime, at, bytes_
 def test_bombs_yield_no_more_text_than_is_looked_at():
     bomb = zlib.compress(bytes(b"a" * 20_000_000))
     data = png(*[chunk(b"zTXt", b"k\0\0" + bomb)] * 20)
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(clean(data, "image/png").texts) <= 270_000
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 @pytest.mark.parametrize(("mime", "data"), [
@@ -176,6 +176,6 @@ def test_bombs_yield_no_more_text_than_is_looked_at():
     ("image/webp", webp(VP8, *[struct.pack("<4sI", b"abcd", 0)] * 25_000)),
 ])  # fmt: skip
 def test_many_small_parts_cost_little(mime, data):
-    began = time.perf_counter()
+    began = time.process_time()
     clean(data, mime)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5

@@ -157,7 +157,7 @@ class DaemonProcess:
     def kill_hard(self) -> None:
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
 
     def stop(self) -> int:
         if self.process is None:
@@ -168,7 +168,7 @@ class DaemonProcess:
                 self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.process.kill()
-                self.process.wait(5)
+                self.process.wait(PATIENCE)
         return self.process.returncode
 
 

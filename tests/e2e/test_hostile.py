@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import BASE_CONFIG, DaemonProcess, Origin, curl, exchange, status_of, wait_for
+from tests.e2e.conftest import BASE_CONFIG, PATIENCE, DaemonProcess, Origin, curl, exchange, status_of, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -60,7 +60,7 @@ class SlowLoris:
         self._began = time.monotonic()
         self._peers = []
         for _ in range(self.NUMBER):
-            sock = socket.create_connection(("127.0.0.1", port), timeout=30)
+            sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
             sock.sendall(b"GET http://127.0.0.1/ HTTP/1.1\r\nHost: 127.0.0.1\r\n")
             self._peers.append(sock)
         self.thread = threading.Thread(target=self._dribble, daemon=True)
@@ -108,7 +108,7 @@ def test_ten_thousand_idle_connections_cost_little_and_nobody_else_notices(
         for number in range(10_000):
             sock = socket.socket()
             sock.bind((f"127.0.0.{2 + number // 5000}", 0))
-            sock.settimeout(30)
+            sock.settimeout(PATIENCE)
             sock.connect(("127.0.0.1", daemon.port))
             connections.append(sock)
         with daemon.client() as control:
@@ -128,7 +128,7 @@ def send_until_refused(port: int, head: bytes, total: int) -> tuple[int, bytes]:
     sent = 0
     answer = b""
     block = b"A" * MIB
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as sock:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as sock:
         sock.sendall(head)
         sock.settimeout(0.05)
         try:
@@ -137,7 +137,7 @@ def send_until_refused(port: int, head: bytes, total: int) -> tuple[int, bytes]:
                     sent += sock.send(block)
                     continue
                 break
-            sock.settimeout(10)
+            sock.settimeout(PATIENCE)
             while piece := sock.recv(65536):
                 answer += piece
         except OSError:
@@ -176,7 +176,7 @@ def test_many_large_bodies_at_once_stay_under_the_shared_limit(daemon: DaemonPro
     clients = []
     try:
         for _ in range(80):
-            sock = socket.create_connection(("127.0.0.1", daemon.port), timeout=30)
+            sock = socket.create_connection(("127.0.0.1", daemon.port), timeout=PATIENCE)
             clients.append(sock)
             with contextlib.suppress(OSError):
                 sock.sendall(head + body)  # one byte short: it stays in memory, waiting for its end
@@ -247,7 +247,7 @@ def test_an_origin_that_breaks_off_or_babbles_is_an_error_not_an_answer(shared_d
             thread = threading.Thread(target=serve, daemon=True)
             thread.start()
             done = curl(shared_daemon, f"http://127.0.0.1:{listener.getsockname()[1]}/")
-            thread.join(5)
+            thread.join(PATIENCE)
         assert status_of(done) in expected, (wire, done.stdout)
 
 
@@ -258,7 +258,7 @@ def test_a_client_that_does_not_read_its_answer_does_not_pile_it_up(daemon: Daem
     request = b"GET http://127.0.0.1:%d/large HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % (origin.port, origin.port)
     with contextlib.ExitStack() as stack:
         for _ in range(10):
-            sock = stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port), timeout=10))
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port), timeout=PATIENCE))
             sock.sendall(request * 20)  # 120 MiB of answers each, were they all fetched
         time.sleep(1.5)
         responds(daemon, origin)

@@ -36,7 +36,7 @@ class Server:
             except OSError:
                 return
             with plain:
-                plain.settimeout(10)
+                plain.settimeout(30)
                 try:
                     self._talk(self._tls.wrap_socket(plain, server_side=True) if self._tls else plain)
                 except OSError:
@@ -52,7 +52,7 @@ class Server:
                 data += more
             self.seen.append(data)
             if self.answer is None:
-                self._release.wait(10)
+                self._release.wait(30)
             else:
                 link.sendall(self.answer)
 

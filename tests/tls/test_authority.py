@@ -131,14 +131,14 @@ def test_of_two_that_open_at_once_one_makes_it(tmp_path):
     found: list[bytes] = []
 
     def open_it() -> None:
-        start.wait(5)
+        start.wait(30)
         found.append(Authority.open(*paths).fingerprint)
 
     threads = [threading.Thread(target=open_it) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
     assert len(found) == 4
     assert len(set(found)) == 1
 

@@ -13,7 +13,7 @@ ZONES = ("one.test", "two.test")
 
 def ask(origin: Origin, host: str, path: str, trusted: Path | None) -> bytes:
     context = ssl.create_default_context(cafile=str(trusted) if trusted else None)
-    sock = socket.create_connection(("127.0.0.1", origin.port), timeout=5)
+    sock = socket.create_connection(("127.0.0.1", origin.port), timeout=30)
     with sock, context.wrap_socket(sock, server_hostname=host) as side:
         side.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
         return b"".join(iter(lambda: side.recv(4096), b""))
