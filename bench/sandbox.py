@@ -6,6 +6,7 @@
 
 bubblewrap is given what comes nearest: all namespaces, a read-only root, its own /dev, /proc and /tmp, the workspace
 writable; for `requests` it shares the network, because it has no other way out. A daemon runs for all of them.
+Processor time is that of processes somebody waits for; what runs inside bubblewrap nobody does, so it has none.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ class Stage:
         self.workspace.mkdir()
         self.proxy = proxy
         self.origin = origin
-        self.environ = {**os.environ, "PIPELOCK_HOME": str(home)}
+        # Installed programs are compiled, and stay so.
+        own = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        self.environ = {**own, "PIPELOCK_HOME": str(home)}
         archive(self.workspace / "files.tar")
 
     def command(self, way: str, *words: str, network: bool = False) -> list[str]:
