@@ -16,7 +16,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import BASE_CONFIG, PATIENCE, DaemonProcess, Origin, curl, exchange, free_port, status_of, wait_for
+from tests.e2e.conftest import (
+    BASE_CONFIG,
+    PATIENCE,
+    DaemonProcess,
+    Origin,
+    curl,
+    exchange,
+    free_port,
+    status_of,
+    wait_for,
+)
 from tests.tls.peers import Wish, authority, files, signed
 
 pytestmark = pytest.mark.e2e
