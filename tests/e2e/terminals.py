@@ -81,6 +81,10 @@ class Terminal:
         """Type a text."""
         self._tmux("send-keys", "-l", text)
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Give it another size."""
+        self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
+
     def shows(self, *texts: str, seconds: float = PATIENCE) -> str:
         """Wait until all of `texts` are on the screen, in whatever case; the screen."""
         try:
