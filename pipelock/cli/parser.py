@@ -83,7 +83,9 @@ def parse(argv: Sequence[str]) -> Arguments:
     parser = _root(command)
     arguments, left = parser.parse_known_args(words, namespace=Arguments())
     if left and (command is None or not _placed(left, command, arguments)):
-        parser.error(f"unrecognized arguments: {' '.join(left)}")
+        # The root's parser would point at the help of everything.
+        where = f"pipelock {command.name}" if command is not None else "pipelock"
+        raise UsageError(f"unrecognized arguments: {' '.join(left)}; see `{where} --help`")
     arguments.agent = agent
     return arguments
 

@@ -107,7 +107,7 @@ def _by_grant(profile: Profile, path: str, place: str, access: Access, grant: Gr
             answer = _yes(f"{path} is in memory, and gone at the end {why}")
         case Access.PRIVATE:
             secret = _secret(profile, place)
-            said = f"{path} is not the host's" + (f", which holds {secret}" if secret else "")
+            said = f"{path} is not the host's" + (f"; the host's holds {secret}" if secret else "")
             answer = _no(f"{said} {why}", fix)
         case Access.MASK:
             answer = _no(f"{path} is hidden {why}", fix)

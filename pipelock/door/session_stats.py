@@ -91,9 +91,7 @@ class SessionStats(Collector):
         """How many sessions there are now."""
         levels, tiers = self.counts()
         yield GaugeMetricFamily("pipelock_sessions_active", "Sessions that are listed", float(sum(levels.values())))
-        yield GaugeMetricFamily(
-            "pipelock_sandboxes_active", "Agents behind walls that may live", float(self.sandboxes())
-        )
+        yield GaugeMetricFamily("pipelock_sandboxes_active", "Agents in a sandbox", float(self.sandboxes()))
         for name, label, counts in (
             ("pipelock_adaptive_sessions_current", "level", levels),
             ("pipelock_airlock_sessions", "tier", tiers),

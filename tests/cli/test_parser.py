@@ -29,7 +29,7 @@ def test_a_mistyped_command_is_answered_with_the_nearest(argv: list[str], named:
         (["frobnicate"], "`pipelock --help` lists them"),
         (["kill", "maybe"], "invalid choice"),
         (["kill", "of"], "invalid choice"),
-        (["status", "--jsn"], "unrecognized arguments"),
+        (["status", "--jsn"], "unrecognized arguments: --jsn; see `pipelock status --help`"),
         (["status", "--js"], "unrecognized arguments"),
         (["run", "stray"], "unrecognized arguments"),
         (["sandbox", "explain", "--write", "a", "b"], "unrecognized arguments: a b"),
