@@ -40,7 +40,7 @@ PLAIN = profile()
         (".git/config", "write", False, "git runs programs that this names", "--allow-write ~/proj/.git/config"),
         (".git/config", "read", True, "may be read", ""),
         ("../notes/n.txt", "read", False, "is not the host's", "--allow-read ~/notes/n.txt"),
-        (f"{HOME}/.ssh/id_ed25519", "read", False, "which holds private SSH keys", "--allow-read ~/.ssh/id_ed25519"),
+        (f"{HOME}/.ssh/id_ed25519", "read", False, "the host's holds private SSH keys", "--allow-read ~/.ssh/id_ed25519"),
         (f"{HOME}/.ssh/id_ed25519", "write", True, "in memory, and gone at the end", ""),
         (f"{HOME}/it's/f", "read", False, "is not the host's", """--allow-read ~/'it'"'"'s/f'"""),
         (HOME, "read", True, "in memory", ""),
