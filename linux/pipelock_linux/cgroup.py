@@ -126,15 +126,19 @@ def create(name: str, limits: Limits) -> Cgroup | None:
     return None
 
 
-def wall(group: Cgroup | None, limits: Limits) -> Wall:
-    """What stands, in words. Without a group the network's end still ends the session; bounds hold nothing."""
-    asked = ", ".join(sorted({what for what, _, _ in _bounds(limits)}))
+def wall(group: Cgroup | None, limits: Limits, *, held: tuple[str, ...] = ()) -> Wall:
+    """What stands, in words. Without a group the network's end still ends the session; bounds hold nothing.
+
+    Bounds that something else holds are `held`.
+    """
+    asked = ", ".join(sorted({what for what, _, _ in _bounds(limits) if group is not None or what not in held}))
     if group is None and not asked:
         return Wall(WallName.CGROUP, WallState.OFF, "this user may make no control groups")
     if group is None:
         return Wall(WallName.CGROUP, WallState.DOWN, f"no control group, so no bounds on {asked}", _FIX)
-    if group.missing:
-        detail = f"a control group of its own, without bounds on {', '.join(group.missing)}"
+    missing = [what for what in group.missing if what not in held]
+    if missing:
+        detail = f"a control group of its own, without bounds on {', '.join(missing)}"
         return Wall(WallName.CGROUP, WallState.PARTLY, detail, _FIX)
     return Wall(WallName.CGROUP, WallState.UP, f"a control group of its own{f': {asked}' if asked else ''}")
 

@@ -133,7 +133,7 @@ def _raise_walls(profile: Profile, rung: Rung, sockets: str | None) -> Iterator[
     with _about(WallName.FILES):
         os.chdir(profile.folder)
     with _about(WallName.LIMITS):
-        yield privileges.limits(profile.limits)
+        yield privileges.limits(profile.limits, own_users=own_root)
     with _about(WallName.PRIVILEGES):
         privileges.drop()
         privileges.no_new_privileges()

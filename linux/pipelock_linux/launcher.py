@@ -21,6 +21,7 @@ from typing import NoReturn, TypeVar
 
 import msgspec
 
+from pipelock.contain.launching import MAX_COMMAND, LaunchError
 from pipelock.contain.profile import Profile
 from pipelock.control.lease import Lease, Lent, listen_on_loopback
 from pipelock.model import (
@@ -32,7 +33,7 @@ from pipelock.model import (
     WallName,
     WallState,
 )
-from pipelock_linux import cgroup, libc, mounts, namespaces, network
+from pipelock_linux import cgroup, libc, mounts, namespaces, network, privileges
 from pipelock_linux.channel import (
     Adopted,
     Armed,
@@ -52,30 +53,14 @@ from pipelock_linux.processes import children, end_children
 from pipelock_linux.supervise import Freezer, Outcome, Signals, Supervisor, Watcher
 from pipelock_linux.terminal import Terminal
 
-__all__ = ["MAX_COMMAND", "Ground", "LaunchError", "Launched", "launch", "listen_on_host"]
+__all__ = ["Ground", "Launched", "launch", "listen_on_host"]
 
 _STEP_SECONDS = 30.0
 """Longest that a step of a launch may take: some mount a large tree."""
 _MAX_FROZEN_ROUNDS = 50
 _STANDARD_ERROR = 2
-MAX_COMMAND = 4096
-"""Characters of the command line that the daemon is told."""
 
 M = TypeVar("M", bound=msgspec.Struct)
-
-
-class LaunchError(Exception):
-    """The agent was not started. The text says what was tried and what came of it, unescaped.
-
-    Attributes:
-        wall: Which wall was missing.
-        fix: What would raise it; empty where nothing is known.
-    """
-
-    def __init__(self, wall: WallName, message: str, fix: str = "") -> None:
-        super().__init__(message)
-        self.wall = wall
-        self.fix = fix
 
 
 class Ground(msgspec.Struct, frozen=True):
@@ -200,8 +185,6 @@ class _Launch:
             self._walls += entered.walls
             try:
                 namespaces.map_identity(child)
-            except namespaces.WallError as error:
-                raise LaunchError(error.wall, str(error), error.fix) from error
             except ProcessLookupError as error:
                 raise LaunchError(WallName.PROCESSES, "the launch's helper was ended") from error
             outer.send(Mapped())
@@ -236,12 +219,13 @@ class _Launch:
         """The walls that nobody told of."""
         own = self._rung is Rung.NAMESPACE
         missing = "needs namespaces of its own"
+        held = ("processes",) if own and privileges.counts_processes() else ()
         only_with_namespaces = (WallName.FILES, WallName.PROCESSES, WallName.IPC, WallName.DEVICES)
         return [
             self._network_wall(),
             Wall(WallName.SYSCALLS, WallState.UP, "calls that agents have no use for are refused"),
             Wall(WallName.ENVIRONMENT, WallState.UP, f"{len(self._profile.environment)} variables, chosen"),
-            cgroup.wall(self._cgroup, self._profile.limits),
+            cgroup.wall(self._cgroup, self._profile.limits, held=held),
             *(
                 Wall(one, WallState.UP, "its own") if own else Wall(one, WallState.DOWN, missing)
                 for one in only_with_namespaces

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import os
 import resource
 import struct
 from typing import Final
@@ -16,7 +17,7 @@ from pipelock.contain.profile import Limits
 from pipelock.model import Wall, WallName, WallState
 from pipelock_linux import libc
 
-__all__ = ["PrivilegeError", "drop", "held", "limits", "no_new_privileges"]
+__all__ = ["PrivilegeError", "counts_processes", "drop", "held", "limits", "no_new_privileges"]
 
 _VERSION: Final = 0x20080522
 """`_LINUX_CAPABILITY_VERSION_3`: sets of 64 bits in two halves."""
@@ -107,10 +108,26 @@ def _is_bounding(capability: int) -> bool:
         return False
 
 
-def limits(wanted: Limits) -> Wall:
+_COUNTED_SINCE: Final = (5, 14)
+"""From this Linux on a user's processes are counted apart in each user namespace (user_namespaces(7))."""
+
+
+def counts_processes() -> bool:
+    """Whether the kernel can hold the number of processes in a user namespace of their own; root's it never holds."""
+    numbers = os.uname().release.split("-")[0].split(".")[:2]
+    known = all(one.isdecimal() for one in numbers) and len(numbers) == 2
+    return os.getuid() != 0 and known and tuple(map(int, numbers)) >= _COUNTED_SINCE
+
+
+def limits(wanted: Limits, *, own_users: bool = False) -> Wall:
     """Set the limits that hold for one process: open files, bytes of a file, no core dumps (they hold memory).
 
-    What the caller may not exceed itself stays. Limits of all processes together take a cgroup.
+    What the caller may not exceed itself stays. Limits of all processes together take a cgroup, but for their number
+    where `counts_processes`.
+
+    Args:
+        wanted: 0 is no limit.
+        own_users: Whether the caller is in a user namespace of its own; elsewhere all the user's processes count.
 
     Raises:
         OSError: a limit could not be set.
@@ -121,6 +138,9 @@ def limits(wanted: Limits) -> Wall:
         said.append(f"{_lower(resource.RLIMIT_NOFILE, wanted.files)} open files")
     if wanted.file_size:
         said.append(f"files of {_lower(resource.RLIMIT_FSIZE, wanted.file_size)} bytes")
+    if wanted.processes and own_users and counts_processes():
+        # Our own first process is one of them.
+        said.append(f"{_lower(resource.RLIMIT_NPROC, wanted.processes + 1) - 1} processes")
     return Wall(WallName.LIMITS, WallState.UP, ", ".join(said))
 
 

@@ -57,7 +57,7 @@ class SandboxLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What one launched agent may use up, with all that it starts; 0 is no limit. Ours.
 
     Attributes:
-        processes: At a time; needs a cgroup.
+        processes: At a time; for root, and before Linux 5.14, needs a cgroup.
         memory_mb: MiB; needs a cgroup.
         open_files: Of one process.
         file_mb: MiB that a file may grow to.

@@ -101,6 +101,9 @@ def test_no_group_where_it_can_not_be_made(tmp_path, monkeypatch) -> None:
     assert "memory, processes" in cgroup.wall(None, BOUNDED).detail
     assert "systemd-run" in cgroup.wall(None, BOUNDED).fix
     assert cgroup.wall(None, Limits()).state is WallState.OFF
+    # What something else holds is not missed.
+    assert cgroup.wall(None, BOUNDED, held=("processes",)).detail == "no control group, so no bounds on memory"
+    assert cgroup.wall(None, Limits(processes=9), held=("processes",)).state is WallState.OFF
 
 
 def test_what_a_killed_launcher_left_is_removed_when_it_is_old(tmp_path, monkeypatch) -> None:

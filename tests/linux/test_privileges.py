@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import resource
 
 import pytest
@@ -115,3 +116,26 @@ def test_limits_are_never_above_the_callers_own(monkeypatch, wanted, hard, expec
     assert done[resource.RLIMIT_CORE] == (0, 0)
     assert all(soft == above for soft, above in done.values())
     assert (resource.RLIMIT_NPROC in done) is False
+
+
+@pytest.mark.parametrize(
+    ("uid", "release", "own", "expected"),
+    [
+        (1000, "6.1.0-13-amd64", True, 51),
+        (1000, "5.14", True, 51),
+        (1000, "5.13.19", True, None),  # counts all of the user's processes
+        (1000, "6.1.0", False, None),
+        (0, "6.1.0", True, None),  # never held for root
+        (1000, "unknown", True, None),
+    ],
+)
+def test_processes_are_counted_where_the_kernel_counts_them_apart(monkeypatch, uid, release, own, expected) -> None:
+    done: dict[int, tuple[int, int]] = {}
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (-1, -1))
+    monkeypatch.setattr(resource, "setrlimit", done.__setitem__)
+    monkeypatch.setattr(privileges.os, "getuid", lambda: uid)
+    monkeypatch.setattr(privileges.os, "uname", lambda: os.uname_result(("Linux", "here", release, "", "x86_64")))
+
+    said = privileges.limits(Limits(processes=50), own_users=own).detail
+    assert done.get(resource.RLIMIT_NPROC) == (None if expected is None else (expected, expected))
+    assert ("50 processes" in said) is (expected is not None)
