@@ -14,6 +14,7 @@ from pipelock.cli.output import complain
 from pipelock.cli.sandbox import planned
 from pipelock.cli.table import Arguments
 from pipelock.contain.aftermath import aftermath, look
+from pipelock.contain.launching import LaunchError, exit_code
 from pipelock.contain.profile import Access, Grant, Network, Profile, Source
 from pipelock.contain.walls import Outcome as Verdict
 from pipelock.contain.walls import banner, missing, outcome
@@ -22,13 +23,15 @@ from pipelock.control.paths import socket_path
 from pipelock.model import ContainmentFacts, ContainmentMode, Denial, Rung, Wall, WallName, WallState
 from pipelock_linux import landlock
 from pipelock_linux.init import EXIT_CANNOT_RUN
-from pipelock_linux.launcher import Ground, Launched, LaunchError, launch, listen_on_host
+from pipelock_linux.launcher import Ground, Launched, launch, listen_on_host
 from pipelock_linux.notifier import Explain, Notifier
-from pipelock_linux.supervise import Outcome, exit_code
+from pipelock_linux.supervise import Outcome
 
 __all__ = ["lowered", "run"]
 
 _PORTS_ABI = 4
+_SIGNALS = 128
+"""Exit codes from here on are those of signals."""
 
 
 def run(arguments: Arguments, facts: ContainmentFacts) -> int:
@@ -48,7 +51,14 @@ def run(arguments: Arguments, facts: ContainmentFacts) -> int:
         left = aftermath(before, look(profile.workspace, profile.watch))
         for line in (*denial_lines(ended.denials, ended.left_out), *left):
             complain(line)
-        if code and not ended.denials and not profile.explain and ended.not_run is None and sys.stderr.isatty():
+        # A signal's code says by itself what happened.
+        if (
+            0 < code < _SIGNALS
+            and not ended.denials
+            and not profile.explain
+            and ended.not_run is None
+            and sys.stderr.isatty()
+        ):
             complain(f"the command ended with {code}; --explain shows which files it was refused")
     return code
 

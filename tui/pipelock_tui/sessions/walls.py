@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import tzinfo
 
-from pipelock.model import ContainmentMode, NotedDenial, Rung, Sandboxed, Wall, WallState
-from pipelock_tui.explain import LABEL, item
+from pipelock.model import ContainmentMode, NotedDenial, Rung, Sandboxed, Wall, WallName, WallState
+from pipelock_tui.explain import item
 from pipelock_tui.text import Line, line
 from pipelock_tui.words import clock_time, number
 
@@ -18,6 +18,7 @@ WALLS = {
     WallState.OFF: ("·", "dim"),
 }
 """Glyph and role of each state."""
+_WIDEST = max(len(name) for name in WallName)
 _RUNGS = {
     Rung.NAMESPACE: "a network of its own",
     Rung.PORTS: "one port, by Landlock",
@@ -40,7 +41,11 @@ def wall_lines(sandbox: Sandboxed, zone: tzinfo | None = None) -> list[Line]:
         item("standing", *_standing(sandbox, zone)),
         item("command", contained.command),
         item("folder", contained.workspace),
-        *(item("" if place else "may reach", rule) for place, rule in enumerate(sandbox.rules)),
+        *(
+            item("" if place else "by config", f"reaches only {rule}")
+            for place, rule in enumerate(sandbox.config_rules)
+        ),
+        *(item("" if place else "by launch", f"reaches only {rule}") for place, rule in enumerate(sandbox.rules)),
         *map(_wall_line, contained.walls),
     ]
     if not sandbox.denied:
@@ -64,7 +69,7 @@ def _wall_line(wall: Wall) -> Line:
     glyph, role = WALLS[wall.state]
     fix = f"  → {wall.fix}" if wall.fix and wall.state in {WallState.PARTLY, WallState.DOWN} else ""
     state = "" if wall.state is WallState.UP else f"{wall.state.value} "
-    return line((f"  {glyph} {wall.name.value:<{LABEL - 5}} ", role), (state, role), wall.detail, (fix, "key"))
+    return line((f"  {glyph} {wall.name.value:<{_WIDEST}} ", role), (state, role), wall.detail, (fix, "key"))
 
 
 def _denial_line(noted: NotedDenial, zone: tzinfo | None) -> Line:
