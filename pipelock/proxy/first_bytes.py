@@ -9,6 +9,9 @@ from pipelock.proxy.client_hello import ClientHelloReader, Hello, Malformed, Nee
 __all__ = ["MAX_FIRST_LINE", "FirstBytes", "PlainHttp", "Unknown", "looks_like_http"]
 
 MAX_FIRST_LINE = 16_384
+_MAX_METHOD = 32
+_METHOD = bytes(range(65, 91)) + bytes(range(97, 123)) + b"-_"
+_PRINTABLE = bytes(range(0x20, 0x80))
 
 
 class PlainHttp(msgspec.Struct, frozen=True, gc=False):
@@ -27,7 +30,7 @@ class FirstBytes:
 
     def __init__(self) -> None:
         self._hello = ClientHelloReader()
-        self._start = b""
+        self._start = bytearray()
         self._is_tls = True
 
     def feed(self, data: bytes) -> First | None:
@@ -41,7 +44,7 @@ class FirstBytes:
                 return seen
             self._is_tls = False
         self._start += data
-        speaks = looks_like_http(self._start)
+        speaks = looks_like_http(bytes(self._start))
         if speaks is None:
             return None
         return PlainHttp() if speaks else Unknown()
@@ -50,11 +53,21 @@ class FirstBytes:
 def looks_like_http(start: bytes) -> bool | None:
     """Whether the first bytes of a conversation are an HTTP request line (RFC 9112 §3); `None` if more are needed.
 
-    Text without a line end is waited for, up to 16 KiB; anything that is no text is not HTTP.
+    Servers take more than is allowed, so more is taken for HTTP here: empty lines before it (§2.2), tabs, bytes that
+    are no ASCII, and the first version's `GET /path` (RFC 1945 §4.1). Text without a line end, and whatever begins with
+    a method, is waited for, up to 16 KiB; a method is HTTP then. The work is that of a few searches, whatever is fed.
     """
-    line, found, _ = start.partition(b"\n")
-    if not line.rstrip(b"\r").isascii() or any(byte < 0x20 for byte in line.rstrip(b"\r")):
-        return False
+    text = start.lstrip(b"\r\n")
+    line, found, _ = text.partition(b"\n")
+    method, space, _ = line[: _MAX_METHOD + 1].replace(b"\t", b" ").partition(b" ")
+    begins = bool(space) and _is_method(method)
     if found:
-        return b" http/" in line.lower()
-    return None if len(line) < MAX_FIRST_LINE else False
+        words = line.replace(b"\t", b" ").lower()
+        return b" http/" in words or (words.startswith(b"get /") and words.strip().count(b" ") == 1)
+    if len(start) >= MAX_FIRST_LINE:
+        return begins
+    return None if begins or not line.rstrip(b"\r").translate(None, _PRINTABLE) else False
+
+
+def _is_method(word: bytes) -> bool:
+    return bool(word) and not word.translate(None, _METHOD)

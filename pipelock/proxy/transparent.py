@@ -97,6 +97,7 @@ class CaughtConnection(ProxyConnection):
         self.speaks_tls = False
         self.waits = False
         self._early: list[bytes] = []
+        self._early_size = 0
         self._has_finished = False
 
     def tunnel(
@@ -117,7 +118,8 @@ class CaughtConnection(ProxyConnection):
             super().dataReceived(data)
             return
         self._early.append(data)
-        if sum(map(len, self._early)) > MAX_EARLY and self.transport is not None:
+        self._early_size += len(data)
+        if self._early_size > MAX_EARLY and self.transport is not None:
             self.transport.pauseProducing()
 
     def readConnectionLost(self) -> None:
@@ -270,6 +272,7 @@ class TransparentConnection(CaughtConnection):
             self.deadline = self.context.clock.seconds() + HEAD_SECONDS
         self._calm()
         self._early.append(data)
+        self._early_size += len(data)
         seen = self._first.feed(data)
         if seen is None:
             return
