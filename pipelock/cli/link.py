@@ -20,10 +20,10 @@ def wants_api(arguments: Arguments) -> bool:
     return bool(named or os.environ.get(URL_VARIABLE))
 
 
-def open_client(arguments: Arguments) -> Client:
-    """A client, still to be entered, of the daemon whose home the command line names.
+def open_client(arguments: Arguments, *, launches: bool = False) -> Client:
+    """A client, still to be entered, of the daemon whose home the command line names; see `Client` for `launches`.
 
     Raises:
         SocketPathError: the home's path is too long for a socket.
     """
-    return Client(socket_path(os.environ, arguments.home))
+    return Client(socket_path(os.environ, arguments.home), launches=launches)

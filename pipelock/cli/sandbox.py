@@ -78,7 +78,7 @@ def facts_for(arguments: Arguments, *, needed: bool = True) -> ContainmentFacts:
     """
     name = arguments.profile or arguments.session_name or program_of(arguments)
     try:
-        with open_client(arguments) as client:
+        with open_client(arguments, launches=True) as client:
             facts = client.ask(lambda number: frames.AskContainment(number, name), frames.ContainmentReply).facts
     except NotRunning as error:
         if not needed:

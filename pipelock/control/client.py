@@ -37,7 +37,7 @@ class Client:
     """One connection to the daemon, made by entering the context.
 
     `role` is `command` or `dashboard` (counts as an approver who is present). `timeout` is seconds for connecting and
-    for each verb; waiting for events has none.
+    for each verb; waiting for events has none. One that `launches` understands only the replies that launchers ask for.
 
     Every verb raises `ControlError`; entering also raises `NotRunning` where nobody answers. After a code of
     disconnected, timeout or protocol the connection is closed.
@@ -48,13 +48,16 @@ class Client:
 
     welcome: frames.Welcome
 
-    def __init__(self, path: str | Path, role: str = "command", timeout: float = 5.0) -> None:
+    def __init__(
+        self, path: str | Path, role: str = "command", timeout: float = 5.0, *, launches: bool = False
+    ) -> None:
         self._path = Path(path)
         self._role = role
         self._timeout = timeout
         self._limit = timeout  # of what is waited for now
         self._socket: socket.socket | None = None
-        self._connection = ClientConnection()
+        self._launches = launches
+        self._connection = ClientConnection(launches=launches)
         self._unread: deque[frames.Push | frames.Gap] = deque()
 
     def __enter__(self) -> Self:
@@ -76,7 +79,7 @@ class Client:
                 time.sleep(RETRY_SECONDS)
         except OSError as error:
             raise connect_error(error, self._path) from error
-        self._connection, self._socket = ClientConnection(), link
+        self._connection, self._socket = ClientConnection(launches=self._launches), link
         self._unread.clear()
         try:
             self._say(frames.Hello(frames.PROTOCOL, __version__, self._role))

@@ -101,7 +101,7 @@ class Lease:
         self._replaces = replaces
         self._lent: Lent | None = None
         self._link: socket.socket | None = None
-        self._connection = ClientConnection()
+        self._connection = ClientConnection(launches=True)
         self._asked = 0
         self._held = False
         self._is_open = True  # launchers hand over sockets that listen
@@ -202,7 +202,7 @@ class Lease:
         link = try_connect(self._path)
         if link is None:
             return False
-        self._link, self._connection, self._asked = link, ClientConnection(), 0
+        self._link, self._connection, self._asked = link, ClientConnection(launches=True), 0
         self._reports.clear()
         self._answer_due = time.monotonic() + _ANSWER_SECONDS
         self._say(frames.Hello(frames.PROTOCOL, __version__, "command"))

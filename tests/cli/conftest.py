@@ -101,7 +101,7 @@ class FakeDaemon:
         self.said: list[tuple[object, ...]] = []
         self.welcome = frames.Welcome(frames.PROTOCOL, "9.9", "epoch-1", may_decide=True)
 
-    def __call__(self, path: Path, role: str = "command", timeout: float = 5.0) -> Self:
+    def __call__(self, path: Path, role: str = "command", timeout: float = 5.0, *, launches: bool = False) -> Self:
         self.path = path
         return self
 

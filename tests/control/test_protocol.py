@@ -22,7 +22,16 @@ from pipelock.control.protocol import (
     ServerConnection,
     State,
 )
-from pipelock.model import Answer, AnswerWord, Event, KillSwitchState, Notice
+from pipelock.model import (
+    Answer,
+    AnswerWord,
+    ContainmentFacts,
+    Event,
+    KillSwitchState,
+    Notice,
+    Order,
+    OrderVerb,
+)
 
 WELCOME = Welcome(1, "9.9", "run-1", may_decide=True)
 
@@ -405,3 +414,31 @@ def test_the_diagram_in_the_documentation_is_the_table() -> None:
             target, _, words = right.partition(": ")
             edges |= {(State(left), Said(word), State(target)) for word in words.split(", ")}
     assert edges == {(before, said, after) for (before, said), after in TRANSITIONS.items()}
+
+
+def test_launchers_read_what_they_are_sent_and_nothing_else() -> None:
+    facts = ContainmentFacts(profiles=("coder",))
+    for result, is_known in (
+        (frames.ContainmentReply(facts), True),
+        (frames.ContainReply("a@sandbox-1|127.0.0.1"), True),
+        (Failed("no", "not now"), True),
+        (Ok(), True),
+        (frames.KillReply(KillSwitchState(active=True)), False),
+    ):
+        client, server = ClientConnection(launches=True), ServerConnection()
+        server.receive(client.send(Hello(1, "1", "command")))
+        assert server.next_frame()
+        client.receive(server.send(WELCOME))
+        assert client.next_frame() == WELCOME
+        server.receive(client.send(frames.AskContainment(1, "coder")))
+        assert server.next_frame()
+        client.receive(server.send(frames.Ordered(Order(OrderVerb.FREEZE))))
+        assert isinstance(client.next_frame(), frames.Ordered)
+        client.receive(server.send(Reply(1, result)))
+        if is_known:
+            said = client.next_frame()
+            assert isinstance(said, Reply)
+            assert (said.id, said.result) == (1, result)
+        else:
+            with pytest.raises(RemoteProtocolError):
+                client.next_frame()
