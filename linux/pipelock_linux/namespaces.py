@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from pipelock.contain.launching import LaunchError
 from pipelock.model import Wall, WallName, WallState
 from pipelock_linux import libc
 
@@ -27,18 +28,8 @@ _STATUS: Final = "/proc/self/status"
 _LABEL: Final = "/proc/self/attr/current"
 
 
-class WallError(Exception):
-    """A wall that can't be raised. The text says what was tried and what the system answered.
-
-    Attributes:
-        wall: Which.
-        fix: What would raise it; empty where nothing is known.
-    """
-
-    def __init__(self, wall: WallName, message: str, fix: str = "") -> None:
-        super().__init__(message)
-        self.wall = wall
-        self.fix = fix
+class WallError(LaunchError):
+    """A wall that can't be raised. The text says what was tried and what the system answered."""
 
     def down(self) -> Wall:
         """It as a wall that does not stand."""

@@ -17,6 +17,7 @@ from typing import Protocol, Self
 
 import msgspec
 
+from pipelock.contain.launching import GRACE, SECOND_THOUGHT, Denials
 from pipelock.control.lease import Lease
 from pipelock.model import Denial, Order, OrderVerb, WallName, escape
 from pipelock_linux import libc
@@ -38,15 +39,8 @@ from pipelock_linux.processes import children
 from pipelock_linux.terminal import Terminal
 from pipelock_linux.unanswered import refuse_waiting
 
-__all__ = ["GRACE", "MAX_DENIALS", "Freezer", "Outcome", "Refused", "Signals", "Supervisor", "Watcher", "exit_code"]
+__all__ = ["Freezer", "Outcome", "Refused", "Signals", "Supervisor", "Watcher"]
 
-GRACE = 5.0
-"""Seconds between asking the agent to end and ending it."""
-SECOND_THOUGHT = 0.5
-"""Seconds after which a second SIGTERM means what it says. timeout(1) and systemd may send one twice at once."""
-MAX_DENIALS = 200
-"""Different denials that are remembered for the list at the end; the rest is counted."""
-_REPORT_SECONDS = 1.0
 _SETTLED = 0.05
 """Seconds after which whoever a SIGCONT is for goes on."""
 _FORWARDED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
@@ -96,11 +90,6 @@ class Outcome(msgspec.Struct, frozen=True):
     ended_by: str = ""
     denials: tuple[Denial, ...] = ()
     left_out: int = 0
-
-
-def exit_code(status: int) -> int:
-    """What a shell would report: the exit code, or 128 and the signal's number."""
-    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
 def _is_stopped(first: int) -> bool:
@@ -198,10 +187,7 @@ class Supervisor:
         self._kill_at = 0.0
         self._stop_at = 0.0
         self._was_held = True
-        self._denials: dict[tuple[str, str], Denial] = {}
-        self._unreported: dict[tuple[str, str], Denial] = {}
-        self._report_at = 0.0
-        self._left_out = 0
+        self._denials = Denials()
         self._poll = select.poll()
 
     def run(self) -> Outcome:
@@ -243,8 +229,8 @@ class Supervisor:
         for line in self._later:
             self._say(line)
         status = self._status if self._status is not None else signal.SIGKILL
-        denials = tuple(self._denials.values())
-        return Outcome(status, self._not_run, self._unable, self._ended_by, denials, self._left_out)
+        denials = self._denials
+        return Outcome(status, self._not_run, self._unable, self._ended_by, denials.every(), denials.left_out)
 
     def tell(self, line: str) -> None:
         """Show a line now, or at the end where a program draws on the screen."""
@@ -259,8 +245,7 @@ class Supervisor:
     def _patience(self) -> int | None:
         """Milliseconds until something is due."""
         now = time.monotonic()
-        due = [self._lease.wait(), self._kill_at - now if self._kill_at else None]
-        due.append(self._report_at - now if self._unreported else None)
+        due = [self._lease.wait(), self._denials.wait(), self._kill_at - now if self._kill_at else None]
         due.append(self._stop_at - now if self._stop_at else None)
         known = [one for one in due if one is not None]
         return int(max(min(known), 0) * 1000) + 1 if known else None
@@ -278,7 +263,7 @@ class Supervisor:
         if self._kill_at and now >= self._kill_at:
             self._kill_at = 0.0
             self._kill()
-        if self._unreported and now >= self._report_at:
+        if (left := self._denials.wait()) is not None and left <= 0:
             self._report()
         if self._stop_at and now >= self._stop_at:
             self._stop_at = 0.0
@@ -355,24 +340,11 @@ class Supervisor:
             self._refused = None
             return
         if denial is not None:
-            self._note(denial)
-
-    def _note(self, denial: Denial) -> None:
-        key = (denial.wall.value, denial.what)
-        for known in (self._denials, self._unreported):
-            if key in known:
-                known[key] = msgspec.structs.replace(known[key], count=known[key].count + denial.count)
-            elif len(known) < MAX_DENIALS:
-                known[key] = denial
-            elif known is self._denials:
-                self._left_out += denial.count
-        self._report_at = self._report_at or time.monotonic() + _REPORT_SECONDS
+            self._denials.note(denial)
 
     def _report(self) -> None:
-        for denial in self._unreported.values():
+        for denial in self._denials.take():
             self._lease.report(denial)
-        self._unreported.clear()
-        self._report_at = 0.0
 
     # -- what others want -------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from typing import NoReturn
 
 import msgspec
 
+from pipelock.contain.launching import MAX_COMMAND, LaunchError
 from pipelock.contain.profile import Profile
 from pipelock.control.lease import Lease, Lent, listen_on_loopback
 from pipelock.model import Contained, Denial, HandedKind, HandedSocket, Rung, Wall, WallName, WallState
@@ -37,7 +38,7 @@ from pipelock_macos.relay import Relay
 from pipelock_macos.sbpl import Setting, ground, write
 from pipelock_macos.supervise import PASSED_ON, Outcome, Supervisor
 
-__all__ = ["LaunchError", "Launched", "Programs", "launch", "listen", "preview", "walls"]
+__all__ = ["Launched", "Programs", "launch", "listen", "preview", "walls"]
 
 _PROBE_SECONDS = 20.0
 _EXEC_FAILED = 126
@@ -49,20 +50,6 @@ echo done
 """
 """Tries what must fail. `done` alone is what it may say; the file tells whether it was written."""
 _CANARY = "read"
-
-
-class LaunchError(Exception):
-    """The agent was not started. The text says what was tried and what came of it, unescaped.
-
-    Attributes:
-        wall: Which wall was missing.
-        fix: What would raise it; empty where nothing is known.
-    """
-
-    def __init__(self, wall: WallName, message: str, fix: str = "") -> None:
-        super().__init__(message)
-        self.wall = wall
-        self.fix = fix
 
 
 class Programs(msgspec.Struct, frozen=True, kw_only=True):
@@ -268,7 +255,7 @@ class _Launch:
             id=self._id,
             agent=profile.agent,
             profile=profile.name,
-            command=self._wish.shown[:300],
+            command=self._wish.shown[:MAX_COMMAND],
             workspace=profile.workspace,
             mode=profile.mode,
             rung=Rung.SYSTEM,

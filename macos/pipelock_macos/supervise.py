@@ -15,21 +15,15 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from pipelock.contain.launching import GRACE, SECOND_THOUGHT, Denials
 from pipelock.control.lease import Lease
 from pipelock.model import Denial, Order, OrderVerb, escape
 from pipelock_macos.denials import LogLines
 from pipelock_macos.processes import Processes
 from pipelock_macos.relay import Relay
 
-__all__ = ["GRACE", "MAX_DENIALS", "PASSED_ON", "Outcome", "Supervisor", "exit_code"]
+__all__ = ["PASSED_ON", "Outcome", "Supervisor"]
 
-GRACE = 5.0
-"""Seconds between asking the agent to end and ending it."""
-SECOND_THOUGHT = 0.5
-"""Seconds after which a second SIGTERM means what it says."""
-MAX_DENIALS = 200
-"""Different denials that are remembered for the list at the end; the rest is counted."""
-_REPORT_SECONDS = 1.0
 _LAST_WORDS = 0.3
 """Seconds that the log has after the end: its lines come a little late."""
 PASSED_ON = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
@@ -56,11 +50,6 @@ class Outcome(msgspec.Struct, frozen=True):
     ended_by: str = ""
     denials: tuple[Denial, ...] = ()
     left_out: int = 0
-
-
-def exit_code(status: int) -> int:
-    """What a shell would report: the exit code, or 128 and the signal's number."""
-    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
 class Supervisor:
@@ -101,10 +90,7 @@ class Supervisor:
         self._asked_to_end = 0.0
         self._kill_at = 0.0
         self._was_held = True
-        self._denials: dict[tuple[str, str], Denial] = {}
-        self._unreported: dict[tuple[str, str], Denial] = {}
-        self._report_at = 0.0
-        self._left_out = 0
+        self._denials = Denials()
 
     def run(self) -> Outcome:
         """Until the agent's first process has ended; the others of it are ended then."""
@@ -129,7 +115,7 @@ class Supervisor:
         self._report()
         for line in self._later:
             self._say(line)
-        return Outcome(self._status, None, self._ended_by, tuple(self._denials.values()), self._left_out)
+        return Outcome(self._status, None, self._ended_by, self._denials.every(), self._denials.left_out)
 
     def _turn(self, wake: int, patience: float | None) -> None:
         lease = self._lease.fileno()
@@ -154,8 +140,7 @@ class Supervisor:
     def _patience(self) -> float | None:
         """Seconds until something is due."""
         now = time.monotonic()
-        due = [self._lease.wait(), self._kill_at - now if self._kill_at else None]
-        due.append(self._report_at - now if self._unreported else None)
+        due = [self._lease.wait(), self._denials.wait(), self._kill_at - now if self._kill_at else None]
         known = [one for one in due if one is not None]
         return max(min(known), 0.0) if known else None
 
@@ -172,7 +157,7 @@ class Supervisor:
         if self._kill_at and now >= self._kill_at:
             self._kill_at = 0.0
             self._processes.kill()
-        if self._unreported and now >= self._report_at:
+        if (left := self._denials.wait()) is not None and left <= 0:
             self._report()
 
     def _tell(self, line: str) -> None:
@@ -248,24 +233,11 @@ class Supervisor:
         for message in self._lines.feed(data):
             denial = self._hear(message)
             if denial is not None:
-                self._note(denial)
-
-    def _note(self, denial: Denial) -> None:
-        key = (denial.wall.value, denial.what)
-        for known in (self._denials, self._unreported):
-            if key in known:
-                known[key] = msgspec.structs.replace(known[key], count=known[key].count + denial.count)
-            elif len(known) < MAX_DENIALS:
-                known[key] = denial
-            elif known is self._denials:
-                self._left_out += denial.count
-        self._report_at = self._report_at or time.monotonic() + _REPORT_SECONDS
+                self._denials.note(denial)
 
     def _report(self) -> None:
-        for denial in self._unreported.values():
+        for denial in self._denials.take():
             self._lease.report(denial)
-        self._unreported.clear()
-        self._report_at = 0.0
 
     def _last_words(self) -> None:
         deadline = time.monotonic() + _LAST_WORDS

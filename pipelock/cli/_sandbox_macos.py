@@ -14,14 +14,14 @@ from pipelock.cli.output import complain, print_json
 from pipelock.cli.sandbox import planned
 from pipelock.cli.table import Arguments
 from pipelock.contain.aftermath import aftermath, look
+from pipelock.contain.launching import LaunchError, exit_code
 from pipelock.contain.profile import Network, Profile
 from pipelock.contain.walls import Machine, banner, missing, outcome, report
 from pipelock.contain.walls import Outcome as Verdict
 from pipelock.control.lease import Lease
 from pipelock.control.paths import socket_path
 from pipelock.model import ContainmentFacts, Rung, Wall
-from pipelock_macos.launcher import Launched, LaunchError, Programs, launch, listen, preview, walls
-from pipelock_macos.supervise import exit_code
+from pipelock_macos.launcher import Launched, Programs, launch, listen, preview, walls
 
 __all__ = ["rehearse", "run"]
 

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from pipelock.contain.launching import LaunchError, exit_code
 from pipelock.contain.profile import Access, Grant, Profile
 from pipelock.control.errors import ControlError
 from pipelock.control.lease import Lent
 from pipelock.model import Denial, HandedKind, Order, OrderVerb, Rung, Wall, WallName, WallState
-from pipelock_linux.launcher import Ground, Launched, LaunchError, launch, listen_on_host
+from pipelock_linux.launcher import Ground, Launched, launch, listen_on_host
 from pipelock_linux.notifier import Notifier
 from pipelock_linux.probe import probe
 from pipelock_linux.processes import children
-from pipelock_linux.supervise import Outcome, exit_code
+from pipelock_linux.supervise import Outcome
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
+from pipelock.contain.launching import MAX_DENIALS, exit_code
 from pipelock.model import Denial, Order, OrderVerb, WallName
 from pipelock_linux.channel import Channel, Ended, NotRun, Refusals, Resume, Signal, Stop, Uncovered, pair
-from pipelock_linux.supervise import MAX_DENIALS, Outcome, Signals, Supervisor, exit_code
+from pipelock_linux.supervise import Outcome, Signals, Supervisor
 
 
 class Lease:
@@ -221,11 +222,6 @@ def test_signals_are_read_with_where_they_came_from_and_given_back() -> None:
         assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
 
     alone(work)
-
-
-@pytest.mark.parametrize(("status", "code"), [(0, 0), (7 << 8, 7), (signal.SIGSEGV | 0x80, 139), (signal.SIGKILL, 137)])
-def test_exit_codes_are_those_of_a_shell(status: int, code: int) -> None:
-    assert exit_code(status) == code
 
 
 def test_what_lost_its_cover_is_said_and_recorded(supervise, said) -> None:

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import msgspec
 
+from pipelock.contain.launching import LaunchError, exit_code
 from pipelock.contain.profile import Access, Limits, Network
 from pipelock.model import Order, OrderVerb
 from pipelock_macos import supervise
-from pipelock_macos.launcher import Launched, LaunchError, Programs, launch, listen
+from pipelock_macos.launcher import Launched, Programs, launch, listen
 from tests.macos.profiles import grant, profile
 
 HOLDS = """#!/bin/sh
@@ -165,7 +166,7 @@ def run(folder: Path, name: str) -> dict[str, object]:
         result |= {"error": str(error), "wall": getattr(error, "wall", "")}
     else:
         result |= {
-            "code": supervise.exit_code(outcome.status),
+            "code": exit_code(outcome.status),
             "not_run": outcome.not_run,
             "ended_by": outcome.ended_by,
             "denials": [(denial.what, denial.program, denial.count) for denial in outcome.denials],
