@@ -85,8 +85,10 @@ def _sandbox(sandbox: Sandboxed) -> Iterator[str]:
     yield f"  sandbox    {escape(contained.id, 40)}, {_standing(sandbox)}; network by {contained.rung.value}"
     yield f"  command    {escape(contained.command, 300)}"
     yield f"  workspace  {escape(contained.workspace, 300)}"
+    for rule in sandbox.config_rules:
+        yield f"  by config  reaches only {escape(rule, 300)}"
     for rule in sandbox.rules:
-        yield f"  may reach  {escape(rule, 300)}"
+        yield f"  by launch  reaches only {escape(rule, 300)}"
     for wall in contained.walls:
         yield f"  wall       {_wall(wall)}"
     if sandbox.denied:

@@ -108,6 +108,7 @@ class _Planner:
             limits=self._limits(),
             unix_sockets=self._mode is not ContainmentMode.STRICT or self._has_sockets(),
             rules=self._rules(),
+            config_rules=self._settings.rules,
             freeze_on_kill=self._settings.freeze_on_kill or self._wish.freeze_on_kill,
             explain=self._settings.explain or self._wish.explain,
             links=tuple(sorted(linked.items())),
@@ -171,7 +172,7 @@ class _Planner:
         ]
 
     def _rules(self) -> tuple[str, ...]:
-        lines = tuple(dict.fromkeys((*self._settings.rules, *self._wish.rules)))
+        lines = tuple(dict.fromkeys(self._wish.rules))
         if lines:
             # Imported here: it needs the configuration's schema, and most launches have no rules.
             from pipelock.contain.rules import RuleError, parse_rules  # noqa: PLC0415

@@ -108,7 +108,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         grants: Sorted by path.
         environment: All of it, sorted.
         unix_sockets: Whether local sockets may be made at all. Those of the host are reached only through grants.
-        rules: One-line egress rules: nothing else may be reached; empty: what config says.
+        rules: One-line egress rules of the command line: nothing else may be reached.
+        config_rules: Those of config, which the daemon applies: where there are both, what is reached is named by both.
         freeze_on_kill: Whether the kill switch freezes the agent besides cutting its network.
         explain: Whether every refused file access is looked at, which costs time.
         links: Links that must be there, as (path, target): (`/bin`, `/usr/bin`). Their folders lie in no grant but
@@ -133,6 +134,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     unix_sockets: bool = True
     rules: tuple[str, ...] = ()
+    config_rules: tuple[str, ...] = ()
     freeze_on_kill: bool = False
     explain: bool = False
     links: tuple[tuple[str, str], ...] = ()

@@ -77,6 +77,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     host_ports: tuple[int, ...]
     proxy_port: int
     rules: tuple[str, ...]
+    config_rules: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -146,8 +147,11 @@ def _opened(profile: Profile) -> list[str]:
             lines.append(f"{word}: {_few(paths)}")
     if profile.network.host_ports:
         lines.append(f"ports of this machine: {_few(list(map(str, profile.network.host_ports)))}")
+    if profile.config_rules:
+        lines.append(f"reaches only (sandbox.allow): {_few(profile.config_rules)}")
     if profile.rules:
-        lines.append(f"reaches only: {_few(list(profile.rules))}")
+        word = "and of that only" if profile.config_rules else "reaches only"
+        lines.append(f"{word}: {_few(profile.rules)}")
     return lines
 
 
@@ -184,6 +188,7 @@ def report(profile: Profile, walls: Sequence[Wall], machine: Machine, rung: Rung
         host_ports=profile.network.host_ports,
         proxy_port=profile.network.proxy_port,
         rules=profile.rules,
+        config_rules=profile.config_rules,
         notes=profile.notes,
     )
 

@@ -23,7 +23,7 @@ from pipelock.daemon.handed import ProcessHandle, check_all
 from pipelock.daemon.wall_log import WallLog
 from pipelock.door.bus import EventBus
 from pipelock.door.edges import Call, Clock
-from pipelock.engine.egress import EgressRules
+from pipelock.engine.egress import OwnRules
 from pipelock.evidence.session_line import SessionEntry
 from pipelock.identity import Agents, ContainedCaller, contained_key, sanitise_agent
 from pipelock.identity.commands import masked_command
@@ -32,6 +32,7 @@ from pipelock.model import (
     MAX_HANDED,
     Contained,
     ContainmentChanged,
+    ContainmentSettings,
     ContainmentStep,
     Denial,
     HandedKind,
@@ -89,10 +90,9 @@ class ContainmentParts:
 
     Attributes:
         agents: What config says about names.
-        freezes: Whether the kill switch freezes agents launched under a profile.
+        settings: What config says now for agents launched under a profile, whoever launches them.
         refused_ports: Loopback ports that are never relayed: the daemon's own.
-        host_ports: Those that config has relayed for agents launched under a profile, whoever launches them.
-        rules: Compiles one-line rules; raises ValueError with what is wrong.
+        rules: Compiles one-line rules, config's and a launch's; raises ValueError with what is wrong.
         own_rules: The engine's table of them, by session.
         end_session: Ends the connections of a session, by its key and why.
         record: Writes to the audit log; never raises.
@@ -103,12 +103,11 @@ class ContainmentParts:
     bus: EventBus
     serve: Serve
     agents: Callable[[], Agents]
-    freezes: Callable[[str], bool]
+    settings: Callable[[str], ContainmentSettings]
     killed: Callable[[], bool]
     refused_ports: Callable[[], frozenset[int]]
-    host_ports: Callable[[str], tuple[int, ...]]
-    rules: Callable[[Sequence[str]], EgressRules]
-    own_rules: dict[str, EgressRules]
+    rules: Callable[[Sequence[str], Sequence[str]], tuple[OwnRules, ...]]
+    own_rules: dict[str, tuple[OwnRules, ...]]
     end_session: Callable[[str, str], int]
     record: Callable[[SessionEntry], None]
 
@@ -122,6 +121,7 @@ class _Agent:
     log: WallLog
     ports: Sequence[Served] = ()
     rules: tuple[str, ...] = ()
+    config_rules: tuple[str, ...] = ()
     frozen: bool = False
     lost_at: float = 0.0
     ended_at: float = 0.0
@@ -134,6 +134,7 @@ class _Agent:
             frozen=self.frozen,
             ended_at=self.ended_at,
             rules=self.rules,
+            config_rules=self.config_rules,
             denied=self.log.count,
             denials=tuple(self.log.kinds),
         )
@@ -186,9 +187,8 @@ class Containment:
         process: ProcessHandle | None = None
         try:
             contained, caller = self._checked(wish)
-            rules = self._compiled(wish.rules)
             process = check_all(contained, wish.sockets, wish.descriptors)
-            return self._admit(lease, wish, contained, caller, rules, process)
+            return self._admit(lease, wish, contained, caller, process)
         except BackendError:
             if process is not None:
                 process.close()
@@ -197,16 +197,18 @@ class Containment:
             has_process = wish.sockets and wish.sockets[-1].kind is HandedKind.PROCESS
             close_all(wish.descriptors[:-1] if process is not None and has_process else wish.descriptors)
 
-    def _admit(  # noqa: PLR0917 - the parts of one wish
+    def _admit(
         self,
         lease: Lease,
         wish: ContainWish,
         contained: Contained,
         caller: ContainedCaller,
-        rules: EgressRules | None,
         process: ProcessHandle | None,
     ) -> str:
         parts = self._parts
+        # Config's are not the launcher's to send: it could leave them out.
+        from_config = self._settings_of(contained).rules
+        rules = self._compiled(from_config, wish.rules)
         known = self._agents.get(contained.id)
         if known is not None:
             self._check_return(known, contained, process)
@@ -216,10 +218,10 @@ class Containment:
             contained = msgspec.structs.replace(contained, pid=process.pid)
         key = contained_key(caller)
         # Before the first connection can come.
-        if rules is None:
-            parts.own_rules.pop(key, None)
-        else:
+        if rules:
             parts.own_rules[key] = rules
+        else:
+            parts.own_rules.pop(key, None)
         handed = [(said, fd) for said, fd in zip(wish.sockets, wish.descriptors, strict=True)]
         try:
             ports = parts.serve(contained, caller, [one for one in handed if one[0].kind is not HandedKind.PROCESS])
@@ -232,7 +234,8 @@ class Containment:
             if known.process is not None:
                 known.process.close()
             known.contained, known.process = contained, process
-        agent.lease, agent.ports, agent.rules, agent.lost_at = lease, ports, wish.rules, 0.0
+        agent.lease, agent.ports, agent.lost_at = lease, ports, 0.0
+        agent.rules, agent.config_rules = wish.rules, from_config
         self._agents[contained.id] = agent
         self._by_lease[lease] = agent
         self._by_key[key] = agent
@@ -372,7 +375,7 @@ class Containment:
 
     def _obey_kill_switch(self, agent: _Agent) -> None:
         lease, killed = agent.lease, self._parts.killed()
-        if lease is None or (killed and not self._parts.freezes(agent.contained.profile)):
+        if lease is None or (killed and not self._settings_of(agent.contained).freeze_on_kill):
             return
         if killed and not agent.frozen:
             agent.frozen = True
@@ -430,6 +433,7 @@ class Containment:
                 "rung": contained.rung.value,
                 "walls": ", ".join(f"{wall.name.value} {wall.state.value}" for wall in contained.walls),
                 "rules": "; ".join(agent.rules),
+                "config_rules": "; ".join(agent.config_rules),
             }
         weak = step is ContainmentStep.STARTED and weakest(contained) is WallState.DOWN
         self._parts.record(
@@ -483,7 +487,7 @@ class Containment:
 
     def _check_ports(self, wish: ContainWish) -> None:
         """Which ports of this machine may be relayed."""
-        own, granted = self._parts.refused_ports(), self._parts.host_ports(wish.contained.profile)
+        own, granted = self._parts.refused_ports(), self._settings_of(wish.contained).host_ports
         for one in wish.sockets:
             if one.kind is HandedKind.HOST_PORT and one.port in own:
                 raise BackendError("forbidden", f"port {one.port} is the daemon's own and is not relayed")
@@ -498,11 +502,13 @@ class Containment:
         inside = {agent.contained.pid for agent in self._agents.values()} - {0}
         return any(process.pid in inside for process in ancestors)
 
-    def _compiled(self, rules: Sequence[str]) -> EgressRules | None:
-        if not rules:
-            return None
+    def _settings_of(self, contained: Contained) -> ContainmentSettings:
+        """As a launcher is told them: by the agent's name where it names no profile."""
+        return self._parts.settings(contained.profile or contained.agent)
+
+    def _compiled(self, from_config: Sequence[str], launched: Sequence[str]) -> tuple[OwnRules, ...]:
         try:
-            return self._parts.rules(rules)
+            return self._parts.rules(from_config, launched)
         except ValueError as error:
             raise BackendError("bad_request", str(error)) from error
 

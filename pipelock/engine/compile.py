@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,13 +22,16 @@ from pipelock.engine.approvals import ApprovalLimits
 from pipelock.engine.compile_redaction import compile_redaction
 from pipelock.engine.compile_sessions import compile_sessions
 from pipelock.engine.compile_taint import taint_of
-from pipelock.engine.egress import EgressRule, EgressRules
+from pipelock.engine.egress import EgressRule, EgressRules, OwnRules
 from pipelock.engine.media import MediaPolicy
 from pipelock.engine.policy import NoResponses, Policy, ResponseScanner
 from pipelock.engine.watchers import cross_request_of, wallets_of, watchers
 from pipelock.model import Severity, Verdict
 
 __all__ = ["approval_limits", "compile_policy", "own_rules", "rule_book", "rule_named", "suppressions_of"]
+
+_CONFIG_HINT = "the operator can name it in sandbox.allow, for the next launch; --allow only narrows that further"
+_LAUNCH_HINT = "if the agent needs it, start it again with one more --allow; config's own rules hold besides"
 
 
 def compile_policy(
@@ -155,9 +158,17 @@ def _egress(config: Config) -> EgressRules:
     return EgressRules(list(map(_egress_rule, config.egress_rules)), Verdict.parse(config.egress_default))
 
 
-def own_rules(rules: Iterable[ConfigRule]) -> EgressRules:
-    """A sandbox's own list: what no rule of it names is blocked."""
-    return EgressRules(list(map(_egress_rule, rules)), Verdict.BLOCK)
+def own_rules(config: Sequence[ConfigRule], launch: Sequence[ConfigRule]) -> tuple[OwnRules, ...]:
+    """The lists of one sandbox, config's and its launch's: each blocks what it does not name, unless it is empty."""
+    told = (
+        (config, "the configuration (sandbox.allow)", _CONFIG_HINT),
+        (launch, "its launch (--allow)", _LAUNCH_HINT),
+    )
+    return tuple(
+        OwnRules(EgressRules(list(map(_egress_rule, rules)), Verdict.BLOCK), written, hint)
+        for rules, written, hint in told
+        if rules
+    )
 
 
 def _egress_rule(rule: ConfigRule) -> EgressRule:

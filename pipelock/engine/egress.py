@@ -14,7 +14,7 @@ from pipelock.detect.hosts import HostSet
 from pipelock.engine._paths import RulePaths
 from pipelock.model import Verdict
 
-__all__ = ["EgressRule", "EgressRules", "Ruling"]
+__all__ = ["EgressRule", "EgressRules", "OwnRules", "Ruling"]
 
 
 class EgressRule(msgspec.Struct, frozen=True):
@@ -64,14 +64,15 @@ class EgressRule(msgspec.Struct, frozen=True):
 class Ruling(msgspec.Struct, frozen=True):
     """What the list says. `rule` is empty where the default spoke.
 
-    `own`: it is the sandbox's own list that says so, beside config's; `reason` is the whole of it. Such a list holds in
-    every mode, as walls do.
+    `own`: a list of the sandbox says so, beside `egress_rules`; `reason` is the whole of it, `hint` what would help.
+    Such a list holds in every mode, as walls do.
     """
 
     action: Verdict
     rule: str = ""
     reason: str = ""
     own: bool = False
+    hint: str = ""
 
 
 _OPENS = Ruling(Verdict.ALLOW)
@@ -128,3 +129,29 @@ class EgressRules:
             else:
                 return _OPENS if rule.action is Verdict.ASK else ruling
         return _OPENS if self._default.action is Verdict.ASK else self._default
+
+
+class OwnRules:
+    """A list that narrows what one sandbox reaches: what it does not allow is blocked.
+
+    Args:
+        rules: The list; its default blocks.
+        written: Where it is written, for the reason.
+        hint: What helps whom it stops.
+
+    Attributes:
+        rules: The list.
+    """
+
+    def __init__(self, rules: EgressRules, written: str, hint: str) -> None:
+        self.rules = rules
+        only = f"this sandbox reaches only what {written} names"
+        self._refusal = Ruling(Verdict.BLOCK, reason=f"{only}, and that is not it", own=True, hint=hint)
+        closed = f"{only}; a rule with a method or path takes a tunnel that is read, and this one is not"
+        self._closed = (
+            Ruling(Verdict.BLOCK, reason=closed, own=True, hint=hint) if rules.looks_inside else self._refusal
+        )
+
+    def refusal(self, *, unread: bool) -> Ruling:
+        """What is said to whom it stops; `unread`: that is a tunnel whose inside nobody reads."""
+        return self._closed if unread else self._refusal

@@ -23,7 +23,7 @@ from pipelock.engine.a2a_tracker import A2aTracker
 from pipelock.engine.address_watch import AddressWatch
 from pipelock.engine.content import folded, inspect_content
 from pipelock.engine.cross_request import CrossRequest
-from pipelock.engine.egress import EgressRules, Ruling
+from pipelock.engine.egress import EgressRules, OwnRules, Ruling
 from pipelock.engine.facts import Answers, Content, Facts, Lookup
 from pipelock.engine.killswitch import KillSwitch
 from pipelock.engine.limits import SlidingWindow
@@ -88,7 +88,7 @@ class Engine:
         self.sessions.taints = self.taints
         self.trackers: tuple[Tracker, ...] = (self.cross_request, AddressWatch(), A2aTracker())
         self.own_ports: frozenset[int] = frozenset()
-        self.own_rules: dict[str, EgressRules] = {}  # of launched agents, by session; they only narrow
+        self.own_rules: dict[str, tuple[OwnRules, ...]] = {}  # of launched agents, by session; all must allow
         self._requests = SlidingWindow()
         self._bytes = SlidingWindow()
 
@@ -220,10 +220,11 @@ class Engine:
         if action.named and action.kind is Kind.CONNECT:
             # A port of this machine, granted by its number: rules are heeded, and where there is none it is allowed.
             return ruling if ruling.rule else _NO_RULING
-        own = self.own_rules.get(action.session)
-        if own is None or ruling.action is Verdict.BLOCK or _rule(action, view, own).action is not Verdict.BLOCK:
-            return ruling
-        return _UNREAD_TUNNEL if own.looks_inside and _is_unread(action) else _NOT_ALLOWED
+        if ruling.action is not Verdict.BLOCK:
+            for own in self.own_rules.get(action.session, ()):
+                if _rule(action, view, own.rules).action is Verdict.BLOCK:
+                    return own.refusal(unread=action.kind is Kind.CONNECT and not action.opened)
+        return ruling
 
     def _after_dns(self, case: _Case, view: UrlView, answers: Answers) -> Decision:
         policy = case.policy
@@ -351,19 +352,6 @@ MAX_SUPPRESSED = 64
 _CHOSEN = frozenset({"allowlist", "core_ssrf", "ssrf"})
 _ANY_PATH = ("/", "/")
 _NO_RULING = Ruling(Verdict.ALLOW)
-_NOT_ALLOWED = Ruling(
-    Verdict.BLOCK, reason="this sandbox reaches only what --allow (sandbox.allow) names, and that is not it", own=True
-)
-_UNREAD_TUNNEL = Ruling(
-    Verdict.BLOCK,
-    reason="this sandbox reaches only what --allow (sandbox.allow) names; a rule with a method or path takes a tunnel "
-    "that is read, and this one is not",
-    own=True,
-)
-
-
-def _is_unread(action: Action) -> bool:
-    return action.kind is Kind.CONNECT and not action.opened
 
 
 def _faulty(action: Action, policy: Policy, fault: Fault) -> Decision:

@@ -35,7 +35,6 @@ _CODES = {
     "cross_request": BlockReason.CROSS_REQUEST_DENY,
     "taint": BlockReason.REQUEST_POLICY_DENY,
 }
-_OWN_HINT = "if the agent needs it, start it again with one more --allow; config's own rules hold besides"
 _TEXTS = frozenset({"body_dlp", "header_dlp"})
 _CORE_HINT = "this rule belongs to the core floor and can't be suppressed; keep the credential out of the request"
 _STATUSES = {"ratelimit": 429, "databudget": 429}
@@ -208,7 +207,7 @@ def _by_rule(action: Action, policy: Policy, findings: tuple[Finding, ...], ruli
         code=BlockReason.REQUEST_POLICY_DENY if blocks else None,
         status=403 if blocks else 0,
         findings=findings,
-        hint=_OWN_HINT if ruling.own else _HINTS["egress_rules"],
+        hint=ruling.hint or _HINTS["egress_rules"],
         rule=ruling.rule,
         policy=policy.hash,
         enforced=enforced,

@@ -184,7 +184,8 @@ class Sandboxed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         held: Its launcher is connected, so it is served.
         frozen: It was told to stand still.
         ended_at: Seconds since the epoch; 0 while it lives, as far as is known.
-        rules: Its own egress rules, as they were written.
+        rules: Its launch's egress rules (`--allow`), as they were written.
+        config_rules: Config's (`sandbox.allow`) when it was launched; what is reached is named by both.
         denied: Refusals of its walls, all counted.
         denials: The newest kinds of them, oldest first.
     """
@@ -194,6 +195,7 @@ class Sandboxed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     frozen: bool = False
     ended_at: float = 0.0
     rules: tuple[str, ...] = ()
+    config_rules: tuple[str, ...] = ()
     denied: int = 0
     denials: tuple[NotedDenial, ...] = ()
 
@@ -255,6 +257,7 @@ class ContainmentSettings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         mode: From `strict` and `best_effort`.
         preset: Name of the built-in additions for an agent (`claude`, `codex`…); empty: by the program's name.
+        rules: One-line egress rules, which the daemon applies itself: nothing else may be reached.
         ports: Caught besides 80 and 443.
         redirect: Catch all others too.
         freeze_on_kill: `on_kill: freeze`.

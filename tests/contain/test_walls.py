@@ -73,6 +73,11 @@ def test_the_banner_says_what_is_missing_and_what_was_opened_fit_for_a_terminal(
         "reaches only: host=a.example.com",
         "! be \\u202e careful",
     ]
+    both = msgspec.structs.replace(PROFILE, config_rules=("*.example.com",))
+    assert banner(both, (NETWORK,))[-3:-1] == [
+        "reaches only (sandbox.allow): *.example.com",
+        "and of that only: host=a.example.com",
+    ]
     quiet = msgspec.structs.replace(
         PROFILE, grants=(), rules=(), notes=(), network=Network(), mode=ContainmentMode.STRICT
     )

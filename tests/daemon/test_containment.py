@@ -30,13 +30,14 @@ from pipelock.daemon.containment import (
 from pipelock.daemon.wall_log import DENIALS_A_SECOND, MAX_DENIALS
 from pipelock.door.bus import EventBus
 from pipelock.engine.compile import own_rules
-from pipelock.engine.egress import EgressRules
+from pipelock.engine.egress import OwnRules
 from pipelock.evidence.session_line import SessionEntry
 from pipelock.identity import Agents, ContainedCaller
 from pipelock.identity.process import ProcessId
 from pipelock.model import (
     Contained,
     ContainmentChanged,
+    ContainmentSettings,
     Denial,
     HandedKind,
     HandedSocket,
@@ -103,10 +104,11 @@ class House:
         self.freezes = True
         self.ports: list[FakePort] = []
         self.full = False
-        self.served: list[tuple[ContainedCaller, list[HandedKind], EgressRules | None]] = []
+        self.served: list[tuple[ContainedCaller, list[HandedKind], tuple[OwnRules, ...]]] = []
         self.ended: list[str] = []
         self.entries: list[SessionEntry] = []
-        self.own_rules: dict[str, EgressRules] = {}
+        self.own_rules: dict[str, tuple[OwnRules, ...]] = {}
+        self.config_rules: dict[str, tuple[str, ...]] = {}
         self.process: FakeProcess | None = FakeProcess()
         monkeypatch.setattr(module, "check_all", lambda *_: self.process)
         profiles = {"coder": AgentProfile(), "proven": AgentProfile(programs=("x",))}
@@ -117,16 +119,19 @@ class House:
                 bus=self.bus,
                 serve=self.serve,
                 agents=lambda: Agents(profiles),
-                freezes=lambda profile: self.freezes,
+                settings=self.settings,
                 killed=lambda: self.killed,
                 refused_ports=lambda: frozenset({8888}),
-                host_ports=lambda _profile: (5432,),
-                rules=lambda lines: own_rules(parse_rules(tuple(lines))),
+                rules=lambda *lists: own_rules(*(parse_rules(tuple(lines)) for lines in lists)),
                 own_rules=self.own_rules,
                 end_session=self.end_session,
                 record=self.entries.append,
             )
         )
+
+    def settings(self, profile: str) -> ContainmentSettings:
+        rules = self.config_rules.get(profile, ())
+        return ContainmentSettings(freeze_on_kill=self.freezes, host_ports=(5432,), rules=rules)
 
     def serve(
         self, contained: Contained, caller: ContainedCaller, handed: Sequence[tuple[HandedSocket, int]]
@@ -136,7 +141,7 @@ class House:
         for _, descriptor in handed:
             os.fstat(descriptor)  # open as yet
         key = f"{caller.agent}@sandbox-{caller.id}|127.0.0.1"
-        self.served.append((caller, [said.kind for said, _ in handed], self.own_rules.get(key)))
+        self.served.append((caller, [said.kind for said, _ in handed], self.own_rules.get(key, ())))
         ports = [FakePort() for _ in handed]
         self.ports += ports
         return ports
@@ -202,7 +207,8 @@ def test_a_launched_agent_is_served_under_a_session_of_its_own(house: House) -> 
     ear, _ = house.contain(rules=("example.com",))
     ((caller, kinds, rules),) = house.served
     assert (caller, kinds) == (ContainedCaller(ID, "claude", "coder"), [HandedKind.PROXY])
-    assert rules is house.own_rules[KEY] is not None  # before the first connection
+    assert len(rules) == 1  # before the first connection
+    assert rules is house.own_rules[KEY]
     assert len(house.table) == 1
     sandbox = house.table.of(KEY)
     assert sandbox is not None
@@ -216,6 +222,24 @@ def test_a_launched_agent_is_served_under_a_session_of_its_own(house: House) -> 
     assert entry.more["walls"] == "network up"
     assert house.table.of("nobody") is None
     assert house.table.walls("nobody") is None
+
+
+@pytest.mark.parametrize("profile", ["coder", ""])
+def test_the_daemon_applies_config_s_rules_whatever_the_launcher_sends(house: House, profile: str) -> None:
+    house.config_rules = {"coder": ("*.example.com",), "": ("section.test",)}
+    box = msgspec.structs.replace(BOX, agent="coder", profile=profile)
+    ear, _ = house.contain(box)
+    ((*_, rules),) = house.served
+    (key, _box), *_ = house.table.living()
+    sandbox = house.table.of(key)
+    assert sandbox is not None
+    assert (len(rules), sandbox.rules, sandbox.config_rules) == (1, (), ("*.example.com",))
+    assert house.entries[0].more["config_rules"] == "*.example.com"
+    # It may come back, and what config says by then holds from then on, besides its own.
+    house.table.release(ear)
+    house.config_rules = {}
+    house.contain(box)
+    assert (house.steps(), house.own_rules) == (["started", "lost", "back"], {})
 
 
 def test_with_the_launcher_goes_the_network_and_with_the_process_the_sandbox(house: House) -> None:

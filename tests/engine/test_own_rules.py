@@ -21,11 +21,12 @@ ANYTHING = EgressRules([], Verdict.ALLOW)
 BOX = "claude@sandbox-0123456789ab|127.0.0.1"
 
 
-def an_engine(*lines: str, egress: EgressRules | None = None, enforce: bool = True) -> Engine:
+def an_engine(
+    *lines: str, config: tuple[str, ...] = (), egress: EgressRules | None = None, enforce: bool = True
+) -> Engine:
     policy = a_policy(egress=egress or ANYTHING, enforce=enforce)
     engine = Engine(policy, KillSwitch())
-    if lines:
-        engine.own_rules[BOX] = own_rules(map(parse_rule_line, lines))
+    engine.own_rules[BOX] = own_rules(*(tuple(map(parse_rule_line, one)) for one in (config, lines)))
     return engine
 
 
@@ -90,6 +91,28 @@ def test_what_no_rule_of_it_names_is_blocked_in_every_mode(
 def test_a_closed_tunnel_is_told_why_its_rule_does_not_do() -> None:
     decision = judge(an_engine("method=GET host=example.com"), connect("example.com", opened=False))
     assert "takes a tunnel that is read" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("config", "launch", "reached"),
+    [
+        ((), (), {"example.com", "a.example.com", "other.test"}),
+        (("*.example.com",), (), {"example.com", "a.example.com"}),
+        (("*.example.com",), ("example.com",), {"example.com"}),
+        (("example.com",), ("*.example.com", "other.test"), {"example.com"}),
+        (("example.com",), ("other.test",), set()),
+    ],
+)
+def test_a_launch_narrows_what_config_allows_and_never_widens_it(
+    config: tuple[str, ...], launch: tuple[str, ...], reached: set[str]
+) -> None:
+    engine = an_engine(*launch, config=config)
+    for host in ("example.com", "a.example.com", "other.test"):
+        decision = judge(engine, boxed(host=host, url=f"http://{host}/"))
+        assert (decision.verdict is Verdict.ALLOW) is (host in reached)
+        if config and host == "other.test":
+            assert "the configuration (sandbox.allow)" in decision.reason
+            assert "sandbox.allow, for the next launch" in decision.hint
 
 
 def test_configs_rules_hold_besides() -> None:

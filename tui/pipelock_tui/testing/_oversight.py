@@ -180,6 +180,7 @@ def sandboxed(**changes: object) -> Sandboxed:
             started_at=NOON - 3_000,
         ),
         rules=("host=*.example.com", "method=GET host=pypi.org"),
+        config_rules=("host=*.org",),
         denied=4,
         denials=(
             NotedDenial(
