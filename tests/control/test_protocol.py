@@ -417,14 +417,14 @@ def test_the_diagram_in_the_documentation_is_the_table() -> None:
 
 
 def test_launchers_read_what_they_are_sent_and_nothing_else() -> None:
-    facts = ContainmentFacts(profiles=("coder",))
-    for result, is_known in (
-        (frames.ContainmentReply(facts), True),
+    results: list[tuple[frames.Result, bool]] = [
+        (frames.ContainmentReply(ContainmentFacts(profiles=("coder",))), True),
         (frames.ContainReply("a@sandbox-1|127.0.0.1"), True),
         (Failed("no", "not now"), True),
         (Ok(), True),
         (frames.KillReply(KillSwitchState(active=True)), False),
-    ):
+    ]
+    for result, is_known in results:
         client, server = ClientConnection(launches=True), ServerConnection()
         server.receive(client.send(Hello(1, "1", "command")))
         assert server.next_frame()
