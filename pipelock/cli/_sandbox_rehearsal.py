@@ -13,7 +13,7 @@ from pipelock.cli.output import complain, print_json, print_table
 from pipelock.cli.sandbox import check_profile, facts_for, planned, program_of, warn
 from pipelock.cli.table import Arguments
 from pipelock.config import ConfigError, load
-from pipelock.contain.settings import containment_settings
+from pipelock.config.sandbox_settings import sandbox_settings
 from pipelock.contain.walls import Machine, banner, outcome, report
 from pipelock.control.client import NotRunning
 from pipelock.control.paths import home_dir, runtime_dir
@@ -79,7 +79,7 @@ def _facts_of(arguments: Arguments, path: Path | None) -> ContainmentFacts:
         raise UsageError(str(error.problems[0])) from error
     name = arguments.profile or arguments.session_name or program_of(arguments)
     facts = ContainmentFacts(
-        settings=containment_settings(config, name),
+        settings=sandbox_settings(config, name),
         profile=name if name in config.agents else "",
         profiles=tuple(config.agents),
         hidden=(str(home_dir(os.environ, arguments.home)), str(runtime_dir(os.environ, arguments.home))),

@@ -6,8 +6,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pipelock.config.sandbox_settings import sandbox_settings
 from pipelock.contain.rules import parse_rules
-from pipelock.contain.settings import containment_settings
 from pipelock.daemon.adopting import Adopting
 from pipelock.daemon.containment import Containment, ContainmentParts
 from pipelock.door.edges import Reactor
@@ -45,7 +45,7 @@ def containment_of(daemon: Daemon, reactor: Reactor) -> Containment:
             bus=daemon.bus,
             serve=Adopting(reactor, daemon.context),
             agents=lambda: daemon.context.settings.agents,
-            settings=lambda profile: containment_settings(daemon.loaded.config, profile),
+            settings=lambda profile: sandbox_settings(daemon.loaded.config, profile),
             killed=lambda: daemon.kill.active,
             refused_ports=lambda: daemon.engine.own_ports,
             rules=lambda *lists: own_rules(*(parse_rules(tuple(lines)) for lines in lists)),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelock.config import Config
-from pipelock.contain.settings import containment_settings
+from pipelock.config.sandbox_settings import sandbox_settings
 from pipelock.control.backend import BackendError
 from pipelock.control.paths import home_dir, runtime_dir
 from pipelock.daemon.agent import trust_files
@@ -40,7 +40,7 @@ class Planning:
         config = daemon.loaded.config
         names = daemon.context.settings.agents.names
         return ContainmentFacts(
-            settings=containment_settings(config, profile),
+            settings=sandbox_settings(config, profile),
             profile=profile if profile in names else "",
             profiles=tuple(sorted(names)),
             trust=self._trust(config),

@@ -8,15 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pipelock.config import Config
 from pipelock.config.schema_operations import EgressRule
 from pipelock.contain import rules
 from pipelock.contain.claims import is_inside
 from pipelock.contain.defaults import Place, places, preset, preset_for, preset_names, variables
 from pipelock.contain.host import Host, Kind
-from pipelock.contain.settings import containment_settings
 from pipelock.contain.spots import absolute, expanded
-from pipelock.model import ContainmentSettings
 from tests.contain.fake_host import HOME, fake_host
 
 GROUPS = ("system", "private", "toolchains", "settings", "caches", "secrets", "protected", "watched")
@@ -133,7 +130,3 @@ def test_rules_of_a_launch_are_those_of_config_in_a_line() -> None:
         rules.parse_rule("hots=a.b")
     with pytest.raises(rules.RuleError, match="a launch takes 500"):
         rules.parse_rules(("method=GET",) * 501)
-
-
-def test_settings_are_those_of_config() -> None:
-    assert containment_settings(Config(), "x") == ContainmentSettings()
