@@ -180,7 +180,7 @@ def test_nothing_that_programs_wanted_was_refused(lived: Lived) -> None:
 def test_a_push_over_ssh_is_recorded_with_its_remote(lived: Lived, daemon: DaemonProcess, ssh: SecureShell) -> None:
     lived.check("git-over-ssh", "")
     told = [line["remote"] for line in daemon.lines() if "remote" in line]
-    assert told == [f"git {what} {ssh.url(HOST)}"[:300] for what in ("fetch", "push", "fetch")]
+    assert told == [f"git {what} {ssh.url(HOST)}"[:300] for what in ("fetch", "push")]
 
 
 # What the first launch kept in caches is there for the next one.
