@@ -60,6 +60,8 @@ MAX_WALLS = 32
 _FRESH_SECONDS = 5.0
 _MAX_TEXT = 300
 _MAX_PATH = 4_096
+_MAX_COMMAND = 4_096
+_UNSERVED = (HandedKind.PROCESS,)
 _ID = frozenset("0123456789abcdef")
 _ID_LENGTH = 12
 
@@ -119,6 +121,8 @@ class _Agent:
     lease: Lease | None
     process: ProcessHandle | None
     log: WallLog
+    may_decide: bool
+    condemned: bool = False
     ports: Sequence[Served] = ()
     rules: tuple[str, ...] = ()
     config_rules: tuple[str, ...] = ()
@@ -173,8 +177,7 @@ class Containment:
 
     def processes(self) -> frozenset[ProcessId]:
         """The first processes of those that may live: nobody who descends from one decides anything."""
-        known = (agent.process.known_as for agent in self._agents.values() if agent.process is not None)
-        return frozenset(one for one in known if one is not None)
+        return frozenset(agent.process.known_as for agent in self._agents.values() if agent.process is not None)
 
     # -- leases ----------------------------------------------------------------------------------------------------
 
@@ -187,7 +190,8 @@ class Containment:
         process: ProcessHandle | None = None
         try:
             contained, caller = self._checked(wish)
-            process = check_all(contained, wish.sockets, wish.descriptors)
+            launcher = wish.ancestors[0] if wish.ancestors else None
+            process = check_all(contained, wish.sockets, wish.descriptors, launcher)
             return self._admit(lease, wish, contained, caller, process)
         except BackendError:
             if process is not None:
@@ -211,25 +215,26 @@ class Containment:
         rules = self._compiled(from_config, wish.rules)
         known = self._agents.get(contained.id)
         if known is not None:
-            self._check_return(known, contained, process)
-        elif len(self._agents) >= MAX_CONTAINED and not self._forget_lost():
+            self._check_return(known, wish, contained, process)
+        elif len(self._agents) >= MAX_CONTAINED and not self._forget_lost(may_decide=wish.may_decide):
             raise BackendError("unavailable", f"{MAX_CONTAINED} sandboxes are served already")
-        if process is not None:
-            contained = msgspec.structs.replace(contained, pid=process.pid)
+        # Its number is known by its pidfd, or not at all.
+        contained = msgspec.structs.replace(contained, pid=process.pid if process is not None else 0)
         key = contained_key(caller)
         # Before the first connection can come.
         if rules:
             parts.own_rules[key] = rules
         else:
             parts.own_rules.pop(key, None)
-        handed = [(said, fd) for said, fd in zip(wish.sockets, wish.descriptors, strict=True)]
+        handed = [pair for pair in zip(wish.sockets, wish.descriptors, strict=True) if pair[0].kind not in _UNSERVED]
         try:
-            ports = parts.serve(contained, caller, [one for one in handed if one[0].kind is not HandedKind.PROCESS])
+            # What the operator has ended is not served again, whoever comes back with it.
+            ports = parts.serve(contained, caller, handed) if known is None or not known.condemned else ()
         except OSError as error:
             if known is None:
                 parts.own_rules.pop(key, None)
             raise BackendError("unavailable", f"the sandbox's sockets can't be served: {error}") from error
-        agent = known or _Agent(contained, key, lease, process, self._log_of(contained, key))
+        agent = known or _Agent(contained, key, lease, process, self._log_of(contained, key), wish.may_decide)
         if known is not None:
             if known.process is not None:
                 known.process.close()
@@ -245,25 +250,29 @@ class Containment:
         parts.clock.callLater(0, self._go_on_as_it_is_now, agent)
         return key
 
-    def _check_return(self, known: _Agent, contained: Contained, process: ProcessHandle | None) -> None:
+    def _check_return(
+        self, known: _Agent, wish: ContainWish, contained: Contained, process: ProcessHandle | None
+    ) -> None:
         if known.lease is not None:
             raise BackendError("unavailable", "this sandbox is served already, on another connection")
-        before = known.contained
-        same = (contained.agent, contained.profile, contained.workspace) == (
-            before.agent,
-            before.profile,
-            before.workspace,
-        )
         pid = process.pid if process is not None else None
-        if not same or pid != (known.process.pid if known.process is not None else None):
+        before = known.process.pid if known.process is not None else None
+        # Walls don't change while an agent lives, and what narrowed it still does.
+        same = _lasting(contained) == _lasting(known.contained) and wish.rules == known.rules
+        # Where no process tells them apart, an agent must not take over what the operator has launched.
+        lesser = pid is None and known.may_decide and not wish.may_decide
+        if not same or pid != before or lesser:
             raise BackendError("forbidden", "this id belongs to another sandbox")
 
-    def _forget_lost(self) -> bool:
-        """Make room: the one that was lost first counts as ended; whether there was one."""
-        lost = [agent for agent in self._agents.values() if agent.lease is None]
+    def _forget_lost(self, *, may_decide: bool) -> bool:
+        """Make room: the one that was lost first counts as ended; whether there was one.
+
+        Those of launchers that may decide go last, and only for their like: an agent must not push out the operator's.
+        """
+        lost = [agent for agent in self._agents.values() if agent.lease is None and agent.may_decide <= may_decide]
         if not lost:
             return False
-        self._end(min(lost, key=lambda agent: agent.lost_at), "others needed its place")
+        self._end(min(lost, key=lambda agent: (agent.may_decide, agent.lost_at)), "others needed its place")
         return True
 
     def release(self, lease: Lease) -> None:
@@ -346,6 +355,7 @@ class Containment:
         agent = self._by_key.get(key)
         if agent is None or agent.ended_at:
             return False
+        agent.condemned = True
         self._withdraw(agent, reason or "the operator ended the session")
         if agent.lease is None:
             self._kill(agent)
@@ -368,6 +378,9 @@ class Containment:
 
     def _go_on_as_it_is_now(self, agent: _Agent) -> None:
         """Tell the launcher where the kill switch stands; another daemon may have frozen its agent."""
+        if agent.condemned and agent.lease is not None:
+            agent.lease.order(Order(OrderVerb.END, "the operator ended the session"))
+            return
         self._obey_kill_switch(agent)
         is_old = self._parts.wall() - agent.contained.started_at > _FRESH_SECONDS
         if is_old and agent.lease is not None and not agent.frozen:
@@ -460,13 +473,17 @@ class Containment:
         if self._is_inside(wish.ancestors):
             raise BackendError("forbidden", "no sandbox may be started from inside of another")
         self._check_ports(wish)
-        name = sanitise_agent(said.agent)
-        if not name or name in {".", ".."}:
-            raise BackendError("bad_request", "a sandbox's agent has a name")
         if said.profile and said.profile not in agents.names:
             raise BackendError("bad_request", "there is no such profile in section agents")
-        proven = agents.proven.intersection({name, said.profile})
-        if proven and not wish.may_decide:
+        name, profile = sanitise_agent(_bound(wish, agents) or said.agent), said.profile
+        if not name or name in {".", ".."}:
+            raise BackendError("bad_request", "a sandbox's agent has a name")
+        if _bound(wish, agents):
+            profile = name if name in agents.names else ""
+            if said.profile not in {"", profile}:
+                raise BackendError("forbidden", f"what is launched from here is {name}'s, not agents.{said.profile}'s")
+        proven = agents.proven.intersection({name, profile})
+        if proven and not wish.may_decide and name != wish.inside:
             # Rules and budgets go by it, and whoever can't decide may be an agent that wants those of another one.
             raise BackendError(
                 "forbidden",
@@ -476,14 +493,16 @@ class Containment:
         contained = msgspec.structs.replace(
             said,
             agent=name,
+            profile=profile,
+            started_at=min(max(said.started_at, 0.0), self._parts.wall()),
             # Masked here: launchers start faster without knowing what secrets look like.
-            command=masked_command(said.command.split(" "))[:_MAX_TEXT],
+            command=masked_command(said.command[:_MAX_COMMAND].split(" "))[:_MAX_TEXT],
             workspace=said.workspace[:_MAX_PATH],
             walls=tuple(
                 Wall(wall.name, wall.state, wall.detail[:_MAX_TEXT], wall.fix[:_MAX_TEXT]) for wall in said.walls
             ),
         )
-        return contained, ContainedCaller(said.id, name, said.profile)
+        return contained, ContainedCaller(said.id, name, profile, shared=wish.shared)
 
     def _check_ports(self, wish: ContainWish) -> None:
         """Which ports of this machine may be relayed."""
@@ -499,8 +518,7 @@ class Containment:
                 )
 
     def _is_inside(self, ancestors: Sequence[ProcessId]) -> bool:
-        inside = {agent.contained.pid for agent in self._agents.values()} - {0}
-        return any(process.pid in inside for process in ancestors)
+        return not self.processes().isdisjoint(ancestors)
 
     def _settings_of(self, contained: Contained) -> ContainmentSettings:
         """As a launcher is told them: by the agent's name where it names no profile."""
@@ -511,6 +529,18 @@ class Containment:
             return self._parts.rules(from_config, launched)
         except ValueError as error:
             raise BackendError("bad_request", str(error)) from error
+
+
+def _bound(wish: ContainWish, agents: Agents) -> str:
+    """Whose it is, whatever its launcher says: nobody gets rid of his name by launching."""
+    if wish.may_decide:
+        return ""
+    return wish.inside or (agents.default_agent if agents.bind_default else "")
+
+
+def _lasting(contained: Contained) -> tuple[object, ...]:
+    """What stays as it is for as long as an agent lives."""
+    return contained.agent, contained.profile, contained.workspace, contained.rung
 
 
 def _started(contained: Contained) -> str:

@@ -10,13 +10,14 @@ import os
 import select
 import signal
 import socket
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 
 from pipelock.control.backend import BackendError
-from pipelock.identity.process import PROC, ProcessId, UnreadableProcessError, namespaces, process_id
+from pipelock.identity.process import PROC, ProcessId, UnreadableProcessError, namespaces, relatives
 from pipelock.model import Contained, HandedKind, HandedSocket, Rung
 
 __all__ = ["ProcessHandle", "check_all"]
@@ -24,6 +25,7 @@ __all__ = ["ProcessHandle", "check_all"]
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _CATCHING = frozenset({HandedKind.TRANSPARENT, HandedKind.REDIRECTED, HandedKind.DNS})
 """Sockets that stand for other addresses than their own, and so exist only in a network of the agent's own."""
+_NETNS_COOKIE = 71  # SO_NETNS_COOKIE (asm-generic/socket.h); not in the standard library
 
 
 class ProcessHandle:
@@ -31,12 +33,15 @@ class ProcessHandle:
 
     `pid` is its number here, `known_as` that with its start time, where it can be read.
 
+    Only what `launcher` has launched is taken: it will be killed when somebody says so, and nobody who descends from it
+    decides anything. Else an agent could hand over the operator's shell.
+
     Raises:
         BackendError: bad_request, it is no pidfd, or of a process that has ended or can't be seen from here;
-            forbidden, of another user's.
+            forbidden, of another user's or not the launcher's.
     """
 
-    def __init__(self, descriptor: int, proc: Path = PROC) -> None:
+    def __init__(self, descriptor: int, launcher: ProcessId | None, proc: Path = PROC) -> None:
         self._descriptor = descriptor
         self.pid = _field(proc / "self" / "fdinfo" / str(descriptor), "Pid:", "no pidfd came for the process")
         if self.pid <= 0:
@@ -44,9 +49,12 @@ class ProcessHandle:
         uid = _field(proc / str(self.pid) / "status", "Uid:", "the launched process has ended")
         if uid != os.getuid():
             raise BackendError("forbidden", f"the launched process belongs to uid {uid}")
-        self.known_as: ProcessId | None = None
+        chain: tuple[ProcessId, ...] = ()
         with suppress(UnreadableProcessError):
-            self.known_as = process_id(self.pid, proc)
+            chain = tuple(relative.process for relative in relatives(self.pid, proc, whole=False))
+        if launcher is None or launcher not in chain[1:]:
+            raise BackendError("forbidden", f"process {self.pid} was not launched by who hands it over")
+        self.known_as = chain[0]
 
     def is_gone(self) -> bool:
         """Whether it has ended; nobody need have waited for it."""
@@ -86,11 +94,15 @@ def _field(path: Path, name: str, missing: str) -> int:
 
 
 def check_all(
-    contained: Contained, sockets: Sequence[HandedSocket], descriptors: Sequence[int], proc: Path = PROC
+    contained: Contained,
+    sockets: Sequence[HandedSocket],
+    descriptors: Sequence[int],
+    launcher: ProcessId | None = None,
+    proc: Path = PROC,
 ) -> ProcessHandle | None:
     """Compare descriptors, as many as `sockets`, with what is said of them, and make those of sockets non-blocking.
 
-    Returns the process among them, whose descriptor is its own from now on.
+    Returns the process among them, which `launcher` must have launched; its descriptor is its own from now on.
 
     Raises:
         BackendError: something is not as it is said to be. Nothing is closed.
@@ -104,10 +116,10 @@ def check_all(
         raise BackendError("bad_request", f"catching connections takes a network of its own, not rung {contained.rung}")
     for said, descriptor in zip(sockets, descriptors, strict=True):
         if said.kind is not HandedKind.PROCESS:
-            _check_socket(said, descriptor)
+            _check_socket(said, descriptor, contained.rung)
     if kinds[-1] is not HandedKind.PROCESS:
         return None
-    process = ProcessHandle(descriptors[-1], proc)
+    process = ProcessHandle(descriptors[-1], launcher, proc)
     if contained.rung is Rung.NAMESPACE and _shares_our_network(process.pid, proc):
         raise BackendError("bad_request", "the launched process lives in the daemon's own network namespace")
     return process
@@ -121,7 +133,20 @@ def _shares_our_network(pid: int, proc: Path) -> bool:
         return False
 
 
-def _check_socket(said: HandedSocket, descriptor: int) -> None:
+def _network_of(link: socket.socket) -> int:
+    """The number of the network that a socket lives in; 0 where the kernel does not tell (before Linux 5.14)."""
+    try:
+        return int.from_bytes(link.getsockopt(socket.SOL_SOCKET, _NETNS_COOKIE, 8), sys.byteorder)
+    except OSError:
+        return 0
+
+
+def _is_in_our_network(link: socket.socket) -> bool:
+    with socket.socket(link.family, link.type) as ours:
+        return _network_of(link) == _network_of(ours) != 0
+
+
+def _check_socket(said: HandedSocket, descriptor: int, rung: Rung) -> None:
     wanted = socket.SOCK_DGRAM if said.kind is HandedKind.DNS else socket.SOCK_STREAM
     name = f"the {said.kind.value} socket"
     try:
@@ -133,6 +158,8 @@ def _check_socket(said: HandedSocket, descriptor: int) -> None:
             raise BackendError("bad_request", f"{name} is of another family or type than it is said to be")
         if wanted is socket.SOCK_STREAM and not link.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             raise BackendError("bad_request", f"{name} does not listen")
+        if rung is Rung.NAMESPACE and _is_in_our_network(link):
+            raise BackendError("bad_request", f"{name} lives in the daemon's own network namespace")
         host, port, *_ = link.getsockname()
         if port != said.port:
             raise BackendError("bad_request", f"{name} is bound to port {port}, not {said.port}")

@@ -110,6 +110,7 @@ class House:
         self.own_rules: dict[str, tuple[OwnRules, ...]] = {}
         self.config_rules: dict[str, tuple[str, ...]] = {}
         self.process: FakeProcess | None = FakeProcess()
+        self.default_agent = ""
         monkeypatch.setattr(module, "check_all", lambda *_: self.process)
         profiles = {"coder": AgentProfile(), "proven": AgentProfile(programs=("x",))}
         self.table = Containment(
@@ -118,7 +119,7 @@ class House:
                 wall=lambda: 1000.0 + self.clock.seconds(),
                 bus=self.bus,
                 serve=self.serve,
-                agents=lambda: Agents(profiles),
+                agents=lambda: Agents(profiles, self.default_agent, bind_default=True),
                 settings=self.settings,
                 killed=lambda: self.killed,
                 refused_ports=lambda: frozenset({8888}),
@@ -291,13 +292,33 @@ def test_a_launcher_that_comes_back_has_its_session_again(house: House) -> None:
     assert house.refused().code == "forbidden"
     assert house.process.closed
     house.process = FakeProcess(50)
-    assert house.refused(msgspec.structs.replace(BOX, workspace="/elsewhere")).code == "forbidden"
-    second, _ = house.contain()
+    for change in ({"workspace": "/elsewhere"}, {"rung": Rung.ENVIRONMENT}, {"agent": "codex"}):
+        assert house.refused(msgspec.structs.replace(BOX, **change)).code == "forbidden"
+    house.process.closed = False
+    second, _ = house.contain(may_decide=False)  # its terminal may be gone meanwhile
     assert house.steps() == ["started", "lost", "back"]
     house.table.release(first)  # long gone
     assert len(house.table) == 1
     house.table.release(second)
     assert len(house.table) == 0
+
+
+def test_what_narrowed_it_still_does_when_its_launcher_is_back(house: House) -> None:
+    ear, _ = house.contain(rules=("example.com",))
+    house.table.release(ear)
+    for rules in ((), ("example.com", "example.net")):
+        assert house.refused(rules=rules).code == "forbidden"
+        assert house.own_rules[KEY] is house.served[0][2]
+    house.contain(rules=("example.com",))
+    assert house.steps()[-1] == "back"
+
+
+def test_without_a_process_an_agent_takes_over_nothing_of_the_operators(house: House) -> None:
+    house.process = None
+    ear, _ = house.contain()
+    house.table.release(ear)
+    assert house.refused(may_decide=False).code == "forbidden"
+    house.contain()
 
 
 def test_what_was_frozen_before_this_daemon_goes_on(house: House) -> None:
@@ -366,6 +387,45 @@ def test_who_may_decide_may_use_a_proven_name(house: House) -> None:
     assert len(house.table) == 1
 
 
+@pytest.mark.parametrize(
+    ("said", "inside", "default", "known"),
+    [
+        pytest.param(("npm", ""), "claude", "", ("claude", ""), id="a known agent's"),
+        pytest.param(("npm", ""), "coder", "", ("coder", "coder"), id="a profile's"),
+        pytest.param(("npm", ""), "proven", "", ("proven", "proven"), id="one that its programs prove"),
+        pytest.param(("coder", "coder"), "coder", "", ("coder", "coder"), id="its own name said"),
+        pytest.param(("npm", "coder"), "proven", "", None, id="another's profile"),
+        pytest.param(("npm", ""), "", "house", ("house", ""), id="a bound default"),
+        pytest.param(("npm", "coder"), "", "house", None, id="a profile beside a bound default"),
+        pytest.param(("npm", ""), "claude", "house", ("claude", ""), id="a process is more than a default"),
+        pytest.param(("npm", "coder"), "", "", ("npm", "coder"), id="nobody known"),
+    ],
+)
+def test_nobody_gets_rid_of_his_name_by_launching(
+    house: House, said: tuple[str, str], inside: str, default: str, known: tuple[str, str] | None
+) -> None:
+    house.default_agent = default
+    box = msgspec.structs.replace(BOX, agent=said[0], profile=said[1])
+    if known is None:
+        assert house.refused(box, may_decide=False, inside=inside).code == "forbidden"
+        return
+    house.contain(box, may_decide=False, inside=inside, shared=True)
+    ((caller, _, _),) = house.served
+    assert (caller.agent, caller.profile, caller.shared) == (*known, True)
+    ((key, shown),) = house.table.living()
+    assert (key, shown.agent, shown.profile) == (f"{known[0]}@sandbox-{ID}|127.0.0.1", *known)
+
+
+def test_times_and_numbers_are_not_believed(house: House) -> None:
+    for number, (started, known) in enumerate(((1e300, 1000.0), (-1e300, 0.0), (999.5, 999.5))):
+        box = msgspec.structs.replace(BOX, id=f"{number:012x}", started_at=started, pid=1)
+        house.process = FakeProcess(60 + number) if number else None
+        house.contain(box)
+        *_, (_, shown) = house.table.living()
+        assert (shown.started_at, shown.pid) == (known, 60 + number if number else 0)
+    house.contain(ancestors=(ProcessId(1, 0),))  # a number that was only said keeps nobody from launching
+
+
 def test_names_and_texts_are_made_safe(house: House) -> None:
     long = "x" * 5000
     wall = Wall(WallName.FILES, WallState.PARTLY, long, long)
@@ -383,7 +443,7 @@ def test_names_and_texts_are_made_safe(house: House) -> None:
 def test_no_sandbox_from_inside_a_sandbox(house: House) -> None:
     house.contain()
     error = house.refused(
-        msgspec.structs.replace(BOX, id="f" * 12), ancestors=(ProcessId(90, 1), ProcessId(50, 1), ProcessId(1, 0))
+        msgspec.structs.replace(BOX, id="f" * 12), ancestors=(ProcessId(90, 1), ProcessId(50, 7), ProcessId(1, 0))
     )
     assert "inside" in error.message
 
@@ -415,6 +475,22 @@ def test_the_table_is_bounded_and_the_lost_make_room(house: House) -> None:
     ended = [f"claude@sandbox-{1000 + number:012x}|127.0.0.1" for number in range(MAX_ENDED + 4)]
     assert sum(house.table.of(key) is not None for key in ended) == MAX_ENDED
     assert sum(key in house.own_rules for key in ended) == MAX_ENDED
+
+
+def test_an_agent_does_not_push_out_what_the_operator_has_launched(house: House) -> None:
+    def fill(number: int, *, may_decide: bool) -> Ear:
+        house.process = FakeProcess(100 + number)
+        return house.contain(msgspec.structs.replace(BOX, id=f"{number:012x}"), may_decide=may_decide)[0]
+
+    house.table.release(fill(0, may_decide=True))
+    ears = [fill(number, may_decide=number % 2 == 0) for number in range(1, MAX_CONTAINED)]
+    with pytest.raises(BackendError, match="64 sandboxes"):
+        fill(100, may_decide=False)
+    house.table.release(ears[4])
+    fill(101, may_decide=True)
+    assert [event.payload.contained.id for event in house.events(ContainmentChanged)][-2] == f"{5:012x}"
+    fill(102, may_decide=True)
+    assert [event.payload.contained.id for event in house.events(ContainmentChanged)][-2] == f"{0:012x}"
 
 
 # -- orders ------------------------------------------------------------------------------------------------------------
@@ -450,6 +526,20 @@ def test_without_a_launcher_it_is_killed_at_once(house: House) -> None:
     house.table.release(ear)
     assert house.table.terminate(KEY, "enough")
     assert house.process.killed
+
+
+def test_what_the_operator_has_ended_is_not_served_again(house: House) -> None:
+    house.process = None  # so nothing but its launcher can end it
+    first, _ = house.contain()
+    house.clock.advance(0)
+    house.table.terminate(KEY, "enough")
+    house.table.release(first)
+    second, _ = house.contain()
+    assert (len(house.served), second.orders) == (1, [])
+    house.clock.advance(0)
+    assert second.orders == [OrderVerb.END]
+    house.table.terminate(KEY, "enough")
+    assert second.orders == [OrderVerb.END] * 2
 
 
 def test_the_kill_switch_freezes_and_thaws(house: House) -> None:
@@ -585,7 +675,7 @@ def test_whatever_happens_in_whatever_order(  # noqa: C901 - one branch a deed
 ) -> None:
     house = House(monkeypatch)
     ears: dict[int, Ear] = {}
-    cut: set[int] = set()  # told to end
+    cut: set[int] = set()  # told to end, and never served again
     processes = {number: FakeProcess(50 + number) for number in range(3)}
     for deed, number in deeds:
         box = msgspec.structs.replace(BOX, id=f"{number:012x}")
@@ -595,15 +685,13 @@ def test_whatever_happens_in_whatever_order(  # noqa: C901 - one branch a deed
             with suppress(BackendError):
                 ear, _ = house.contain(box, rules=("example.com",))
                 ears[number] = ear
-                cut.discard(number)
         elif deed == "release" and number in ears:
             house.table.release(ears.pop(number))
         elif deed == "gone":
             processes[number].gone = True
         elif deed == "sweep":
             house.table.sweep()
-        elif deed == "terminate":
-            house.table.terminate(key, "")
+        elif deed == "terminate" and house.table.terminate(key, ""):
             cut.add(number)
         elif deed == "wait":
             house.clock.advance(4)

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from pipelock.control.backend import BackendError
+from pipelock.daemon import handed as module
 from pipelock.daemon.handed import ProcessHandle, check_all
-from pipelock.identity.process import process_id
+from pipelock.identity.process import ProcessId, process_id
 from pipelock.model import Contained, HandedKind, HandedSocket, Rung
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pidfds and namespaces are Linux's")
@@ -51,12 +52,19 @@ def hand() -> Iterator[Hand]:
         link.close()
 
 
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is handed over lives in another network than ours."""
+    monkeypatch.setattr(module, "_is_in_our_network", lambda _: False)
+
+
 def said(kind: HandedKind, link: socket.socket, *, off: int = 0, family: int = 4) -> HandedSocket:
     return HandedSocket(kind, link.getsockname()[1] + off, family)
 
 
 def check(contained: Contained, *pairs: tuple[HandedSocket, int]) -> ProcessHandle | None:
-    return check_all(contained, [one for one, _ in pairs], [descriptor for _, descriptor in pairs])
+    launcher = process_id(os.getpid())
+    return check_all(contained, [one for one, _ in pairs], [descriptor for _, descriptor in pairs], launcher)
 
 
 def refused(contained: Contained, *pairs: tuple[HandedSocket, int]) -> str:
@@ -65,6 +73,7 @@ def refused(contained: Contained, *pairs: tuple[HandedSocket, int]) -> str:
     return error.value.message
 
 
+@pytest.mark.usefixtures("elsewhere")
 def test_sockets_that_are_as_said_are_taken_and_made_not_to_block(hand: Hand) -> None:
     links = [hand.listener(), hand.listener("0.0.0.0"), hand.listener("0.0.0.0"), hand.datagrams("0.0.0.0")]
     kinds = (HandedKind.PROXY, HandedKind.TRANSPARENT, HandedKind.REDIRECTED, HandedKind.DNS)
@@ -76,6 +85,7 @@ def test_sockets_that_are_as_said_are_taken_and_made_not_to_block(hand: Hand) ->
         assert check(BOX, (said(HandedKind.PROXY, link, family=6), link.fileno())) is None
 
 
+@pytest.mark.usefixtures("elsewhere")
 def test_sockets_that_are_not_as_said_are_refused(hand: Hand) -> None:
     proxy, other, dns = hand.listener(), hand.listener(listens=False), hand.datagrams()
     reader, writer = os.pipe()
@@ -112,6 +122,30 @@ def test_what_must_be_there_and_where(hand: Hand) -> None:
     assert check(ON_PORTS, good) is None
 
 
+def test_the_hosts_own_sockets_are_no_sandboxs(hand: Hand) -> None:
+    # With no process to look at, too: it would be a proxy for all who can reach this machine.
+    proxy, wide = hand.listener(), hand.listener("0.0.0.0")
+    assert "network namespace" in refused(BOX, (said(HandedKind.PROXY, proxy), proxy.fileno()))
+    pairs = [(said(HandedKind.TRANSPARENT, wide), wide.fileno()), (said(HandedKind.PROXY, proxy), proxy.fileno())]
+    assert "the transparent socket lives in" in refused(BOX, *pairs)
+
+
+def test_only_who_has_launched_a_process_hands_it_over(hand: Hand) -> None:
+    # The daemon will kill it, and takes the right to decide from all who descend from it.
+    proxy = hand.listener()
+    us = os.pidfd_open(os.getpid())
+    places = [said(HandedKind.PROXY, proxy), HandedSocket(HandedKind.PROCESS)]
+    above = process_id(os.getppid())
+    for launcher in (process_id(os.getpid()), None, ProcessId(above.pid, above.start + 1)):
+        with pytest.raises(BackendError, match="not launched by") as error:
+            check_all(ON_PORTS, places, [proxy.fileno(), us], launcher)
+        assert error.value.code == "forbidden"
+    handle = check_all(ON_PORTS, places, [proxy.fileno(), us], above)
+    assert handle is not None
+    handle.close()
+
+
+@pytest.mark.usefixtures("elsewhere")
 def test_the_process_is_known_by_its_descriptor_and_ended_by_it(hand: Hand) -> None:
     proxy = hand.listener()
     good = (said(HandedKind.PROXY, proxy), proxy.fileno())
@@ -146,5 +180,5 @@ def test_another_users_process_is_refused(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True)
         path.write_text(text if os.getuid() != 1 else text.replace("Uid:\t1", "Uid:\t2"), "ascii")
     with pytest.raises(BackendError, match="belongs to uid") as error:
-        ProcessHandle(7, tmp_path)
+        ProcessHandle(7, process_id(os.getpid()), tmp_path)
     assert error.value.code == "forbidden"
