@@ -69,12 +69,15 @@ class _Found(msgspec.Struct, frozen=True):
     overlay: bool = False
 
 
-def probe() -> HostWalls:
-    """Try everything; takes some 40 ms. The caller has one thread, and nothing of it changes."""
+def probe(limits: Limits = _LIMITS) -> HostWalls:
+    """Try everything; takes some 40 ms. The caller has one thread, and nothing of it changes.
+
+    `limits` are those that a control group would have to hold; by default, all that it can.
+    """
     inside = _in_child(_network_and_files)
     calls = _in_child(_calls)
     abi = landlock.abi()
-    walls = {one.name: one for one in (*inside.walls, *calls.walls, _landlock(abi), _cgroup())}
+    walls = {one.name: one for one in (*inside.walls, *calls.walls, _landlock(abi), _cgroup(limits))}
     own_network = walls.setdefault(WallName.NETWORK, _silent(WallName.NETWORK))
     missing, fix = "needs namespaces of its own", own_network.fix
     if own_network.state is not WallState.DOWN and WallName.FILES in walls:
@@ -113,9 +116,10 @@ def _landlock(abi: int) -> Wall:
     return Wall(WallName.LANDLOCK, WallState.UP, f"Landlock ABI {abi}")
 
 
-def _cgroup() -> Wall:
-    group = cgroup.create(f"probe-{os.urandom(6).hex()}", _LIMITS)
-    wall = cgroup.wall(group, _LIMITS)
+def _cgroup(limits: Limits) -> Wall:
+    group = cgroup.create(f"probe-{os.urandom(6).hex()}", limits)
+    held = ("processes",) if privileges.counts_processes() else ()
+    wall = cgroup.wall(group, limits, held=held)
     if group is not None:
         with contextlib.suppress(OSError):
             group.remove()

@@ -6,14 +6,13 @@ import os
 import sys
 from pathlib import Path
 
-import msgspec
-
 from pipelock.cli.errors import UsageError
 from pipelock.cli.output import complain, print_json, print_table
 from pipelock.cli.sandbox import check_profile, facts_for, planned, program_of, warn
 from pipelock.cli.table import Arguments
 from pipelock.config import ConfigError, load
 from pipelock.config.sandbox_settings import sandbox_settings
+from pipelock.contain.profile import Limits
 from pipelock.contain.walls import Machine, banner, outcome, report
 from pipelock.control.client import NotRunning
 from pipelock.control.paths import home_dir, runtime_dir
@@ -33,11 +32,9 @@ def rehearse(arguments: Arguments) -> int:
 
         return _sandbox_macos.rehearse(arguments, facts)
     profile = planned(arguments, facts)
-    walls, machine, rung = _tried()
-    if not (profile.limits.processes or profile.limits.memory):
-        # Bounds that nobody asked for are not missing.
-        walls = tuple(msgspec.structs.replace(one, state=WallState.OFF) if _lacks_group(one) else one for one in walls)
-    walls = (*walls, Wall(WallName.ENVIRONMENT, WallState.UP, f"{len(profile.environment)} variables, chosen"))
+    walls, machine, rung = _tried(profile.limits)
+    chosen = Wall(WallName.ENVIRONMENT, WallState.UP, f"{len(profile.environment)} variables, chosen")
+    walls = (*walls, chosen, _limits(profile.limits))
     if arguments.json:
         print_json(report(profile, walls, machine, rung))
         return outcome(profile.mode, walls).value
@@ -54,8 +51,14 @@ def rehearse(arguments: Arguments) -> int:
     return outcome(profile.mode, walls).value
 
 
-def _lacks_group(wall: Wall) -> bool:
-    return wall.name is WallName.CGROUP and wall.state is not WallState.UP
+def _limits(limits: Limits) -> Wall:
+    """Those of each process, which every kernel holds."""
+    said = ["no core dumps"]
+    if limits.files:
+        said.append(f"{limits.files} open files")
+    if limits.file_size:
+        said.append(f"files of {limits.file_size} bytes")
+    return Wall(WallName.LIMITS, WallState.UP, ", ".join(said))
 
 
 def facts_without_daemon(arguments: Arguments) -> ContainmentFacts:
@@ -90,11 +93,11 @@ def _facts_of(arguments: Arguments, path: Path | None) -> ContainmentFacts:
     return facts
 
 
-def _tried() -> tuple[tuple[Wall, ...], Machine, Rung]:
-    """The walls that this machine gives, tried out."""
+def _tried(limits: Limits) -> tuple[tuple[Wall, ...], Machine, Rung]:
+    """The walls that this machine gives, tried out; a control group, with these limits."""
     from pipelock_linux.probe import probe  # noqa: PLC0415
 
-    found = probe()
+    found = probe(limits)
     bound = found.max_user_namespaces
     machine = Machine(
         landlock_abi=found.landlock_abi,

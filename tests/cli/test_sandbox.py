@@ -105,7 +105,15 @@ def test_a_dry_run_tells_what_would_be_granted_and_which_walls_would_stand(
     accesses = {row["path"]: row["access"] for row in said["grants"]}
     assert accesses[str(place)] == "write"
     assert accesses[str(place / "data")] == "mask"
-    assert {wall["name"] for wall in said["walls"]} >= {"network", "files", "landlock", "syscalls"}
+    assert {wall["name"] for wall in said["walls"]} >= {
+        "network",
+        "files",
+        "landlock",
+        "syscalls",
+        "environment",
+        "limits",
+        "cgroup",
+    }
     assert "hunter2" not in out
     assert "SECRET_OF_MINE" not in said["variables"]
     assert not list(place.glob("x"))
