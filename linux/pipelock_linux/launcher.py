@@ -199,21 +199,26 @@ class _Launch:
         self._first = os.pidfd_open(self._pid)
 
     def _raise_walls(self, outer: Channel) -> tuple[Wall, ...]:
-        self._cgroup = cgroup.create(self._id, self._profile.limits)
-        if self._cgroup is not None:
-            try:
-                self._cgroup.add(self._pid)
-            except OSError:
-                # The kernel decides by both groups and what is around them; then there is none.
-                self._cgroup.remove()
-                self._cgroup = None
         outer.send(Adopted())
+        # Meanwhile, for the kernel takes its time (an RCU grace period). It makes nothing of its own before `Go`.
+        self._enter_cgroup()
         self._hear(outer, Armed)
         walls = [*self._walls, *self._hear(outer, Standing).walls]
         names = {wall.name for wall in walls}
         walls += [wall for wall in self._others() if wall.name not in names]
         order = list(WallName)
         return tuple(sorted(walls, key=lambda wall: order.index(wall.name)))
+
+    def _enter_cgroup(self) -> None:
+        self._cgroup = cgroup.create(self._id, self._profile.limits)
+        if self._cgroup is None:
+            return
+        try:
+            self._cgroup.add(self._pid)
+        except OSError:
+            # The kernel decides by both groups and what is around them; then there is none.
+            self._cgroup.remove()
+            self._cgroup = None
 
     def _others(self) -> list[Wall]:
         """The walls that nobody told of."""

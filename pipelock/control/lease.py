@@ -33,7 +33,7 @@ from pipelock.model import Contained, Denial, HandedKind, HandedSocket, Order
 __all__ = ["BACKLOG", "FIRST_RETRY", "LAST_RETRY", "Lease", "Lent", "listen_on_loopback"]
 
 BACKLOG = 1024
-"""Connections that wait to be accepted."""
+"""Connections that may wait for the daemon, for each listener; the kernel's own bound (somaxconn) may be lower."""
 FIRST_RETRY = 0.1
 """Seconds after which the daemon is looked for again; doubled each time."""
 LAST_RETRY = 2.0
@@ -238,7 +238,8 @@ class Lease:
     def _hand_over(self) -> None:
         if self._lent is None or self._link is None:
             return
-        self._open()
+        if not self._is_open:
+            self._open()
         self._asked = self._connection.next_id()
         sockets = tuple(handed for handed, _ in self._lent.sockets)
         data = self._connection.send(frames.Contain(self._asked, self._lent.contained, sockets, self._lent.rules))
