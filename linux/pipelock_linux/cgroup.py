@@ -20,6 +20,7 @@ from typing import Final
 from pipelock.contain.profile import Limits
 from pipelock.model import Wall, WallName, WallState
 from pipelock_linux.covers import unescaped
+from pipelock_linux.kernel_files import read, write
 
 __all__ = ["Cgroup", "create", "own_folder", "wall"]
 
@@ -50,7 +51,7 @@ class Cgroup:
         Raises:
             OSError: the kernel refuses.
         """
-        _set(self.path / "cgroup.procs", str(pid))
+        write(self.path / "cgroup.procs", str(pid))
 
     def freeze(self) -> None:
         """Stop all of them. They don't notice.
@@ -58,16 +59,16 @@ class Cgroup:
         Raises:
             OSError: the kernel refuses (before Linux 5.2).
         """
-        _set(self.path / "cgroup.freeze", "1")
+        write(self.path / "cgroup.freeze", "1")
 
     def thaw(self) -> None:
         """Let them go on."""
-        _set(self.path / "cgroup.freeze", "0")
+        write(self.path / "cgroup.freeze", "0")
 
     def kill(self) -> None:
         """End all of them at once, frozen or not. Where the kernel can't (before 5.14): one by one, in 200 rounds."""
         try:
-            _set(self.path / "cgroup.kill", "1")
+            write(self.path / "cgroup.kill", "1")
         except FileNotFoundError:
             self._kill_each()
 
@@ -106,7 +107,7 @@ class Cgroup:
 
 def create(name: str, limits: Limits) -> Cgroup | None:
     """A new group for the launch with this id; `None` where this user may make none."""
-    own = own_folder(_text("/proc/self/mountinfo"), _text("/proc/self/cgroup"))
+    own = own_folder(read("/proc/self/mountinfo") or "", read("/proc/self/cgroup") or "")
     if own is None:
         return None
     folder, root = own
@@ -191,7 +192,7 @@ def _bind(path: Path, bounds: Iterable[tuple[str, str, str]]) -> set[str]:
     missing = set()
     for name, file, value in bounds:
         try:
-            _set(path / file, value)
+            write(path / file, value)
         except OSError as error:
             # A kernel without swap accounting has no such file, and then there is none to be bounded.
             if file != "memory.swap.max" or error.errno != errno.ENOENT:
@@ -207,19 +208,3 @@ def _sweep(parent: Path) -> None:
             with contextlib.suppress(OSError):
                 if time.time() - one.stat().st_mtime > _LEFT_SECONDS:
                     Path(one.path).rmdir()
-
-
-def _set(path: Path, value: str) -> None:
-    """These are no files to be made where they are missing."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(descriptor, value.encode("ascii"))
-    finally:
-        os.close(descriptor)
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_bytes().decode("utf-8", "surrogateescape")
-    except OSError:
-        return ""

@@ -14,7 +14,7 @@ from typing import Final
 
 from pipelock.contain.launching import LaunchError
 from pipelock.model import Wall, WallName, WallState
-from pipelock_linux import libc
+from pipelock_linux import kernel_files, libc
 
 __all__ = ["WallError", "enter", "fix_for", "map_identity"]
 
@@ -70,9 +70,9 @@ def map_identity(pid: int) -> None:
     process = Path("/proc", str(pid))
     uid, gid = os.geteuid(), os.getegid()
     try:
-        _write(process / "setgroups", "deny")  # without it no group may be mapped by who is not root
-        _write(process / "uid_map", f"{uid} {uid} 1\n")
-        _write(process / "gid_map", f"{gid} {gid} 1\n")
+        kernel_files.write(process / "setgroups", "deny")  # without it no group may be mapped by who is not root
+        kernel_files.write(process / "uid_map", f"{uid} {uid} 1\n")
+        kernel_files.write(process / "gid_map", f"{gid} {gid} 1\n")
     except FileNotFoundError:
         raise ProcessLookupError(errno.ESRCH, "the process has ended", str(process)) from None
     except ProcessLookupError:
@@ -97,7 +97,7 @@ def fix_for(error: OSError, read: Callable[[str], str | None] | None = None) -> 
         error: What it answered.
         read: Gives the content of a file of /proc, `None` where there is none.
     """
-    setting = read or _content
+    setting = read or kernel_files.read
     cases = (
         (
             error.errno == errno.EINVAL,
@@ -146,19 +146,3 @@ def _filtered(status: str) -> bool:
 
 def _number(text: str | None) -> int | None:
     return int(text) if text is not None and text.strip().isdecimal() else None
-
-
-def _content(path: str) -> str | None:
-    try:
-        return Path(path).read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return None
-
-
-def _write(path: Path, text: str) -> None:
-    """In one call: the kernel takes a map at once or not at all."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(descriptor, text.encode("ascii"))
-    finally:
-        os.close(descriptor)

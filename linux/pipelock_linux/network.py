@@ -17,14 +17,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pipelock.contain.profile import Network
+from pipelock.control.lease import BACKLOG
 from pipelock.model import HandedKind, HandedSocket, Wall, WallName, WallState
 from pipelock_linux import netlink, nftables
 from pipelock_linux.namespaces import WallError, refused
 
-__all__ = ["BACKLOG", "DNS_PORT", "Handed", "build", "files", "loopback_up", "wall"]
+__all__ = ["DNS_PORT", "Handed", "build", "files", "loopback_up", "wall"]
 
-BACKLOG: Final = 1024
-"""Connections that may wait for the daemon, for each listener; the kernel's own bound (somaxconn) may be lower."""
 DNS_PORT: Final = 53
 
 _GET_FLAGS: Final = 0x8913  # SIOCGIFFLAGS

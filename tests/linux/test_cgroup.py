@@ -61,7 +61,7 @@ class Tree:
             "/proc/self/mountinfo": f"1 1 0:1 / {root} rw - cgroup2 x rw\n",
             "/proc/self/cgroup": "0::/app.slice/own.scope\n",
         }
-        monkeypatch.setattr(cgroup, "_text", texts.__getitem__)
+        monkeypatch.setattr(cgroup, "read", texts.__getitem__)
         monkeypatch.setattr(Path, "mkdir", make)
 
 

@@ -111,8 +111,8 @@ def test_root_needs_a_capability_to_be_itself(monkeypatch, uid, said) -> None:
         if path.name == "uid_map":
             raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
-    monkeypatch.setattr(namespaces, "_write", write)
-    monkeypatch.setattr(namespaces, "_content", FILES.get)
+    monkeypatch.setattr(namespaces.kernel_files, "write", write)
+    monkeypatch.setattr(namespaces.kernel_files, "read", FILES.get)
     monkeypatch.setattr(os, "geteuid", lambda: uid)
     with pytest.raises(namespaces.WallError, match=f"mapping user {uid} was refused") as raised:
         namespaces.map_identity(4711)
