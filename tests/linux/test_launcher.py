@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pipelock.contain.launching import LaunchError, exit_code
-from pipelock.contain.profile import Access, Grant, Profile
+from pipelock.contain.profile import Access, Grant, Limits, Profile
 from pipelock.control.errors import ControlError
 from pipelock.control.lease import Lent
 from pipelock.model import Denial, HandedKind, Order, OrderVerb, Rung, Wall, WallName, WallState
+from pipelock_linux import cgroup
+from pipelock_linux.cgroup import Cgroup
 from pipelock_linux.launcher import Ground, Launched, launch, listen_on_host
 from pipelock_linux.notifier import Notifier
 from pipelock_linux.probe import probe
@@ -64,14 +66,27 @@ class Lease:
         self.closed = True
 
 
-def is_still(beat: Path) -> bool:
-    """Whether a file stops growing, within ten seconds."""
-    for _ in range(50):
-        before = beat.stat().st_size
-        time.sleep(0.2)
-        if beat.stat().st_size == before:
-            return True
-    return False
+def becomes(check: Callable[[], bool]) -> bool:
+    """Whether something is so within ten seconds."""
+    end = time.monotonic() + 10
+    while not check():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def below(pid: int) -> Iterator[int]:
+    for child in children(pid):
+        yield child
+        yield from below(child)
+
+
+def are_stopped() -> bool:
+    """Whether all that the first process has started is stopped, or waits for who is (proc_pid_stat(5), vfork(2))."""
+    agents = [pid for first in children(os.getpid()) for pid in below(first)]
+    states = {Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in agents}
+    return {"T"} <= states <= {"T", "D"}
 
 
 class Orders(Lease):
@@ -81,7 +96,8 @@ class Orders(Lease):
         super().__init__()
         os.mkfifo(ready)
         self.orders = list(orders)
-        self.stood_still = False
+        self.seen: list[bool] = []
+        self.group: Cgroup | None = None
         self._beat = ready.with_name("beat")
         self._ready = os.open(ready, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
 
@@ -92,8 +108,16 @@ class Orders(Lease):
         os.read(self._ready, 1)
         order = self.orders.pop(0)
         if order.verb is OrderVerb.THAW:
-            self.stood_still = is_still(self._beat)
+            self.seen.append(becomes(self._is_frozen))
+        elif order.verb is OrderVerb.END:
+            before = self._beat.stat().st_size
+            self.seen.append(becomes(lambda: self._beat.stat().st_size > before))
         return (order,)
+
+    def _is_frozen(self) -> bool:
+        if self.group is None:
+            return are_stopped()
+        return "frozen 1" in (self.group.path / "cgroup.events").read_text()
 
     def close(self) -> None:
         super().close()
@@ -192,20 +216,25 @@ def test_nothing_is_started_where_somebody_does_not_want_to(tmp_path: Path) -> N
 def test_an_agent_stands_still_goes_on_and_ends_as_ordered(
     with_group: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not with_group:
-        monkeypatch.setattr("pipelock_linux.cgroup.create", lambda _name, _limits: None)
+    create = cgroup.create
+
+    def created(name: str, limits: Limits) -> Cgroup | None:
+        lease.group = create(name, limits) if with_group else None
+        return lease.group
+
+    monkeypatch.setattr(cgroup, "create", created)
     lease = Orders(
         tmp_path / "ready",
         Order(OrderVerb.FREEZE, "kill switch"),
         Order(OrderVerb.THAW),
         Order(OrderVerb.END, "enough"),
     )
-    # Every line in the FIFO is an order; while it stands still it can't write, so the thaw is asked for beforehand.
-    code = "echo > beat; trap 'echo over > said; exit 5' TERM; printf 12 > ready; (sleep 0.3; printf 3 > ready) & while :; do echo >> beat; sleep 0.01; done"
+    # Every byte in the FIFO is an order; while it stands still it can't write, so all are asked for beforehand.
+    code = "echo > beat; trap 'echo over > said; exit 5' TERM; printf 123 > ready; while :; do echo >> beat; sleep 0.01; done"
     outcome = go(profile(tmp_path, "sh", "-c", code), lease)
     assert (exit_code(outcome.status), outcome.ended_by) == (5, "enough")
     assert (tmp_path / "said").read_text() == "over\n"
-    assert (lease.orders, lease.stood_still) == ([], True)
+    assert (lease.orders, lease.seen) == ([], [True, True])
 
 
 def test_a_proxy_port_on_the_host_is_loopbacks_alone() -> None:
