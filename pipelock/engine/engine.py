@@ -220,7 +220,8 @@ class Engine:
         if action.named and action.kind is Kind.CONNECT:
             # A port of this machine, granted by its number: rules are heeded, and where there is none it is allowed.
             return ruling if ruling.rule else _NO_RULING
-        if ruling.action is not Verdict.BLOCK:
+        # Where config's word is only a warning, that of the sandbox's own lists is not.
+        if ruling.action is not Verdict.BLOCK or not policy.enforce:
             for own in self.own_rules.get(action.session, ()):
                 if _rule(action, view, own.rules).action is Verdict.BLOCK:
                     return own.refusal(unread=action.kind is Kind.CONNECT and not action.opened)

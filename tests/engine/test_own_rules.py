@@ -129,6 +129,17 @@ def test_configs_rules_hold_besides() -> None:
     assert judge(engine, boxed(host="other.test", url="http://other.test/")).verdict is Verdict.BLOCK
 
 
+@pytest.mark.parametrize("enforce", [True, False])
+def test_a_rule_of_configs_that_only_warns_does_not_stand_before_the_list(enforce: bool) -> None:
+    egress = EgressRules([EgressRule("no", Verdict.BLOCK, hosts=HostSet(["other.test"]))], Verdict.BLOCK)
+    engine = an_engine("example.com", egress=egress, enforce=enforce)
+    for host in ("other.test", "third.test"):
+        decision = judge(engine, boxed(host=host, url=f"http://{host}/"))
+        assert (decision.verdict, decision.enforced) == (Verdict.BLOCK, True)
+    decision = judge(engine, boxed())
+    assert decision.verdict is (Verdict.BLOCK if enforce else Verdict.WARN)
+
+
 def test_where_a_finding_only_warns_the_list_blocks_all_the_same() -> None:
     engine = an_engine("other.test", enforce=False)
     leak = boxed(url=f"http://example.com/?k={FAKE_KEY}")
