@@ -65,6 +65,10 @@ def parse(argv: Sequence[str]) -> Arguments:
     """
     words = list(argv)
     verb = _verb(words)
+    if verb == "help":
+        # As others have it: `help` and `help COMMAND`.
+        words.remove(verb)
+        words, verb = [*words, "--help"], _verb(words)
     command = find_command(verb) if verb else None
     if verb and command is None:
         from difflib import get_close_matches  # noqa: PLC0415 - only for mistakes

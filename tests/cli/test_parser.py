@@ -82,6 +82,17 @@ def test_what_follows_two_dashes_is_the_agent() -> None:
     assert arguments.agent == ("python", "-c", "print(1)", "--", "--json")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["help"], "COMMAND ..."), (["help", "status"], "pipelock status"), (["--home", "x", "help"], "COM")],
+)
+def test_help_is_a_word_too(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(words)
+    assert ended.value.code == 0
+    assert said in capsys.readouterr().out.splitlines()[0]
+
+
 def test_without_words_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         parse([])
