@@ -16,6 +16,9 @@ run: ## start the daemon (balanced preset) and open the dashboard
 	@scripts/setup.sh run
 	@scripts/run.sh
 
+# Tests start programs by the hundred: these are compiled once, even where the environment wants nothing kept.
+test soak coverage: export PYTHONDONTWRITEBYTECODE :=
+
 test: $(VENV)/.installed-dev ## run all tests but the long ones
 	@scripts/tools.sh $(TEST_TOOLS)
 	@$(BIN)/python -m pytest -m "not soak" -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)

@@ -1,11 +1,15 @@
-"""The rules' databases are compiled once a run, by whichever worker needs them first: that takes seconds each."""
+"""What all tests share: the rules' databases, and what was collected being left alone.
+
+The databases are compiled once a run, by whichever worker needs them first: that takes seconds each.
+"""
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,3 +37,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Matcher.__init__ = compile_once  # type: ignore[method-assign]
     config.add_cleanup(lambda: setattr(Matcher, "__init__", compile_anew))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Tests by the ten thousand are there to the end: no search for garbage goes through them again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
