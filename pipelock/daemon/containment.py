@@ -19,17 +19,16 @@ import msgspec
 
 from pipelock.control._leases import close_all
 from pipelock.control.backend import BackendError, ContainWish, Lease
+from pipelock.daemon.containment_wish import Believed, believe
 from pipelock.daemon.handed import ProcessHandle, check_all
 from pipelock.daemon.wall_log import WallLog
 from pipelock.door.bus import EventBus
 from pipelock.door.edges import Call, Clock
 from pipelock.engine.egress import OwnRules
 from pipelock.evidence.session_line import SessionEntry
-from pipelock.identity import Agents, ContainedCaller, contained_key, sanitise_agent
-from pipelock.identity.commands import masked_command
+from pipelock.identity import Agents, ContainedCaller, contained_key
 from pipelock.identity.process import ProcessId
 from pipelock.model import (
-    MAX_HANDED,
     Contained,
     ContainmentChanged,
     ContainmentSettings,
@@ -40,7 +39,6 @@ from pipelock.model import (
     Order,
     OrderVerb,
     Sandboxed,
-    Wall,
     WallRefused,
     WallState,
     weakest,
@@ -56,14 +54,8 @@ END_SECONDS = 8.0
 """What a launcher gets to end its agent; then it is killed."""
 LOST_SECONDS = 600.0
 """After so long an agent without a pidfd, whose launcher is gone, counts as ended."""
-MAX_WALLS = 32
 _FRESH_SECONDS = 5.0
-_MAX_TEXT = 300
-_MAX_PATH = 4_096
-_MAX_COMMAND = 4_096
 _UNSERVED = (HandedKind.PROCESS,)
-_ID = frozenset("0123456789abcdef")
-_ID_LENGTH = 12
 
 
 class Served(Protocol):
@@ -189,10 +181,10 @@ class Containment:
         """
         process: ProcessHandle | None = None
         try:
-            contained, caller = self._checked(wish)
+            believed = self._believed(wish)
             launcher = wish.ancestors[0] if wish.ancestors else None
-            process = check_all(contained, wish.sockets, wish.descriptors, launcher)
-            return self._admit(lease, wish, contained, caller, process)
+            process = check_all(believed.contained, wish.sockets, wish.descriptors, launcher)
+            return self._admit(lease, wish, believed, process)
         except BackendError:
             if process is not None:
                 process.close()
@@ -201,18 +193,21 @@ class Containment:
             has_process = wish.sockets and wish.sockets[-1].kind is HandedKind.PROCESS
             close_all(wish.descriptors[:-1] if process is not None and has_process else wish.descriptors)
 
-    def _admit(
-        self,
-        lease: Lease,
-        wish: ContainWish,
-        contained: Contained,
-        caller: ContainedCaller,
-        process: ProcessHandle | None,
-    ) -> str:
+    def _believed(self, wish: ContainWish) -> Believed:
+        if wish.contained.id in self._ended:
+            raise BackendError("bad_request", "a sandbox with this id has ended")
+        if not self.processes().isdisjoint(wish.ancestors):
+            raise BackendError("forbidden", "no sandbox may be started from inside of another")
         parts = self._parts
-        # Config's are not the launcher's to send: it could leave them out.
-        from_config = self._settings_of(contained).rules
-        rules = self._compiled(from_config, wish.rules)
+        return believe(wish, parts.agents(), parts.settings, refused_ports=parts.refused_ports(), now=parts.wall())
+
+    def _admit(self, lease: Lease, wish: ContainWish, believed: Believed, process: ProcessHandle | None) -> str:
+        parts, contained, caller = self._parts, believed.contained, believed.caller
+        try:
+            # Config's are not the launcher's to send: it could leave them out.
+            rules = parts.rules(believed.settings.rules, wish.rules)
+        except ValueError as error:
+            raise BackendError("bad_request", str(error)) from error
         known = self._agents.get(contained.id)
         if known is not None:
             self._check_return(known, wish, contained, process)
@@ -240,7 +235,7 @@ class Containment:
                 known.process.close()
             known.contained, known.process = contained, process
         agent.lease, agent.ports, agent.lost_at = lease, ports, 0.0
-        agent.rules, agent.config_rules = wish.rules, from_config
+        agent.rules, agent.config_rules = wish.rules, believed.settings.rules
         self._agents[contained.id] = agent
         self._by_lease[lease] = agent
         self._by_key[key] = agent
@@ -388,7 +383,7 @@ class Containment:
 
     def _obey_kill_switch(self, agent: _Agent) -> None:
         lease, killed = agent.lease, self._parts.killed()
-        if lease is None or (killed and not self._settings_of(agent.contained).freeze_on_kill):
+        if lease is None or (killed and not self._freezes(agent.contained)):
             return
         if killed and not agent.frozen:
             agent.frozen = True
@@ -398,6 +393,9 @@ class Containment:
             agent.frozen = False
             lease.order(Order(OrderVerb.THAW, "the kill switch is off"))
             self._tell(agent, ContainmentStep.THAWED, "the kill switch is off")
+
+    def _freezes(self, contained: Contained) -> bool:
+        return self._parts.settings(contained.profile or contained.agent).freeze_on_kill
 
     # -- what walls refused ----------------------------------------------------------------------------------------
 
@@ -459,83 +457,6 @@ class Containment:
                 more=more,
             )
         )
-
-    # -- what is believed of a wish --------------------------------------------------------------------------------
-
-    def _checked(self, wish: ContainWish) -> tuple[Contained, ContainedCaller]:
-        said, agents = wish.contained, self._parts.agents()
-        if len(said.id) != _ID_LENGTH or not _ID.issuperset(said.id):
-            raise BackendError("bad_request", f"a sandbox's id has {_ID_LENGTH} hex digits")
-        if said.id in self._ended:
-            raise BackendError("bad_request", "a sandbox with this id has ended")
-        if len(wish.sockets) > MAX_HANDED or len(said.walls) > MAX_WALLS:
-            raise BackendError("bad_request", f"at most {MAX_HANDED} sockets and {MAX_WALLS} walls")
-        if self._is_inside(wish.ancestors):
-            raise BackendError("forbidden", "no sandbox may be started from inside of another")
-        self._check_ports(wish)
-        if said.profile and said.profile not in agents.names:
-            raise BackendError("bad_request", "there is no such profile in section agents")
-        name, profile = sanitise_agent(_bound(wish, agents) or said.agent), said.profile
-        if not name or name in {".", ".."}:
-            raise BackendError("bad_request", "a sandbox's agent has a name")
-        if _bound(wish, agents):
-            profile = name if name in agents.names else ""
-            if said.profile not in {"", profile}:
-                raise BackendError("forbidden", f"what is launched from here is {name}'s, not agents.{said.profile}'s")
-        proven = agents.proven.intersection({name, profile})
-        if proven and not wish.may_decide and name != wish.inside:
-            # Rules and budgets go by it, and whoever can't decide may be an agent that wants those of another one.
-            raise BackendError(
-                "forbidden",
-                f"agents.{min(proven)} has a listener, networks or programs of its own, so its name is given by who "
-                "may decide: start the sandbox in a terminal of your own",
-            )
-        contained = msgspec.structs.replace(
-            said,
-            agent=name,
-            profile=profile,
-            started_at=min(max(said.started_at, 0.0), self._parts.wall()),
-            # Masked here: launchers start faster without knowing what secrets look like.
-            command=masked_command(said.command[:_MAX_COMMAND].split(" "))[:_MAX_TEXT],
-            workspace=said.workspace[:_MAX_PATH],
-            walls=tuple(
-                Wall(wall.name, wall.state, wall.detail[:_MAX_TEXT], wall.fix[:_MAX_TEXT]) for wall in said.walls
-            ),
-        )
-        return contained, ContainedCaller(said.id, name, profile, shared=wish.shared)
-
-    def _check_ports(self, wish: ContainWish) -> None:
-        """Which ports of this machine may be relayed."""
-        own, granted = self._parts.refused_ports(), self._settings_of(wish.contained).host_ports
-        for one in wish.sockets:
-            if one.kind is HandedKind.HOST_PORT and one.port in own:
-                raise BackendError("forbidden", f"port {one.port} is the daemon's own and is not relayed")
-            if one.kind is HandedKind.HOST_PORT and not wish.may_decide and one.port not in granted:
-                raise BackendError(
-                    "forbidden",
-                    f"port {one.port} of this machine is opened by who may decide, in a terminal of their own, or by "
-                    "sandbox.host_ports",
-                )
-
-    def _is_inside(self, ancestors: Sequence[ProcessId]) -> bool:
-        return not self.processes().isdisjoint(ancestors)
-
-    def _settings_of(self, contained: Contained) -> ContainmentSettings:
-        """As a launcher is told them: by the agent's name where it names no profile."""
-        return self._parts.settings(contained.profile or contained.agent)
-
-    def _compiled(self, from_config: Sequence[str], launched: Sequence[str]) -> tuple[OwnRules, ...]:
-        try:
-            return self._parts.rules(from_config, launched)
-        except ValueError as error:
-            raise BackendError("bad_request", str(error)) from error
-
-
-def _bound(wish: ContainWish, agents: Agents) -> str:
-    """Whose it is, whatever its launcher says: nobody gets rid of his name by launching."""
-    if wish.may_decide:
-        return ""
-    return wish.inside or (agents.default_agent if agents.bind_default else "")
 
 
 def _lasting(contained: Contained) -> tuple[object, ...]:

@@ -23,10 +23,10 @@ from pipelock.daemon.containment import (
     LOST_SECONDS,
     MAX_CONTAINED,
     MAX_ENDED,
-    MAX_WALLS,
     Containment,
     ContainmentParts,
 )
+from pipelock.daemon.containment_wish import MAX_WALLS
 from pipelock.daemon.wall_log import DENIALS_A_SECOND, MAX_DENIALS
 from pipelock.door.bus import EventBus
 from pipelock.engine.compile import own_rules
