@@ -54,6 +54,9 @@ class ProcessHandle:
             chain = tuple(relative.process for relative in relatives(self.pid, proc, whole=False))
         if launcher is None or launcher not in chain[1:]:
             raise BackendError("forbidden", f"process {self.pid} was not launched by who hands it over")
+        with suppress(UnreadableProcessError):
+            if any(chain[0] == ours.process for ours in relatives(os.getpid(), proc, whole=False)):
+                raise BackendError("forbidden", f"process {self.pid} is this daemon, or has started it")
         self.known_as = chain[0]
 
     def is_gone(self) -> bool:
