@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from itertools import islice
 from typing import Final
-from zlib import crc32
 
 import msgspec
 
@@ -50,7 +51,7 @@ class Look(msgspec.Struct, frozen=True):
 def look(workspace: str, watch: Iterable[tuple[str, str]] = ()) -> Look:
     """What is there now, and at the absolute paths of `watch` (`Profile.watch`).
 
-    Links are not followed, and no file is read beyond its first MiB.
+    Links are not followed, and no file is read beyond its first MiB: what lies there is told apart by when it changed.
     """
     files: dict[str, Seen] = {}
     table = places()
@@ -73,7 +74,7 @@ def _below(base: str, path: str, depth: int) -> Iterator[tuple[str, str]]:
         status = os.lstat(place)
         if stat.S_ISDIR(status.st_mode) and depth < _MAX_DEPTH:
             with os.scandir(place) as entries:
-                names = sorted(entry.name for entry in entries)
+                names = sorted(entry.name for entry in islice(entries, MAX_FILES + 1))
             for name in names:
                 yield from _below(base, f"{path}/{name}", depth + 1)
         else:
@@ -92,20 +93,27 @@ def _mark(place: str, status: os.stat_result) -> str:
     # Neither a link put there meanwhile nor a pipe may hold us up.
     descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
-        return f"{kind} {status.st_size} {crc32(file.read(_MAX_READ)):08x}"
+        # An agent must not be able to make another file with the same mark; when a file was changed it can't choose.
+        content = blake2b(file.read(_MAX_READ), digest_size=16).hexdigest()
+    rest = f" {status.st_ctime_ns}" if status.st_size > _MAX_READ else ""
+    return f"{kind} {status.st_size} {content}{rest}"
 
 
 def aftermath(before: Look, after: Look) -> list[str]:
     """Lines for a person, fit for a terminal: what appeared and what changed, and why that matters.
 
-    At most 20 paths are named.
+    At most 20 paths are named, of each kind one before the others: many of one must not hide one of another.
     """
     told = []
+    of_kind: dict[str, int] = {}
     for path, seen in sorted(after.files.items()):
         was = before.files.get(path)
         if was is None or was.mark != seen.mark:
-            told.append(f"{'new' if was is None else 'changed'}: {path} ({seen.why})")
-    lines = [escape(line, _MAX_LINE) for line in told[:_MAX_SHOWN]]
+            place = of_kind[seen.why] = of_kind.get(seen.why, 0) + 1
+            told.append((place, f"{'new' if was is None else 'changed'}: {path} ({seen.why})"))
+    # Sorting keeps those of one place in the order of their paths.
+    told.sort(key=lambda one: one[0])
+    lines = [escape(line, _MAX_LINE) for _, line in told[:_MAX_SHOWN]]
     if len(told) > _MAX_SHOWN:
         lines.append(f"and {len(told) - _MAX_SHOWN} more")
     if not after.is_whole:

@@ -59,7 +59,11 @@ def _readlink(path: str) -> str:
 
 def _read(path: str) -> str:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - likewise
+        # A pipe that somebody has put there must not hold us up.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return ""
             return file.read(_MAX_READ).decode("utf-8", "replace")
     except (OSError, ValueError):
         return ""
@@ -110,7 +114,7 @@ class Host(msgspec.Struct, frozen=True):
         kind: What is at an absolute path; `None` for nothing, or nothing that this user may look at.
         realpath: The path without links in it; what is missing of it stays as it is.
         readlink: Where the link at a path leads, as it is written; empty where there is none.
-        read: The first 4096 characters of a file; empty where it can't be read.
+        read: The first 4096 characters of a file; empty where it is no file, or can't be read.
         names: What is in a folder, sorted, 1000 at most; empty where there is none.
         closed: What below a folder not everybody may read, sorted, of the first 20000 paths; links are not followed.
     """

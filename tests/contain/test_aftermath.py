@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -71,3 +72,51 @@ def test_depth_has_an_end_and_a_folder_beyond_it_counts_as_one(tmp_path: Path) -
 
 def test_no_workspace_nothing_to_tell(tmp_path: Path) -> None:
     assert look(str(tmp_path / "gone")) == Look({})
+
+
+def test_another_content_of_the_same_checksum_is_another(tmp_path: Path) -> None:
+    """Four bytes are enough to give a file the CRC of another."""
+    mine = b"# harmless\n"
+    wanted, start = crc32(mine), b"evil"
+    put(tmp_path, "AGENTS.md", mine.decode())
+    before = look(str(tmp_path))
+    forged = forge(start, wanted, len(mine))
+    assert crc32(forged) == wanted
+    (tmp_path / "AGENTS.md").write_bytes(forged)
+    assert aftermath(before, look(str(tmp_path))) == ["changed: AGENTS.md (instructions that agents follow)"]
+
+
+def forge(start: bytes, wanted: int, size: int) -> bytes:
+    """Bytes of this size that begin so and have this CRC-32: it is linear, so four of them can be solved for."""
+    body = start.ljust(size - 4, b".")
+    base = crc32(body + bytes(4))
+    columns = [(crc32(body + (1 << bit).to_bytes(4, "little")) ^ base, 1 << bit) for bit in range(32)]
+    target, found = wanted ^ base, 0
+    for bit in reversed(range(32)):
+        pivot = next((one for one in columns if one[0] >> bit & 1), None)
+        if pivot is None:
+            continue
+        columns = [(a ^ pivot[0], b ^ pivot[1]) if a >> bit & 1 else (a, b) for a, b in columns if (a, b) != pivot]
+        if target >> bit & 1:
+            target, found = target ^ pivot[0], found ^ pivot[1]
+    return body + found.to_bytes(4, "little")
+
+
+def test_beyond_what_is_read_the_time_tells(tmp_path: Path) -> None:
+    put(tmp_path, "AGENTS.md", "x" * (module._MAX_READ + 10))
+    before = look(str(tmp_path))
+    with (tmp_path / "AGENTS.md").open("r+") as file:
+        file.seek(module._MAX_READ + 5)
+        file.write("y")
+    os.utime(tmp_path / "AGENTS.md", (1, 1))
+    assert len(aftermath(before, look(str(tmp_path)))) == 1
+
+
+def test_many_of_one_kind_hide_none_of_another(tmp_path: Path) -> None:
+    before = look(str(tmp_path))
+    for number in range(40):
+        put(tmp_path, f".claude/commands/{number}")
+    put(tmp_path, ".git/hooks/pre-commit")
+    told = aftermath(before, look(str(tmp_path)))
+    assert any(".git/hooks/pre-commit" in line for line in told)
+    assert (len(told), told[-1]) == (21, "and 21 more")

@@ -107,6 +107,7 @@ def test_this_machine_is_seen_as_it_is(tmp_path: Path) -> None:
     assert (host.readlink(str(tmp_path / "link")), host.readlink(str(tmp_path / "file"))) == ("file", "")
     assert host.realpath(str(tmp_path / "link")) == str(tmp_path.resolve() / "file")
     assert (len(host.read(str(tmp_path / "file"))), host.read(str(tmp_path / "gone"))) == (4096, "")
+    assert host.read(str(tmp_path / "pipe")) == ""  # nobody writes there: to wait would be to wait for ever
     (tmp_path / "open").mkdir()
     (tmp_path / "shut").mkdir(0o750)
     for name, mode in (("open/a", 0o640), ("open/b", 0o644), ("shut/c", 0o600)):
