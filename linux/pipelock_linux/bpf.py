@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+import msgspec
+
 __all__ = ["MAX_INSTRUCTIONS", "Assembler", "Condition", "Instruction", "disassemble"]
 
 MAX_INSTRUCTIONS: Final = 4096
@@ -47,7 +49,7 @@ class Instruction(NamedTuple):
     k: int
 
 
-class _Line(NamedTuple):
+class _Line(msgspec.Struct, frozen=True):
     """An instruction whose jumps are labels; an empty label is the next line."""
 
     code: int

@@ -12,7 +12,9 @@ import posixpath
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from pipelock.model import Denial, WallName
 from pipelock_linux import libc, seccomp
@@ -30,7 +32,7 @@ _MAX_WHAT: Final = 300
 _WORD: Final = 0xFFFFFFFF
 
 
-class Call(NamedTuple):
+class Call(msgspec.Struct, frozen=True):
     """A call that waits.
 
     Attributes:
@@ -104,7 +106,7 @@ def describe(call: Call) -> Denial:
 
 
 def _worded(call: Call) -> tuple[str, str, str]:
-    name, args = call
+    name, args = call.name, call.args
     if name in {"socket", "socketpair"}:
         return _socket_worded(name, args[0] & _WORD, args[1] & 0xF, args[2] & _WORD)
     if name in {"clone", "unshare"}:
@@ -142,7 +144,7 @@ def _socket_worded(name: str, family: int, kind: int, protocol: int) -> tuple[st
 # -- which path a call means -------------------------------------------------------------------------------------------
 
 
-class _PathArgument(NamedTuple):
+class _PathArgument(msgspec.Struct, frozen=True):
     """Where a call has a path: the register of its folder (-1: where the process is), and of its text."""
 
     folder: int

@@ -35,7 +35,9 @@ import struct
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntFlag
 from pathlib import Path, PurePosixPath
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
+
+import msgspec
 
 from pipelock.contain.profile import Access, Grant
 from pipelock.model import Wall, WallName, WallState
@@ -146,7 +148,7 @@ _OWN_DESCRIPTORS: Final = "/proc/self/fd/"
 _RESOLVE_NO_SYMLINKS: Final = 0x04
 
 
-class Rule(NamedTuple):
+class Rule(msgspec.Struct, frozen=True):
     """Rights below one path. With `follow` it may have links in it, as the system's own paths do."""
 
     path: str
@@ -154,7 +156,7 @@ class Rule(NamedTuple):
     follow: bool = False
 
 
-class Ruleset(NamedTuple):
+class Ruleset(msgspec.Struct, frozen=True):
     """Everything that one set holds.
 
     Attributes:
@@ -245,7 +247,7 @@ def ruleset(
         for grant in pieces
         if grant.access is not Access.MASK
     ]
-    rules += [rule._replace(rights=rule.rights & known, follow=True) for rule in _always(own_root=own_root)]
+    rules += [Rule(rule.path, rule.rights & known, follow=True) for rule in _always(own_root=own_root)]
     return Ruleset(
         files=known,
         net=Port.BIND | Port.CONNECT if ports is not None else Port(0),

@@ -10,7 +10,9 @@ import os
 import socket
 import struct
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 __all__ = [
     "ACK",
@@ -48,7 +50,7 @@ _ANSWER: Final = 65_536
 _SECONDS: Final = 5
 
 
-class Message(NamedTuple):
+class Message(msgspec.Struct, frozen=True):
     """One message to be sent. `sequence` tells answers apart; `acknowledged` says that one is due."""
 
     data: bytes

@@ -21,7 +21,7 @@ import select
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -48,7 +48,7 @@ _REQUEST: Final = struct.Struct("=QIIiIQ6Q")
 _RESPONSE: Final = struct.Struct("=QqiI")
 
 
-class _Request(NamedTuple):
+class _Request(msgspec.Struct, frozen=True):
     id: int
     pid: int
     call: Call

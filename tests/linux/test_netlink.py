@@ -25,7 +25,9 @@ def test_attributes_are_filled_up_to_four_bytes_and_say_their_own_length() -> No
 
 def test_a_message_says_its_length_and_whether_an_answer_is_due() -> None:
     one = netlink.message(24, netlink.ACK, 5, b"body!")
-    assert one == (struct.pack("=IHHII", 21, 24, netlink.REQUEST | netlink.ACK, 5, 0) + b"body!\0\0\0", 5, True)
+    assert one == netlink.Message(
+        struct.pack("=IHHII", 21, 24, netlink.REQUEST | netlink.ACK, 5, 0) + b"body!\0\0\0", 5, acknowledged=True
+    )
     assert netlink.message(16, 0, 6, b"").acknowledged is False
 
 
