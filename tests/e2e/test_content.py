@@ -67,7 +67,7 @@ class Answer:
 def ask(
     daemon: DaemonProcess, origin: Origin, path: str = "/", body: bytes | str | None = None, **headers: str
 ) -> Answer:
-    connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=60)
     try:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request("GET" if body is None else "POST", origin.url + path, body, names)

@@ -77,7 +77,7 @@ class Desk:
 
     def post(self, path: str, body: str) -> tuple[int, str]:
         """Status and body of the answer to a POST that is not expected to wait."""
-        done = curl(self.daemon, f"{self.origin.url}/ask{path}", "-d", body, timeout=10)
+        done = curl(self.daemon, f"{self.origin.url}/ask{path}", "-d", body, timeout=60)
         return status_of(done), done.stdout
 
     def ask(self, path: str, body: str) -> Background:

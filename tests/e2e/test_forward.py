@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -99,8 +100,8 @@ def test_metadata_is_refused_even_when_its_network_is_allowed(make_daemon) -> No
     assert "ssrf_metadata" in done.stdout.lower()
 
 
-def test_fetch_gives_readable_text_and_judges_redirects(make_daemon, origin: Origin) -> None:
-    daemon = make_daemon()
+def test_fetch_gives_readable_text_and_judges_redirects(shared_daemon: DaemonProcess, origin: Origin) -> None:
+    daemon = shared_daemon
     origin.routes["/page"] = (200, {"Content-Type": "text/html"}, b"<title>T</title><script>x()</script><p>Read me</p>")
     origin.routes["/away"] = (302, {"Location": "http://10.0.0.1/secret"}, b"")
     origin.routes["/hop"] = (302, {"Location": "/page"}, b"")
@@ -163,8 +164,17 @@ egress_default: block
     assert [seen[:2] for seen in origin.seen] == [("GET", "/x")]
 
 
-def test_kill_switch_by_signal_stops_everything_and_lets_go(make_daemon, origin: Origin) -> None:
-    daemon = make_daemon()
+@pytest.fixture(scope="module")
+def steered(tmp_path_factory: pytest.TempPathFactory, compiled: Path) -> Iterator[DaemonProcess]:
+    """A daemon for tests that change it and put it back as it was."""
+    daemon = DaemonProcess(tmp_path_factory.mktemp("steered") / "home", BASE_CONFIG, compiled=compiled)
+    daemon.start()
+    yield daemon
+    daemon.stop()
+
+
+def test_kill_switch_by_signal_stops_everything_and_lets_go(steered: DaemonProcess, origin: Origin) -> None:
+    daemon = steered
     assert status_of(curl(daemon, origin.url)) == 200
     daemon.signal(signal.SIGUSR1)
     wait_for(lambda: status_of(curl(daemon, origin.url)) == 503, what="the kill switch")
@@ -172,8 +182,8 @@ def test_kill_switch_by_signal_stops_everything_and_lets_go(make_daemon, origin:
     wait_for(lambda: status_of(curl(daemon, origin.url)) == 200, what="its release")
 
 
-def test_kill_switch_by_file_and_command(make_daemon, origin: Origin) -> None:
-    daemon = make_daemon()
+def test_kill_switch_by_file_and_command(steered: DaemonProcess, origin: Origin) -> None:
+    daemon = steered
     sentinel = daemon.home / "KILL"
     sentinel.touch()
     assert status_of(curl(daemon, origin.url)) == 503
@@ -186,8 +196,8 @@ def test_kill_switch_by_file_and_command(make_daemon, origin: Origin) -> None:
     assert status_of(curl(daemon, origin.url)) == 200
 
 
-def test_reload_swaps_a_good_file_and_keeps_the_policy_on_a_bad_one(make_daemon, origin: Origin) -> None:
-    daemon = make_daemon()
+def test_reload_swaps_a_good_file_and_keeps_the_policy_on_a_bad_one(steered: DaemonProcess, origin: Origin) -> None:
+    daemon = steered
     daemon.config_path.write_text(BASE_CONFIG + "egress_default: block\n")
     wait_for(lambda: status_of(curl(daemon, origin.url)) == 403, what="the new policy")
     daemon.config_path.write_text(BASE_CONFIG + "egress_defualt: allow\n")
@@ -199,8 +209,8 @@ def test_reload_swaps_a_good_file_and_keeps_the_policy_on_a_bad_one(make_daemon,
     assert "weaker" in daemon.log.read_text()
 
 
-def test_a_daemon_that_cannot_bind_or_is_there_already_says_so(make_daemon) -> None:
-    daemon = make_daemon()
+def test_a_daemon_that_cannot_bind_or_is_there_already_says_so(shared_daemon: DaemonProcess) -> None:
+    daemon = shared_daemon
     second = subprocess.run(
         [
             shutil.which("pipelock") or str(Path(sys.executable).with_name("pipelock")),
@@ -211,7 +221,7 @@ def test_a_daemon_that_cannot_bind_or_is_there_already_says_so(make_daemon) -> N
         env=daemon.environ,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert second.returncode == 1
@@ -223,7 +233,7 @@ def test_it_stops_cleanly(make_daemon) -> None:
     daemon = make_daemon()
     began = time.monotonic()
     assert daemon.stop() == 0
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 20  # and is not killed
     assert not daemon.socket.exists()
 
 
@@ -232,7 +242,7 @@ def test_lines_print_decisions_for_people(tmp_path: Path, compiled: Path, origin
     daemon.start("--lines")
     try:
         curl(daemon, f"{origin.url}/shown")
-        line = wait_for(lambda: next((x for x in daemon.output().splitlines() if "/shown" in x), None), 5, "a line")
+        line = wait_for(lambda: next((x for x in daemon.output().splitlines() if "/shown" in x), None), what="a line")
         assert not line.startswith("{")
         assert any(record["event"] == "allowed" for record in daemon.lines())
     finally:
@@ -245,9 +255,9 @@ def test_the_health_of_a_daemon_on_any_port(shared_daemon: DaemonProcess) -> Non
 
 
 def test_fetch_refuses_a_page_that_hides_instructions_and_never_shows_what_a_page_hides(
-    make_daemon, origin: Origin
+    shared_daemon: DaemonProcess, origin: Origin
 ) -> None:
-    daemon = make_daemon()
+    daemon = shared_daemon
     origin.routes["/trap"] = (
         200,
         {"Content-Type": "text/html"},

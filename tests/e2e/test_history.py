@@ -48,7 +48,7 @@ def test_a_false_alarm_is_lifted_where_it_was_and_nowhere_else(
         fix = client.ask(lambda number: frames.ProposeFix(number, first.action.id), frames.FixReply, 15).fix
         assert (fix.possible, fix.verdict, fix.others, fix.unblocked) == (True, Verdict.ALLOW, 1, 0)
         client.ask(lambda number: frames.ApplyFix(number, fix.id), frames.Ok, 15)
-    wait_for(lambda: status(daemon, url) == "200", 20, "the suppression")
+    wait_for(lambda: status(daemon, url) == "200", what="the suppression")
     assert status(daemon, f"{origin.url}/other?token={TOKEN}") == "403"
 
     # Neither the request that passed nor its answer left the token anywhere.

@@ -47,7 +47,7 @@ class Front:
         headers: dict[str, str] | None = None,
     ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body; what broke off is given as far as it came."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             with contextlib.suppress(OSError):  # refused while it was still sending; the answer is there
                 connection.request(method, path, body, headers or {}, encode_chunked=isinstance(body, Iterator))
@@ -146,7 +146,7 @@ def test_the_command_line_is_enough(tmp_path: Path, compiled: Path, origin: Orig
     port = free_port()
     try:
         daemon.start("--reverse-upstream", origin.url, "--reverse-listen", f"127.0.0.1:{port}")
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request("GET", "/clean")
         assert connection.getresponse().read() == b"hello from the origin\n"
         connection.close()

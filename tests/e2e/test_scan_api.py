@@ -52,7 +52,7 @@ def test_the_daemon_answers_reloads_its_tokens_and_keeps_no_text(tmp_path: Path,
         def is_reloaded() -> bool:
             return "errors" not in ask(port, "dlp", token="another", text="x")
 
-        wait_for(is_reloaded, 20, "the reload")
+        wait_for(is_reloaded, what="the reload")
         assert ask(port, "dlp", text="x")["errors"][0]["code"] == "unauthorized"
         events = [line for line in daemon.lines() if line["event"] == "scan"]
         assert [line["verdict"] for line in events][:4] == ["allow", "block", "block", "block"]

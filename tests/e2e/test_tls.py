@@ -105,7 +105,7 @@ def curl(daemon: DaemonProcess, url: str, *words: str) -> subprocess.CompletedPr
         *words,
         url,
     ]
-    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def audit(daemon: DaemonProcess) -> list[dict[str, Any]]:
@@ -145,7 +145,7 @@ def test_an_old_server_is_a_page_that_says_why(origin, intercepting):
 def test_a_client_that_does_not_trust_us_is_told_of_with_the_fix(origin, intercepting):
     url = origin(signed(LOCAL, ROOT)).url
     command = [CURL, "-sS", "-m", "10", "-x", intercepting.url, url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 60
     told = wait_for(
         lambda: [line for line in audit(intercepting) if "does not trust Pipelock" in json.dumps(line)],
@@ -179,7 +179,7 @@ def test_node_says_nothing_and_is_understood(origin, intercepting):
             .end();
     """
     assert (
-        subprocess.run(["node", "-e", script], timeout=20, check=False, env={"PATH": "/usr/bin:/bin"}).returncode == 7
+        subprocess.run(["node", "-e", script], timeout=60, check=False, env={"PATH": "/usr/bin:/bin"}).returncode == 7
     )
     wait_for(
         lambda: [line for line in audit(intercepting) if "as soon as it saw" in json.dumps(line)],
@@ -198,5 +198,5 @@ proxies = urllib.request.ProxyHandler({{"https": {intercepting.url!r}}})
 opener = urllib.request.build_opener(proxies, urllib.request.HTTPSHandler(context=context))
 print(opener.open({url!r}).read().decode())
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "hello\n", done.stderr

@@ -85,7 +85,7 @@ class Upstream:
                 elif message == "leave":
                     connection.close(4001, "as told")
                 elif message == "ping":
-                    connection.send("answered" if connection.ping().wait(5) else "not answered")
+                    connection.send("answered" if connection.ping().wait(30) else "not answered")
                 else:
                     connection.send(message)
         except ConnectionClosed:
@@ -217,7 +217,7 @@ def closed_by(client: ClientConnection) -> tuple[int, str]:
     """Read until it is closed; how."""
     with contextlib.suppress(ConnectionClosed):
         while True:
-            client.recv(timeout=10)
+            client.recv(timeout=30)
     return client.close_code or 0, client.close_reason or ""
 
 
@@ -234,10 +234,10 @@ def test_echo(daemon: DaemonProcess, upstream: Upstream, opened: Opener, compres
     with opened(daemon, upstream, compression=compression) as client:
         for text in ("hello", "", "ü" * 1000, "word " * 20_000):
             client.send(text)
-            assert client.recv(timeout=10) == text
+            assert client.recv(timeout=30) == text
         client.send(["a fragment, ", "and another"])
-        assert client.recv(timeout=10) == "a fragment, and another"
-        assert client.ping().wait(5)
+        assert client.recv(timeout=30) == "a fragment, and another"
+        assert client.ping().wait(30)
     assert client.close_code == 1000
     assert wait_for(lambda: upstream.closed, what="the upstream's close") == [(1000, "")]
     (request,) = upstream.requests
@@ -277,7 +277,7 @@ def test_orders_never_arrive(daemon: DaemonProcess, upstream: Upstream, opened: 
     heard = []
     with contextlib.suppress(ConnectionClosed):
         while True:
-            heard.append(client.recv(timeout=10))
+            heard.append(client.recv(timeout=30))
     assert client.close_code == 1008
     assert msgspec.json.decode(client.close_reason or "")["block_reason"] == "prompt_injection"
     said = "".join(str(one) for one in heard).replace('{"delta": "', "").replace('"}', "")
@@ -298,7 +298,7 @@ def test_binary_data_is_refused_and_may_be_allowed(
     allowing = make_daemon(CONFIG.format(ca=certificate[0], more=", allow_binary_frames: true", rest=""))
     with by_path(allowing, upstream) as client:
         client.send(b"\x00\xff" * 100)
-        assert client.recv(timeout=10) == b"\x00\xff" * 100
+        assert client.recv(timeout=30) == b"\x00\xff" * 100
         client.send(b"\x00\x01" + KEY.encode() + b"\x00")
         assert told(client)["block_reason"] == "dlp_match"
     assert not any(KEY.encode() in one for one in upstream.got if isinstance(one, bytes))
@@ -311,7 +311,7 @@ def test_what_is_private_leaves_as_placeholders(
     with intercepted(redacting, upstream) as client:
         client.send("write to ada@lovelace.example today")
         client.send('{"to": "ada@lovelace.example"}')
-        echoed = [client.recv(timeout=10), client.recv(timeout=10)]
+        echoed = [client.recv(timeout=30), client.recv(timeout=30)]
     assert "lovelace" not in str(upstream.got)
     assert echoed == ["write to <pl:email:1> today", '{"to": "<pl:email:1>"}']
 
@@ -329,9 +329,9 @@ def test_too_large_a_message(daemon: DaemonProcess, upstream: Upstream) -> None:
 
 def test_pings_are_answered_on_both_sides(daemon: DaemonProcess, upstream: Upstream) -> None:
     with by_path(daemon, upstream) as client:
-        assert client.ping(b"what is in it stays here").wait(5)
+        assert client.ping(b"what is in it stays here").wait(30)
         client.send("ping")
-        assert client.recv(timeout=10) == "answered"
+        assert client.recv(timeout=30) == "answered"
 
 
 @entrances
@@ -354,12 +354,12 @@ def test_a_message_is_held_for_a_person_and_pings_are_not(
     with asking.client(role="dashboard") as operator, by_path(asking, upstream) as client:
         client.send("say it")
         (pending,) = wait_for(operator.pending, what="the question")
-        assert client.ping().wait(5)
+        assert client.ping().wait(30)
         client.send("meanwhile")
         wait_for(lambda: "meanwhile" in upstream.got, what="the other direction")
         asking.cli("approve", pending.id, check=True)
-        assert client.recv(timeout=10) == ORDER
-        assert client.recv(timeout=10) == "meanwhile"
+        assert client.recv(timeout=30) == ORDER
+        assert client.recv(timeout=30) == "meanwhile"
 
 
 def test_the_kill_switch_closes_what_is_open(
@@ -368,7 +368,7 @@ def test_the_kill_switch_closes_what_is_open(
     own = make_daemon(CONFIG.format(ca=certificate[0], more="", rest=""))
     client = by_path(own, upstream)
     client.send("one")
-    assert client.recv(timeout=10) == "one"
+    assert client.recv(timeout=30) == "one"
     assert own.cli("kill", "on").returncode == 0
     assert closed_by(client) == (1008, "kill switch active")
     with pytest.raises(InvalidStatus):
@@ -379,7 +379,7 @@ def test_it_is_on_record(daemon: DaemonProcess, upstream: Upstream) -> None:
     before = len(daemon.lines())
     with intercepted(daemon, upstream) as client:
         client.send("hello")
-        client.recv(timeout=10)
+        client.recv(timeout=30)
 
     def ended() -> list[dict[str, Any]]:
         return [line for line in daemon.lines()[before:] if line["event"] == "ws_close"]
@@ -405,7 +405,7 @@ def test_curl_gets_a_plain_answer_where_nothing_is_upgraded(daemon: DaemonProces
         ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", f"{daemon.url}/ws?url=ws://ws.example/"],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert done.stdout == "426"
@@ -426,7 +426,7 @@ def test_nodes_own_client(daemon: DaemonProcess, upstream: Upstream) -> None:
         ["node", "--experimental-websocket", "-e", NODE, url, KEY],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     hello, closed = done.stdout.splitlines()
