@@ -118,8 +118,8 @@ def fix_for(error: OSError, read: Callable[[str], str | None] | None = None) -> 
         (
             _number(setting(_APPARMOR)) not in {None, 0},
             (
-                "AppArmor restricts user namespaces here: install the profile that comes with Pipelock, or "
-                "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
+                "AppArmor restricts user namespaces here: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or a "
+                "profile that allows userns to Pipelock alone (docs/troubleshooting.md)"
             ),
         ),
         (

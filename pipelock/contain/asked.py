@@ -116,8 +116,11 @@ class Asked:
         by_link = any(is_inside(link, self._ground.home) for link, _ in links_in(path, self._host))
         if secret and by_link and not self._ground.is_named_secret(path):
             raise PlanError(f"{said} leads to {real}, where there is {secret}; if that is meant, name that")
-        if secret:
+        if secret and any(real == place for place, _ in self._ground.secrets):
             self.notes.append(f"{said}: the agent {may} {secret}")
+        elif secret:
+            # Not all that lies there is one: `known_hosts` beside the keys.
+            self.notes.append(f"{said}: in a place of {secret}; the agent {may} it")
 
     def _tell_missing(self, said: str) -> None:
         """Config is for many machines; a command line is for this one."""

@@ -184,7 +184,7 @@ def test_what_is_asked_for_holds_and_is_told() -> None:
     assert profile.notes == (
         "sandbox.filesystem.allow_read: /gone: there is nothing",
         "sandbox.filesystem.allow_read: /etc/shadow: the agent can read password hashes",
-        "--allow-read ~/.ssh/id_ed25519: the agent can read private SSH keys",
+        "--allow-read ~/.ssh/id_ed25519: in a place of private SSH keys; the agent can read it",
         "--unix-socket /var/run/docker.sock: the agent can use Docker's socket: root on this machine",
         "--unix-socket /var/run/docker.sock: the agent can ask of it whatever you can",
     )
@@ -241,7 +241,7 @@ def test_a_preset_brings_the_agents_own_folders_its_keys_and_nobody_elses() -> N
     assert "ANTHROPIC_API_KEY" not in dict(planned(host).environment), "git is no agent"
     assert "ANTHROPIC_API_KEY" not in dict(planned(host, command=("claude",), preset="none").environment)
     assert planned(host, command=("claude",), allow_read=("~/.claude/settings.json",)).notes == (
-        "--allow-read ~/.claude/settings.json: the agent can read Claude Code's login and records",
+        "--allow-read ~/.claude/settings.json: in a place of Claude Code's login and records; the agent can read it",
     )
     assert planned(preset="gemini").notes == (
         f"{HOME}/.gemini isn't there, so what gemini keeps in it is gone at the end; make it first",
