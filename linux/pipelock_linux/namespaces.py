@@ -16,7 +16,7 @@ from pipelock.contain.launching import LaunchError
 from pipelock.model import Wall, WallName, WallState
 from pipelock_linux import kernel_files, libc
 
-__all__ = ["WallError", "enter", "fix_for", "map_identity"]
+__all__ = ["WallError", "enter", "fix_for", "map_identity", "refused"]
 
 _WITHOUT: Final = (0, libc.CLONE_NEWCGROUP, libc.CLONE_NEWCGROUP | libc.CLONE_NEWIPC)
 """What is done without, in this order, where a kernel was built without it."""
@@ -118,8 +118,8 @@ def fix_for(error: OSError, read: Callable[[str], str | None] | None = None) -> 
         (
             _number(setting(_APPARMOR)) not in {None, 0},
             (
-                "AppArmor restricts user namespaces here: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or a "
-                "profile that allows userns to Pipelock alone (docs/troubleshooting.md)"
+                "AppArmor restricts user namespaces here: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or "
+                "a profile that allows userns to Pipelock alone (docs/troubleshooting.md)"
             ),
         ),
         (
