@@ -51,6 +51,7 @@ __all__ = [
     "EXIT_NOT_FOUND",
     "Inheritance",
     "be_first",
+    "close_on_exec",
     "tell_why",
     "wipe_environment",
 ]

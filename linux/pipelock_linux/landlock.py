@@ -46,6 +46,7 @@ from pipelock_linux import libc
 __all__ = [
     "KNOWN_ABI",
     "MAX_RULES",
+    "PORTS_ABI",
     "Kernel",
     "Port",
     "Right",
@@ -62,6 +63,7 @@ __all__ = [
 KNOWN_ABI: Final = 9
 """The newest version that is made use of; newer ones are used as this."""
 PORTS_ABI: Final = 4
+"""The first version that holds TCP ports."""
 MAX_RULES: Final = 8192
 """Rules of one set at most, carved pieces included."""
 

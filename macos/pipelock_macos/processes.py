@@ -12,7 +12,7 @@ import signal
 import subprocess
 from collections.abc import Iterable
 
-__all__ = ["Processes", "belonging", "rows"]
+__all__ = ["Processes", "Row", "belonging", "rows"]
 
 _SECONDS = 5.0
 _ROUNDS = 20

@@ -19,7 +19,7 @@ from pipelock.contain.profile import Access, Grant, Profile
 from pipelock_macos import system
 from pipelock_macos.reader import MAX_TEXT, SandboxTextError
 
-__all__ = ["RESOLVER", "Ground", "Setting", "ground", "quoted", "write"]
+__all__ = ["RESOLVER", "Ground", "Setting", "ground", "held_folders", "holding", "quoted", "write"]
 
 RESOLVER = "/private/var/run/mDNSResponder"
 """The socket of the system's resolver: a question about a name carries data out."""

@@ -27,7 +27,7 @@ from pipelock.contain.wish import PlanError, Wish
 from pipelock.contain.workspace import TOO_WIDE
 from pipelock.model import CacheUse, ContainmentFacts, ContainmentMode
 
-__all__ = ["MAX_PORTS", "NO_PRESET", "PlanError", "Wish", "plan"]
+__all__ = ["MAX_PORTS", "NO_PRESET", "PlanError", "ProxyVariables", "Wish", "plan"]
 
 MAX_PORTS: Final = 24
 """Ports that are caught by a listener each besides 80 and 443, and ports of the host, together."""

@@ -11,7 +11,7 @@ import msgspec
 from pipelock.contain.profile import Access, Grant, Profile, Source
 from pipelock.model import ContainmentMode, Rung, Wall, WallName, WallState, escape
 
-__all__ = ["Machine", "Outcome", "Report", "banner", "missing", "outcome", "recommendation", "report"]
+__all__ = ["GrantRow", "Machine", "Outcome", "Report", "banner", "missing", "outcome", "recommendation", "report"]
 
 _MAX_LINE: Final = 200
 _MAX_LISTED: Final = 6

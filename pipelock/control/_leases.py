@@ -17,7 +17,7 @@ from pipelock.control.backend import Backend, BackendError, ContainWish, Lease
 from pipelock.control.peers import PeerFacts, Rights
 from pipelock.model import MAX_HANDED
 
-__all__ = ["Leasing", "Tenant", "close_all"]
+__all__ = ["MAX_NAME", "Leasing", "Tenant", "close_all"]
 
 MAX_NAME = 64
 """Characters of a profile's name."""

@@ -49,6 +49,7 @@ __all__ = [
     "MAX_UNCLAIMED",
     "MAX_UNCLAIMED_WATCH_ONLY",
     "MAX_WATCH_ONLY",
+    "PUMP_DELAY",
     "Backend",
     "BackendError",
     "ControlPeer",

@@ -14,7 +14,19 @@ from pipelock.service.launchd import state_of as state_of_launchd
 from pipelock.service.manifest import Fate, Manifest, fate_of, put
 from pipelock.service.systemd import state_of as state_of_systemd
 
-__all__ = ["Done", "Look", "Ran", "Run", "install", "look_at", "restart", "run_command", "state", "uninstall"]
+__all__ = [
+    "STEP_SECONDS",
+    "Done",
+    "Look",
+    "Ran",
+    "Run",
+    "install",
+    "look_at",
+    "restart",
+    "run_command",
+    "state",
+    "uninstall",
+]
 
 STEP_SECONDS = 200.0
 """How long a manager may take: it waits until the daemon says that it is up."""

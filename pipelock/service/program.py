@@ -11,7 +11,7 @@ import msgspec
 
 __all__ = ["Place", "ProgramError", "ephemeral", "stable_program"]
 
-NAME = "pipelock"
+_NAME = "pipelock"
 _LASTING = ("/opt/homebrew/bin", "/usr/local/bin", "/usr/bin")
 """Where installers put links, besides ~/.local/bin."""
 _TEMPORARY = ("/tmp", "/var/tmp", "/private/tmp", "/var/folders", "/private/var/folders", "/dev/shm")  # noqa: S108
@@ -77,7 +77,7 @@ def stable_program(place: Place) -> str:
                 "`pipx install pipelock`"
             )
     for folder in (f"{place.home}/.local/bin", *_LASTING):
-        path = f"{folder}/{NAME}"
+        path = f"{folder}/{_NAME}"
         if place.is_program(path) and place.resolve(path) == real:
             return path
     return found
@@ -98,7 +98,7 @@ def ephemeral(path: str, home: str) -> str:
 def _running(place: Place) -> str:
     """The program as it was started; beside the interpreter where that was `python -m pipelock`."""
     said = place.started_as
-    if PurePath(said).name == NAME:
+    if PurePath(said).name == _NAME:
         if "/" in said:
             path = os.path.normpath(PurePath(place.folder, said))
             if place.is_program(path):
@@ -106,10 +106,10 @@ def _running(place: Place) -> str:
         for folder in place.environ.get("PATH", "").split(":"):
             if folder.startswith("/") and place.is_program(f"{folder}/{said}"):
                 return f"{folder}/{said}"
-    beside = f"{PurePath(place.python).parent}/{NAME}"
+    beside = f"{PurePath(place.python).parent}/{_NAME}"
     if place.is_program(beside):
         return beside
-    raise ProgramError(f"there is no program `{NAME}` beside {place.python}; install the package, then try again")
+    raise ProgramError(f"there is no program `{_NAME}` beside {place.python}; install the package, then try again")
 
 
 def _is_in(path: str, folder: str) -> bool:

@@ -16,7 +16,7 @@ from pipelock.service.kinds import Kind, Service, ServiceError, State, Step
 __all__ = ["UNIT", "quoted", "service", "state_of", "unit"]
 
 UNIT = "pipelock.service"
-MAX_WORD = 4096
+_MAX_WORD = 4096
 _UNIT_TEXT = """\
 # Written by `pipelock service install`; `pipelock service uninstall` removes it as long as nobody changes it.
 [Unit]
@@ -105,7 +105,7 @@ def quoted(word: str) -> str:
     Raises:
         ServiceError: it has characters that can't be written, or more than 4096.
     """
-    if len(word) > MAX_WORD or not word.isprintable():
+    if len(word) > _MAX_WORD or not word.isprintable():
         raise ServiceError(f"a unit can't hold the word {word[:80]!r}")
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{escaped}"' if not word or any(sign in " ;'\"\\" for sign in word) else escaped
