@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from pipelock.cli._sandbox_text import denial_lines, explainer, refusal, why_not_run
+from pipelock.cli._sandbox_text import explainer, refusal, standing, tell_what_is_left, why_not_run
 from pipelock.cli.output import complain
 from pipelock.cli.sandbox import planned
 from pipelock.cli.table import Arguments
-from pipelock.contain.aftermath import aftermath, look
+from pipelock.contain.aftermath import look
 from pipelock.contain.launching import LaunchError, exit_code
 from pipelock.contain.profile import Access, Grant, Network, Profile, Source
-from pipelock.contain.walls import Outcome as Verdict
-from pipelock.contain.walls import banner, missing, outcome
 from pipelock.control.lease import Lease
 from pipelock.control.paths import socket_path
 from pipelock.model import ContainmentFacts, ContainmentMode, Denial, Rung, Wall, WallName, WallState
@@ -48,9 +45,7 @@ def run(arguments: Arguments, facts: ContainmentFacts) -> int:
         complain(f"the command was not started, {ended.unable.wall.value}: {ended.unable.why}")
     code = EXIT_CANNOT_RUN if ended.unable is not None else exit_code(ended.status)
     if not arguments.quiet:
-        left = aftermath(before, look(profile.workspace, profile.watch))
-        for line in (*denial_lines(ended.denials, ended.left_out), *left):
-            complain(line)
+        tell_what_is_left(profile, before, ended.denials, ended.left_out)
         # A signal's code says by itself what happened.
         if (
             0 < code < _SIGNALS
@@ -149,20 +144,8 @@ def _launched(arguments: Arguments, profile: Profile, ground: Ground) -> Outcome
         profile=profile,
         ground=ground,
         shown=" ".join(arguments.agent),
-        standing=_judge(arguments, profile),
+        standing=standing(profile, quiet=arguments.quiet),
         watcher=lambda listener: Notifier(listener, _noticed(explainer(profile))),
         say=complain,
     )
     return launch(wish, Lease(socket_path(os.environ, arguments.home)))
-
-
-def _judge(arguments: Arguments, profile: Profile) -> Callable[[tuple[Wall, ...]], None]:
-    def judge(walls: tuple[Wall, ...]) -> None:
-        if outcome(profile.mode, walls) is Verdict.UNAVAILABLE:
-            wall = missing(walls)[0]
-            raise LaunchError(wall.name, wall.detail or "it does not stand", wall.fix)
-        if not arguments.quiet:
-            for line in banner(profile, walls):
-                print(f"pipelock: {line}", file=sys.stderr, flush=True)
-
-    return judge

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable
 
 import msgspec
 
-from pipelock.cli._sandbox_text import denial_lines, explainer, refusal, why_not_run
+from pipelock.cli._sandbox_text import explainer, refusal, standing, tell_what_is_left, why_not_run
 from pipelock.cli.errors import EXIT_FAILED, CommandError
 from pipelock.cli.output import complain, print_json
 from pipelock.cli.sandbox import planned
 from pipelock.cli.table import Arguments
-from pipelock.contain.aftermath import aftermath, look
+from pipelock.contain.aftermath import look
 from pipelock.contain.launching import LaunchError, exit_code
 from pipelock.contain.profile import Network, Profile
-from pipelock.contain.walls import Machine, banner, missing, outcome, report
-from pipelock.contain.walls import Outcome as Verdict
+from pipelock.contain.walls import Machine, banner, outcome, report
 from pipelock.control.lease import Lease
 from pipelock.control.paths import socket_path
-from pipelock.model import ContainmentFacts, Rung, Wall
+from pipelock.model import ContainmentFacts, Rung
 from pipelock_macos.launcher import Launched, Programs, launch, listen, preview, walls
 
 __all__ = ["rehearse", "run"]
@@ -44,7 +41,7 @@ def run(arguments: Arguments, facts: ContainmentFacts, programs: Programs | None
         profile=profile,
         listener=listener,
         shown=" ".join(arguments.agent),
-        standing=_judge(arguments, profile),
+        standing=standing(profile, quiet=arguments.quiet),
         explain=explainer(profile),
         say=complain,
         programs=programs or Programs(),
@@ -58,21 +55,19 @@ def run(arguments: Arguments, facts: ContainmentFacts, programs: Programs | None
     if ended.not_run is not None:
         complain(why_not_run(profile, *ended.not_run))
     if not arguments.quiet:
-        left = aftermath(before, look(profile.workspace, profile.watch))
-        for line in (*denial_lines(ended.denials, ended.left_out), *left):
-            complain(line)
+        tell_what_is_left(profile, before, ended.denials, ended.left_out)
     return exit_code(ended.status)
 
 
 def rehearse(arguments: Arguments, facts: ContainmentFacts) -> int:
     """Print the sandbox's text and what goes with it, without a launch; the exit code is as on Linux."""
     profile = _profile(arguments, facts, _SHOWN_PORT)
-    standing = walls(profile)
-    verdict = outcome(profile.mode, standing).value
+    stand = walls(profile)
+    verdict = outcome(profile.mode, stand).value
     if arguments.json:
-        print_json(report(profile, standing, Machine(), Rung.SYSTEM))
+        print_json(report(profile, stand, Machine(), Rung.SYSTEM))
         return verdict
-    for line in banner(profile, standing):
+    for line in banner(profile, stand):
         print(f"; {line}")
     try:
         print(preview(profile), end="")
@@ -85,15 +80,3 @@ def _profile(arguments: Arguments, facts: ContainmentFacts, port: int) -> Profil
     profile = planned(arguments, facts, f"http://127.0.0.1:{port}", _NOT_ITS_OWN)
     network = Network(proxy_port=port, ports=(), redirect=False, host_ports=profile.network.host_ports)
     return msgspec.structs.replace(profile, network=network)
-
-
-def _judge(arguments: Arguments, profile: Profile) -> Callable[[tuple[Wall, ...]], None]:
-    def judge(standing: tuple[Wall, ...]) -> None:
-        if outcome(profile.mode, standing) is Verdict.UNAVAILABLE:
-            wall = missing(standing)[0]
-            raise LaunchError(wall.name, wall.detail or "it does not stand", wall.fix)
-        if not arguments.quiet:
-            for line in banner(profile, standing):
-                print(f"pipelock: {line}", file=sys.stderr, flush=True)
-
-    return judge

@@ -1,21 +1,49 @@
-"""What a launch says when it is refused, and afterwards, on every system."""
+"""What a launch says before the agent starts, when it is refused, and afterwards, on every system."""
 
 from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pipelock.cli.errors import EXIT_FAILED, CommandError
+from pipelock.cli.output import complain
+from pipelock.contain.aftermath import Look, aftermath, look
 from pipelock.contain.explain import explain
+from pipelock.contain.launching import LaunchError
 from pipelock.contain.profile import Access, Profile
-from pipelock.model import ContainmentMode, Denial, WallName
+from pipelock.contain.walls import Outcome, banner, missing, outcome
+from pipelock.model import ContainmentMode, Denial, Wall, WallName
 
-__all__ = ["denial_lines", "explainer", "refusal", "why_not_run"]
+__all__ = ["denial_lines", "explainer", "refusal", "standing", "tell_what_is_left", "why_not_run"]
 
 _MAX_SHOWN = 12
 _SCRIPT_LINE = 256
+
+
+def standing(profile: Profile, *, quiet: bool) -> Callable[[tuple[Wall, ...]], None]:
+    """What looks at the walls before the agent starts, and says how they stand unless it is to be `quiet`.
+
+    It raises LaunchError where the mode wants more of them.
+    """
+
+    def judge(walls: tuple[Wall, ...]) -> None:
+        if outcome(profile.mode, walls) is Outcome.UNAVAILABLE:
+            wall = missing(walls)[0]
+            raise LaunchError(wall.name, wall.detail or "it does not stand", wall.fix)
+        if not quiet:
+            for line in banner(profile, walls):
+                print(f"pipelock: {line}", file=sys.stderr, flush=True)
+
+    return judge
+
+
+def tell_what_is_left(profile: Profile, before: Look, denials: Sequence[Denial], left_out: int) -> None:
+    """Say what the walls refused and what is new since `before`; `left_out` refusals had no room in `denials`."""
+    for line in (*denial_lines(denials, left_out), *aftermath(before, look(profile.workspace, profile.watch))):
+        complain(line)
 
 
 def denial_lines(denials: Sequence[Denial], left_out: int) -> Iterator[str]:
