@@ -9,11 +9,11 @@ import base64
 import hashlib
 import socket
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from io import BufferedReader
-from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Self
+
+from pipelock.trust.loopback import LoopbackServer
 
 __all__ = ["GOOD", "INJECTION", "Origin", "accept_key"]
 
@@ -41,7 +41,7 @@ class Origin:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._requests: list[bytes] = []
-        self._server = _Server(self._serve)
+        self._server = LoopbackServer(self._serve)
         self.port: int = self._server.server_address[1]
         self._datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._datagrams.bind(("127.0.0.1", 0))
@@ -123,22 +123,3 @@ def accept_key(key: bytes) -> bytes:
 def _fields(head: bytes) -> dict[bytes, bytes]:
     pairs = (line.partition(b":") for line in head.splitlines()[1:])
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
-
-
-class _Server(ThreadingTCPServer):
-    """Hands each connection to a function, on a thread of its own."""
-
-    daemon_threads = True
-    allow_reuse_address = True
-
-    def __init__(self, serve: Callable[[socket.socket], None]) -> None:
-        super().__init__(("127.0.0.1", 0), BaseRequestHandler)
-        self._serve_one = serve
-
-    def finish_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
-        """One client."""
-        if isinstance(request, socket.socket):
-            self._serve_one(request)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that breaks off is none of ours."""

@@ -11,11 +11,10 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Self
 
 from cryptography import x509
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from pipelock.tls.certificates import make_authority, make_leaf
 from pipelock.tls.files import Sensitivity, write_file
+from pipelock.trust.loopback import LoopbackServer
 
 __all__ = ["Origin"]
 
@@ -55,7 +55,7 @@ class Origin:
         self._contexts = _contexts(folder, self.authority, zones)
         self._first = next(iter(self._contexts.values()))
         self._first.sni_callback = self._choose
-        self._server = _Server(self._serve)
+        self._server = LoopbackServer(self._serve)
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
@@ -79,25 +79,6 @@ class Origin:
                 while lines.readline(_MAX_LINE).strip():
                     pass
             side.sendall(_ANSWER[0] if b" /probe " in first else _ANSWER[1])
-
-
-class _Server(ThreadingTCPServer):
-    """Hands each connection to a function, on a thread of its own."""
-
-    daemon_threads = True
-    allow_reuse_address = True
-
-    def __init__(self, serve: Callable[[socket.socket], None]) -> None:
-        super().__init__(("127.0.0.1", 0), BaseRequestHandler)
-        self._serve_one = serve
-
-    def finish_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
-        """One client."""
-        if isinstance(request, socket.socket):
-            self._serve_one(request)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that breaks off is what this is about, and no error."""
 
 
 def _contexts(folder: Path, authority: Path, zones: Sequence[str]) -> dict[str, ssl.SSLContext]:
