@@ -90,6 +90,7 @@ class EgressRules:
         )
         self.look_at_paths = any(rule.path for rule in self._rules)
         self.looks_inside = any(rule.looks_inside for rule in self._rules)
+        self.heeds_overrides = any(rule.methods or rule.path for rule in self._rules)
 
     def __len__(self) -> int:
         return len(self._rules)
@@ -100,6 +101,24 @@ class EgressRules:
             if rule.matches(method=method, host=host, port=port, paths=paths, agent=agent):
                 return ruling
         return self._default
+
+    def rule_overridden(self, *, host: str, port: int, agent: str) -> Ruling:
+        """The answer for a request of which a header may make another one, of another method or path, at the origin.
+
+        No rule with such a condition allows it, and the strictest that could be about it speaks.
+        """
+        strictest: Ruling | None = None
+        for rule, ruling in zip(self._rules, self._rulings, strict=True):
+            if not rule.leads_to(host=host, port=port, agent=agent):
+                continue
+            if not rule.methods and not rule.path:
+                sure = ruling
+                break
+            if rule.action is not Verdict.ALLOW and (strictest is None or ruling.action.rank > strictest.action.rank):
+                strictest = ruling
+        else:
+            sure = self._default
+        return strictest if strictest is not None and strictest.action.rank > sure.action.rank else sure
 
     def vouches(self, name: str) -> bool:
         """Whether the rule of that name names hosts and lets requests to them through."""

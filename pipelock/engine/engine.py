@@ -16,6 +16,7 @@ from typing import assert_never
 
 import msgspec
 
+from pipelock.detect.overriding import OVERRIDING_HEADERS
 from pipelock.detect.url_reasons import DNS_RULE
 from pipelock.detect.url_view import UrlView
 from pipelock.engine._paths import rule_paths
@@ -314,6 +315,8 @@ class Engine:
 def _rule(action: Action, view: UrlView, egress: EgressRules) -> Ruling:
     if action.kind is Kind.CONNECT and action.opened:
         return egress.rule_opened(host=view.host.name, port=view.port, agent=action.agent)
+    if egress.heeds_overrides and any(name in OVERRIDING_HEADERS for name, _ in action.headers):
+        return egress.rule_overridden(host=view.host.name, port=view.port, agent=action.agent)
     return egress.rule(
         method=action.method.upper(),
         host=view.host.name,

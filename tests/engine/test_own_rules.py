@@ -140,6 +140,33 @@ def test_a_rule_of_configs_that_only_warns_does_not_stand_before_the_list(enforc
     assert decision.verdict is (Verdict.BLOCK if enforce else Verdict.WARN)
 
 
+@pytest.mark.parametrize("name", ["x-http-method-override", "x-original-url"])
+def test_a_header_that_makes_another_request_of_it_does_not_get_around_methods_and_paths(name: str) -> None:
+    other = boxed(headers=(("host", "example.com"), (name, "/other" if "url" in name else "DELETE")))
+    for lines, passes in (
+        (("method=GET host=example.com",), False),
+        (("host=example.com path=/path*",), False),
+        (("example.com",), True),
+        (("method=GET host=example.com", "example.com"), True),
+        (("method=GET", "host=other.test"), False),
+    ):
+        assert (judge(an_engine(*lines), other).verdict is Verdict.ALLOW) is passes, lines
+    # Config's rules likewise: the strictest that could be about it speaks.
+    rules = [
+        EgressRule("watch", Verdict.WARN, methods=frozenset({"POST"})),
+        EgressRule("keep", Verdict.BLOCK, methods=frozenset({"DELETE"}), hosts=HostSet(["example.com"])),
+        EgressRule("late", Verdict.BLOCK, path="/late"),
+        EgressRule("open", Verdict.ALLOW, hosts=HostSet(["example.com", "third.test"])),
+    ]
+    engine = an_engine(egress=EgressRules(rules, Verdict.ALLOW))
+    assert judge(engine, other).rule == "keep"
+    assert judge(engine, boxed()).rule == "open"
+    elsewhere = boxed(host="third.test", url="http://third.test/", headers=other.headers)
+    assert judge(engine, elsewhere).rule == "late"
+    last = EgressRules([rules[3], *rules[:3]], Verdict.ALLOW)
+    assert judge(an_engine(egress=last), other).rule == "open"
+
+
 def test_where_a_finding_only_warns_the_list_blocks_all_the_same() -> None:
     engine = an_engine("other.test", enforce=False)
     leak = boxed(url=f"http://example.com/?k={FAKE_KEY}")
