@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
@@ -53,6 +54,10 @@ def test_local_pages_have_the_names_of_the_sandbox_and_there_is_no_admin_api() -
     client.says(b"GET /health HTTP/1.1\r\nHost: rebound.example\r\n\r\n")
     assert client.heard.startswith(b"HTTP/1.1 421 ")
 
+    client = proxied(house)
+    client.says(b"GET /stats HTTP/1.1\r\nHost: localhost:8888\r\n\r\n")
+    assert client.heard.startswith(b"HTTP/1.1 404 ")  # it tells of other agents
+
     class Admin:
         def serves(self, path: str) -> bool:
             raise AssertionError(path)
@@ -73,7 +78,9 @@ def test_an_address_that_the_kill_switch_spares_does_not_spare_sandboxes() -> No
         client.says(asked)
         assert client.heard.startswith(b"HTTP/1.1 503 ")
     client = proxied(house)
-    client.says(b"GET /stats HTTP/1.1\r\nHost: localhost:8888\r\n\r\n")
+    settings = house.context.settings
+    house.context.settings = replace(settings, health_exempt=False)
+    client.says(b"GET /health HTTP/1.1\r\nHost: localhost:8888\r\n\r\n")
     assert client.heard.startswith(b"HTTP/1.1 503 ")
     assert len(house.dials) == 1
 

@@ -419,16 +419,17 @@ def proxy_request_with_two_targets(facts: Facts) -> str | None:
     )
 
 
-@attempt()
+@attempt(BOTH)
 def proxy_request_to_the_daemons_own_pages(facts: Facts) -> str | None:
-    """What listens for the operator says more than an agent is to know: sessions, logs, settings."""
-    head = f"GET /api/v1/status HTTP/1.1\r\nHost: 127.0.0.1:{facts.daemon_port}\r\nConnection: close\r\n\r\n"
-    with socket.create_connection(proxy(facts), timeout=PATIENCE) as link:
-        link.settimeout(PATIENCE)
-        link.sendall(head.encode())
-        data = link.recv(65_536)
-    if data.split(b" ", 2)[1:2] == [b"200"]:
-        return f"pages: {data[-80:]!r}"
+    """What listens for the operator says more than an agent is to know: hosts, sessions and settings of others."""
+    host, port = proxy(facts)
+    for path in ("/stats", "/metrics", "/api/v1/sessions", "/api/v1/killswitch/status"):
+        with socket.create_connection((host, port), timeout=PATIENCE) as link:
+            link.settimeout(PATIENCE)
+            link.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
+            data = link.recv(65_536)
+        if data.split(b" ", 2)[1:2] == [b"200"]:
+            return f"{path}: {data[-80:]!r}"
     raise PermissionError(errno.EACCES, data[:40].decode("latin-1"))
 
 
