@@ -8,28 +8,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from pipelock.control.backend import BackendError, ContainWish, SessionWish
 from pipelock.daemon.containment_facts import TRUST_SECONDS
 from pipelock.daemon.desk import Desk
 from pipelock.model import (
-    Contained,
     ContainmentChanged,
     Denial,
     HandedKind,
     HandedSocket,
-    Order,
     OrderVerb,
-    Rung,
     SessionVerb,
-    Wall,
     WallName,
     WallState,
 )
 from pipelock.trust.variables import TrustFiles
 from tests.proxy.lines import Line
 
+from . import launches
+from .launches import KEY, Ear
 from .test_app import Home
 
 TEXT = """\
@@ -42,23 +41,7 @@ agents:
     budget: {max_requests_per_session: 5}
     sandbox: {allow: [example.com], host_ports: [5432]}
 """
-BOX = Contained(
-    id="0123456789ab",
-    agent="claude",
-    profile="coder",
-    rung=Rung.PORTS,
-    walls=(Wall(WallName.NETWORK, WallState.UP),),
-    started_at=9.0,
-)
-KEY = "claude@sandbox-0123456789ab|127.0.0.1"
-
-
-class Ear:
-    def __init__(self) -> None:
-        self.orders: list[OrderVerb] = []
-
-    def order(self, order: Order) -> None:
-        self.orders.append(order.verb)
+BOX = msgspec.structs.replace(launches.BOX, started_at=9.0)
 
 
 class FakePort:

@@ -4,202 +4,36 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from twisted.internet.task import Clock
 
-from pipelock.config.schema_agents import AgentProfile
-from pipelock.contain.rules import parse_rules
 from pipelock.control.backend import BackendError, ContainWish
-from pipelock.daemon import containment as module
 from pipelock.daemon.containment import (
     END_SECONDS,
     LOST_SECONDS,
     MAX_CONTAINED,
     MAX_ENDED,
-    Containment,
-    ContainmentParts,
 )
-from pipelock.daemon.containment_wish import MAX_WALLS
 from pipelock.daemon.wall_log import DENIALS_A_SECOND, MAX_DENIALS
-from pipelock.door.bus import EventBus
-from pipelock.engine.compile import own_rules
-from pipelock.engine.egress import OwnRules
-from pipelock.evidence.session_line import SessionEntry
-from pipelock.identity import Agents, ContainedCaller
+from pipelock.identity import ContainedCaller
 from pipelock.identity.process import ProcessId
 from pipelock.model import (
-    Contained,
     ContainmentChanged,
-    ContainmentSettings,
     Denial,
     HandedKind,
     HandedSocket,
-    Order,
     OrderVerb,
     Rung,
-    Wall,
     WallName,
     WallRefused,
     WallState,
 )
 
-ID = "0123456789ab"
-KEY = f"claude@sandbox-{ID}|127.0.0.1"
-BOX = Contained(
-    id=ID,
-    agent="claude",
-    profile="coder",
-    rung=Rung.PORTS,
-    walls=(Wall(WallName.NETWORK, WallState.UP),),
-    started_at=1000.0,
-)
-REFUSAL = Denial(WallName.FILES, "read /root", "not granted", "--allow-read /root", "cat")
-
-
-class Ear:
-    def __init__(self) -> None:
-        self.orders: list[OrderVerb] = []
-
-    def order(self, order: Order) -> None:
-        self.orders.append(order.verb)
-
-
-class FakeProcess:
-    def __init__(self, pid: int = 50) -> None:
-        self.pid = pid
-        self.known_as = ProcessId(pid, 7)
-        self.gone = self.killed = self.closed = False
-
-    def is_gone(self) -> bool:
-        return self.gone
-
-    def kill(self) -> bool:
-        self.killed = True
-        return True
-
-    def close(self) -> None:
-        self.closed = True
-
-
-class FakePort:
-    def __init__(self) -> None:
-        self.is_open = True
-
-    def stopListening(self) -> None:
-        self.is_open = False
-
-
-class House:
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.clock = Clock()
-        self.bus = EventBus(lambda: 1000.0 + self.clock.seconds(), 1000)
-        self.killed = False
-        self.freezes = True
-        self.ports: list[FakePort] = []
-        self.full = False
-        self.served: list[tuple[ContainedCaller, list[HandedKind], tuple[OwnRules, ...]]] = []
-        self.ended: list[str] = []
-        self.entries: list[SessionEntry] = []
-        self.own_rules: dict[str, tuple[OwnRules, ...]] = {}
-        self.config_rules: dict[str, tuple[str, ...]] = {}
-        self.process: FakeProcess | None = FakeProcess()
-        self.default_agent = ""
-        monkeypatch.setattr(module, "check_all", lambda *_: self.process)
-        profiles = {"coder": AgentProfile(), "proven": AgentProfile(programs=("x",))}
-        self.table = Containment(
-            ContainmentParts(
-                clock=self.clock,
-                wall=lambda: 1000.0 + self.clock.seconds(),
-                bus=self.bus,
-                serve=self.serve,
-                agents=lambda: Agents(profiles, self.default_agent, bind_default=True),
-                settings=self.settings,
-                killed=lambda: self.killed,
-                refused_ports=lambda: frozenset({8888}),
-                rules=lambda *lists: own_rules(*(parse_rules(tuple(lines)) for lines in lists)),
-                own_rules=self.own_rules,
-                end_session=self.end_session,
-                record=self.entries.append,
-            )
-        )
-
-    def settings(self, profile: str) -> ContainmentSettings:
-        rules = self.config_rules.get(profile, ())
-        return ContainmentSettings(freeze_on_kill=self.freezes, host_ports=(5432,), rules=rules)
-
-    def serve(
-        self, contained: Contained, caller: ContainedCaller, handed: Sequence[tuple[HandedSocket, int]]
-    ) -> list[FakePort]:
-        if self.full:
-            raise OSError("too many open files")
-        for _, descriptor in handed:
-            os.fstat(descriptor)  # open as yet
-        key = f"{caller.agent}@sandbox-{caller.id}|127.0.0.1"
-        self.served.append((caller, [said.kind for said, _ in handed], self.own_rules.get(key, ())))
-        ports = [FakePort() for _ in handed]
-        self.ports += ports
-        return ports
-
-    def end_session(self, key: str, why: str) -> int:
-        self.ended.append(key)
-        return 1
-
-    def contain(self, box: Contained = BOX, ear: Ear | None = None, **changes: Any) -> tuple[Ear, list[int]]:
-        """Hand over a proxy and a process; the lease and the descriptors."""
-        descriptors = [os.open(os.devnull, os.O_RDONLY) for _ in range(2)]
-        ear = ear or Ear()
-        wish = ContainWish(
-            contained=box,
-            sockets=(HandedSocket(HandedKind.PROXY, 1), HandedSocket(HandedKind.PROCESS)),
-            descriptors=tuple(descriptors),
-            may_decide=True,
-        )
-        try:
-            self.table.contain(ear, msgspec.structs.replace(wish, **changes))
-        finally:
-            # What the process has of them is its own; this one only remembers.
-            if self.process is not None and is_open(descriptors[-1]):
-                os.close(descriptors[-1])
-            assert not any(map(is_open, descriptors))
-        return ear, descriptors
-
-    def refused(self, box: Contained = BOX, **changes: Any) -> BackendError:
-        with pytest.raises(BackendError) as error:
-            self.contain(box, **changes)
-        return error.value
-
-    def steps(self) -> list[str]:
-        return [event.payload.what.value for event in self.events(ContainmentChanged)]
-
-    def events(self, kind: type) -> list[Any]:
-        _, events = self.bus.following(0, 1000)
-        return [event for event in events if isinstance(event.payload, kind)]
-
-    def tell(self, ear: Ear, count: int) -> int:
-        return sum(self.table.denied(ear, msgspec.structs.replace(REFUSAL, what=f"read /{i}")) for i in range(count))
-
-
-def is_open(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True
-
-
-@pytest.fixture
-def house(monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    house = House(monkeypatch)
-    yield house
-    house.table.stop()
-
+from .launches import BOX, ID, KEY, REFUSAL, Ear, FakeProcess, House, is_open
 
 # -- a lease -----------------------------------------------------------------------------------------------------------
 
@@ -330,114 +164,6 @@ def test_what_was_frozen_before_this_daemon_goes_on(house: House) -> None:
     fresh, _ = house.contain(msgspec.structs.replace(BOX, id="f" * 12, started_at=1100.0))
     house.clock.advance(0)
     assert fresh.orders == []
-
-
-# -- what is believed --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("box", "wish", "code", "word"),
-    [
-        pytest.param({"id": "0123456789AB"}, {}, "bad_request", "12 hex", id="upper case id"),
-        pytest.param({"id": "0123"}, {}, "bad_request", "12 hex", id="short id"),
-        pytest.param({"agent": ""}, {}, "bad_request", "name", id="no name"),
-        pytest.param({"agent": ".."}, {}, "bad_request", "name", id="dots"),
-        pytest.param({"profile": "gone"}, {}, "bad_request", "profile", id="no such profile"),
-        pytest.param({"profile": "_default"}, {}, "bad_request", "profile", id="the defaults' profile"),
-        pytest.param({"profile": "proven"}, {"may_decide": False}, "forbidden", "agents.proven", id="proven profile"),
-        pytest.param({"agent": "proven"}, {"may_decide": False}, "forbidden", "agents.proven", id="proven name"),
-        pytest.param({"walls": BOX.walls * (MAX_WALLS + 1)}, {}, "bad_request", "at most", id="walls"),
-        pytest.param({}, {"rules": ("port=x",)}, "bad_request", "port", id="rule"),
-        pytest.param(
-            {},
-            {"sockets": (HandedSocket(HandedKind.HOST_PORT, 8888), HandedSocket(HandedKind.PROCESS))},
-            "forbidden",
-            "8888",
-            id="the daemon's own port",
-        ),
-        pytest.param(
-            {},
-            {"sockets": (HandedSocket(HandedKind.HOST_PORT, 5433),), "may_decide": False},
-            "forbidden",
-            "sandbox.host_ports",
-            id="a port that nobody granted",
-        ),
-    ],
-)
-def test_what_can_not_be_is_refused(
-    house: House, box: dict[str, Any], wish: dict[str, Any], code: str, word: str
-) -> None:
-    house.process = None  # whatever came is closed by the table itself
-    error = house.refused(msgspec.structs.replace(BOX, **box), **wish)
-    assert (error.code, word in error.message) == (code, True)
-    assert (len(house.table), house.served, house.own_rules, house.steps()) == (0, [], {}, [])
-
-
-def test_ports_of_the_machine_are_given_by_config_or_by_who_may_decide(house: House) -> None:
-    for number, may_decide in ((5432, False), (5433, True)):
-        sockets = (HandedSocket(HandedKind.HOST_PORT, number), HandedSocket(HandedKind.PROCESS))
-        ear, _ = house.contain(sockets=sockets, may_decide=may_decide)
-        assert len(house.table) == 1
-        house.table.release(ear)
-        assert len(house.table) == 0
-
-
-def test_who_may_decide_may_use_a_proven_name(house: House) -> None:
-    house.contain(msgspec.structs.replace(BOX, agent="proven", profile="proven"))
-    assert len(house.table) == 1
-
-
-@pytest.mark.parametrize(
-    ("said", "inside", "default", "known"),
-    [
-        pytest.param(("npm", ""), "claude", "", ("claude", ""), id="a known agent's"),
-        pytest.param(("npm", ""), "coder", "", ("coder", "coder"), id="a profile's"),
-        pytest.param(("npm", ""), "proven", "", ("proven", "proven"), id="one that its programs prove"),
-        pytest.param(("coder", "coder"), "coder", "", ("coder", "coder"), id="its own name said"),
-        pytest.param(("npm", "coder"), "proven", "", None, id="another's profile"),
-        pytest.param(("npm", ""), "", "house", ("house", ""), id="a bound default"),
-        pytest.param(("npm", "coder"), "", "house", None, id="a profile beside a bound default"),
-        pytest.param(("npm", ""), "claude", "house", ("claude", ""), id="a process is more than a default"),
-        pytest.param(("npm", "coder"), "", "", ("npm", "coder"), id="nobody known"),
-    ],
-)
-def test_nobody_gets_rid_of_his_name_by_launching(
-    house: House, said: tuple[str, str], inside: str, default: str, known: tuple[str, str] | None
-) -> None:
-    house.default_agent = default
-    box = msgspec.structs.replace(BOX, agent=said[0], profile=said[1])
-    if known is None:
-        assert house.refused(box, may_decide=False, inside=inside).code == "forbidden"
-        return
-    house.contain(box, may_decide=False, inside=inside, shared=True)
-    ((caller, _, _),) = house.served
-    assert (caller.agent, caller.profile, caller.shared) == (*known, True)
-    ((key, shown),) = house.table.living()
-    assert (key, shown.agent, shown.profile) == (f"{known[0]}@sandbox-{ID}|127.0.0.1", *known)
-
-
-def test_times_and_numbers_are_not_believed(house: House) -> None:
-    for number, (started, known) in enumerate(((1e300, 1000.0), (-1e300, 0.0), (999.5, 999.5))):
-        box = msgspec.structs.replace(BOX, id=f"{number:012x}", started_at=started, pid=1)
-        house.process = FakeProcess(60 + number) if number else None
-        house.contain(box)
-        *_, (_, shown) = house.table.living()
-        assert (shown.started_at, shown.pid) == (known, 60 + number if number else 0)
-    house.contain(ancestors=(ProcessId(1, 0),))  # a number that was only said keeps nobody from launching
-
-
-def test_names_and_texts_are_made_safe(house: House) -> None:
-    long = "x" * 5000
-    wall = Wall(WallName.FILES, WallState.PARTLY, long, long)
-    house.contain(msgspec.structs.replace(BOX, agent="a b@c|d", command=long, workspace=long, walls=(wall,)))
-    ((key, box),) = house.table.living()
-    assert key == f"a_b_c_d@sandbox-{ID}|127.0.0.1"
-    assert (len(box.command), len(box.workspace), len(box.walls[0].detail), len(box.walls[0].fix)) == (
-        300,
-        4096,
-        300,
-        300,
-    )
 
 
 def test_no_sandbox_from_inside_a_sandbox(house: House) -> None:
