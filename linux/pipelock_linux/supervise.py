@@ -194,6 +194,8 @@ class Supervisor:
         """Until the agent's first process has ended, which the caller then waits for."""
         for descriptor in (self._first, self._signals.fileno(), self._inner()):
             self._poll.register(descriptor, select.POLLIN)
+        for order in self._lease.read():
+            self._obey(order)
         alive = True
         while alive:
             lease = self._lease.fileno()

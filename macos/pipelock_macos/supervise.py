@@ -101,6 +101,8 @@ class Supervisor:
             try:
                 # It may have ended before anybody listened for that.
                 self._look()
+                for order in self._lease.read():
+                    self._obey(order)
                 while self._status is None:
                     self._turn(wake, self._patience())
             except BaseException:

@@ -109,6 +109,7 @@ class Lease:
         self._due = 0.0
         self._answer_due = 0.0
         self._reports: set[int] = set()
+        self._orders: deque[Order] = deque()
 
     def take(self, lent: Lent, timeout: float = _ANSWER_SECONDS) -> str:
         """Hand everything over and wait for the daemon's word: the key of the session.
@@ -127,7 +128,7 @@ class Lease:
                 ready, _, _ = select.select([self._link], [], [], max(deadline - time.monotonic(), 0))
                 if not ready:
                     raise TimeoutError
-                self._read(deque())
+                self._read()
         except OSError as error:
             self.close()
             raise connect_error(error, self._path) from error
@@ -157,13 +158,17 @@ class Lease:
         self._connection.close()
 
     def read(self) -> tuple[Order, ...]:
-        """What the daemon orders, after its connection has become readable."""
-        orders: deque[Order] = deque()
+        """What the daemon orders, after its connection has become readable. Never waits.
+
+        To be asked once after `take` in any case: orders may have come in the same breath as the daemon's word.
+        """
         try:
-            self._read(orders)
+            self._read()
         except (OSError, ProtocolError, ControlError):
             self._lose()
-        return tuple(orders)
+        orders = tuple(self._orders)
+        self._orders.clear()
+        return orders
 
     def wait(self) -> float | None:
         """Seconds until `tick` has something to do; `None` for never."""
@@ -208,7 +213,7 @@ class Lease:
         self._say(frames.Hello(frames.PROTOCOL, __version__, "command"))
         return True
 
-    def _read(self, orders: deque[Order]) -> None:
+    def _read(self) -> None:
         if self._link is None:
             return
         try:
@@ -217,13 +222,13 @@ class Lease:
             return
         self._connection.receive(data)
         while (frame := self._connection.next_frame()) is not None:
-            self._heed(frame, orders)
+            self._heed(frame)
         if not data:
             raise ControlError("disconnected", "the daemon closed the connection")
 
-    def _heed(self, frame: frames.ServerFrame, orders: deque[Order]) -> None:
+    def _heed(self, frame: frames.ServerFrame) -> None:
         if isinstance(frame, frames.Ordered):
-            orders.append(frame.order)
+            self._orders.append(frame.order)
         elif isinstance(frame, frames.Reply) and frame.id == self._asked:
             self.session = expect(frame.result, frames.ContainReply).session
             self._held, self._retry = True, FIRST_RETRY

@@ -64,13 +64,15 @@ class Daemon:
     def say(self, frame: frames.ServerFrame) -> None:
         self.link.sendall(self.connection.send(frame))
 
-    def agree(self) -> frames.Contain:
-        """Go through the whole opening."""
+    def agree(self, *orders: Order) -> frames.Contain:
+        """Go through the whole opening; `orders` come in the same breath."""
         assert isinstance(self.hear(), frames.Hello)
         self.say(WELCOME)
         contain = self.hear()
         assert isinstance(contain, frames.Contain)
-        self.say(frames.Reply(contain.id, frames.ContainReply("claude@sandbox-1|127.0.0.1")))
+        reply = frames.Reply(contain.id, frames.ContainReply("claude@sandbox-1|127.0.0.1"))
+        ordered = [frames.Ordered(order) for order in orders]
+        self.link.sendall(b"".join(self.connection.send(frame) for frame in (reply, *ordered)))
         return contain
 
     def hang_up(self) -> None:
@@ -104,6 +106,16 @@ def beside(work: Callable[[], object]) -> threading.Thread:
 def lent(port: socket.socket) -> Lent:
     first = HandedSocket(HandedKind.PROXY, port.getsockname()[1])
     return Lent(LENT, ((first, port.fileno()), (HandedSocket(HandedKind.PROCESS), os.pidfd_open(os.getpid()))), ("r",))
+
+
+def test_an_order_that_comes_with_the_daemon_s_word_is_heard(daemon: Daemon, port: socket.socket) -> None:
+    other = beside(lambda: daemon.accept().agree(Order(OrderVerb.FREEZE, "kill switch")))
+    lease = Lease(daemon.path)
+    lease.take(lent(port))
+    other.join(30)
+    assert [order.verb for order in lease.read()] == [OrderVerb.FREEZE]
+    assert lease.read() == ()
+    lease.close()
 
 
 @pytest.mark.parametrize("replaces", [False, True])

@@ -105,7 +105,10 @@ class Orders(Lease):
         return self._ready if self.orders and self.lent is not None else -1
 
     def read(self) -> tuple[Order, ...]:
-        os.read(self._ready, 1)
+        try:
+            os.read(self._ready, 1)
+        except BlockingIOError:
+            return ()
         order = self.orders.pop(0)
         if order.verb is OrderVerb.THAW:
             self.seen.append(becomes(self._is_frozen))

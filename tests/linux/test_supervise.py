@@ -29,6 +29,8 @@ class Lease:
         return self._read if self.orders else -1
 
     def read(self) -> tuple[Order, ...]:
+        if not self.orders:
+            return ()
         os.read(self._read, 1)
         return (self.orders.pop(0),)
 
