@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,41 +11,17 @@ import pytest
 
 from pipelock.cli import connect
 from pipelock.cli.connect import ConnectError, carry, proxy_of, request
+from tests.cli.answering import OneAnswer
 
 Run = Callable[..., tuple[int, str, str]]
 OPEN = b"HTTP/1.1 200 Connection Established\r\n\r\n"
 
 
-class Proxy:
-    """Answers one CONNECT with fixed bytes; `then` gets the connection."""
-
-    def __init__(self) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.listener.settimeout(30)
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        self.asked = b""
-        self.threads: list[threading.Thread] = []
-
-    def answer(self, data: bytes, then: Callable[[socket.socket], object] = lambda _link: None) -> None:
-        def serve() -> None:
-            link, _ = self.listener.accept()
-            with link:
-                while b"\r\n\r\n" not in self.asked:
-                    self.asked += link.recv(4096)
-                link.sendall(data)
-                then(link)
-
-        self.threads.append(threading.Thread(target=serve, daemon=True))
-        self.threads[-1].start()
-
-
 @pytest.fixture
-def proxy() -> Iterator[Proxy]:
-    found = Proxy()
+def proxy() -> Iterator[OneAnswer]:
+    found = OneAnswer()
     yield found
-    for thread in found.threads:
-        thread.join(30)
-    found.listener.close()
+    found.close()
 
 
 @pytest.mark.parametrize(
@@ -117,9 +92,9 @@ def test_what_is_no_place_to_connect_to(host: str, port: str) -> None:
     ],
     ids=["page", "no page", "hostile", "too long", "no proxy", "cut", "nothing", "endless"],
 )  # fmt: skip
-def test_a_refusal_is_told_in_words(proxy: Proxy, run: Run, data: bytes, told: str) -> None:
+def test_a_refusal_is_told_in_words(proxy: OneAnswer, run: Run, data: bytes, told: str) -> None:
     proxy.answer(data)
-    code, out, err = run("connect", "--proxy", proxy.url, "h", "22")
+    code, out, err = run("connect", "--proxy", proxy.address, "h", "22")
     assert (code, out) == (1, "")
     assert told in err
     assert err.startswith("pipelock: ")
@@ -132,7 +107,7 @@ def test_nobody_there(run: Run) -> None:
     assert "does not answer" in run("connect", "--proxy", f"127.0.0.1:{port}", "h", "22")[2]
 
 
-def test_it_carries_both_ways_and_half_closes(proxy: Proxy) -> None:
+def test_it_carries_both_ways_and_half_closes(proxy: OneAnswer) -> None:
     """As SSH starts it: the file by itself, without the package."""
     blob = os.urandom(500_000)
 
@@ -144,7 +119,7 @@ def test_it_carries_both_ways_and_half_closes(proxy: Proxy) -> None:
 
     proxy.answer(OPEN + b"early ", serve)
     done = subprocess.run(
-        [sys.executable, "-I", "-S", str(Path(connect.__file__)), "--proxy", proxy.url, "--remote", "git push", "h", "22"],
+        [sys.executable, "-I", "-S", str(Path(connect.__file__)), "--proxy", proxy.address, "--remote", "git push", "h", "22"],
         input=blob,
         capture_output=True,
         timeout=60,
