@@ -362,6 +362,7 @@ class Daemon:
             self._metrics_context.settings = _metrics_settings(self.context.settings)
 
     def _obeyed(self) -> None:
+        self.containment.config_changed()
         self.door.rejudge_held()
         self._kill_may_have_moved("config")
         self._reactor.callLater(0, forget, self._release)  # the replaced policy, and what compiling has left

@@ -240,7 +240,8 @@ class Containment:
         self._by_lease[lease] = agent
         self._by_key[key] = agent
         step = ContainmentStep.STARTED if known is None else ContainmentStep.BACK
-        self._tell(agent, step, _started(contained) if known is None else "its launcher is back; it is served again")
+        back = "its launcher is back; it is served again" if ports else "its launcher is back, and is told to end it"
+        self._tell(agent, step, _started(contained) if known is None else back)
         # After the reply, which the launcher waits for.
         parts.clock.callLater(0, self._go_on_as_it_is_now, agent)
         return key
@@ -365,6 +366,21 @@ class Containment:
         agent.ending = None
         if agent.process is not None:
             agent.process.kill()
+
+    def config_changed(self) -> None:
+        """Config may say otherwise of those that live: its list holds from their next request on, and `on_kill`."""
+        parts = self._parts
+        for agent in self._agents.values():
+            from_config = parts.settings(agent.contained.profile or agent.contained.agent).rules
+            if from_config == agent.config_rules:
+                continue
+            agent.config_rules = from_config
+            rules = parts.rules(from_config, agent.rules)
+            if rules:
+                parts.own_rules[agent.key] = rules
+            else:
+                parts.own_rules.pop(agent.key, None)
+        self.kill_switch_moved()
 
     def kill_switch_moved(self) -> None:
         """Freeze those that are to be frozen while it is on, and have them go on afterwards."""

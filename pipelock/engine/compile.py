@@ -30,7 +30,7 @@ from pipelock.model import Severity, Verdict
 
 __all__ = ["approval_limits", "compile_policy", "own_rules", "rule_book", "rule_named", "suppressions_of"]
 
-_CONFIG_HINT = "the operator can name it in sandbox.allow, for the next launch; --allow only narrows that further"
+_CONFIG_HINT = "the operator can name it in sandbox.allow; --allow only narrows that further"
 _LAUNCH_HINT = "if the agent needs it, start it again with one more --allow; config's own rules hold besides"
 
 

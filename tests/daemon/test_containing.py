@@ -172,6 +172,17 @@ def test_the_names_of_a_reload_hold_at_once(boxes: Boxes) -> None:
         boxes.launch()
 
 
+def test_configs_list_holds_for_who_lives_from_the_reload_on(boxes: Boxes) -> None:
+    boxes.launch()
+    for written, held in (("[other.test]", 1), ("[]", 0), ("[a.test, b.test]", 1)):
+        boxes.text = TEXT.replace("[example.com]", written)
+        boxes.daemon.request_reload()
+        assert len(boxes.daemon.engine.own_rules.get(KEY, ())) == held
+        detail = boxes.desk.inspect_session(KEY)
+        assert detail.sandbox is not None
+        assert f"[{', '.join(detail.sandbox.config_rules)}]" == written
+
+
 def test_a_daemon_that_stops_closes_the_ports_and_leaves_the_rest(boxes: Boxes) -> None:
     ear = boxes.launch()
     boxes.daemon.stop_accepting()

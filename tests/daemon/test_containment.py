@@ -268,6 +268,21 @@ def test_what_the_operator_has_ended_is_not_served_again(house: House) -> None:
     assert second.orders == [OrderVerb.END] * 2
 
 
+def test_a_reload_narrows_and_freezes_who_lives(house: House) -> None:
+    house.killed, house.freezes = True, False
+    ear, _ = house.contain(rules=("example.com",))
+    house.clock.advance(0)
+    house.config_rules["coder"] = ("other.test",)
+    assert len(house.own_rules[KEY]) == 1
+    house.freezes = True
+    house.table.config_changed()
+    assert (len(house.own_rules[KEY]), ear.orders) == (2, [OrderVerb.FREEZE])
+    house.config_rules.clear()
+    house.table.config_changed()
+    (launch,) = house.own_rules[KEY]
+    assert len(launch.rules) == 1
+
+
 def test_the_kill_switch_freezes_and_thaws(house: House) -> None:
     ear, _ = house.contain()
     for killed in (True, True, False, False):

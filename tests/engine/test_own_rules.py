@@ -112,7 +112,7 @@ def test_a_launch_narrows_what_config_allows_and_never_widens_it(
         assert (decision.verdict is Verdict.ALLOW) is (host in reached)
         if config and host == "other.test":
             assert "the configuration (sandbox.allow)" in decision.reason
-            assert "sandbox.allow, for the next launch" in decision.hint
+            assert "name it in sandbox.allow" in decision.hint
 
 
 def test_configs_rules_hold_besides() -> None:
