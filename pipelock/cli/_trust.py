@@ -19,6 +19,7 @@ from pipelock.cli.link import open_client
 from pipelock.cli.output import complain
 from pipelock.cli.table import Arguments
 from pipelock.config import Config, ConfigError, load
+from pipelock.config.presets import preset_names, preset_path
 from pipelock.control.client import NotRunning
 from pipelock.control.paths import home_dir
 from pipelock.trust.bundle import Bundle, refresh_home
@@ -44,14 +45,19 @@ class Setup(NamedTuple):
     proxy: str
 
 
-def find_setup(arguments: Arguments, address: str | None = None) -> Setup:
+def find_setup(arguments: Arguments, address: str | None = None, *, presets: bool = False) -> Setup:
     """The configuration of `-c`, else that of the running daemon, else the defaults; and its listener, or `address`.
+
+    With `presets` that of a daemon which runs a preset unchanged is the preset's file, found by its policy's hash. All of
+    them are read for that.
 
     Raises:
         UsageError: the configuration, or the address, is not valid.
     """
-    running, path, certificate = _running(arguments)
+    running, path, certificate, policy = _running(arguments)
     path = arguments.config or path
+    if path is None and policy and presets:
+        path = next((one for one in map(preset_path, preset_names()) if load(one).policy_hash == policy), None)
     try:
         config = load(path).config
     except ConfigError as error:
@@ -65,14 +71,17 @@ def find_setup(arguments: Arguments, address: str | None = None) -> Setup:
     return Setup(config, path, url_of(*parse_address(address or running or planned)))
 
 
-def _running(arguments: Arguments) -> tuple[str, Path | None, str]:
-    """Where the daemon listens, the file of its configuration, its authority's if it has one; empty where none runs."""
+def _running(arguments: Arguments) -> tuple[str, Path | None, str, str]:
+    """Where the daemon listens, the file of its configuration, its authority's if it has one, the hash of its policy.
+
+    All are empty where none runs.
+    """
     try:
         with open_client(arguments) as client:
             status = client.status()
     except NotRunning:
-        return "", None, ""
-    return status.listen, Path(status.config_path) if status.config_path else None, status.ca_cert
+        return "", None, "", ""
+    return status.listen, Path(status.config_path) if status.config_path else None, status.ca_cert, status.policy
 
 
 def authority_files(config: Config, home: Path) -> tuple[Path, Path]:

@@ -39,7 +39,7 @@ def execute(arguments: Arguments) -> int:
     """
     if arguments.no_color:
         os.environ["NO_COLOR"] = "1"
-    setup = find_setup(arguments)
+    setup = find_setup(arguments, presets=True)
     if arguments.sandbox:
         results = tuple(walls())
     else:

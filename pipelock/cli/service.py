@@ -11,6 +11,7 @@ from pipelock.cli.errors import EXIT_FAILED, EXIT_OK, CommandError, UsageError
 from pipelock.cli.link import open_client
 from pipelock.cli.output import mark, print_json
 from pipelock.cli.table import Arguments
+from pipelock.config.presets import DEFAULT_PRESET
 from pipelock.control.errors import ControlError
 from pipelock.control.paths import home_dir
 from pipelock.model import escape
@@ -21,9 +22,6 @@ from pipelock.service.manifest import Manifest
 from pipelock.service.program import Place, ProgramError, stable_program
 
 __all__ = ["TAKES", "execute", "find_service"]
-
-_PRESET = "balanced"
-"""What runs where neither a configuration nor a preset is named."""
 
 TAKES = {
     "install": ("config", "preset", "now", "dry_run", "json"),
@@ -149,7 +147,7 @@ def _words(arguments: Arguments) -> list[str]:
     words.append("run")
     if arguments.config is None:
         # Never the bare defaults: they carry no requests, and a service that refuses everything helps nobody.
-        words += ["--preset", arguments.preset or _PRESET]
+        words += ["--preset", arguments.preset or DEFAULT_PRESET]
     else:
         # Imported here: other verbs need no configuration.
         from pipelock.config import ConfigError, load  # noqa: PLC0415

@@ -69,7 +69,7 @@ def execute(arguments: Arguments) -> int:
         os.environ["NO_COLOR"] = "1"
     home = home_dir(os.environ, arguments.home)
     try:
-        setup: Setup | None = find_setup(arguments)
+        setup: Setup | None = find_setup(arguments, presets=True)
         problem = ""
     except UsageError as error:
         setup, problem = None, error.message

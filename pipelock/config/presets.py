@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipelock.config.problems import nearest
 
-__all__ = ["DEFAULT_PRESET", "UnknownPresetError", "preset_names", "preset_text"]
+__all__ = ["DEFAULT_PRESET", "UnknownPresetError", "preset_names", "preset_path", "preset_text"]
 
 DEFAULT_PRESET = "balanced"
 _NAMES = ("balanced", "strict", "audit")
@@ -22,8 +22,8 @@ def preset_names() -> tuple[str, ...]:
     return _NAMES
 
 
-def preset_text(name: str) -> str:
-    """The YAML of a preset, comments included; `loads` takes it.
+def preset_path(name: str) -> Path:
+    """The file of a preset, as it is installed.
 
     Raises:
         UnknownPresetError: not one of `preset_names()`; the message lists them.
@@ -32,4 +32,13 @@ def preset_text(name: str) -> str:
         hint = nearest(name, _NAMES)
         also = f' (did you mean "{hint}"?)' if hint else ""
         raise UnknownPresetError(f"no preset {name!r}; there are {', '.join(_NAMES)}{also}")
-    return (_DIRECTORY / f"{name}.yaml").read_text("utf-8")
+    return _DIRECTORY / f"{name}.yaml"
+
+
+def preset_text(name: str) -> str:
+    """The YAML of a preset, comments included; `loads` takes it.
+
+    Raises:
+        UnknownPresetError: not one of `preset_names()`; the message lists them.
+    """
+    return preset_path(name).read_text("utf-8")

@@ -4,10 +4,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pipelock.cli import diagnose
 from pipelock.cli._check_results import Result, failed, passed, skipped
+from pipelock.config import load
+from pipelock.config.presets import preset_path
 from tests.cli.conftest import FakeDaemon
 
 Run = Callable[..., tuple[int, str, str]]
@@ -51,6 +54,16 @@ def test_the_report(run: Run, tried: list[tuple[object, ...]], tmp_path: Path) -
     assert code == 1
     assert "✗ fail rules       none \\x1b[2J\n" in out
     assert out.endswith("1 passed, 1 failed, 1 skipped\n")
+
+
+def test_a_daemon_that_runs_a_preset_is_looked_at_with_that(
+    run: Run, tried: list[tuple[object, ...]], daemon: FakeDaemon
+) -> None:
+    daemon.up = True
+    for policy, file in ((load(preset_path("strict")).policy_hash, str(preset_path("strict"))), ("0" * 16, "")):
+        daemon.state = msgspec.structs.replace(daemon.state, config_path="", policy=policy)
+        assert json.loads(run("diagnose", "--json")[1])["config_file"] == file
+    assert [path for _, path, *_ in tried] == [preset_path("strict"), None]
 
 
 def test_walls_alone(run: Run, tried: list[tuple[object, ...]]) -> None:
