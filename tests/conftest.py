@@ -1,6 +1,7 @@
 """What all tests share: the rules' databases, and what was collected being left alone.
 
-The databases are compiled once a run, by whichever worker needs them first: that takes seconds each.
+The databases are compiled once a run, by whichever worker needs them first: that takes seconds each. Each worker keeps
+those that it loaded; a matcher never changes.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from typing import Any
 
 import pytest
 
+from pipelock.detect._native import is_available
 from pipelock.detect.matcher import Matcher
 
 _SHARED = "PIPELOCK_TEST_RULES"
 _LARGE = 30
 """Patterns from which on a set is one of the rules', and not a test's own."""
+_MANY = 16
+"""Matchers that a worker keeps."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,11 +33,21 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(_SHARED), ignore_errors=True))
     shared = Path(os.environ[_SHARED])
     compile_anew = Matcher.__init__
+    kept: dict[tuple[object, ...], dict[str, Any]] = {}
 
     def compile_once(
         self: Matcher, patterns: Sequence[bytes], *args: Any, cache: Path | None = None, **more: Any
     ) -> None:
-        compile_anew(self, patterns, *args, cache=shared if len(patterns) >= _LARGE else cache, **more)
+        if len(patterns) < _LARGE:
+            compile_anew(self, patterns, *args, cache=cache, **more)
+            return
+        key = (is_available(), tuple(patterns), args, repr(sorted(more.items())))
+        if key not in kept:
+            compile_anew(self, patterns, *args, cache=shared, **more)
+            if len(kept) >= _MANY:
+                kept.pop(next(iter(kept)))
+            kept[key] = dict(vars(self))
+        vars(self).update(kept[key])
 
     Matcher.__init__ = compile_once  # type: ignore[method-assign]
     config.add_cleanup(lambda: setattr(Matcher, "__init__", compile_anew))
