@@ -48,8 +48,8 @@ class Setup(NamedTuple):
 def find_setup(arguments: Arguments, address: str | None = None, *, presets: bool = False) -> Setup:
     """The configuration of `-c`, else that of the running daemon, else the defaults; and its listener, or `address`.
 
-    With `presets` that of a daemon which runs a preset unchanged is the preset's file, found by its policy's hash. All of
-    them are read for that.
+    With `presets` that of a daemon which runs a preset unchanged is the preset's file: all are read, and the hash of
+    their policies tells.
 
     Raises:
         UsageError: the configuration, or the address, is not valid.
