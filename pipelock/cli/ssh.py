@@ -26,6 +26,7 @@ _GIT = {
     "git-lfs-authenticate": "git lfs",
     "git-lfs-transfer": "git lfs",
 }
+_FOR_A_SHELL = frozenset("`$\"'\\;&|<>(){} ")
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@:/._~+-[] ")
 
 
@@ -43,8 +44,15 @@ def execute(arguments: Arguments) -> int:
 def command_line(words: Sequence[str], program: str = sys.executable) -> list[str]:
     """SSH's command line for `words`, its own arguments, through the proxy.
 
-    A connection that is shared with other processes (ControlMaster) would go where nobody has judged it.
+    A connection that is shared with other processes (ControlMaster) would go where nobody has judged it. SSH gives the
+    host to a shell, and before OpenSSH 9.6 whatever is in it: that of a submodule may have been written by anybody.
+
+    Raises:
+        CommandError: the host is none.
     """
+    place = _read(words)[0]
+    if not _FOR_A_SHELL.isdisjoint(place) or not place.isprintable():
+        raise CommandError("the host that SSH is to go to is none: it holds what a shell would read", EXIT_USAGE)
     file = str(Path(connect.__file__).resolve())
     through = [program, "-I", "-S", file]
     remote = remote_of(words)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelock.cli.errors import CommandError
 from pipelock.cli.ssh import MAX_REMOTE, command_line, remote_of
 
 Run = Callable[..., tuple[int, str, str]]
@@ -42,11 +43,24 @@ def test_what_is_wanted_of_a_remote(words: list[str], remote: str) -> None:
     assert remote_of(words) == remote
 
 
+@pytest.mark.parametrize("host", ["ssh://`id`foo/bar", "$(id)", "h;id", "a@h|id", "h\nid", "x'y", 'x"y', "h\\", "h id"])
+def test_a_host_that_a_shell_would_read_is_none(host: str) -> None:
+    # SSH gives it to the shell that starts the way through the proxy.
+    for words in ([host, "git-upload-pack 'a'"], ["-p", "22", "--", host]):
+        with pytest.raises(CommandError, match="is none"):
+            command_line(words)
+
+
+
 @given(st.lists(st.text(max_size=40), max_size=5))
 def test_whatever_is_said_it_is_one_word_for_a_shell_and_for_ssh(words: list[str]) -> None:
     remote = remote_of(words)
     assert len(remote) <= MAX_REMOTE
-    line = command_line(words)
+    try:
+        line = command_line(words)
+    except CommandError:
+        assert any(one in "`$\"'\\;&|<>(){} " or not one.isprintable() for word in words for one in word)
+        return
     assert line[:2] == ["ssh", "-o"]
     assert line[-len(words) :] == words or not words
     through = line[2].removeprefix("ProxyCommand=")
