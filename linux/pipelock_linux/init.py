@@ -96,6 +96,7 @@ def be_first(
     """
     try:
         _default_signals(inheritance)
+        _leave_group()
         _keep_only(channel.fileno())
         if _told(channel) is not Adopted:
             os._exit(1)
@@ -175,6 +176,20 @@ def _default_signals(inheritance: Inheritance) -> None:
     for one in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         with contextlib.suppress(OSError, ValueError):  # some numbers are the C library's own
             signal.signal(one, signal.SIG_IGN if int(one) in inheritance.ignored else signal.SIG_DFL)
+
+
+def _leave_group() -> None:
+    """Into a process group of its own, where Landlock does not hold signals and no terminal needs the launcher's.
+
+    A signal for the sender's group (kill(2) with 0) knows no namespaces: it would reach the launcher, and what was
+    started with it. With a terminal the group is what keys like Ctrl-C are for.
+    """
+    if landlock.abi() >= landlock.SCOPES_ABI:
+        return
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        os.setpgid(0, 0)
 
 
 def _end_with_launcher(rung: Rung) -> None:

@@ -47,6 +47,7 @@ __all__ = [
     "KNOWN_ABI",
     "MAX_RULES",
     "PORTS_ABI",
+    "SCOPES_ABI",
     "Kernel",
     "Port",
     "Right",
@@ -111,7 +112,8 @@ _ADDED: Final = (
     (5, Right.IOCTL_DEV),
     (9, Right.RESOLVE_UNIX),
 )
-_SCOPES_ABI: Final = 6
+SCOPES_ABI: Final = 6
+"""From this one on signals are held."""
 
 _READ: Final = Right.EXECUTE | Right.READ_FILE | Right.READ_DIR
 _CHANGE: Final = Right(
@@ -253,7 +255,7 @@ def ruleset(
     return Ruleset(
         files=known,
         net=Port.BIND | Port.CONNECT if ports is not None else Port(0),
-        scopes=Scope.ABSTRACT_SOCKETS | Scope.SIGNALS if abi >= _SCOPES_ABI else Scope(0),
+        scopes=Scope.ABSTRACT_SOCKETS | Scope.SIGNALS if abi >= SCOPES_ABI else Scope(0),
         rules=tuple(rules),
         ports=tuple(ports or ()),
         open=tuple(open_paths),
@@ -372,7 +374,7 @@ def apply(
     kernel = kernel or SystemKernel()
     wanted = ruleset(grants, ports=ports, abi=abi, own_root=own_root)
     # Sizes by version: older kernels take a longer structure only when the rest is zero.
-    fields = 1 if abi < PORTS_ABI else 2 if abi < _SCOPES_ABI else 3
+    fields = 1 if abi < PORTS_ABI else 2 if abi < SCOPES_ABI else 3
     descriptor = kernel.create(struct.pack("=3Q", wanted.files, wanted.net, wanted.scopes)[: 8 * fields])
     try:
         missing = _grant(kernel, descriptor, wanted)
@@ -444,7 +446,7 @@ def _fitting(rights: Right, mode: int, known: Right) -> Right:
 def _wall(wanted: Ruleset, abi: int, missing: int) -> Wall:
     held = ["files"]
     lacking: list[str] = []
-    for since, what in ((2, "moves between folders"), (3, "truncating"), (5, "devices"), (_SCOPES_ABI, "scopes")):
+    for since, what in ((2, "moves between folders"), (3, "truncating"), (5, "devices"), (SCOPES_ABI, "scopes")):
         if abi >= since:
             held += [what] if since > 3 else []
         else:

@@ -193,6 +193,18 @@ def test_on_lesser_machines_the_next_rung_holds_or_nothing_starts(launches: Laun
     assert "network does not stand" in loud.stderr
 
 
+def test_without_landlock_and_a_terminal_signals_for_the_group_stay_inside(launches: Launches) -> None:
+    agent = launches.command("sh", "-c", "trap '' TERM; kill -TERM 0; echo sent", flags=("-q",))
+    # Whatever was started with the launcher is in its group: the shell, and what it runs beside.
+    script = 'sleep 600 & "$@"; kill -0 $! && echo lives; kill $!'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *without("landlock_create_ruleset"), *agent],
+        env=launches.environ, cwd=launches.workspace, capture_output=True, text=True, check=False, timeout=60,
+        stdin=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    assert done.stdout == "sent\nlives\n", done.stderr
+
+
 @pytest.fixture
 def person() -> Iterator[Somebody]:
     with somebody() as user:
