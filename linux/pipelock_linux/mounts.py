@@ -41,6 +41,7 @@ _PROC_MASKED: Final = (
 _SMALL: Final = (("mode", "0555"), ("size", "256k"), ("nr_inodes", "4096"))
 _EMPTY_FOLDER, _EMPTY_FILE = "folder", "file"
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_VOLATILE: Final = "work/work/incompat/volatile"
 _SSH_PARTS: Final = "/etc/ssh/ssh_config.d"
 _MAX_SSH_PARTS: Final = 32
 _MAX_DETAIL: Final = 500
@@ -278,13 +279,21 @@ class _Building:
         return mount_calls.new("tmpfs", options)
 
     def _overlay(self, source: int, holder: int) -> int:
-        """What is at `source`, with changes kept in the folder `holder`."""
+        """What is at `source`, with changes kept in the folder `holder`.
+
+        They reach the disk when any program's do. Otherwise the kernel would write all of that file system's before the
+        agent is gone, which takes long when it wrote much (overlayfs.rst, "Volatile mount"). The mark that it leaves,
+        to keep us from using the folder again, is more care than caches need.
+        """
         options = [("lowerdir", f"/proc/self/fd/{source}")]
         for option, name in (("upperdir", "changes"), ("workdir", "work")):
             with contextlib.suppress(FileExistsError):
                 os.mkdir(name, 0o700, dir_fd=holder)
             options.append((option, f"/proc/self/fd/{self._keep(os.open(name, _FOLDER, dir_fd=holder))}"))
-        return mount_calls.new("overlay", (*options, ("userxattr", None)))
+        for remove, name in ((os.unlink, f"{_VOLATILE}/dirty"), (os.rmdir, _VOLATILE)):
+            with contextlib.suppress(FileNotFoundError):
+                remove(name, dir_fd=holder)
+        return mount_calls.new("overlay", (*options, ("userxattr", None), ("volatile", None)))
 
     def _in_memory(self) -> int:
         name = self._new_name()
