@@ -24,6 +24,8 @@ MAX_FILES: Final = 2_000
 """Files that one look takes in; a workspace with more is told of as such."""
 
 _MAX_DEPTH: Final = 6
+_MAX_PLACES: Final = 5_000
+"""Folders and files that are looked at below one path: whoever was there before may have made any number of either."""
 _MAX_READ: Final = 1 << 20
 _MAX_SHOWN: Final = 20
 _MAX_LINE: Final = 200
@@ -41,7 +43,7 @@ class Look(msgspec.Struct, frozen=True):
 
     Attributes:
         files: By path, which is relative to the workspace for what is in it.
-        is_whole: Whether there were no more than `MAX_FILES`.
+        is_whole: Whether there were no more than `MAX_FILES`, and nowhere too many folders.
     """
 
     files: dict[str, Seen]
@@ -54,6 +56,7 @@ def look(workspace: str, watch: Iterable[tuple[str, str]] = ()) -> Look:
     Links are not followed, and no file is read beyond its first MiB: what lies there is told apart by when it changed.
     """
     files: dict[str, Seen] = {}
+    is_whole = True
     table = places()
     # The shorter path first: what a longer one says of the same file holds.
     rows = sorted(((row.path, row.why) for row in (*table.protected, *table.watched)), key=lambda row: len(row[0]))
@@ -61,26 +64,37 @@ def look(workspace: str, watch: Iterable[tuple[str, str]] = ()) -> Look:
         *((workspace, path, why) for path, why in rows),
         *(("", path, why) for path, why in watch),
     ):
-        for path, mark in _below(base, start, 0):
+        walk = _Walk()
+        for path, mark in walk.below(base, start):
             if len(files) >= MAX_FILES and path not in files:
                 return Look(files, is_whole=False)
             files[path] = Seen(mark, why)
-    return Look(files)
+        is_whole = is_whole and walk.left >= 0
+    return Look(files, is_whole=is_whole)
 
 
-def _below(base: str, path: str, depth: int) -> Iterator[tuple[str, str]]:
-    place = f"{base}/{path}" if base else path
-    try:
-        status = os.lstat(place)
-        if stat.S_ISDIR(status.st_mode) and depth < _MAX_DEPTH:
-            with os.scandir(place) as entries:
-                names = sorted(entry.name for entry in islice(entries, MAX_FILES + 1))
-            for name in names:
-                yield from _below(base, f"{path}/{name}", depth + 1)
-        else:
-            yield path, _mark(place, status)
-    except OSError:
-        return  # it isn't there, or nobody may look
+class _Walk:
+    """What is at one path and below it, until `left` is negative: then there was more than is looked at."""
+
+    def __init__(self) -> None:
+        self.left = _MAX_PLACES
+
+    def below(self, base: str, path: str, depth: int = 0) -> Iterator[tuple[str, str]]:
+        place = f"{base}/{path}" if base else path
+        self.left -= 1
+        if self.left < 0:
+            return
+        try:
+            status = os.lstat(place)
+            if stat.S_ISDIR(status.st_mode) and depth < _MAX_DEPTH:
+                with os.scandir(place) as entries:
+                    names = sorted(entry.name for entry in islice(entries, self.left + 1))
+                for name in names:
+                    yield from self.below(base, f"{path}/{name}", depth + 1)
+            else:
+                yield path, _mark(place, status)
+        except OSError:
+            return  # it isn't there, or nobody may look
 
 
 def _mark(place: str, status: os.stat_result) -> str:
@@ -117,5 +131,7 @@ def aftermath(before: Look, after: Look) -> list[str]:
     if len(told) > _MAX_SHOWN:
         lines.append(f"and {len(told) - _MAX_SHOWN} more")
     if not after.is_whole:
-        lines.append(f"there are more than {MAX_FILES} files that run outside; not all were looked at")
+        lines.append(
+            f"there are more files that run outside than the {MAX_FILES} that are looked at, or too many folders"
+        )
     return lines

@@ -61,7 +61,17 @@ def test_a_look_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert (len(found.files), found.is_whole) == (30, False)
     lines = aftermath(Look({}), found)
     assert (len(lines), lines[20]) == (22, "and 10 more")
-    assert lines[21] == "there are more than 30 files that run outside; not all were looked at"
+    assert "more files that run outside than the 30 that are looked at" in lines[21]
+
+
+def test_empty_folders_have_an_end_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(40):
+        (tmp_path / f".vscode/{number:02}/empty").mkdir(parents=True)
+    put(tmp_path, ".zed/tasks.json")
+    assert look(str(tmp_path)).is_whole
+    monkeypatch.setattr(module, "_MAX_PLACES", 60)
+    found = look(str(tmp_path))
+    assert (list(found.files), found.is_whole) == ([".zed/tasks.json"], False), "one path can't hide another"
 
 
 def test_depth_has_an_end_and_a_folder_beyond_it_counts_as_one(tmp_path: Path) -> None:
