@@ -55,7 +55,7 @@ SANDBOX_COMMAND = Command(
         JSON,
     ),
     (
-        Operand("what", "list, or explain PATH", metavar="WHAT", optional=True),
+        Operand("what", "list, or explain PATH", metavar="WHAT", optional=True, offered=("list", "explain")),
         Operand("path", "what to explain", metavar="PATH", optional=True),
     ),
     details=(

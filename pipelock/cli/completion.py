@@ -32,6 +32,12 @@ _pipelock() {{
         esac
     done
     COMPREPLY=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        if [[ "${{COMP_WORDS[i]}}" == -- ]]; then
+            if ((i == COMP_CWORD - 1)); then mapfile -t COMPREPLY < <(compgen -c -- "$word"); fi
+            return
+        fi
+    done
     case "$previous" in {valued}) return ;; esac
     case "$verb" in
         "") mapfile -t COMPREPLY < <(compgen -W "{" ".join([*_names(), *_flags(GLOBAL_OPTIONS)])}" -- "$word") ;;
@@ -76,9 +82,9 @@ def fish() -> str:
         lines.append(f"complete -c pipelock -n __fish_use_subcommand -a {command.name} -d {summary}")
         where = f"-n '__fish_seen_subcommand_from {command.name}' "
         lines += [
-            f"complete -c pipelock {where}-a {_quote(' '.join(operand.choices))}"
+            f"complete -c pipelock {where}-a {_quote(' '.join(operand.words))}"
             for operand in command.operands
-            if operand.choices
+            if operand.words
         ]
         if any(operand.many for operand in command.operands):
             lines.append(f"complete -c pipelock {where}-F")
@@ -106,8 +112,9 @@ def _bash_case(command: Command) -> str:
     chosen = [option for option in command.options if option.choices]
     # Where the value is free text or a file, an empty answer makes bash fall back to file names.
     free = [flag for option in command.options if option.metavar for flag in option.flags]
-    words = [word for operand in command.operands for word in operand.choices]
+    words = [word for operand in command.operands for word in operand.words]
     words += _flags((*command.options, *GLOBAL_OPTIONS))
+    words += ["--"] if command.takes_agent else []
     inner = [
         f'                {"|".join(option.flags)}) mapfile -t COMPREPLY < <(compgen -W "{" ".join(option.choices)}"'
         ' -- "$word") ;;'
@@ -125,7 +132,7 @@ def _zsh_case(command: Command) -> str:
     specs += [
         _quote("*:paths:_files")
         if operand.many
-        else _quote(f"{place}:{operand.name}:" + (f"({' '.join(operand.choices)})" if operand.choices else " "))
+        else _quote(f"{place}:{operand.name}:" + (f"({' '.join(operand.words)})" if operand.words else " "))
         for place, operand in enumerate(command.operands, 1)
     ]
     return f"                {command.name}) _arguments {' '.join(specs)} ;;"

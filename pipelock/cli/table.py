@@ -157,7 +157,7 @@ class Option(msgspec.Struct, frozen=True):
 class Operand(msgspec.Struct, frozen=True):
     """A word that is recognised by its place; with `many`, one or more of them, which are paths.
 
-    An `optional` one is the last and may be missing.
+    An `optional` one is the last and may be missing. `offered` are words that shells complete; others are taken too.
     """
 
     name: str
@@ -166,6 +166,12 @@ class Operand(msgspec.Struct, frozen=True):
     metavar: str = ""
     many: bool = False
     optional: bool = False
+    offered: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What shells complete."""
+        return self.choices or self.offered
 
 
 class Command(msgspec.Struct, frozen=True):

@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from pipelock.cli.commands import COMMANDS
+from pipelock.cli._sandbox_command import SANDBOX_COMMAND
+from pipelock.cli.commands import COMMANDS, GLOBAL_OPTIONS
 from pipelock.cli.completion import bash, fish, zsh
 
 Run = Callable[..., tuple[int, str, str]]
+FLAGS_OF_SANDBOX = [flag for option in (*SANDBOX_COMMAND.options, *GLOBAL_OPTIONS) for flag in option.flags]
 
 
 def complete(*words: str) -> list[str]:
@@ -36,6 +38,10 @@ def complete(*words: str) -> list[str]:
         (("approve", "7", "--for", "1"), ["1h", "12h"]),
         (("approvals", "re"), ["review", "revoke"]),
         (("completion", "z"), ["zsh"]),
+        (("sandbox", "li"), ["list"]),
+        (("sandbox", "-"), [*FLAGS_OF_SANDBOX, "--"]),
+        (("sandbox", "--", "functio"), ["function"]),
+        (("sandbox", "--", "ls", "--"), []),
         (("nonsense", ""), []),
     ],
 )
