@@ -1,7 +1,7 @@
 """What developers' programs do all day, as shell lines for a folder of their own each, and what they say at the end.
 
 Variables: `$PY` our interpreter, `$UV` uv, `$REGISTRY` the origin of `Registries`, `$REPOSITORY` its repository, `$SSH` one
-behind an SSH server, with what its client needs in `../../ssh`.
+behind an SSH server, `$KEYS` what its client needs.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = ["AGAIN", "TASKS", "Task", "lay_out"]
+
+PATIENCE = 50
+"""Seconds that a task may take."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ if (!cluster.isPrimary) {
   const changed = new Promise((heard) => fs.watch('.', (_, name) => name === 'new' && heard(name)));
   fs.writeFileSync('new', 'x');
   console.log('saw', await changed);
-  cluster.fork();
+  cluster.on('exit', () => process.exit(1)).fork();
   await new Promise((heard) => cluster.once('listening', heard));
   console.log(await (await fetch('http://localhost:3456/')).text());
   console.log(await (await fetch(process.env.REGISTRY + '/by-node')).text());
@@ -280,6 +283,6 @@ def lay_out(workspace: Path, tasks: dict[str, Task], registry: str, run: str = "
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text.replace("{REGISTRY}", registry))
         (folder / f"{run}.sh").write_text(f"{task.lines}\n")
-        lines.append(f"(cd {name} && sh -e {run}.sh > {run}.out 2> {run}.err; echo $? > {run}.code)")
+        lines.append(f"(cd {name} && timeout {PATIENCE} sh -e {run}.sh > {run}.out 2> {run}.err; echo $? > {run}.code)")
     (workspace / f"{run}.sh").write_text("\n".join([*lines, ""]))
     return ["sh", f"{run}.sh"]
