@@ -85,8 +85,8 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Upper bounds; 0 is none. `memory` and `file_size` are bytes.
 
-    `processes` and `memory` need a cgroup; without one they are told as missing (RLIMIT_NPROC counts all processes of
-    the user and is never set).
+    `processes` and `memory` need a cgroup; without one they are told as missing. But the processes of an ordinary user
+    in a user namespace are counted apart by Linux 5.14 and newer: there RLIMIT_NPROC holds them.
     """
 
     processes: int = 0
