@@ -10,6 +10,7 @@ import signal
 import struct
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,7 @@ from typing import Protocol, Self
 
 import msgspec
 
-from pipelock.contain.launching import GRACE, SECOND_THOUGHT, Denials
+from pipelock.contain.launching import GRACE, MAX_LATER, SECOND_THOUGHT, Denials
 from pipelock.control.lease import Lease
 from pipelock.model import Denial, Order, OrderVerb, WallName, escape
 from pipelock_linux import libc
@@ -177,7 +178,7 @@ class Supervisor:
         self._say = say
         self._names = tuple(names)
         self._refused: tuple[int, Refused] | None = None
-        self._later: list[str] = []
+        self._later: deque[str] = deque(maxlen=MAX_LATER)
         self._status: int | None = None
         self._not_run: NotRun | None = None
         self._unable: Unable | None = None
@@ -286,7 +287,7 @@ class Supervisor:
             return
         try:
             received = self._channel.receive(timeout)
-        except (TimeoutError, BlockingIOError, ChannelError, OSError):
+        except (ChannelError, OSError):
             received = None
         if received is None:
             self._poll.unregister(self._channel.fileno())

@@ -11,11 +11,12 @@ import select
 import signal
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import msgspec
 
-from pipelock.contain.launching import GRACE, SECOND_THOUGHT, Denials
+from pipelock.contain.launching import GRACE, MAX_LATER, SECOND_THOUGHT, Denials
 from pipelock.control.lease import Lease
 from pipelock.model import Denial, Order, OrderVerb, escape
 from pipelock_macos.denials import LogLines
@@ -83,7 +84,7 @@ class Supervisor:
         self._hear = hear
         self._say = say
         self._processes = Processes(first, relay.name if relay is not None else "", ps)
-        self._later: list[str] = []
+        self._later: deque[str] = deque(maxlen=MAX_LATER)
         self._status: int | None = None
         self._ended_by = ""
         self._frozen = False

@@ -10,7 +10,7 @@ import msgspec
 
 from pipelock.model import Denial, WallName
 
-__all__ = ["GRACE", "MAX_COMMAND", "MAX_DENIALS", "SECOND_THOUGHT", "Denials", "LaunchError", "exit_code"]
+__all__ = ["GRACE", "MAX_COMMAND", "MAX_DENIALS", "MAX_LATER", "SECOND_THOUGHT", "Denials", "LaunchError", "exit_code"]
 
 GRACE: Final = 5.0
 """Seconds between asking the agent to end and ending it."""
@@ -18,6 +18,8 @@ SECOND_THOUGHT: Final = 0.5
 """Seconds after which a second SIGTERM means what it says. timeout(1) and systemd may send one twice at once."""
 MAX_COMMAND: Final = 4096
 """Characters of the command line that the daemon is told."""
+MAX_LATER: Final = 50
+"""Lines that wait until the agent no longer draws on the screen; the last ones are kept. An agent may run for weeks."""
 MAX_DENIALS: Final = 200
 """Different denials that are remembered for the list at the end; the rest is counted."""
 _REPORT_SECONDS: Final = 1.0
