@@ -297,8 +297,8 @@ def test_the_kill_switch_cuts_open_tunnels_within_50_ms(make_daemon, tls_origin:
                 side.close()
     # 20 ms to notice the file; the rest is this machine sharing two cores with other tests.
     assert took < 5.0, took
-    denials = [line for line in daemon.lines() if line["event"] == "kill_switch_deny"]
-    assert len(denials) == 20
+    wait_for(lambda: [line["event"] for line in daemon.lines()].count("kill_switch_deny") >= 20, what="the record")
+    assert [line["event"] for line in daemon.lines()].count("kill_switch_deny") == 20
 
 
 def test_a_tunnel_carries_bytes_both_ways_and_half_closes(make_daemon) -> None:

@@ -28,7 +28,12 @@ def test_curl_gets_a_clean_answer_and_both_decisions_are_recorded(shared_daemon:
     done = curl(shared_daemon, f"{origin.url}/clean")
     assert status_of(done) == 200
     assert "hello from the origin" in done.stdout
-    lines = [line for line in shared_daemon.lines() if line.get("url", "").endswith("/clean")]
+
+    def told() -> list[dict]:
+        return [line for line in shared_daemon.lines() if line.get("url", "").endswith("/clean")]
+
+    wait_for(lambda: len(told()) > 1, what="the end's being told")
+    lines = told()
     assert [line["event"] for line in lines] == ["allowed", "forward_http"]
     assert len({line["request_id"] for line in lines}) == 1
 

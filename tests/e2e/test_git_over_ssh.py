@@ -96,8 +96,8 @@ def test_git_pushes_and_clones_over_ssh_with_a_persons_leave(
     assert (tmp_path / "copy" / "file").read_bytes() == (work / "file").read_bytes()
     told_of = [line["remote"] for line in daemon.lines() if "remote" in line]
     assert [one.partition(" ssh")[0] for one in told_of] == ["git push", "git push", "git fetch"]
-    closed = [line for line in daemon.lines() if line["event"] == "tunnel_close"]
-    assert max(line.get("total_bytes", 0) for line in closed) > 2_000_000
+    carried = lambda: (line.get("total_bytes", 0) for line in daemon.lines() if line["event"] == "tunnel_close")  # noqa: E731
+    wait_for(lambda: max(carried(), default=0) > 2_000_000, what="the tunnel's end")
 
 
 def test_what_is_not_declared_is_not_carried(daemon: DaemonProcess, server: SecureShell, tmp_path: Path) -> None:
