@@ -46,6 +46,10 @@ def execute(arguments: Arguments) -> int:
         raise UsageError("there is no command: write `pipelock sandbox -- COMMAND`")
     if arguments.config is not None:
         raise UsageError("the daemon's configuration holds; -c goes with --dry-run")
+    if arguments.json or arguments.write:
+        raise UsageError(
+            "--json goes with --dry-run, list and explain" if arguments.json else "--write goes with explain"
+        )
     facts = facts_for(arguments)
     warn(facts)
     # Imported here: the other commands do not launch.

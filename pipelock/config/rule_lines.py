@@ -42,7 +42,8 @@ def parse_rule_line(text: str) -> EgressRule:
             raise ValueRuleError(f"{word!r} is not a condition: write {_suggested(word)}")
         if key not in _CONDITIONS:
             near = nearest(key, _CONDITIONS)
-            raise ValueRuleError(f"{word!r}: a rule has no condition {key!r}", f"{near}={value}" if near else "")
+            known = "" if near else f": there are {', '.join(_CONDITIONS)}"
+            raise ValueRuleError(f"{word!r}: a rule has no condition {key!r}{known}", f"{near}={value}" if near else "")
         if key in values:
             raise ValueRuleError(f"{word!r}: {key} is there twice; a comma list, or two rules")
         values[key] = _value(word, key, value)

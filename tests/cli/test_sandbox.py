@@ -43,6 +43,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("--",), 2, "there is no command after --"),
         (("claude",), 2, "write `pipelock sandbox -- claude`"),
         (("-c", "x.yaml", "--", "sh"), 2, "-c goes with --dry-run"),
+        (("--json", "--", "sh"), 2, "--json goes with --dry-run"),
+        (("--write", "--", "sh"), 2, "--write goes with explain"),
         (("--caches", "none", "--", "sh"), 2, "invalid choice"),
         (("--", "sh"), 1, "start it with `pipelock run --preset balanced`"),
         (("list",), 1, "no pipelock daemon answers"),

@@ -134,6 +134,7 @@ def test_a_plain_plan_is_about_the_repository_it_is_asked_in() -> None:
         ({"env": ("PIPELOCK_HOME",)}, "--env PIPELOCK_HOME: is never set"),
         ({"env": ("*",)}, "a pattern is PREFIX*"),
         ({"rules": ("hots=example.com",)}, "--allow: 'hots=example.com': a rule has no condition 'hots' (did you mean 'host=example.com'?)"),
+        ({"rules": ("foo=x",)}, "a rule has no condition 'foo': there are host, method"),
         ({"host_ports": (5432,)}, "only who may decide"),
         ({"ports": (0,)}, "0 is no port"),
         ({"mode": ContainmentMode.STRICT, "caches": CacheUse.SHARED}, "use --caches copy"),
