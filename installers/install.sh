@@ -79,11 +79,16 @@ check_sum() {
     [ "$found" = "$wanted" ] || fail "$1 is not what was asked for: its SHA-256 is $found, not $wanted"
 }
 
-download() {
+# uv, unlike pip, would take an index that anybody on the way can change.
+only_https() {
     case $1 in
         https://* | http://127.0.0.1:* | http://localhost:*) ;;
         *) fail "$1: only https is downloaded" ;;
     esac
+}
+
+download() {
+    only_https "$1"
     if has curl; then
         curl --fail --silent --show-error --location --max-time 300 --output "$2" "$1" || fail "$1 can't be downloaded"
     elif has wget; then
@@ -105,6 +110,7 @@ find_source() {
             ;;
         http://*/simple | http://*/simple/ | https://*/simple | https://*/simple/)
             [ -z "$sum" ] || misused "--sha256 is for a wheel; an index tells the sums itself"
+            only_https "$from"
             index=$from
             spec=pipelock${version:+==$version}
             return 0

@@ -37,7 +37,7 @@ class Resource(NamedTuple):
 
 
 def main() -> int:
-    """Ask pip, write the formula to standard output."""
+    """Read the lock, or have one made, and write the formula to standard output."""
     parser = argparse.ArgumentParser(description="write the Homebrew formula")
     parser.add_argument("--url", required=True, help="of the source archive of the release")
     parser.add_argument("--sha256", required=True, help="of that archive")

@@ -186,6 +186,7 @@ def test_a_download_is_what_was_asked_for_or_nothing(machine: Machine, wheel: Pa
         (("--from", "https://a.example/x.whl"), 2, "--sha256 has to say"),
         (("--from", "https://a.example/x.tar.gz"), 2, "neither a wheel"),
         (("--from", "http://a.example/x.whl", "--sha256", SUM), 1, "only https"),
+        (("--from", "http://a.example/simple/"), 1, "only https"),
         (("--from", "/nowhere/x.whl"), 1, "is not there"),
         (("--from", "/nowhere"), 2, "no folder with a pyproject.toml"),
         (("--from", "https://a.example/simple/", "--sha256", SUM), 2, "is for a wheel"),
