@@ -11,55 +11,45 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from pipelock.cli._trust import Loan
+from pipelock.cli._trust import Loan, alone
 from pipelock.config import Config, Loaded
-from pipelock.config.schema_notifications import Notifications
 from pipelock.daemon.main import RunOptions, run_daemon
 
-__all__ = ["await_end", "borrow", "main"]
+__all__ = ["borrow", "main", "serve"]
 
 
 def main(home: str, config: str, loan: str = "") -> int:
     """Run until standard input ends."""
-    threading.Thread(target=await_end, daemon=True).start()
-    terms = msgspec.json.decode(loan, type=Loan) if loan else None
+    return serve(home, config, partial(borrow, msgspec.json.decode(loan, type=Loan)) if loan else None)
+
+
+def serve(home: str, config: str, adjust: Callable[[Loaded], Loaded] | None) -> int:
+    """Run a daemon until standard input ends, with a configuration that is `adjust`ed when it is read."""
+    threading.Thread(target=_await_end, daemon=True).start()
     return run_daemon(
-        RunOptions(
-            config=Path(config) if config else None,
-            listen="127.0.0.1:0",
-            home=Path(home),
-            adjust=partial(borrow, terms) if terms is not None else None,
-        )
+        RunOptions(config=Path(config) if config else None, listen="127.0.0.1:0", home=Path(home), adjust=adjust)
     )
 
 
 def borrow(loan: Loan, loaded: Loaded) -> Loaded:
     """The user's configuration with tunnels opened, an audit log of its own, and the main listener alone."""
-    config = loaded.config
-    replace = msgspec.structs.replace
+    config, replace = alone(loaded.config, loan.audit), msgspec.structs.replace
     changed: Config = replace(
         config,
         forward_proxy=replace(config.forward_proxy, enabled=True),
         tls_interception=replace(config.tls_interception, enabled=True, ca_cert=loan.certificate, ca_key=loan.key),
-        kill_switch=replace(
-            config.kill_switch, sentinel_file=config.kill_switch.sentinel_file or loan.sentinel, api_listen=""
-        ),
-        agents={name: replace(profile, listeners=()) for name, profile in config.agents.items()},
-        notifications=Notifications(),
-        logging=replace(config.logging, output="file", file=loan.audit, include_allowed=True, include_blocked=True),
-        metrics_listen="",
-        scan_api=replace(config.scan_api, listen=""),
-        reverse_proxy=replace(config.reverse_proxy, enabled=False),
+        kill_switch=replace(config.kill_switch, sentinel_file=config.kill_switch.sentinel_file or loan.sentinel),
     )
     return replace(loaded, config=changed)
 
 
-def await_end() -> None:
+def _await_end() -> None:
     """Wait until standard input ends, then stop this process."""
     while os.read(0, 4096):
         pass

@@ -21,9 +21,8 @@ from pathlib import Path
 import msgspec
 
 from pipelock.cli._check_origin import Origin
-from pipelock.cli._trust import private_folder
+from pipelock.cli._trust import alone, private_folder
 from pipelock.config import Config, Loaded
-from pipelock.config.schema_notifications import Notifications
 from pipelock.config.schema_operations import EgressRule
 from pipelock.trust.instance import Instance
 
@@ -81,7 +80,7 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
 
 def staged(terms: Terms, loaded: Loaded) -> Loaded:
     """The configuration of the check-up's daemon."""
-    config, replace = loaded.config, msgspec.structs.replace
+    config, replace = alone(loaded.config, terms.audit), msgspec.structs.replace
     monitoring = replace(config.fetch_proxy.monitoring, blocklist=(*config.fetch_proxy.monitoring.blocklist, BLOCKED))
     names = {GOOD_HOST: ("127.0.0.1",), BLOCKED: ("127.0.0.1",)}
     way = EgressRule(name="check-up", action="allow", host=GOOD_HOST)
@@ -93,16 +92,8 @@ def staged(terms: Terms, loaded: Loaded) -> Loaded:
         dns=replace(config.dns, host_overrides={**config.dns.host_overrides, **names}),
         ssrf=replace(config.ssrf, ip_allowlist=allowed),
         fetch_proxy=replace(config.fetch_proxy, monitoring=monitoring),
-        agents={name: replace(profile, listeners=()) for name, profile in config.agents.items()},
         approvals=replace(config.approvals, unattended="deny"),
-        kill_switch=replace(config.kill_switch, enabled=False, sentinel_file=f"{terms.audit}.kill", api_listen=""),
-        notifications=Notifications(),
-        logging=replace(
-            config.logging, output="file", format="json", file=terms.audit, include_allowed=True, include_blocked=True
-        ),
-        metrics_listen="",
-        scan_api=replace(config.scan_api, listen=""),
-        reverse_proxy=replace(config.reverse_proxy, enabled=False),
+        kill_switch=replace(config.kill_switch, enabled=False, sentinel_file=f"{terms.audit}.kill"),
     )
     return msgspec.structs.replace(loaded, config=changed)
 

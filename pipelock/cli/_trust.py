@@ -20,12 +20,22 @@ from pipelock.cli.output import complain
 from pipelock.cli.table import Arguments
 from pipelock.config import Config, ConfigError, load
 from pipelock.config.presets import preset_names, preset_path
+from pipelock.config.schema_notifications import Notifications
 from pipelock.control.client import NotRunning
 from pipelock.control.paths import home_dir
 from pipelock.trust.bundle import Bundle, refresh_home
 from pipelock.trust.instance import Instance
 
-__all__ = ["Loan", "Setup", "authority_files", "find_setup", "private_daemon", "private_folder", "refresh_bundle"]
+__all__ = [
+    "Loan",
+    "Setup",
+    "alone",
+    "authority_files",
+    "find_setup",
+    "private_daemon",
+    "private_folder",
+    "refresh_bundle",
+]
 
 
 class Loan(msgspec.Struct, frozen=True):
@@ -115,6 +125,25 @@ def _make_authority(certificate: Path, key: Path) -> None:
         complain(f"made a certificate authority for this machine: {certificate}")
     except AuthorityError as error:
         raise CommandError(str(error)) from error
+
+
+def alone(config: Config, audit: str) -> Config:
+    """`config` for a daemon beside the user's own: without the other listeners, notes and webhooks.
+
+    Everything is recorded in the file `audit`.
+    """
+    replace = msgspec.structs.replace
+    changed: Config = replace(
+        config,
+        agents={name: replace(profile, listeners=()) for name, profile in config.agents.items()},
+        kill_switch=replace(config.kill_switch, api_listen=""),
+        notifications=Notifications(),
+        logging=replace(config.logging, output="file", file=audit, include_allowed=True, include_blocked=True),
+        metrics_listen="",
+        scan_api=replace(config.scan_api, listen=""),
+        reverse_proxy=replace(config.reverse_proxy, enabled=False),
+    )
+    return changed
 
 
 @contextmanager
