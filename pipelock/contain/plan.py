@@ -25,12 +25,9 @@ from pipelock.contain.protect import protected, repository_beside, repository_cl
 from pipelock.contain.spots import absolute, expanded
 from pipelock.contain.wish import PlanError, Wish
 from pipelock.contain.workspace import TOO_WIDE
-from pipelock.model import CacheUse, ContainmentFacts, ContainmentMode
+from pipelock.model import MAX_SANDBOX_PORTS, CacheUse, ContainmentFacts, ContainmentMode
 
-__all__ = ["MAX_PORTS", "NO_PRESET", "PlanError", "ProxyVariables", "Wish", "plan"]
-
-MAX_PORTS: Final = 24
-"""Ports that are caught by a listener each besides 80 and 443, and ports of the host, together."""
+__all__ = ["NO_PRESET", "PlanError", "ProxyVariables", "Wish", "plan"]
 
 _FIRST_PROXY_PORT: Final = 8888
 _MAX_AGENT: Final = 64
@@ -208,8 +205,8 @@ class _Planner:
             raise PlanError(f"{wrong[0]} is no port: 1 to 65535")
         if both := sorted(set(ports) & set(host_ports)):
             raise PlanError(f"port {both[0]} can't lead to this machine and be caught at once; choose one")
-        if len(ports) - len(DEFAULT_PORTS) + len(host_ports) > MAX_PORTS:
-            raise PlanError(f"a launch takes {MAX_PORTS} ports besides 80 and 443")
+        if len(ports) - len(DEFAULT_PORTS) + len(host_ports) > MAX_SANDBOX_PORTS:
+            raise PlanError(f"a launch takes {MAX_SANDBOX_PORTS} ports besides 80 and 443")
         taken = {*ports, *host_ports}
         proxy = next(port for port in range(_FIRST_PROXY_PORT, 65_536) if port not in taken)
         return Network(proxy_port=proxy, ports=ports, redirect=self._settings.redirect, host_ports=host_ports)

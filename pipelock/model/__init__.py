@@ -8,6 +8,7 @@ from __future__ import annotations
 from pipelock.model._action import Action, ActionSummary, Direction, Fault, Kind, ScanKind, Transport
 from pipelock.model._containment import (
     MAX_HANDED,
+    MAX_SANDBOX_PORTS,
     CacheUse,
     Contained,
     ContainmentFacts,
@@ -80,6 +81,7 @@ from pipelock.model._session import (
     TaintLevel,
     Tier,
     is_sandbox_key,
+    launch_of,
     sandbox_key,
     session_key,
 )
@@ -90,6 +92,7 @@ __all__ = [
     "MAX_EDIT",
     "MAX_HANDED",
     "MAX_NOTE",
+    "MAX_SANDBOX_PORTS",
     "Action",
     "ActionSummary",
     "Answer",
@@ -175,6 +178,7 @@ __all__ = [
     "escape",
     "escape_lines",
     "is_sandbox_key",
+    "launch_of",
     "sandbox_key",
     "session_key",
     "strictest",

@@ -8,6 +8,7 @@ import msgspec
 
 __all__ = [
     "MAX_HANDED",
+    "MAX_SANDBOX_PORTS",
     "CacheUse",
     "Contained",
     "ContainmentFacts",
@@ -30,6 +31,8 @@ __all__ = [
 
 MAX_HANDED = 64
 """Descriptors that one launch hands over at most."""
+MAX_SANDBOX_PORTS = 24
+"""Ports caught by a listener each besides 80 and 443, and ports of the host, together: two sockets each."""
 
 
 class ContainmentMode(StrEnum):

@@ -25,6 +25,7 @@ __all__ = [
     "TaintLevel",
     "Tier",
     "is_sandbox_key",
+    "launch_of",
     "sandbox_key",
     "session_key",
 ]
@@ -330,3 +331,8 @@ def sandbox_key(agent: str, launch: str, client: str) -> str:
 def is_sandbox_key(key: str) -> bool:
     """Whether `key` is one of `sandbox_key`: names that clients choose hold no `@`."""
     return _SANDBOX in key
+
+
+def launch_of(key: str) -> str:
+    """The launch's id in a key of `sandbox_key`; empty for other keys."""
+    return key.rpartition(_SANDBOX)[2].partition("|")[0] if _SANDBOX in key else ""

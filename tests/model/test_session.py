@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from pipelock.model import ANONYMOUS, Evidence, Identity, Lamp, Lamps, Level, Process, TaintLevel, Tier, session_key
+from pipelock.model import (
+    ANONYMOUS,
+    Evidence,
+    Identity,
+    Lamp,
+    Lamps,
+    Level,
+    Process,
+    TaintLevel,
+    Tier,
+    is_sandbox_key,
+    launch_of,
+    sandbox_key,
+    session_key,
+)
 
 
 @pytest.mark.parametrize(
@@ -13,6 +27,13 @@ from pipelock.model import ANONYMOUS, Evidence, Identity, Lamp, Lamps, Level, Pr
 )
 def test_an_agent_that_did_not_say_who_it_is_goes_by_its_address(agent: str, key: str) -> None:
     assert session_key(agent, "10.0.0.1") == key
+
+
+def test_a_sandbox_is_known_by_its_launch() -> None:
+    key = sandbox_key("ann", "0123456789ab", "127.0.0.1")
+    assert (key, is_sandbox_key(key), launch_of(key)) == ("ann@sandbox-0123456789ab|127.0.0.1", True, "0123456789ab")
+    for other in (session_key("ann", "127.0.0.1"), "ann@4711|127.0.0.1", "127.0.0.1", "sandbox-x|127.0.0.1"):
+        assert (is_sandbox_key(other), launch_of(other)) == (False, "")
 
 
 def test_words_are_ordered() -> None:

@@ -11,6 +11,7 @@ from pipelock.model import (
     Level,
     Session,
     Tier,
+    launch_of,
 )
 from pipelock_tui.sessions.walls import WALLS
 from pipelock_tui.text import Line, Part, cut, fit, line, width_of
@@ -132,10 +133,11 @@ def session_line(session: Session, width: int, now: float, *, selected: bool = F
     cells = _widths(width)
     score = f"{session.score:.1f}/{session.threshold:.0f}" if session.threshold else f"{session.score:.1f}"
     root = session.processes[-1] if session.processes else None
-    sandbox = _sandbox_of(session)
-    process = f"{root.program}@{root.pid}" if root is not None else sandbox or session.client
+    launch = launch_of(session.key)
+    place = f"sandbox-{launch}" if launch else session.client
+    process = f"{root.program}@{root.pid}" if root is not None else place
     # Two sessions of one agent must not look alike where there is no room for their processes.
-    which = str(root.pid) if root is not None else sandbox.removeprefix(_SANDBOX)[:4]
+    which = str(root.pid) if root is not None else launch[:4]
     name = f"{name_of(session)}@{which}" if which and not cells["process"] else name_of(session)
     ended = " (ended)" if session.ended else ""
     mark, role = WALLS[session.walls] if session.walls is not None else ("", "")
@@ -164,15 +166,6 @@ def session_line(session: Session, width: int, now: float, *, selected: bool = F
         if cells[name]:
             parts += [*columns[name], Part(" ")]
     return tuple(parts[:-1])
-
-
-_SANDBOX = "sandbox-"
-
-
-def _sandbox_of(session: Session) -> str:
-    """The part of its key that names the sandbox; empty for other sessions."""
-    place = session.key.rpartition("@")[2].partition("|")[0]
-    return place if session.walls is not None and place.startswith(_SANDBOX) else ""
 
 
 def share(use: BudgetUse) -> float:
