@@ -83,13 +83,13 @@ def _names(wish: ContainWish, agents: Agents) -> tuple[str, str]:
     if said.profile and said.profile not in agents.names:
         raise BackendError("bad_request", "there is no such profile in section agents")
     bound = _bound(wish, agents)
-    name, profile = sanitise_agent(bound or said.agent), said.profile
+    name = sanitise_agent(bound or said.agent)
     if not name or name in {".", ".."}:
         raise BackendError("bad_request", "a sandbox's agent has a name")
-    if bound:
-        profile = name if name in agents.names else ""
-        if said.profile not in {"", profile}:
-            raise BackendError("forbidden", f"what is launched from here is {name}'s, not agents.{said.profile}'s")
+    if bound and said.profile not in {"", name}:
+        raise BackendError("forbidden", f"what is launched from here is {name}'s, not agents.{said.profile}'s")
+    # Who takes a profile's name takes its budgets, too.
+    profile = said.profile or (name if name in agents.names else "")
     proven = agents.proven.intersection({name, profile})
     if proven and not wish.may_decide and name != wish.inside:
         # Rules and budgets go by it, and whoever can't decide may be an agent that wants those of another one.
@@ -98,6 +98,8 @@ def _names(wish: ContainWish, agents: Agents) -> tuple[str, str]:
             f"agents.{min(proven)} has a listener, networks or programs of its own, so its name is given by who "
             "may decide: start the sandbox in a terminal of your own",
         )
+    if name in agents.names and name != profile:
+        raise BackendError("bad_request", f"{name} is another profile's name than agents.{profile}")
     return name, profile
 
 

@@ -30,6 +30,9 @@ from .launches import BOX, ID, FakeProcess, House
         pytest.param({"profile": "gone"}, {}, "bad_request", "profile", id="no such profile"),
         pytest.param({"profile": "_default"}, {}, "bad_request", "profile", id="the defaults' profile"),
         pytest.param({"profile": "proven"}, {"may_decide": False}, "forbidden", "agents.proven", id="proven profile"),
+        pytest.param(
+            {"agent": "proven"}, {}, "bad_request", "another profile's", id="one profile's name, another's budgets"
+        ),
         pytest.param({"agent": "proven"}, {"may_decide": False}, "forbidden", "agents.proven", id="proven name"),
         pytest.param({"walls": BOX.walls * (MAX_WALLS + 1)}, {}, "bad_request", "at most", id="walls"),
         pytest.param({}, {"rules": ("port=x",)}, "bad_request", "port", id="rule"),
@@ -84,6 +87,7 @@ def test_who_may_decide_may_use_a_proven_name(house: House) -> None:
         pytest.param(("npm", "coder"), "", "house", None, id="a profile beside a bound default"),
         pytest.param(("npm", ""), "claude", "house", ("claude", ""), id="a process is more than a default"),
         pytest.param(("npm", "coder"), "", "", ("npm", "coder"), id="nobody known"),
+        pytest.param(("coder", ""), "", "", ("coder", "coder"), id="a profile's name is the profile"),
     ],
 )
 def test_nobody_gets_rid_of_his_name_by_launching(
