@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -53,10 +54,16 @@ def wait_for(check: Callable[[], Any], seconds: float = PATIENCE, what: str = "c
         time.sleep(0.02)
 
 
+_PORTS = 1500
+"""For each worker of a test run: of two that took the same one at the same time, one daemon would not start."""
+_FIRST = 20_000 + _PORTS * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8)
+_numbers = itertools.count(random.randrange(_PORTS))
+
+
 def free_port() -> int:
-    """A port nobody listens on now. Taken from outside the range that the kernel gives to connecting clients."""
-    for _ in range(100):
-        port = random.randint(20_000, 32_000)
+    """A port nobody listens on now, nor was given lately. From outside the range that connecting clients get theirs from."""
+    for number in itertools.islice(_numbers, 100):
+        port = _FIRST + number % _PORTS
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
