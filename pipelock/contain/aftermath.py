@@ -28,6 +28,9 @@ _MAX_PLACES: Final = 5_000
 """Folders and files that are looked at below one path: whoever was there before may have made any number of either."""
 _MAX_READ: Final = 1 << 20
 _MAX_SHOWN: Final = 20
+_HOOKS: Final = ".git/hooks/"
+_IDLE: Final = ".sample"
+"""Every `git init` puts such files there. git runs none of them (githooks(5)), and they would hide what it does run."""
 _MAX_LINE: Final = 200
 
 
@@ -66,6 +69,8 @@ def look(workspace: str, watch: Iterable[tuple[str, str]] = ()) -> Look:
     ):
         walk = _Walk()
         for path, mark in walk.below(base, start):
+            if path.startswith(_HOOKS) and path.endswith(_IDLE):
+                continue
             if len(files) >= MAX_FILES and path not in files:
                 return Look(files, is_whole=False)
             files[path] = Seen(mark, why)

@@ -24,6 +24,7 @@ def test_what_appeared_and_what_changed_is_told_with_its_reason(tmp_path: Path) 
     assert set(before.files) == {".git/config", ".github/workflows/ci.yml", ".envrc", "AGENTS.md"}
     assert aftermath(before, look(str(tmp_path))) == []
     put(tmp_path, ".git/hooks/pre-commit")
+    put(tmp_path, ".git/hooks/pre-push.sample")
     put(tmp_path, ".vscode/tasks.json")
     put(tmp_path, "AGENTS.md", "y")
     put(tmp_path, "src/a.py", "y")
