@@ -51,7 +51,7 @@ def test_what_is_there_unasked() -> None:
         "LESS": "sk-live-in-a-harmless-name",
     })  # fmt: skip
     assert given_ == {
-        "LANG": "C", "LC_TIME": "de", "TERM": "xterm", "COLORTERM": "truecolor", "TMUX": "/tmp/t,1,0", "SHELL": "/bin/zsh",
+        "LANG": "C", "LC_TIME": "de", "TERM": "xterm", "COLORTERM": "truecolor", "SHELL": "/bin/zsh",
         "PATH": "/usr/bin", "HOME": HOME, "PWD": "/w", "TMPDIR": "/tmp", "USER": "u", "DOCKER_HOST": "unix:///run/docker.sock",
         "UV_LINK_MODE": "copy",
     }  # fmt: skip
@@ -73,6 +73,12 @@ def test_programs_are_told_what_does_not_work_behind_walls_unless_somebody_knows
         assert (found.get("TAR_OPTIONS") == "--no-same-owner") is is_told
     found, _ = inside({"UV_LINK_MODE": "symlink"}, "UV_LINK_MODE", "TAR_OPTIONS=-v")
     assert (found["UV_LINK_MODE"], found["TAR_OPTIONS"]) == ("symlink", "-v")
+
+
+def test_tmux_is_that_of_the_host_only_where_its_socket_is_granted() -> None:
+    for socket, is_named in (("/run/docker.sock", True), ("/tmp/tmux-0/default", False)):
+        found, _ = inside({"TMUX": f"{socket},1,0"})
+        assert ("TMUX" in found) is is_named
 
 
 def test_what_is_asked_for_by_name_is_given_and_told() -> None:

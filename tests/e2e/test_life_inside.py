@@ -332,6 +332,11 @@ def test_programs_with_a_screen_of_their_own(daemon: DaemonProcess, tmp_path: Pa
         terminal.shows("size 90x20")
         terminal.press("C-q")
         terminal.shows("code=0")
+        # This terminal is tmux's: inside, another one can be started.
+        terminal.type(f"clear; {sandbox} tmux -f /dev/null new-session 'stty size; read line'; echo code=$?\n")
+        terminal.shows("19 90")
+        terminal.press("Enter")
+        terminal.shows("exited", "code=0")
         if shutil.which("vim") is None:
             return
         terminal.type(f"clear; {sandbox} vim -u NONE -N text\n")
