@@ -31,6 +31,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from figures import machine, write
 from servers import nginx, pipelock
 
+from pipelock.contain.host import Host
+from pipelock.contain.kept import kept_folder, remove_tree
+
 WAYS = ("plain", "bubblewrap", "pipelock")
 FILES = 2_000
 REQUESTS = 300
@@ -205,6 +208,8 @@ def main() -> int:
             proxy = f"http://{daemon.address[0]}:{daemon.address[1]}"
             host = f"http://{address or '127.0.0.1'}:{origin.address[1]}"
             result = measure(Stage(folder, folder / "home", proxy, host), rounds, catches=bool(address))
+        for left in Path(kept_folder(Host.of_this_machine(os.environ))).glob(f"*{folder.name}*"):
+            remove_tree(left)
     show(result)
     write("sandbox", {"when": time.strftime("%Y-%m-%dT%H:%M:%S"), "machine": machine(), "rounds": rounds, **result})
     return 0
