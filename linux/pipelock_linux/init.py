@@ -108,8 +108,10 @@ def be_first(
         if _told(channel) is not Go:
             os._exit(1)
         covers = Covers() if rung is Rung.NAMESPACE else None
+        _ignore_signals()
         child = os.fork()
         if not child:
+            _default_signals(inheritance)
             _become_command(profile, channel, programs, inheritance, rung)
         with _about(WallName.SYSCALLS):
             seccomp.load(programs[1], notify=False)
@@ -176,6 +178,18 @@ def _default_signals(inheritance: Inheritance) -> None:
     for one in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         with contextlib.suppress(OSError, ValueError):  # some numbers are the C library's own
             signal.signal(one, signal.SIG_IGN if int(one) in inheritance.ignored else signal.SIG_DFL)
+
+
+def _ignore_signals() -> None:
+    """What is meant for the command (Ctrl-C, kill(2) with 0) comes here, too; the kernel shields process 1 alone.
+
+    Without us the agent would end, whatever it does with the signal.
+    """
+    if os.getpid() == 1:
+        return
+    for one in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:
+        with contextlib.suppress(OSError, ValueError):
+            signal.signal(one, signal.SIG_IGN)
 
 
 def _leave_group() -> None:

@@ -193,12 +193,15 @@ def test_on_lesser_machines_the_next_rung_holds_or_nothing_starts(launches: Laun
     assert "network does not stand" in loud.stderr
 
 
-def test_without_landlock_and_a_terminal_signals_for_the_group_stay_inside(launches: Launches) -> None:
+@pytest.mark.parametrize("calls", ["landlock_create_ruleset", "unshare"])
+def test_signals_for_the_group_stay_inside_and_end_no_agent_that_ignores_them(launches: Launches, calls: str) -> None:
+    if calls == "unshare" and landlock.abi() < landlock.SCOPES_ABI:
+        pytest.skip("this kernel's Landlock does not hold signals")
     agent = launches.command("sh", "-c", "trap '' TERM; kill -TERM 0; echo sent", flags=("-q",))
     # Whatever was started with the launcher is in its group: the shell, and what it runs beside.
     script = 'sleep 600 & "$@"; kill -0 $! && echo lives; kill $!'
     done = subprocess.run(
-        ["sh", "-c", script, "sh", *without("landlock_create_ruleset"), *agent],
+        ["sh", "-c", script, "sh", *without(calls), *agent],
         env=launches.environ, cwd=launches.workspace, capture_output=True, text=True, check=False, timeout=60,
         stdin=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
