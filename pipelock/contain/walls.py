@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from pipelock.contain.claims import covering
 from pipelock.contain.profile import Access, Grant, Profile, Source
 from pipelock.model import ContainmentMode, Rung, Wall, WallName, WallState, escape
 
@@ -132,14 +133,31 @@ def banner(profile: Profile, walls: Sequence[Wall]) -> list[str]:
         detail = f": {wall.detail}" if wall.detail else ""
         fix = f"; {wall.fix}" if wall.fix else ""
         lines.append(f"! {wall.name} {state}{detail}{fix}")
-    lines += _opened(profile)
+    bare = _bare(profile, walls)
+    lines += _opened(profile, bare)
+    if bare:
+        lines.append(f"! NOT hidden, for want of a file system view: {_few(bare)}")
     lines += [f"! {note}" for note in profile.notes]
     return [escape(line, _MAX_LINE) for line in lines]
 
 
-def _opened(profile: Profile) -> list[str]:
-    """What somebody opened: config or the command line."""
-    by_hand = [grant for grant in profile.grants if grant.source is not Source.BUILT_IN]
+def _bare(profile: Profile, walls: Sequence[Wall]) -> list[str]:
+    """What somebody wanted hidden and nothing hides: without a view, what lies in a folder that may be changed."""
+    if not any(wall.name is WallName.FILES and wall.state is WallState.DOWN for wall in walls):
+        return []
+    by_path = {grant.path: grant for grant in profile.grants}
+    found = []
+    for grant in profile.grants:
+        around = covering(by_path, grant.path.rpartition("/")[0] or "/")
+        is_masked = grant.access is Access.MASK and grant.source is not Source.BUILT_IN
+        if is_masked and around is not None and around.access is Access.WRITE:
+            found.append(grant.path)
+    return found
+
+
+def _opened(profile: Profile, bare: Sequence[str]) -> list[str]:
+    """What somebody opened: config or the command line. What is `bare` is not said to be hidden."""
+    by_hand = [grant for grant in profile.grants if grant.source is not Source.BUILT_IN and grant.path not in bare]
     lines = []
     for access, word in ((Access.WRITE, "may change"), (Access.READ, "may read"), (Access.MASK, "hidden")):
         paths = [grant.path for grant in by_hand if grant.access is access]

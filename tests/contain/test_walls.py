@@ -86,6 +86,23 @@ def test_the_banner_says_what_is_missing_and_what_was_opened_fit_for_a_terminal(
     assert banner(msgspec.structs.replace(quiet, grants=many), ())[1] == "hidden: /0, /1, /2, /3, /4, /5 and 3 more"
 
 
+def test_what_nothing_hides_is_not_said_to_be_hidden() -> None:
+    grants = (
+        Grant(path="/w", access=Access.WRITE, why="workspace"),
+        Grant(path="/w/.env", access=Access.MASK, why="hidden", source=Source.COMMAND),
+        Grant(path="/etc", access=Access.READ, why="settings"),
+        Grant(path="/etc/x", access=Access.MASK, why="hidden", source=Source.COMMAND),
+    )
+    masked = msgspec.structs.replace(PROFILE, grants=grants, notes=(), rules=(), network=Network())
+    assert banner(masked, (NETWORK, FILES))[1:] == ["hidden: /w/.env, /etc/x"]
+    # Without a view, Landlock grants what lies around a mask piece by piece where it may only be read.
+    down = Wall(WallName.FILES, WallState.DOWN)
+    assert banner(masked, (NETWORK, down))[2:] == [
+        "hidden: /etc/x",
+        "! NOT hidden, for want of a file system view: /w/.env",
+    ]
+
+
 def test_the_report_has_the_originals_keys_and_no_value_of_a_variable() -> None:
     machine = Machine(landlock_abi=7, user_namespaces=True, max_user_ns=96365, seccomp=True)
     data = msgspec.json.encode(report(PROFILE, (NETWORK, NO_CGROUP), machine, Rung.NAMESPACE))
