@@ -85,19 +85,25 @@ def refusal(mode: ContainmentMode, wall: WallName, message: str, fix: str) -> Co
 def why_not_run(profile: Profile, number: int, program: str) -> str:
     """Why execve(2) said no to `program`, by the number of its error, in words, with what would help."""
     if number == errno.ENOENT:
-        interpreter = _interpreter(Path(program)) if "/" in program else ""
-        if interpreter:
-            said = explain(profile, interpreter)
-            return f"{program} is run by {interpreter}, which is not there inside: {said.why}{_adding(said.fix)}"
-        said = explain(profile, program)
-        if "/" in program and not said.allowed and os.path.lexists(program):
-            return f"{program} exists outside of the sandbox: {said.why}{_adding(said.fix)}"
-        return f"{program}: there is no such program inside"
+        return _missing(profile, program)
     if number == errno.EACCES:
         return f"{program} may not be run: it is no program, or not executable by this user"
     if number == errno.ENOEXEC:
         return f"{program} is no program that this machine can run"
     return f"{program} can't be run: {os.strerror(number)}"
+
+
+def _missing(profile: Profile, program: str) -> str:
+    """Why it, or what runs it, is not found."""
+    interpreter = _interpreter(Path(program)) if "/" in program else ""
+    if interpreter and not os.path.lexists(interpreter):
+        return f"{program} is run by {interpreter}, which is not there, nor outside of the sandbox"
+    said = explain(profile, interpreter or program)
+    if interpreter:
+        return f"{program} is run by {interpreter}, which is not there inside: {said.why}{_adding(said.fix)}"
+    if "/" in program and not said.allowed and os.path.lexists(program):
+        return f"{program} exists outside of the sandbox: {said.why}{_adding(said.fix)}"
+    return f"{program}: there is no such program inside"
 
 
 def _adding(fix: str) -> str:

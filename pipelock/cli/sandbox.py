@@ -21,7 +21,7 @@ from pipelock.control import frames
 from pipelock.control.client import NotRunning
 from pipelock.model import CacheUse, ContainmentFacts, ContainmentMode, Sandboxed, escape, weakest
 
-__all__ = ["check_profile", "execute", "facts_for", "planned", "program_of", "warn"]
+__all__ = ["check_profile", "execute", "facts_for", "is_confined", "planned", "program_of", "warn"]
 
 _NOT_FOUND = 127
 _HEADS = ("SESSION", "STATE", "NETWORK BY", "WALLS", "REFUSED", "WORKSPACE", "COMMAND")
@@ -33,6 +33,7 @@ def execute(arguments: Arguments) -> int:
     """Launch, or `list`, or `explain`."""
     if arguments.what == "list":
         return _list(arguments)
+    _here()  # first: whatever else is read needs it, too
     if arguments.what == "explain":
         return _explain(arguments)
     if arguments.what:
@@ -87,13 +88,24 @@ def facts_for(arguments: Arguments, *, needed: bool = True) -> ContainmentFacts:
     except NotRunning as error:
         if not needed:
             raise
+        way = "start it with `pipelock run --preset balanced`, or for good with `pipelock service install --now`"
+        if is_confined():
+            way = "it is out of reach from here, which looks like the inside of a sandbox"
         raise CommandError(
-            f"no pipelock daemon answers at {error.path}: agents in a sandbox reach the network through it; "
-            "start it with `pipelock run --preset balanced`, or for good with `pipelock service install --now`",
+            f"no pipelock daemon answers at {error.path}: agents in a sandbox reach the network through it; {way}",
             EXIT_FAILED,
         ) from error
     check_profile(arguments, facts)
     return facts
+
+
+def is_confined(status: Path = Path("/proc/self/status")) -> bool:
+    """Whether a filter of system calls holds this process and it can gain no rights (proc(5)): so it is inside."""
+    try:
+        lines = status.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    return {"NoNewPrivs:\t1", "Seccomp:\t2"} <= set(lines)
 
 
 def check_profile(arguments: Arguments, facts: ContainmentFacts) -> None:
@@ -160,7 +172,7 @@ def _wish(arguments: Arguments) -> Wish:
         mode = ContainmentMode.BEST_EFFORT
     return Wish(
         command=arguments.agent or ("sh",),
-        folder=os.environ.get("PWD", "") if _is_here(os.environ.get("PWD", "")) else str(Path.cwd()),
+        folder=_here(),
         workspace=arguments.workspace or "",
         allow_read=tuple(arguments.allow_read),
         allow_write=tuple(arguments.allow_write),
@@ -175,6 +187,19 @@ def _wish(arguments: Arguments) -> Wish:
         preset=arguments.preset or "",
         explain=arguments.explain,
     )
+
+
+def _here() -> str:
+    """The present folder, by the name that the shell has for it where that is right.
+
+    Raises:
+        UsageError: It was removed.
+    """
+    said = os.environ.get("PWD", "")
+    try:
+        return said if _is_here(said) else str(Path.cwd())
+    except FileNotFoundError as error:
+        raise UsageError("the folder that you are in was removed: go to another one") from error
 
 
 def _is_here(folder: str) -> bool:

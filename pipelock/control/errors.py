@@ -26,5 +26,7 @@ class NotRunning(ControlError):  # noqa: N818 - it says what is the case; the ba
     """Nobody answers at `path`. The code is `not_running`."""
 
     def __init__(self, path: str | Path) -> None:
-        super().__init__("not_running", f"no pipelock daemon answers at {path}; start one with `pipelock run`")
+        super().__init__(
+            "not_running", f"no pipelock daemon answers at {path}; start one with `pipelock run --preset balanced`"
+        )
         self.path = Path(path)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipelock.cli._sandbox_text import denial_lines, why_not_run
+from pipelock.cli.sandbox import is_confined
 from pipelock.contain.profile import Access, Grant, Limits, Network, Profile
 from pipelock.control import frames
 from pipelock.model import ContainmentFacts, Denial, WallName
@@ -126,6 +127,35 @@ def test_a_dry_run_tells_what_would_be_granted_and_which_walls_would_stand(
     assert said["outcome"] == "ok" or "!" in out
 
 
+def test_a_folder_that_was_removed_is_told(
+    place: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    code, _, err = run("sandbox", "--dry-run", "--", "sh")
+    assert code == 2
+    assert "was removed" in err
+
+
+def test_inside_a_sandbox_nobody_is_told_to_start_a_daemon(
+    place: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = tmp_path / "status"
+    for text, confined in (
+        ("Name:\tx\nNoNewPrivs:\t1\nSeccomp:\t2\n", True),
+        ("Name:\tx\nNoNewPrivs:\t0\nSeccomp:\t2\n", False),
+        ("Name:\tx\nNoNewPrivs:\t1\nSeccomp:\t0\n", False),
+    ):
+        status.write_text(text)
+        assert is_confined(status) is confined
+    assert not is_confined(tmp_path / "none")
+    monkeypatch.setattr("pipelock.cli.sandbox.is_confined", lambda: True)
+    code, _, err = run("sandbox", "--", "sh")
+    assert (code, "looks like the inside of a sandbox" in err, "start it" in err) == (1, True, False)
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
@@ -185,9 +215,13 @@ def test_the_list_of_refusals_is_sorted_and_bounded() -> None:
 def test_why_a_program_is_not_run_is_said_with_what_would_help(tmp_path: Path) -> None:
     script = tmp_path / "tool"
     script.write_text("#!/opt/none/python -u\n")
+    folder = tmp_path / "granted"
+    seen = profile(Grant(path=str(folder), access=Access.READ, why="w"))
+    assert "/opt/none/python, which is not there, nor outside" in why_not_run(seen, errno.ENOENT, str(script))
+    (tmp_path / "python").touch()
+    script.write_text(f"#!{tmp_path}/python -u\n")
+    assert f"--allow-read {tmp_path}/python" in why_not_run(seen, errno.ENOENT, str(script))
     seen = profile(Grant(path=str(tmp_path), access=Access.READ, why="w"))
-    assert "/opt/none/python" in why_not_run(seen, errno.ENOENT, str(script))
-    assert "--allow-read" in why_not_run(seen, errno.ENOENT, str(script))
     script.write_bytes(b"\x7fELF")
     assert f"{script} exists outside" in why_not_run(profile(), errno.ENOENT, str(script))
     assert "no such program inside" in why_not_run(seen, errno.ENOENT, "tool")

@@ -127,7 +127,7 @@ def test_nobody_there(daemon: LoopbackDaemon, state: str, tmp_path: Path) -> Non
     if state == "stale":
         with socket.socket(socket.AF_UNIX) as link:
             link.bind(str(path))
-    with pytest.raises(NotRunning, match="start one with `pipelock run`") as caught:
+    with pytest.raises(NotRunning, match="start one with `pipelock run --preset balanced`") as caught:
         Client(path).open()
     assert caught.value.code == "not_running"
     assert caught.value.path == path
