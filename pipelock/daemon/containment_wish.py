@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -11,9 +11,12 @@ from pipelock.identity import Agents, ContainedCaller, sanitise_agent
 from pipelock.identity.commands import masked_command
 from pipelock.model import MAX_HANDED, Contained, ContainmentSettings, HandedKind, Wall
 
-__all__ = ["MAX_WALLS", "Believed", "believe"]
+__all__ = ["MAX_SINGLES", "MAX_WALLS", "Believed", "believe"]
 
 MAX_WALLS = 32
+MAX_SINGLES = 8
+"""`?` in a launch's rules, all together: each is tried at every place of a path, which is as long as an agent likes."""
+_MAX_WITH_SINGLES = 200
 _MAX_TEXT = 300
 _MAX_PATH = 4_096
 _MAX_COMMAND = 4_096
@@ -60,6 +63,7 @@ def believe(
         raise BackendError("bad_request", f"a sandbox's id has {_ID_LENGTH} hex digits")
     if len(wish.sockets) > MAX_HANDED or len(said.walls) > MAX_WALLS:
         raise BackendError("bad_request", f"at most {MAX_HANDED} sockets and {MAX_WALLS} walls")
+    _check_rules(wish.rules)
     name, profile = _names(wish, agents)
     # By the agent's name where there is no profile, as launchers are told them.
     found = settings(profile or name)
@@ -108,6 +112,17 @@ def _bound(wish: ContainWish, agents: Agents) -> str:
     if wish.may_decide:
         return ""
     return wish.inside or (agents.default_agent if agents.bind_default else "")
+
+
+def _check_rules(rules: Sequence[str]) -> None:
+    """What they may cost the daemon with each request: whoever may not decide may launch, too."""
+    costly = [rule for rule in rules if "?" in rule]
+    if sum(rule.count("?") for rule in costly) > MAX_SINGLES or any(len(rule) > _MAX_WITH_SINGLES for rule in costly):
+        raise BackendError(
+            "bad_request",
+            f"a launch's rules hold at most {MAX_SINGLES} `?`, in lines of at most {_MAX_WITH_SINGLES} characters: "
+            "write `*`",
+        )
 
 
 def _check_ports(wish: ContainWish, refused: frozenset[int], granted: tuple[int, ...]) -> None:

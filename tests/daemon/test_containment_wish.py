@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipelock.daemon.containment_wish import MAX_WALLS
+from pipelock.daemon.containment_wish import MAX_SINGLES, MAX_WALLS
 from pipelock.identity.process import ProcessId
 from pipelock.model import (
     HandedKind,
@@ -36,6 +36,8 @@ from .launches import BOX, ID, FakeProcess, House
         pytest.param({"agent": "proven"}, {"may_decide": False}, "forbidden", "agents.proven", id="proven name"),
         pytest.param({"walls": BOX.walls * (MAX_WALLS + 1)}, {}, "bad_request", "at most", id="walls"),
         pytest.param({}, {"rules": ("port=x",)}, "bad_request", "port", id="rule"),
+        pytest.param({}, {"rules": ("path=/?",) * (MAX_SINGLES + 1)}, "bad_request", "`?`", id="costly rules"),
+        pytest.param({}, {"rules": (f"path=*{'a' * 200}?*",)}, "bad_request", "`?`", id="a long one of these"),
         pytest.param(
             {},
             {"sockets": (HandedSocket(HandedKind.HOST_PORT, 8888), HandedSocket(HandedKind.PROCESS))},

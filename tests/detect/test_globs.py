@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import fnmatch
+import sys
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -38,3 +41,23 @@ def test_agrees_with_fnmatch_where_that_has_no_classes(pattern: str, text: str) 
 def test_many_stars_on_hostile_text_do_not_explode() -> None:
     # Exponential matchers never come back from this one.
     assert not glob_match("*a" * 30 + "b", "a" * 5000)
+
+
+@pytest.mark.parametrize("pattern", ["*b", "*a*b", "*" + "a*" * 60 + "b", "*a?a*b", "/" + "?" * 50 + "*b"])
+def test_a_pattern_costs_no_line_of_ours_for_each_letter_of_a_text(pattern: str) -> None:
+    # A launcher may bring five hundred of them, and a request a path of thousands of letters.
+    lines = 0
+
+    def count(frame: FrameType, event: str, arg: object) -> Any:
+        nonlocal lines
+        lines += event == "line"
+        return count
+
+    text = "/" + "a" * 8000
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        assert not glob_match(pattern, text)
+    finally:
+        sys.settrace(before)
+    assert lines < 1000
