@@ -256,8 +256,9 @@ def test_a_terminal_is_the_agents_and_is_given_back(launches: Launches) -> None:
     try:
         terminal.type(f"cd {launches.workspace}; {sandbox} stty size\n")
         terminal.shows("30 100")
-        terminal.type(f"clear; {sandbox} sleep 600; echo code=$?\n")
-        wait_for(lambda: sleepers("600"), what="the agent")
+        marker = f"600.{os.getpid()}"
+        terminal.type(f"clear; {sandbox} sleep {marker}; echo code=$?\n")
+        wait_for(lambda: sleepers(marker), what="the agent")
         terminal.press("C-c")
         terminal.shows("code=130")
         terminal.type(f"clear; {sandbox} cat\n")
