@@ -33,7 +33,6 @@ __all__ = [
     "AF_INET6",
     "AF_NETLINK",
     "AF_UNIX",
-    "CHECKED",
     "DENIED",
     "DENIED_WITHOUT_NAMESPACES",
     "OBSERVED",
@@ -42,6 +41,7 @@ __all__ = [
     "InetUse",
     "Returns",
     "can_notify",
+    "checked",
     "load",
     "program",
 ]
@@ -101,11 +101,6 @@ DENIED_WITHOUT_NAMESPACES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Denied besides with `InetUse.TCP_ONLY`. Landlock sees no `listen` without `bind`, and others could connect to it."""
-
-CHECKED = frozenset(
-    "clone unshare ioctl socket socketpair personality mknod mknodat seccomp setpriority ioprio_set".split()  # noqa: SIM905
-)
-"""Calls that are denied by their arguments."""
 
 _MODES: Mapping[str, tuple[int, int | None]] = MappingProxyType(
     {
@@ -298,6 +293,11 @@ def _checks(*, unix_sockets: bool, inet: InetUse) -> dict[str, Callable[[_Checks
         checks["sendmsg"] = lambda a: a.deny_bits(2, _MSG_FASTOPEN)
         checks["prlimit64"] = _Checks.own_limits
     return checks
+
+
+def checked(inet: InetUse) -> frozenset[str]:
+    """Calls that are denied by their arguments."""
+    return frozenset(_checks(unix_sockets=True, inet=inet))
 
 
 def program(*, unix_sockets: bool, inet: InetUse, notify: bool, machine: str, explain: bool = False) -> bytes:

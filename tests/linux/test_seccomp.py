@@ -16,6 +16,8 @@ from pipelock_linux.seccomp import InetUse, Returns, program
 from pipelock_linux.syscalls import AUDIT_ARCH, HIGHEST, NUMBERS
 from tests.linux.bpf_machine import data_of, run
 
+CHECKED = seccomp.checked(InetUse.ALL)
+
 ALLOWED = Returns.ALLOW
 TOLD = Returns.NOTIFY
 REFUSED = Returns.ERROR | errno.EPERM
@@ -263,7 +265,7 @@ def test_what_is_denied_or_absent_is_so_whatever_its_arguments(machine, mode, ar
 
 @given(machine=_MACHINES, mode=_MODES, args=_ARGS, upper=_ARGS, data=st.data())
 def test_upper_halves_of_numbers_that_are_ints_change_nothing(machine, mode, args, upper, data) -> None:
-    name = data.draw(st.sampled_from(sorted(seccomp.CHECKED & set(NUMBERS[machine]))))
+    name = data.draw(st.sampled_from(sorted(CHECKED & set(NUMBERS[machine]))))
     other = tuple(high << 32 | low & 0xFFFFFFFF for low, high in zip(args, upper, strict=True))
 
     assert answer(machine, mode, name, args) == answer(machine, mode, name, other)
@@ -289,7 +291,7 @@ def test_programs_for_another_machine_are_killed(machine, mode, arch, number, ar
 
 def test_the_lists_hold_calls_that_there_are_each_in_one_list() -> None:
     known = {name for numbers in NUMBERS.values() for name in numbers}
-    lists = [set(seccomp.DENIED), seccomp.ABSENT, seccomp.CHECKED, set(seccomp.DENIED_WITHOUT_NAMESPACES)]
+    lists = [set(seccomp.DENIED), seccomp.ABSENT, CHECKED, set(seccomp.DENIED_WITHOUT_NAMESPACES)]
 
     for one in (*lists, seccomp.OBSERVED):
         assert one <= known
@@ -297,7 +299,7 @@ def test_the_lists_hold_calls_that_there_are_each_in_one_list() -> None:
     # What is looked at and let go on must be nothing that is refused for some argument.
     assert not seccomp.OBSERVED & set().union(*lists)
     assert not set(seccomp._MODES) & set().union(*lists)
-    assert not seccomp.OBSERVED & {"sendto", "sendmsg", "sendmmsg", "prlimit64"}
+    assert not seccomp.OBSERVED & seccomp.checked(InetUse.TCP_ONLY)
 
 
 def test_an_unknown_machine_has_no_filter() -> None:
@@ -314,7 +316,7 @@ def test_the_documentation_lists_what_the_filter_refuses() -> None:
     for name in (
         *seccomp.TERMINAL_REQUESTS.values(),
         "BTRFS_IOC_SNAP_CREATE",
-        *seccomp.CHECKED,
+        *CHECKED,
         "clone3",
         "io_uring_enter",
         "listen",
