@@ -15,9 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from pipelock.detect._native import is_available
 from pipelock.detect.matcher import Matcher
+
+# An example takes as long as a busy machine lets it: nothing is measured by the clock.
+settings.register_profile("patient", settings.default, deadline=None)
+settings.load_profile("patient")
 
 _SHARED = "PIPELOCK_TEST_RULES"
 _LARGE = 30
