@@ -228,7 +228,7 @@ def raise_curtain(
 
 def take_down(place: Scene, started: subprocess.Popen[str], terminal: int, lines: list[str]) -> None:
     """Read the rest, and what the victim and the terminal have noticed."""
-    rest, place.said = started.communicate(timeout=PATIENCE)
+    rest, place.said = started.communicate(timeout=2 * PATIENCE)
     place.left = started.returncode
     for line in (*lines, *rest.splitlines()):
         result = json.loads(line)
