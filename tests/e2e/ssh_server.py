@@ -14,7 +14,7 @@ import pytest
 
 from tests.e2e.conftest import PATIENCE, free_port, wait_for
 
-__all__ = ["SecureShell", "needs_ssh"]
+__all__ = ["SecureShell", "needs_ssh", "why_no_ssh"]
 
 SERVER = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 NO_SHELLS = {"nologin", "false"}
@@ -60,9 +60,16 @@ class SecureShell:
         self.process.wait(PATIENCE)
 
 
+def why_no_ssh() -> str:
+    """What is missing for a server; empty where there can be one."""
+    if SERVER is None or shutil.which("ssh") is None:
+        return "OpenSSH's server and client are not both installed (openssh-server, openssh-client)"
+    if Path(pwd.getpwuid(os.getuid()).pw_shell).name in NO_SHELLS:
+        return "this user has no login shell, which sshd runs commands with"
+    return ""
+
+
 def needs_ssh() -> None:
     """Skip where there can't be one."""
-    if SERVER is None or shutil.which("ssh") is None:
-        pytest.skip("OpenSSH's server and client are not both installed (openssh-server, openssh-client)")
-    if Path(pwd.getpwuid(os.getuid()).pw_shell).name in NO_SHELLS:
-        pytest.skip("this user has no login shell, which sshd runs commands with")
+    if why := why_no_ssh():
+        pytest.skip(why)
