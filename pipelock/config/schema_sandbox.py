@@ -1,6 +1,7 @@
 """Section `sandbox`: what holds for agents that are launched behind walls; and what a profile in `agents` says of it.
 
-Read at each launch: a reload holds for the agents that are launched after it.
+Read at each launch: a reload holds for the agents that are launched after it; `allow` and `on_kill` for those that
+live, too.
 """
 
 from __future__ import annotations

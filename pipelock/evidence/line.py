@@ -130,6 +130,15 @@ def audit_line(record: Record) -> bytes:
         "transport": action.transport,
         "kind": action.kind,
     }
+    _describe(entry, action)
+    entry["duration_ms"] = round(record.took_us / 1000, 3)
+    entry["policy"] = decision.policy
+    if decision.layer or decision.findings or decision.suppressed or decision.outcome or decision.taint:
+        _explain(entry, decision, event)
+    return _encoder.encode(entry) + b"\n"
+
+
+def _describe(entry: dict[str, Value], action: ActionSummary) -> None:
     if action.kind in _TUNNEL_KINDS:
         entry["target"] = escape(f"{action.host}:{action.port}")
     elif action.url or action.kind is not Kind.SCAN:
@@ -149,11 +158,6 @@ def audit_line(record: Record) -> bytes:
         entry["status_code"] = action.status
     if action.kind is Kind.RESPONSE or action.size:
         entry["size_bytes"] = action.size
-    entry["duration_ms"] = round(record.took_us / 1000, 3)
-    entry["policy"] = decision.policy
-    if decision.layer or decision.findings or decision.suppressed or decision.outcome or decision.taint:
-        _explain(entry, decision, event)
-    return _encoder.encode(entry) + b"\n"
 
 
 def _explain(entry: dict[str, Value], decision: Decision, event: str) -> None:

@@ -188,7 +188,7 @@ class Sandboxed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         frozen: It was told to stand still.
         ended_at: Seconds since the epoch; 0 while it lives, as far as is known.
         rules: Its launch's egress rules (`--allow`), as they were written.
-        config_rules: Config's (`sandbox.allow`) when it was launched; what is reached is named by both.
+        config_rules: Config's (`sandbox.allow`) as they hold now; what is reached is named by both.
         denied: Refusals of its walls, all counted.
         denials: The newest kinds of them, oldest first.
     """
