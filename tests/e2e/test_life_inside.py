@@ -341,11 +341,6 @@ def test_programs_with_a_screen_of_their_own(daemon: DaemonProcess, tmp_path: Pa
         terminal.shows("size 90x20")
         terminal.press("C-q")
         terminal.shows("code=0")
-        # This terminal is tmux's: inside, another one can be started.
-        terminal.type(f"clear; {sandbox} tmux -f /dev/null new-session 'stty size; read line'; echo code=$?\n")
-        terminal.shows("19 90")
-        terminal.press("Enter")
-        terminal.shows("exited", "code=0")
         if shutil.which("vim") is None:
             return
         terminal.type(f"clear; {sandbox} vim -u NONE -N text\n")
@@ -361,3 +356,14 @@ def test_programs_with_a_screen_of_their_own(daemon: DaemonProcess, tmp_path: Pa
         assert (launches.workspace / "text").read_text() == "written inside\n"
     finally:
         terminal.close()
+
+
+def test_a_tmux_inside_is_another_than_the_one_outside(daemon: DaemonProcess, tmp_path: Path) -> None:
+    if shutil.which("tmux") is None:
+        pytest.skip("missing: tmux")
+    launches = Launches(tmp_path, daemon)
+    launches.environ["TMUX"] = f"{tmp_path}/default,1,0"
+    start = "tmux -f /dev/null new-session -d 'echo inside > made; sleep 600'"
+    done = launches.run("sh", "-c", f"{start} && until test -s made; do sleep 0.05; done; cat made")
+    check_launch(done)
+    assert done.stdout == "inside\n"
