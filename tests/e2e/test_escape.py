@@ -234,9 +234,15 @@ def take_down(place: Scene, started: subprocess.Popen[str], terminal: int, lines
         result = json.loads(line)
         place.results[result["name"]] = result
     place.typed = int.from_bytes(fcntl.ioctl(terminal, termios.FIONREAD, b"\0" * 4), sys.byteorder)
-    told = json.loads((place.folder / "home" / "victim").read_text())
     place.signals = (place.folder / "home" / "victim.signals").read_text()
-    os.kill(told["victim"], signal.SIGKILL)
+
+
+def end_victim(place: Scene) -> None:
+    """Whatever has become of the run."""
+    with contextlib.suppress(OSError):
+        pid = json.loads((place.folder / "home" / "victim").read_text())["victim"]
+        if place.facts["victim_name"].encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager
@@ -313,6 +319,7 @@ class Stage:
         }  # fmt: skip
         made = scene(self.person, name, self.shared, self.secret, common)
         closing.callback(made.targets.close)
+        closing.callback(end_victim, made)
         return made
 
     def around(self, place: Scene) -> dict[str, str]:
