@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from pipelock.detect._native import is_available
 from pipelock.detect.matcher import Matcher
 
 # An example takes as long as a busy machine lets it: nothing is measured by the clock.
-settings.register_profile("patient", settings.default, deadline=None)
+settings.register_profile("patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
 _SHARED = "PIPELOCK_TEST_RULES"

@@ -156,8 +156,8 @@ def test_an_agent_outlives_its_daemon_without_a_network_and_is_ended_by_the_next
     (row,) = json.loads(daemon.cli("sandbox", "list", "--json", check=True).stdout)
     done = daemon.cli("session", "terminate", row["session"])
     assert done.returncode == 0, done.stderr
+    assert agent.wait(PATIENCE) == 128 + signal.SIGTERM  # before its input ends, which would end it too
     _, said = agent.communicate(timeout=PATIENCE)
-    assert agent.returncode == 128 + signal.SIGTERM
     assert "the daemon is gone" in said
     assert "the daemon is back" in said
     assert "ends the agent" in said
