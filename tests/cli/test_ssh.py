@@ -51,7 +51,6 @@ def test_a_host_that_a_shell_would_read_is_none(host: str) -> None:
             command_line(words)
 
 
-
 @given(st.lists(st.text(max_size=40), max_size=5))
 def test_whatever_is_said_it_is_one_word_for_a_shell_and_for_ssh(words: list[str]) -> None:
     remote = remote_of(words)
