@@ -94,7 +94,7 @@ def test_a_command_of_one_s_own_is_watched(
     for name in ("curl", "sh"):
         install(tmp_path, name)
     (tmp_path / "own.yaml").write_text("fetch_proxy: {monitoring: {blocklist: [evil.example]}}\n")
-    script = "curl -sS --max-time 5 https://evil.example/x; exit 7"
+    script = "curl -sS --max-time 30 https://evil.example/x; exit 7"
     done = machine("trust", "doctor", "-c", str(tmp_path / "own.yaml"), "--", "sh", "-c", script)
     assert done.returncode == 0, done.stderr
     assert "ended with code 7" in done.stdout
@@ -113,7 +113,7 @@ def test_a_shell_that_took_the_variables_reaches_the_server_through_the_daemon(
         pytest.skip(f"no {shell} or no curl")
     origin, daemon = shared_server
     script = f'eval "$({PIPELOCK} env --shell {shell})"' if shell != "fish" else f"{PIPELOCK} env --shell fish | source"
-    script += f"; {curl} -sS --max-time 10 https://{shell}.doctor.test:{origin.port}/probe"
+    script += f"; {curl} -sS --max-time 30 https://{shell}.doctor.test:{origin.port}/probe"
     environ = {name: value for name, value in daemon.environ.items() if "CERT" not in name and "_CA" not in name}
     done = subprocess.run([program, "-c", script], env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.returncode) == ("ok\n", 0), done.stderr
