@@ -33,7 +33,7 @@ from pipelock.model import (
     WallName,
     WallState,
 )
-from pipelock_linux import cgroup, libc, mounts, namespaces, network, privileges
+from pipelock_linux import cgroup, kept, libc, mounts, namespaces, network, privileges
 from pipelock_linux.channel import (
     Adopted,
     Armed,
@@ -163,6 +163,7 @@ class _Launch:
             libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 0)
             if terminal is not None:
                 terminal.restore(died=outcome is None or os.WIFSIGNALED(outcome.status))
+            kept.write_out(grant.upper for grant in self._profile.grants if grant.upper)
         return outcome
 
     # -- before --------------------------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import Final
 
 from pipelock.contain.profile import Access, Grant, Profile
 from pipelock.model import Wall, WallName, WallState
-from pipelock_linux import devices, mount_calls, network
+from pipelock_linux import devices, kept, mount_calls, network
 from pipelock_linux.arrangement import OPEN, SOCKET, Place, around_of, arrange, sockets_to_mask
 from pipelock_linux.mount_calls import HARMLESS, NOEXEC, NOSUID, RDONLY
 from pipelock_linux.namespaces import WallError, fix_for
@@ -41,7 +40,7 @@ _PROC_MASKED: Final = (
 _SMALL: Final = (("mode", "0555"), ("size", "256k"), ("nr_inodes", "4096"))
 _EMPTY_FOLDER, _EMPTY_FILE = "folder", "file"
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_VOLATILE: Final = "work/work/incompat/volatile"
+_VOLATILE: Final = f"{kept.WORK}/work/incompat/volatile"
 _SSH_PARTS: Final = "/etc/ssh/ssh_config.d"
 _MAX_SSH_PARTS: Final = 32
 _MAX_DETAIL: Final = 500
@@ -170,10 +169,18 @@ class _Building:
             except OSError as error:  # a link, most of all: it was none when the profile was made
                 raise OSError(error.errno, error.strerror, grant.path) from error
             if grant.access is Access.COPY and grant.upper:
-                try:
-                    self._kept[grant.path] = self._lent(grant.upper)
-                except OSError as error:
-                    self._in_memory_because(grant, error)
+                self._borrow(grant)
+
+    def _borrow(self, grant: Grant) -> None:
+        """Have the folder of the host's for changes to what is granted."""
+        try:
+            holder, was_damaged = kept.take(grant.upper)
+        except OSError as error:
+            self._in_memory_because(grant, error)
+            return
+        self._kept[grant.path] = self._keep(holder)
+        if was_damaged:
+            self._notes.append(f"changes to {grant.path} start anew (the machine went down before they were written)")
 
     def _raise_root(self) -> str:
         """Mount the empty root, for now in a place of the host's; which."""
@@ -282,11 +289,11 @@ class _Building:
         """What is at `source`, with changes kept in the folder `holder`.
 
         They reach the disk when any program's do. Otherwise the kernel would write all of that file system's before the
-        agent is gone, which takes long when it wrote much (overlayfs.rst, "Volatile mount"). The mark that it leaves,
-        to keep us from using the folder again, is more care than caches need.
+        agent is gone, which takes long when it wrote much (overlayfs.rst, "Volatile mount"). The mark that it leaves
+        keeps anybody from using the folder again; whether that may be done is known better (`kept`).
         """
         options = [("lowerdir", f"/proc/self/fd/{source}")]
-        for option, name in (("upperdir", "changes"), ("workdir", "work")):
+        for option, name in (("upperdir", kept.CHANGES), ("workdir", kept.WORK)):
             with contextlib.suppress(FileExistsError):
                 os.mkdir(name, 0o700, dir_fd=holder)
             options.append((option, f"/proc/self/fd/{self._keep(os.open(name, _FOLDER, dir_fd=holder))}"))
@@ -299,25 +306,6 @@ class _Building:
         name = self._new_name()
         os.mkdir(name, 0o700, dir_fd=self._store)
         return self._keep(os.open(name, _FOLDER, dir_fd=self._store))
-
-    def _lent(self, upper: str) -> int:
-        """A folder of the host's, ours for as long as this process lives: two that write there would spoil it.
-
-        Raises:
-            OSError: it can't be had; another agent has it (`EBUSY`).
-        """
-        Path(upper).mkdir(0o700, parents=True, exist_ok=True)
-        holder = self._keep(os.open(upper, _FOLDER))
-        # Never closed. It is an empty file, and leads nowhere.
-        lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=holder)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(lock)
-            if error.errno == errno.EWOULDBLOCK:
-                raise OSError(errno.EBUSY, "another agent has what was kept", upper) from None
-            raise
-        return holder
 
     def _in_memory_because(self, grant: Grant, error: OSError) -> None:
         self._notes.append(f"changes to {grant.path} are kept in memory ({error.strerror})")

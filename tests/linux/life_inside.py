@@ -34,7 +34,10 @@ SECRET = "the secret"
 
 def lay_out(home: Path) -> list[socket.socket]:
     """Make what the program grants and hides. The sockets are to be kept open."""
-    folders = ("work/.git/hooks", "work/sub", "work/secret/deep/open", "cache/inner", "other", "bare")
+    folders = (
+        "work/.git/hooks", "work/sub", "work/secret/deep/open", "cache/inner", "other", "doubtful", "bare",
+        "kept/changes", "damaged/changes/closed/inner", "damaged/work/work/closed",
+    )  # fmt: skip
     for folder in folders:
         (home / folder).mkdir(parents=True)
     texts = {
@@ -49,6 +52,13 @@ def lay_out(home: Path) -> list[socket.socket]:
         "state": "old",
         "seed": "seeded",
         "bare/hidden": SECRET,
+        "doubtful/old": "old",
+        "kept/changes/before": "kept",
+        "damaged/changes/old": "dam",
+        "damaged/changes/closed/inner/file": "",
+        # Agents of this life of the machine and of an earlier one left them.
+        f"kept/unwritten.{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}.1": "",
+        "damaged/unwritten.e8e4ec03-6a72-4dd4-9b0f-4c2a1c7b4f1d.1": "",
     }
     for name, text in texts.items():
         (home / name).write_text(text)
@@ -57,7 +67,7 @@ def lay_out(home: Path) -> list[socket.socket]:
     mark = home / "kept/work/work/incompat/volatile"
     mark.mkdir(parents=True)
     (mark / "dirty").touch(0)
-    for closed in (mark, *mark.parents[:2]):
+    for closed in (mark, *mark.parents[:2], home / "damaged/changes/closed", home / "damaged/work/work"):
         closed.chmod(0)
     bound = []
     for name in ("work/closed.sock", "work/granted.sock"):
@@ -97,6 +107,7 @@ def profile(home: Path, besides: str = "") -> Profile:
         grant(work / "granted.sock", Access.WRITE, is_folder=False),
         grant(home / "cache", Access.COPY, upper=str(home / "kept")),
         grant(home / "other", Access.COPY, upper=str(home / "kept")),  # which is in use then
+        grant(home / "doubtful", Access.COPY, upper=str(home / "damaged")),
         grant(home / "settings", Access.READ, is_folder=False),
         grant(home / "gone", Access.READ),
         grant(home / "state", Access.COPY, is_folder=False),
@@ -256,6 +267,8 @@ class Inside:
             "read settings": home / "settings",
             "read seed": home / "cache/seed",
             "read old": home / "cache/old",
+            "read kept": home / "cache/before",
+            "read doubtful": home / "doubtful/old",
             "read copied file": home / "state",
             "read bare": home / "bare/hidden",
             "read resolver": Path("/etc/resolv.conf"),

@@ -115,10 +115,10 @@ def test_names_are_asked_of_any_address_and_answered_from_it(life: Life) -> None
 def test_the_root_holds_what_was_granted_and_the_way_there(life: Life) -> None:
     found = life.found
     assert set(found["root"]) <= {"bin", "dev", "etc", "lib", "lib64", "proc", "sbin", "tmp", "usr"}
-    assert found["home"] == ["cache", "other", "settings", "state", "work"]
+    assert found["home"] == ["cache", "doubtful", "other", "settings", "state", "work"]
     assert found["read bare"] == "ENOENT"
-    # The one that stays open is the lock of what is kept: an empty file.
-    assert found["descriptors"] == [str(life.home / "kept/lock")]
+    # Those that stay open are the locks of what is kept: empty files.
+    assert found["descriptors"] == [str(life.home / name / "lock") for name in ("damaged", "kept")]
 
 
 @pytest.mark.parametrize(
@@ -131,6 +131,8 @@ def test_the_root_holds_what_was_granted_and_the_way_there(life: Life) -> None:
         ("settings", "read me"),
         ("seed", "seeded"),
         ("old", "old"),
+        ("kept", "kept"),
+        ("doubtful", "old"),
         ("copied file", "old"),
         ("resolver", "nameserver 127.0.0.1\noptions timeout:5 attempts:2\n"),
     ],
@@ -182,7 +184,9 @@ def test_the_host_has_what_was_written_for_it_and_nothing_else(life: Life) -> No
     assert (home / "cache/inner/removed").read_text() == "old"
     assert (home / "state").read_text() == "old"
     kept = home / "kept/changes"
-    assert {one.name: one.read_text() for one in kept.iterdir() if one.is_file()} == {"old": "new", "seed": "seeded"}
+    assert {one.name: one.read_text() for one in kept.iterdir() if one.is_file()} == {
+        "before": "kept", "old": "new", "seed": "seeded"
+    }  # fmt: skip
     assert all(one.stat().st_uid == life.uid for one in kept.iterdir())
 
 
@@ -221,9 +225,20 @@ def test_the_walls_tell_how_they_stand(life: Life) -> None:
     }  # fmt: skip
     # What is kept has one user at a time.
     assert walls["files"][1] == (
-        "11 places of the host's, nothing else; "
+        "12 places of the host's, nothing else; "
+        f"changes to {life.home}/doubtful start anew (the machine went down before they were written); "
         f"changes to {life.home}/other are kept in memory (another agent has what was kept)"
     )
+
+
+def test_what_may_never_have_been_written_is_gone_and_each_agent_leaves_a_note(life: Life) -> None:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert not list((life.home / "damaged/changes").iterdir())
+    for name in ("kept", "damaged"):
+        notes = [one.name for one in (life.home / name).glob("unwritten.*")]
+        assert len(notes) == 1
+        assert notes[0].startswith(f"unwritten.{boot}.")
+        assert notes != [f"unwritten.{boot}.1"]
 
 
 def test_no_mount_of_the_hosts_is_left_but_what_was_granted(life: Life) -> None:

@@ -83,18 +83,6 @@ def test_what_was_to_be_hidden_and_is_gone_ends_the_launch_but_for_sockets(build
     assert raised.value.errno == errno.ELOOP
 
 
-def test_kept_changes_have_one_user_at_a_time(building, tmp_path) -> None:
-    upper = tmp_path / "state/kept"
-    assert os.path.samestat(os.fstat(building._lent(str(upper))), upper.stat())
-    assert upper.stat().st_mode & 0o777 == 0o700
-    with pytest.raises(OSError, match="another agent has what was kept"):
-        building._lent(str(upper))
-    (tmp_path / "elsewhere").symlink_to(upper)
-    with pytest.raises(OSError) as raised:
-        building._lent(str(tmp_path / "elsewhere"))
-    assert raised.value.errno in {errno.ENOTDIR, errno.ELOOP}
-
-
 def test_files_that_are_copied_are_files_and_of_bounded_size(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(mounts, "MAX_SEED", 4)
     path = tmp_path / "file"
