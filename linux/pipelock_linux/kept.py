@@ -74,35 +74,29 @@ def take(folder: str) -> tuple[int, bool]:
 def write_out(folders: Iterable[str]) -> None:
     """See to it that what agents left in `folders` is written, and take their notes away then. Returns at once.
 
-    A process that outlives this one does it, which has no file open; it ends within 60 seconds, and what was not
-    written until then keeps its notes. Folders that another agent has are left to that one's end.
+    A child that outlives this process does it, which has no file open; it ends within 60 seconds, and what was not
+    written until then keeps its notes. Folders that another agent has are left to that one's end. The caller is about
+    to end, so it does not wait for the child: a second fork, to be rid of it, would take longer than all the rest.
     """
     left = {one: notes for one in folders if (notes := _left(one))}
     if not left:
         return
     with contextlib.suppress(OSError):  # no process can be had
-        child = os.fork()
-        if child:
-            os.waitpid(child, 0)
-            return
-        try:
-            os.setsid()
-            if not os.fork():
-                _write(left)
-        finally:
-            os._exit(0)
+        if not os.fork():
+            _write(left)
 
 
 def _write(left: Mapping[str, list[str]]) -> NoReturn:
     try:
         libc.call("close_range", 0, _LAST_DESCRIPTOR, 0)
+        os.setsid()
         os.chdir("/")
         os.nice(19)
+        for one in _IGNORED:
+            signal.signal(one, signal.SIG_IGN)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
         signal.alarm(_MAX_SECONDS)
-        for one in _IGNORED:
-            signal.signal(one, signal.SIG_IGN)
         written: set[int] = set()
         for folder, notes in left.items():
             with contextlib.suppress(OSError):  # it was removed meanwhile; something could not be written
