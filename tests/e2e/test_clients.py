@@ -271,7 +271,7 @@ def test_connect_to_a_private_address_is_refused(make_daemon) -> None:
     assert "403" in done.stdout + done.stderr
 
 
-def test_the_kill_switch_cuts_open_tunnels_within_50_ms(make_daemon, tls_origin: TlsOrigin) -> None:
+def test_the_kill_switch_cuts_open_tunnels(make_daemon, tls_origin: TlsOrigin) -> None:
     daemon = make_daemon()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         tunnels = []
