@@ -20,8 +20,11 @@ from hypothesis import HealthCheck, settings
 from pipelock.detect._native import is_available
 from pipelock.detect.matcher import Matcher
 
-# An example takes as long as a busy machine lets it: nothing is measured by the clock.
-settings.register_profile("patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# An example takes as long as a busy machine lets it: nothing is measured by the clock. Fifty are looked at where a test
+# asks for no other number; the long search is `make fuzz`.
+settings.register_profile(
+    "patient", settings.default, max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("patient")
 
 _SHARED = "PIPELOCK_TEST_RULES"
